@@ -1,0 +1,137 @@
+//! M3.J: the verdict of the phase and the marker for M4.
+//!
+//! The completion checklist is the plan's, item for item, and stands in a summary that is written before the ledger's
+//! commit and before anyone's documents are touched. So `complete` says whether the evidence shows P1's own part as
+//! done, and `remaining` names what still has to happen after the summary: the commit that makes an advance count,
+//! and `cargo p1 close`, which appends the published closure notes to the documents.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{RegisteredBlocker, artifact};
+use crate::ids::Stamp;
+use crate::input::{HeldSummary, ResetReceipt};
+use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use crate::step::Step;
+use crate::verdict::{PhaseVerdict, RollupVerdict};
+
+/// An item of the completion checklist (the plan's section 7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecklistItem {
+    /// The item.
+    pub item: String,
+    /// Whether P1's own part of it is complete.
+    pub complete: bool,
+    /// The keys of the evidence for it.
+    pub evidence: Vec<String>,
+    /// What has to happen after this summary for the item to hold; none where the evidence shows it already.
+    pub remaining: Option<String>,
+}
+
+/// What mends one blocker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remedy {
+    /// The blocker's code.
+    pub code: crate::blocker::Blocker,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The input of the execution that goes on with the run, ready to be pasted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RerunInput {
+    /// The rerun.
+    pub resume: ResumeInput,
+}
+
+/// The rerun of a [`RerunInput`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeInput {
+    /// The summary to start from.
+    pub held: HeldSummary,
+    /// The reset receipt: complete as it is, and the operator may say more.
+    pub reset: ResetReceipt,
+}
+
+/// What to do about a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NextAction {
+    /// `RESUME` or `START_ANEW`.
+    pub action: String,
+    /// What to mend, per code.
+    pub remedies: Vec<Remedy>,
+    /// The input to go on with; none where only a new start is offered.
+    pub rerun_input: Option<RerunInput>,
+}
+
+/// Whether the ledger can hold the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CommitPosture {
+    /// The run has a ledger that this execution holds: the verdict counts once it is committed there.
+    ToBeCommitted,
+    /// The run was held before it had a ledger: nothing is committed.
+    NoLedger,
+    /// The ledger is another execution's: this verdict is void.
+    LedgerLost,
+}
+
+/// The summary of the phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseSummary {
+    /// The verdict.
+    pub verdict: PhaseVerdict,
+    /// M3.I's adjudication.
+    pub adjudication: Option<RollupVerdict>,
+    /// Whether the ledger can hold the verdict.
+    pub commit: CommitPosture,
+    /// The stamp of this execution.
+    pub execution_stamp_utc: Stamp,
+    /// Every closure, M3.A … M3.I and the admission.
+    pub closures: Vec<ClosureRef>,
+    /// The steps that did not run.
+    pub not_reached: Vec<Step>,
+    /// The blockers that stand.
+    pub unresolved_blockers: Vec<RegisteredBlocker>,
+    /// The completion checklist.
+    pub completion_checklist: Vec<ChecklistItem>,
+    /// What to do next, for a hold.
+    pub next_action: Option<NextAction>,
+    /// The verdict as a pass.
+    pub overall_pass: bool,
+}
+artifact!(PhaseSummary, "m3_execution_summary");
+
+/// The marker that opens M4; it exists only after a committed advance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct M4EntryReadinessReceipt {
+    /// The verdict.
+    pub verdict: PhaseVerdict,
+    /// M3.I's verdict.
+    pub p1_verdict: ObjectRef,
+    /// The handoff pack.
+    pub m4_handoff_pack: ObjectRef,
+    /// The phase summary.
+    pub m3_execution_summary: ArtifactRef,
+    /// The ledger's COMMITTED record.
+    pub commit: ArtifactRef,
+    /// The gate that is open.
+    pub next_gate: String,
+    /// The verdict as a pass.
+    pub overall_pass: bool,
+}
+artifact!(M4EntryReadinessReceipt, "m4_entry_readiness_receipt");
+
+/// The names of the closure notes, in the order of the documents that they are for.
+pub const CLOSURE_NOTES: [&str; 3] = [
+    "m3j_closure_note_master_plan",
+    "m3j_closure_note_implementation_map",
+    "m3j_closure_note_logbook",
+];

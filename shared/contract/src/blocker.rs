@@ -1,0 +1,410 @@
+//! The blocker taxonomy: one variant a wire code, its doc line the rule (contract section 7).
+//!
+//! A blocker is a verdict: a rule that did not hold. Faults (no verdict could be reached) are errors and live
+//! in the shell.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::step::Step;
+
+/// How far a blocker reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Severity {
+    /// No-go: the run cannot be resumed, only a new one started.
+    S1,
+    /// Remediate: mend the cause, then resume the run.
+    S2,
+}
+
+macro_rules! taxonomy {
+    ($($(#[doc = $doc:literal])+ $variant:ident $code:literal $step:ident $severity:ident $phase:literal $internal:literal $remedy:literal;)+) => {
+        /// Every blocker that P1 can raise. Wire codes stand in evidence, so they never change.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Blocker {
+            $($(#[doc = $doc])+ #[serde(rename = $code)] $variant,)+
+        }
+
+        impl Blocker {
+            /// Every code, in the order of the contract.
+            pub const ALL: &'static [Blocker] = &[$(Blocker::$variant,)+];
+
+            /// The wire code, such as `M3E-B3`.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Blocker::$variant => $code,)+ }
+            }
+
+            /// The step that raises it.
+            #[must_use]
+            pub const fn step(self) -> Step {
+                match self { $(Blocker::$variant => Step::$step,)+ }
+            }
+
+            /// No-go or remediate.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Blocker::$variant => Severity::$severity,)+ }
+            }
+
+            /// The code of the phase plan (`M3-B0` … `M3-B9`) that it counts under.
+            #[must_use]
+            pub const fn phase_code(self) -> &'static str {
+                match self { $(Blocker::$variant => $phase,)+ }
+            }
+
+            /// Whether only a defect of our own can raise it (° in the contract): defence in depth.
+            #[must_use]
+            pub const fn is_internal(self) -> bool {
+                match self { $(Blocker::$variant => $internal,)+ }
+            }
+
+            /// The rule, as one line.
+            #[must_use]
+            pub fn rule(self) -> &'static str {
+                match self { $(Blocker::$variant => concat!($($doc),+).trim(),)+ }
+            }
+
+            /// What a person does about it.
+            #[must_use]
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Blocker::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+taxonomy! {
+    /// A required handle is not declared in the registry.
+    HandleMissing "M3A-B1" HandleClosure S2 "M3-B1" false "declare the handle in the registry, then start a new execution";
+    /// A required handle is declared without a value, or still holds TO_PIN.
+    HandleUnresolved "M3A-B2" HandleClosure S2 "M3-B0.1" false "pin the handle's value in the registry, then start a new execution";
+    /// The M2 handoff receipt is missing, unreadable or not green.
+    M2HandoffNotGreen "M3A-B3" HandleClosure S2 "M3-B1" false "close M2 and let it publish a green receipt, then start from that receipt";
+    /// The orchestrator that the registry names cannot be found, queried, or is not ACTIVE.
+    OrchestratorUnavailable "M3A-B4" HandleClosure S2 "M3-B0" false "bring the runtime stack up so that the named state machine is ACTIVE, then start a new execution";
+    /// The evidence bucket that the registry names is unversioned or not reachable.
+    EvidenceBucketUnfit "M3A-B5" HandleClosure S2 "M3-B5" false "enable versioning on the evidence bucket or repin S3_EVIDENCE_BUCKET, then start a new execution";
+    /// The registry contradicts itself, a stack output or the deployment, or cannot be held against a stack output.
+    HandleContradiction "M3A-B6" HandleClosure S2 "M3-B1" false "make registry and stack agree on the value, then start a new execution";
+    /// A closure artifact could not be published or is missing from the set read back.
+    HandleClosureNotPublished "M3A-B7" HandleClosure S2 "M3-B9" false "find what occupies or refuses the evidence key, then start a new execution";
+    /// A document that the step read holds secret material.
+    HandleClosureSecret "M3A-B8" HandleClosure S1 "M3-B1" false "remove the secret from the named place, rotate it, then start a new execution";
+
+    /// The run id does not have the pinned format.
+    RunIdFormatInvalid "M3B-B1" RunIdentity S1 "M3-B2" false "report it with the evidence: run ids are minted by P1 alone";
+    /// Every run id from the bare stamp to suffix _20 is taken.
+    RunIdExhausted "M3B-B2" RunIdentity S2 "M3-B2" false "start a new execution: another second gives other run ids";
+    /// The scenario derivation contract is missing, unknown or incomplete, or a manifest is unreadable or has another hash.
+    DerivationContractInvalid "M3B-B3" RunIdentity S2 "M3-B3" false "mend the named handle or publish the named manifest, then start a new execution";
+    /// The seed changes when it is serialised, parsed and serialised again.
+    SeedUnstable "M3B-B4" RunIdentity S1 "M3-B3" true "report it with the evidence: a defect of P1";
+    /// An identity artifact could not be published.
+    RunIdentityNotPublished "M3B-B5" RunIdentity S2 "M3-B5" false "find what occupies or refuses the evidence key, then start a new execution";
+    /// The scenario run id derived again differs.
+    DerivationNotReproducible "M3B-B6" RunIdentity S1 "M3-B3" true "report it with the evidence: a defect of P1";
+    /// The identity set read back lacks an object.
+    RunIdentityIncomplete "M3B-B7" RunIdentity S2 "M3-B9" false "find who removed the object, then start a new execution";
+    /// An identity artifact holds secret material.
+    RunIdentitySecret "M3B-B8" RunIdentity S1 "M3-B3" false "remove the secret from the named place, rotate it, then start a new execution";
+
+    /// A field of the config payload is missing.
+    PayloadFieldMissing "M3C-B1" ConfigDigest S1 "M3-B3" true "report it with the evidence: a defect of P1";
+    /// The canonicalisation mode is unknown.
+    CanonicalizationUnknown "M3C-B2" ConfigDigest S2 "M3-B3" false "set SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE to json_sorted_keys_v1, then start a new execution: M3.A has closed the old value";
+    /// The digest's algorithm or field name is not the contract's.
+    DigestContractInvalid "M3C-B3" ConfigDigest S2 "M3-B3" false "set CONFIG_DIGEST_ALGO to sha256 and both CONFIG_DIGEST_FIELD and FIELD_CONFIG_DIGEST to config_digest, then start a new execution: M3.A has closed the old values";
+    /// The digest computed twice, or M3.B's, differs.
+    DigestMismatch "M3C-B4" ConfigDigest S1 "M3-B3" true "report it with the evidence: a defect of P1";
+    /// The config payload holds secret material.
+    PayloadSecret "M3C-B5" ConfigDigest S1 "M3-B3" false "remove the secret from the named place, rotate it, then start a new execution";
+    /// A digest artifact could not be published.
+    ConfigDigestNotPublished "M3C-B6" ConfigDigest S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
+    /// The digest set read back lacks an object.
+    ConfigDigestIncomplete "M3C-B7" ConfigDigest S2 "M3-B9" false "find who removed the object, then resume";
+
+    /// A handle of the orchestrator entry is missing or has a value that the contract does not allow.
+    OrchestratorHandleInvalid "M3D-B1" OrchestratorReadiness S2 "M3-B4" false "mend the named handle in the registry; ROLE_STEP_FUNCTIONS_ORCHESTRATOR can be resumed with, M3.A has closed the others: start a new execution";
+    /// The state machine is not found, not ACTIVE or cannot be queried.
+    StateMachineUnavailable "M3D-B2" OrchestratorReadiness S2 "M3-B4" false "bring the named state machine to ACTIVE, then resume";
+    /// The state machine's role is not the one that the registry names.
+    RoleMismatch "M3D-B3" OrchestratorReadiness S2 "M3-B4" false "align the machine's role and ROLE_STEP_FUNCTIONS_ORCHESTRATOR, then resume";
+    /// The run's ledger is held by a running execution, or its head is not ours.
+    RunLockNotOurs "M3D-B4" OrchestratorReadiness S2 "M3-B4" false "wait until the named holder has ended, then resume the run once";
+    /// The key of the run-scope environment variable is not a usable name.
+    RunScopeKeyInvalid "M3D-B5" OrchestratorReadiness S2 "M3-B4" false "set REQUIRED_PLATFORM_RUN_ID_ENV_KEY to an environment variable name, then start a new execution: M3.A has closed the old value";
+    /// A readiness artifact could not be published.
+    ReadinessNotPublished "M3D-B6" OrchestratorReadiness S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
+    /// The readiness set read back lacks an object.
+    ReadinessIncomplete "M3D-B7" OrchestratorReadiness S2 "M3-B9" false "find who removed the object, then resume";
+    /// This execution runs on another machine than the registry names.
+    ForeignStateMachine "M3D-B8" OrchestratorReadiness S1 "M3-B4" false "start a new execution on the orchestrator that the registry names";
+
+    /// A closure that the publication rests on is missing, changed or not a pass.
+    PublicationPrerequisite "M3E-B1" RunPublication S2 "M3-B5" false "resume at the step whose closure is named";
+    /// The key of run.json or of the run header cannot be resolved.
+    RunKeyUnresolvable "M3E-B2" RunPublication S2 "M3-B5" false "mend the named path pattern in the registry, then start a new execution: M3.A has closed the old value";
+    /// The key already holds other bytes.
+    RunEvidenceAlreadyExists "M3E-B3" RunPublication S1 "M3-B5" false "leave the object alone, find who wrote it, and start a new execution";
+    /// A write failed, or its outcome could not be learned.
+    RunEvidenceWriteFailed "M3E-B4" RunPublication S2 "M3-B5" false "see that S3 accepts writes to the named key, then resume: a write that did happen is recognised";
+    /// What was read back is not what was written.
+    RunEvidenceReadback "M3E-B5" RunPublication S1 "M3-B5" false "treat the bucket as compromised, keep the evidence, and start a new execution elsewhere";
+    /// run.json and the run header carry different triplets.
+    RunEvidenceDisagrees "M3E-B6" RunPublication S1 "M3-B5" true "report it with the evidence: a defect of P1";
+    /// Run evidence holds secret material.
+    RunEvidenceSecret "M3E-B7" RunPublication S1 "M3-B5" false "remove the secret from the named place, rotate it, then start a new execution";
+    /// The publication set read back lacks an object.
+    RunPublicationIncomplete "M3E-B8" RunPublication S2 "M3-B9" false "find what occupies, refuses or removed the named key, then resume";
+    /// The ledger is no longer ours.
+    PublicationLedgerLost "M3E-B9" RunPublication S2 "M3-B4" false "let the execution that holds the ledger finish, then resume the run once";
+
+    /// A closure that the handoff rests on is missing, changed or not a pass.
+    HandoffPrerequisite "M3F-B1" M4Handoff S2 "M3-B6" false "resume at the step whose closure is named";
+    /// The run-scope environment binding is not usable.
+    EnvBindingInvalid "M3F-B2" M4Handoff S2 "M3-B6" false "set REQUIRED_PLATFORM_RUN_ID_ENV_KEY to an environment variable name, then start a new execution: M3.A has closed the old value";
+    /// The list of correlation fields is not the contract's.
+    CorrelationFieldsInvalid "M3F-B3" M4Handoff S2 "M3-B6" false "set CORRELATION_REQUIRED_FIELDS to the contract's list, then resume";
+    /// A durable reference is unreadable or has another hash.
+    HandoffReferenceInvalid "M3F-B4" M4Handoff S1 "M3-B6" false "keep the evidence, find who changed the object, and start a new execution";
+    /// The handoff pack or one of its receipts could not be published.
+    HandoffNotPublished "M3F-B5" M4Handoff S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
+    /// The handoff pack read back is not what was written.
+    HandoffReadback "M3F-B6" M4Handoff S1 "M3-B6" false "treat the bucket as compromised, keep the evidence, and start a new execution elsewhere";
+    /// The handoff pack holds secret material.
+    HandoffSecret "M3F-B7" M4Handoff S1 "M3-B6" false "remove the secret from the named place, rotate it, then start a new execution";
+    /// The handoff set read back lacks an object.
+    HandoffIncomplete "M3F-B8" M4Handoff S2 "M3-B9" false "find who removed the object, then resume";
+    /// The ledger is no longer ours.
+    HandoffLedgerLost "M3F-B9" M4Handoff S2 "M3-B4" false "let the execution that holds the ledger finish, then resume the run once";
+
+    /// The rerun contradicts the policy, its reset receipt, or the evidence that it names.
+    RerunPolicyInconsistent "M3G-B1" RerunDiscipline S2 "M3-B7" false "take the rerun input from next_action of the last held summary, unchanged";
+    /// Identity or configuration drifted without a new run.
+    IdentityDrift "M3G-B2" RerunDiscipline S1 "M3-B7" false "start a new execution: another configuration is another run";
+    /// A key under the run root has a delete marker or a second version.
+    DestructiveMutation "M3G-B3" RerunDiscipline S1 "M3-B7" false "keep the evidence, find who changed it, and start a new execution";
+    /// The reset class is unknown.
+    ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use one of the permitted reset classes";
+    /// The reset receipt lacks a field.
+    ResetReceiptIncomplete "M3G-B5" RerunDiscipline S2 "M3-B7" false "give actor, reason, class and scope, none of them empty";
+    /// A reset outside the permitted classes has no approval, or an approval without who and which blocker.
+    ResetNotApproved "M3G-B6" RerunDiscipline S2 "M3-B7" false "have the reset approved: approval names who approved and for which blocker";
+    /// A policy artifact could not be published.
+    PolicyNotPublished "M3G-B7" RerunDiscipline S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
+    /// The policy set read back lacks an object.
+    PolicyIncomplete "M3G-B8" RerunDiscipline S2 "M3-B9" false "find who removed the object, then resume";
+
+    /// A cost handle is missing or malformed.
+    CostHandleInvalid "M3H-B1" CostEnvelope S2 "M3-B8" false "mend the named handle in the registry, then resume";
+    /// A closure of M3.A … M3.G is missing, changed or not a pass.
+    CostUpstreamNotGreen "M3H-B2" CostEnvelope S2 "M3-B8" false "resume at the step whose closure is named";
+    /// The AWS billing source is missing, unreadable or not usable.
+    BillingSourceUnusable "M3H-B3" CostEnvelope S2 "M3-B8" false "publish the billing artifact or grant Cost Explorer, then resume";
+    /// The Databricks source is enabled but not pinned, or deferred without reason and gate.
+    DatabricksSourceInvalid "M3H-B4" CostEnvelope S2 "M3-B8" false "pin the Databricks source, or give defer reason and re-enable gate, then resume";
+    /// The budget envelope is invalid, or spend has reached its last alert.
+    EnvelopeBreached "M3H-B5" CostEnvelope S2 "M3-B8" false "mend the envelope, or have the budget raised by its owner, then resume";
+    /// The outcome receipt or its list of required fields is invalid.
+    OutcomeReceiptInvalid "M3H-B6" CostEnvelope S2 "M3-B8" false "set COST_OUTCOME_RECEIPT_REQUIRED_FIELDS to the contract's list, then resume";
+    /// Currencies of budget and spend differ, or are not USD.
+    CurrencyMismatch "M3H-B7" CostEnvelope S2 "M3-B8" false "bring budget and billing to the same currency, then resume";
+    /// A cost artifact could not be published or is missing from the set read back.
+    CostNotPublished "M3H-B8" CostEnvelope S2 "M3-B8" false "find what occupies, refuses or removed the evidence key, then resume";
+    /// Money was spent and an expected proof artifact is absent.
+    SpendWithoutProof "M3H-B9" CostEnvelope S1 "M3-B8" false "keep the evidence, find who removed the artifact, and start a new execution";
+
+    /// An artifact that a closure lists is missing, unreadable or has another hash.
+    RollupArtifactInvalid "M3I-B1" GateRollup S1 "M3-B9" false "keep the evidence, find who changed the object, and start a new execution";
+    /// A step that the gate let through is not green.
+    GateContradicted "M3I-B2" GateRollup S1 "M3-B9" false "keep the evidence, and start a new execution on the deployed state machine";
+    /// A blocker has no known severity.
+    SeverityUnknown "M3I-B3" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The rollup matrix lacks a cell.
+    MatrixIncomplete "M3I-B4" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The set of unresolved blockers is not explicit.
+    UnresolvedSetImplicit "M3I-B5" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The verdict built twice differs.
+    VerdictNotReproducible "M3I-B6" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// A rollup artifact could not be published or is missing from the set read back.
+    RollupNotPublished "M3I-B7" GateRollup S2 "M3-B9" false "find what occupies, refuses or removed the evidence key, then resume";
+    /// The rollup advances despite blockers.
+    RollupAdvanceDespiteBlockers "M3I-B8" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
+
+    /// M3.I's verdict is missing or not in the vocabulary.
+    VerdictVocabulary "M3J-B1" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The chain of closures is incomplete.
+    ChainIncomplete "M3J-B2" PhaseVerdict S1 "M3-B9" false "keep the evidence, find which closure is gone, and start a new execution";
+    /// Blockers are unresolved at an advance.
+    UnresolvedAtAdvance "M3J-B3" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The handoff pack is missing or has drifted.
+    HandoffPackDrifted "M3J-B4" PhaseVerdict S1 "M3-B6" false "keep the evidence, find who changed the pack, and start a new execution";
+    /// The phase summary contradicts itself.
+    SummaryInconsistent "M3J-B5" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The M4 receipt refers to something else than what was committed.
+    ReceiptReferencesInvalid "M3J-B6" PhaseVerdict S1 "M3-B6" true "report it with the evidence: a defect of P1";
+    /// A verdict artifact could not be published or is missing from the set read back.
+    VerdictNotPublished "M3J-B7" PhaseVerdict S2 "M3-B9" false "find what occupies, refuses or removed the evidence key, then resume";
+    /// The verdict advances despite blockers.
+    VerdictAdvanceDespiteBlockers "M3J-B8" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
+    /// The ledger was lost before the commit.
+    CommitLedgerLost "M3J-B9" PhaseVerdict S2 "M3-B4" false "let the execution that holds the ledger finish: its verdict counts, this one is void";
+}
+
+impl Blocker {
+    /// The blocker whose wire code is `code`, if there is one.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Blocker> {
+        Blocker::ALL.iter().copied().find(|blocker| blocker.code() == code)
+    }
+
+    /// One blocker with what it is about and what was seen. `detail` never holds a secret: place and rule only.
+    #[must_use]
+    pub fn on(self, subject: impl Into<String>, detail: impl Into<String>) -> Finding {
+        Finding {
+            code: self,
+            subject: bounded(subject.into()),
+            detail: bounded(detail.into()),
+        }
+    }
+
+    /// What `step` raises when an artifact could not be stored.
+    #[must_use]
+    pub const fn publish_failed(step: Step) -> Blocker {
+        match step {
+            Step::HandleClosure => Blocker::HandleClosureNotPublished,
+            Step::RunIdentity => Blocker::RunIdentityNotPublished,
+            Step::ConfigDigest => Blocker::ConfigDigestNotPublished,
+            Step::OrchestratorReadiness => Blocker::ReadinessNotPublished,
+            Step::RunPublication => Blocker::RunEvidenceWriteFailed,
+            Step::M4Handoff => Blocker::HandoffNotPublished,
+            Step::RerunDiscipline => Blocker::PolicyNotPublished,
+            Step::CostEnvelope => Blocker::CostNotPublished,
+            Step::GateRollup => Blocker::RollupNotPublished,
+            Step::PhaseVerdict => Blocker::VerdictNotPublished,
+        }
+    }
+
+    /// What `step` raises when the set read back at the end lacks an object.
+    #[must_use]
+    pub const fn set_incomplete(step: Step) -> Blocker {
+        match step {
+            Step::RunIdentity => Blocker::RunIdentityIncomplete,
+            Step::ConfigDigest => Blocker::ConfigDigestIncomplete,
+            Step::OrchestratorReadiness => Blocker::ReadinessIncomplete,
+            Step::RunPublication => Blocker::RunPublicationIncomplete,
+            Step::M4Handoff => Blocker::HandoffIncomplete,
+            Step::RerunDiscipline => Blocker::PolicyIncomplete,
+            Step::HandleClosure | Step::CostEnvelope | Step::GateRollup | Step::PhaseVerdict => {
+                Blocker::publish_failed(step)
+            }
+        }
+    }
+
+    /// What `step` raises when something it read or would publish holds secret material. Steps for which the
+    /// contract names no secret code withhold publication: their publish code.
+    #[must_use]
+    pub const fn secret(step: Step) -> Blocker {
+        match step {
+            Step::HandleClosure => Blocker::HandleClosureSecret,
+            Step::RunIdentity => Blocker::RunIdentitySecret,
+            Step::ConfigDigest => Blocker::PayloadSecret,
+            Step::RunPublication => Blocker::RunEvidenceSecret,
+            Step::M4Handoff => Blocker::HandoffSecret,
+            Step::CostEnvelope => Blocker::BillingSourceUnusable,
+            Step::OrchestratorReadiness | Step::RerunDiscipline | Step::GateRollup | Step::PhaseVerdict => {
+                Blocker::publish_failed(step)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A blocker as it stands in evidence: which rule, about what, and what was seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The rule that did not hold.
+    pub code: Blocker,
+    /// What it is about: a handle, a key, a step.
+    pub subject: String,
+    /// What was seen, in words.
+    pub detail: String,
+}
+
+/// The most characters of hostile text that a finding keeps.
+const MAX_TEXT: usize = 400;
+
+/// Keeps hostile text text: no control characters, bounded length.
+fn bounded(text: String) -> String {
+    if text.len() <= MAX_TEXT && !text.chars().any(char::is_control) {
+        return text;
+    }
+    let mut kept: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(MAX_TEXT)
+        .collect();
+    if text.chars().count() > MAX_TEXT {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Sorts findings and drops repeats: one blocker per cause, in an order that does not depend on how it was found.
+#[must_use]
+pub fn settle(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// The distinct codes of `findings`, in order.
+#[must_use]
+pub fn codes(findings: &[Finding]) -> Vec<Blocker> {
+    let mut codes: Vec<Blocker> = findings.iter().map(|finding| finding.code).collect();
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_belong_to_their_step() {
+        let mut seen = std::collections::BTreeSet::new();
+        for blocker in Blocker::ALL {
+            assert!(seen.insert(blocker.code()), "{blocker} stands twice");
+            let letter = blocker.step().prefix().chars().last().unwrap().to_ascii_uppercase();
+            assert!(blocker.code().starts_with(&format!("M3{letter}-B")), "{blocker}");
+            assert_eq!(serde_json::to_value(blocker).unwrap(), blocker.code());
+            assert_eq!(Blocker::from_code(blocker.code()), Some(*blocker));
+            assert!(!blocker.rule().trim().is_empty() && !blocker.remedy().is_empty());
+        }
+    }
+
+    /// The counts of the contract's section 7, step by step.
+    #[test]
+    fn every_code_of_the_contract_is_there() {
+        let count = |step| Blocker::ALL.iter().filter(|b| b.step() == step).count();
+        assert_eq!(Step::ALL.map(count), [8, 8, 7, 8, 9, 9, 8, 9, 8, 9]);
+        assert_eq!(Blocker::ALL.iter().filter(|b| b.is_internal()).count(), 15);
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let finding = Blocker::HandleMissing.on("a\u{1b}[31m\nb", "x".repeat(5000));
+        assert!(!finding.subject.chars().any(char::is_control));
+        assert_eq!(finding.detail.chars().count(), MAX_TEXT + 1);
+    }
+}

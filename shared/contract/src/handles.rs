@@ -1,0 +1,314 @@
+//! Which handles each step reads, and what a reading of the registry said (contract sections 3 and 7).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::registry::{HandleValue, Reading, Registry};
+use crate::step::Step;
+
+/// Where the value of a handle comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceClass {
+    /// The registry itself.
+    RegistryLiteral,
+    /// A stack output or the control plane, which the registry must agree with.
+    StackOutputOrControlPlane,
+    /// The M2 handoff receipt.
+    M2HandoffArtifact,
+}
+
+/// The 17 handles that M3.A requires, in the order of the contract.
+pub const REQUIRED: [&str; 17] = [
+    "FIELD_PLATFORM_RUN_ID",
+    "FIELD_SCENARIO_RUN_ID",
+    "FIELD_CONFIG_DIGEST",
+    "CONFIG_DIGEST_ALGO",
+    "CONFIG_DIGEST_FIELD",
+    "SCENARIO_EQUIVALENCE_KEY_INPUT",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE",
+    "SCENARIO_RUN_ID_DERIVATION_MODE",
+    "S3_EVIDENCE_RUN_ROOT_PATTERN",
+    "RUN_PIN_PATH_PATTERN",
+    "EVIDENCE_RUN_JSON_KEY",
+    "SR_READY_COMMIT_AUTHORITY",
+    "REQUIRED_PLATFORM_RUN_ID_ENV_KEY",
+    "ROLE_TERRAFORM_APPLY_DEV_FULL",
+    "S3_EVIDENCE_BUCKET",
+    "SFN_PLATFORM_RUN_ORCHESTRATOR_V0",
+];
+
+/// The handles of the digest profile `m3b_seed_formula_v1` and of the scenario derivation.
+const DERIVATION: [&str; 12] = [
+    "CONFIG_DIGEST_ALGO",
+    "SCENARIO_EQUIVALENCE_KEY_INPUT",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE",
+    "SCENARIO_RUN_ID_DERIVATION_MODE",
+    "ORACLE_STORE_BUCKET",
+    "ORACLE_SOURCE_NAMESPACE",
+    "ORACLE_ENGINE_RUN_ID",
+    "ORACLE_REQUIRED_OUTPUT_IDS",
+    "ORACLE_SORT_KEY_BY_OUTPUT_ID",
+    "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
+    "S3_STREAM_VIEW_PREFIX_PATTERN",
+];
+
+const DIGEST: [&str; 9] = [
+    "CONFIG_DIGEST_ALGO",
+    "CONFIG_DIGEST_FIELD",
+    "FIELD_CONFIG_DIGEST",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE",
+    "SCENARIO_RUN_ID_DERIVATION_MODE",
+    "ORACLE_SOURCE_NAMESPACE",
+    "ORACLE_ENGINE_RUN_ID",
+    "ORACLE_REQUIRED_OUTPUT_IDS",
+    "ORACLE_SORT_KEY_BY_OUTPUT_ID",
+];
+
+const ORCHESTRATOR: [&str; 4] = [
+    "SFN_PLATFORM_RUN_ORCHESTRATOR_V0",
+    "SR_READY_COMMIT_AUTHORITY",
+    "ROLE_STEP_FUNCTIONS_ORCHESTRATOR",
+    "REQUIRED_PLATFORM_RUN_ID_ENV_KEY",
+];
+
+const PUBLICATION: [&str; 3] = [
+    "S3_EVIDENCE_RUN_ROOT_PATTERN",
+    "EVIDENCE_RUN_JSON_KEY",
+    "RUN_PIN_PATH_PATTERN",
+];
+
+const HANDOFF: [&str; 2] = ["REQUIRED_PLATFORM_RUN_ID_ENV_KEY", "CORRELATION_REQUIRED_FIELDS"];
+
+const COST: [&str; 18] = [
+    "DEV_FULL_MONTHLY_BUDGET_LIMIT_USD",
+    "DEV_FULL_BUDGET_ALERT_1_USD",
+    "DEV_FULL_BUDGET_ALERT_2_USD",
+    "DEV_FULL_BUDGET_ALERT_3_USD",
+    "BUDGET_CURRENCY",
+    "COST_CAPTURE_SCOPE",
+    "AWS_COST_CAPTURE_ENABLED",
+    "DATABRICKS_COST_CAPTURE_ENABLED",
+    "DATABRICKS_COST_CAPTURE_DEFER_REASON",
+    "DATABRICKS_COST_CAPTURE_REENABLE_GATE",
+    "PHASE_BUDGET_ENVELOPE_PATH_PATTERN",
+    "PHASE_COST_OUTCOME_RECEIPT_PATH_PATTERN",
+    "DAILY_COST_POSTURE_PATH_PATTERN",
+    "PHASE_COST_OUTCOME_REQUIRED",
+    "PHASE_ENVELOPE_REQUIRED",
+    "PHASE_COST_HARD_STOP_ON_MISSING_OUTCOME",
+    "COST_OUTCOME_RECEIPT_REQUIRED_FIELDS",
+    "AWS_BILLING_REGION",
+];
+
+/// The handles whose values `step` uses. M3.A's decision completeness looks at those of all steps, but that is
+/// information; only what a step uses binds a rerun (contract section 6).
+#[must_use]
+pub const fn read_by(step: Step) -> &'static [&'static str] {
+    match step {
+        Step::HandleClosure => &REQUIRED,
+        Step::RunIdentity => &DERIVATION,
+        Step::ConfigDigest | Step::RerunDiscipline => &DIGEST,
+        Step::OrchestratorReadiness => &ORCHESTRATOR,
+        Step::RunPublication => &PUBLICATION,
+        Step::M4Handoff => &HANDOFF,
+        Step::CostEnvelope => &COST,
+        Step::GateRollup | Step::PhaseVerdict => &[],
+    }
+}
+
+/// Every handle that any step reads, in order, once.
+#[must_use]
+pub fn read_by_any() -> Vec<&'static str> {
+    let mut all: Vec<_> = Step::ALL
+        .into_iter()
+        .flat_map(|step| read_by(step).iter().copied())
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The source class of a required handle.
+#[must_use]
+pub fn source_class(key: &str) -> SourceClass {
+    match key {
+        "S3_EVIDENCE_BUCKET" | "SFN_PLATFORM_RUN_ORCHESTRATOR_V0" => SourceClass::StackOutputOrControlPlane,
+        _ => SourceClass::RegistryLiteral,
+    }
+}
+
+/// What the registry said of one handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HandleStatus {
+    /// It has a value.
+    Resolved,
+    /// It is declared without a usable value.
+    Unresolved,
+    /// Its value is `TO_PIN`.
+    Placeholder,
+    /// It is declared with different values.
+    Contradiction,
+    /// It is not declared.
+    Missing,
+}
+
+/// One handle as a step saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandleFact {
+    /// What the registry said.
+    pub status: HandleStatus,
+    /// The value as JSON (decimals as strings), where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Why it has none, where that needs a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// The handles that a step saw, by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct HandleFacts(pub BTreeMap<String, HandleFact>);
+
+/// Why a handle cannot be used: in words, for a blocker's detail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandleProblem {
+    /// The handle.
+    pub key: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl HandleFacts {
+    /// Reads `keys` from the registry.
+    #[must_use]
+    pub fn read(registry: &Registry, keys: &[&str]) -> Self {
+        HandleFacts(
+            keys.iter()
+                .map(|key| ((*key).to_owned(), fact(registry.get(key))))
+                .collect(),
+        )
+    }
+
+    /// The status of `key`; a key that was not looked at is missing.
+    #[must_use]
+    pub fn status(&self, key: &str) -> HandleStatus {
+        self.0.get(key).map_or(HandleStatus::Missing, |fact| fact.status)
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// When the handle has none.
+    pub fn value(&self, key: &str) -> Result<&Value, HandleProblem> {
+        let problem = |problem: &str| HandleProblem {
+            key: key.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let fact = self
+            .0
+            .get(key)
+            .ok_or_else(|| problem("is not declared in the registry"))?;
+        match (fact.status, &fact.value) {
+            (HandleStatus::Resolved, Some(value)) => Ok(value),
+            (HandleStatus::Resolved | HandleStatus::Unresolved, _) => {
+                Err(problem(fact.note.as_deref().unwrap_or("is declared without a value")))
+            }
+            (HandleStatus::Placeholder, _) => Err(problem("still holds TO_PIN")),
+            (HandleStatus::Contradiction, _) => Err(problem("is declared with different values")),
+            (HandleStatus::Missing, _) => Err(problem("is not declared in the registry")),
+        }
+    }
+
+    /// The text value of `key`.
+    ///
+    /// # Errors
+    /// When the handle has none, or one that is empty or not text.
+    pub fn text(&self, key: &str) -> Result<&str, HandleProblem> {
+        match self.value(key)?.as_str() {
+            Some(text) if !text.is_empty() => Ok(text),
+            _ => Err(self.wrong(key, "is not a text")),
+        }
+    }
+
+    /// The truth value of `key`.
+    ///
+    /// # Errors
+    /// When the handle has none.
+    pub fn flag(&self, key: &str) -> Result<bool, HandleProblem> {
+        self.value(key)?
+            .as_bool()
+            .ok_or_else(|| self.wrong(key, "is not true or false"))
+    }
+
+    /// The list of texts of `key`.
+    ///
+    /// # Errors
+    /// When the handle has none, or the list is empty, holds something else, or one text twice.
+    pub fn texts(&self, key: &str) -> Result<Vec<String>, HandleProblem> {
+        let wrong = || self.wrong(key, "is not a list of distinct texts");
+        let items = self.value(key)?.as_array().ok_or_else(wrong)?;
+        let texts: Vec<String> = items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        let distinct: std::collections::BTreeSet<_> = texts.iter().collect();
+        if texts.is_empty() || distinct.len() != texts.len() || texts.iter().any(String::is_empty) {
+            return Err(wrong());
+        }
+        Ok(texts)
+    }
+
+    /// Whether every key of `keys` has in `other` the same reading as here; the first that has not.
+    #[must_use]
+    pub fn first_difference<'k>(&self, other: &HandleFacts, keys: &[&'k str]) -> Option<&'k str> {
+        keys.iter().copied().find(|key| {
+            let (here, there) = (self.0.get(*key), other.0.get(*key));
+            here.map(|fact| (fact.status, &fact.value)) != there.map(|fact| (fact.status, &fact.value))
+        })
+    }
+
+    /// A problem with the value of `key`.
+    #[must_use]
+    pub fn wrong(&self, key: &str, problem: &str) -> HandleProblem {
+        HandleProblem {
+            key: key.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+fn fact(reading: Reading) -> HandleFact {
+    let without = |status, note: Option<String>| HandleFact {
+        status,
+        value: None,
+        note,
+    };
+    match reading {
+        Reading::Resolved(value) => HandleFact {
+            status: HandleStatus::Resolved,
+            value: Some(json(&value)),
+            note: None,
+        },
+        Reading::Unresolved { reason } => without(HandleStatus::Unresolved, Some(reason)),
+        Reading::Placeholder => without(HandleStatus::Placeholder, None),
+        Reading::Contradiction { values } => without(
+            HandleStatus::Contradiction,
+            Some(format!("declared with {} different values", values.len())),
+        ),
+        Reading::Missing => without(HandleStatus::Missing, None),
+    }
+}
+
+fn json(value: &HandleValue) -> Value {
+    value.to_json()
+}

@@ -1,0 +1,14 @@
+//! Ids, names and amounts as they are written in evidence (contract sections 1 and 4). Each is parsed once, where it comes in;
+//! after that its type says what it is.
+
+mod arn;
+mod place;
+mod run;
+mod stamp;
+mod usd;
+
+pub use arn::{ExecutionArn, StateMachineArn};
+pub use place::{BucketName, HandleKey, S3Key, S3Uri};
+pub use run::{PhaseExecutionId, PlatformRunId, ScenarioRunId};
+pub use stamp::Stamp;
+pub use usd::UsdAmount;

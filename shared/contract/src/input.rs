@@ -1,0 +1,531 @@
+//! What starts an execution: three forms, told apart strictly (contract section 5).
+//!
+//! Input is untrusted pointers. Here their shapes are held against the deployment; what lies at the end of a pointer
+//! is the business of the step that reads it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::evidence::RUN_CONTROL_ROOT;
+use crate::hash::Sha256Hex;
+use crate::ids::{BucketName, PhaseExecutionId, S3Key, S3Uri};
+
+/// The file name of the M2 handoff receipt.
+pub const M2_RECEIPT_FILE: &str = "m2j_m3_entry_readiness_receipt.json";
+
+/// The longest text that an input field may hold, in bytes.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// An execution input that is none of the three forms, or a field of it that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("execution input: `{field}` {problem}; {remedy}")]
+pub struct InputError {
+    /// The field, as a path from the top of the input; `.` for the input itself.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// What settled an execution's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExecutionInput {
+    /// The upstream phase published its receipt: S3's *Object Created*, through EventBridge.
+    #[serde(rename = "m2_event")]
+    M2Event {
+        /// The receipt.
+        receipt: M2Receipt,
+        /// S3's sequencer of the event: with bucket and key it names the delivery.
+        sequencer: String,
+    },
+    /// An operator starts from a receipt.
+    #[serde(rename = "operator_start")]
+    OperatorStart {
+        /// The receipt.
+        receipt: M2Receipt,
+        /// The oracle input manifest, where the operator pins it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        oracle_input_manifest: Option<PinnedManifest>,
+    },
+    /// A held or faulted run goes on.
+    #[serde(rename = "rerun")]
+    Rerun(Rerun),
+}
+
+/// Where the M2 receipt lies: always in the deployment's evidence bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct M2Receipt {
+    /// Its key, `evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`.
+    pub key: S3Key,
+    /// Its version, where the input names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+}
+
+/// An object that the operator pins as the oracle input manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedManifest {
+    /// Where it lies; its bucket must be `ORACLE_STORE_BUCKET`, which M3.B checks.
+    pub uri: S3Uri,
+    /// The hash that its bytes must have.
+    pub sha256: Sha256Hex,
+}
+
+/// A request to go on with a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rerun {
+    /// The last summary that an ended execution of the run published.
+    pub held: HeldSummary,
+    /// Run that one state alone, and commit nothing.
+    #[serde(default)]
+    pub only: bool,
+    /// Who resets what, and why.
+    pub reset: ResetReceipt,
+}
+
+/// The summary that a rerun starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldSummary {
+    /// Its key below the run-control root.
+    pub key: S3Key,
+    /// Its version.
+    pub version_id: String,
+    /// Its hash.
+    pub sha256: Sha256Hex,
+}
+
+/// The reset receipt. Its fields are optional here, because an incomplete one is a verdict (`M3G-B5`), not a fault.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetReceipt {
+    /// Who resets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The reset class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// What is reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Who approved a reset outside the classes, and for which blocker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+/// The approval of a reset outside the permitted classes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// The code of the blocker that the approval is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocker: Option<String>,
+}
+
+impl ExecutionInput {
+    /// Reads an execution input, whose pointers must lie in `evidence_bucket`.
+    ///
+    /// # Errors
+    /// When it is none of the three forms, has a field that its form does not, or a field of another shape. The
+    /// error names the field.
+    pub fn parse(value: &Value, evidence_bucket: &BucketName) -> Result<Self, InputError> {
+        let Value::Object(input) = value else {
+            return Err(error(".", "is not a JSON object", FORMS));
+        };
+        bounded(".", value)?;
+        if input.contains_key("detail-type") {
+            m2_event(input, evidence_bucket)
+        } else if input.contains_key("m2_handoff") {
+            operator_start(input)
+        } else if input.contains_key("resume") {
+            rerun(input)
+        } else {
+            Err(error(".", "is of no known form", FORMS))
+        }
+    }
+
+    /// The receipt that it names; a rerun names none.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&M2Receipt> {
+        match self {
+            ExecutionInput::M2Event { receipt, .. } | ExecutionInput::OperatorStart { receipt, .. } => Some(receipt),
+            ExecutionInput::Rerun(_) => None,
+        }
+    }
+
+    /// The manifest that an operator pinned, if any.
+    #[must_use]
+    pub fn pinned_manifest(&self) -> Option<&PinnedManifest> {
+        match self {
+            ExecutionInput::OperatorStart {
+                oracle_input_manifest, ..
+            } => oracle_input_manifest.as_ref(),
+            ExecutionInput::M2Event { .. } | ExecutionInput::Rerun(_) => None,
+        }
+    }
+
+    /// The rerun, if it is one.
+    #[must_use]
+    pub fn rerun(&self) -> Option<&Rerun> {
+        match self {
+            ExecutionInput::Rerun(rerun) => Some(rerun),
+            ExecutionInput::M2Event { .. } | ExecutionInput::OperatorStart { .. } => None,
+        }
+    }
+}
+
+const FORMS: &str = "give S3's Object Created event, {\"m2_handoff\": {\"key\": …}} or {\"resume\": {…}}";
+const SHAPE: &str = "see the contract's section 5 for the form";
+
+fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
+    InputError {
+        field: field.to_owned(),
+        problem: problem.into(),
+        remedy,
+    }
+}
+
+/// Refuses texts that are longer than any pointer or receipt field needs to be.
+fn bounded(path: &str, value: &Value) -> Result<(), InputError> {
+    match value {
+        Value::String(text) if text.len() > MAX_TEXT_BYTES => Err(error(
+            path,
+            format!("holds {} bytes of text", text.len()),
+            "give at most 1,024 bytes",
+        )),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, item)| bounded(&join(path, &n.to_string()), item)),
+        Value::Object(map) => map.iter().try_for_each(|(key, item)| bounded(&join(path, key), item)),
+        _ => Ok(()),
+    }
+}
+
+fn join(path: &str, part: &str) -> String {
+    let part: String = part.chars().take(64).flat_map(char::escape_debug).collect();
+    if path == "." { part } else { format!("{path}.{part}") }
+}
+
+/// Refuses fields that the form does not have.
+fn only_fields(path: &str, map: &Map<String, Value>, known: &[&str]) -> Result<(), InputError> {
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(error(&join(path, key), "is not a field of this form", "leave it out")),
+        None => Ok(()),
+    }
+}
+
+fn object<'a>(path: &str, map: &'a Map<String, Value>, field: &str) -> Result<&'a Map<String, Value>, InputError> {
+    map.get(field)
+        .and_then(Value::as_object)
+        .ok_or_else(|| error(&join(path, field), "is missing or not an object", SHAPE))
+}
+
+fn text<'a>(path: &str, map: &'a Map<String, Value>, field: &str) -> Result<&'a str, InputError> {
+    map.get(field)
+        .and_then(Value::as_str)
+        .ok_or_else(|| error(&join(path, field), "is missing or not a string", SHAPE))
+}
+
+fn optional_text(path: &str, map: &Map<String, Value>, field: &str) -> Result<Option<String>, InputError> {
+    match map.get(field) {
+        None => Ok(None),
+        Some(_) => version(path, map, field).map(Some),
+    }
+}
+
+/// A version id: opaque, but never empty and never with white space or control characters.
+fn version(path: &str, map: &Map<String, Value>, field: &str) -> Result<String, InputError> {
+    let id = text(path, map, field)?;
+    if id.is_empty() || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(error(
+            &join(path, field),
+            "is not a version id",
+            "give the version id as S3 shows it",
+        ));
+    }
+    Ok(id.to_owned())
+}
+
+fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<ExecutionInput, InputError> {
+    const FIELDS: [&str; 9] = [
+        "version",
+        "id",
+        "detail-type",
+        "source",
+        "account",
+        "time",
+        "region",
+        "resources",
+        "detail",
+    ];
+    only_fields(".", input, &FIELDS)?;
+    const REMEDY: &str = "pass S3's Object Created event on unchanged";
+    if text(".", input, "detail-type")? != "Object Created" {
+        return Err(error("detail-type", "is not `Object Created`", REMEDY));
+    }
+    if text(".", input, "source")? != "aws.s3" {
+        return Err(error("source", "is not `aws.s3`", REMEDY));
+    }
+    let detail = object(".", input, "detail")?;
+    let bucket = text("detail.bucket", object("detail", detail, "bucket")?, "name")?;
+    if bucket != evidence_bucket.as_str() {
+        return Err(error(
+            "detail.bucket.name",
+            "is not the deployment's evidence bucket",
+            "start from a receipt in the deployment's evidence bucket",
+        ));
+    }
+    let object = object("detail", detail, "object")?;
+    let receipt = M2Receipt {
+        key: receipt_key("detail.object.key", text("detail.object", object, "key")?)?,
+        version_id: optional_text("detail.object", object, "version-id")?,
+    };
+    let sequencer = text("detail.object", object, "sequencer")?;
+    if sequencer.is_empty() || !sequencer.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(error("detail.object.sequencer", "is not S3's sequencer", REMEDY));
+    }
+    Ok(ExecutionInput::M2Event {
+        receipt,
+        sequencer: sequencer.to_owned(),
+    })
+}
+
+fn operator_start(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+    only_fields(".", input, &["m2_handoff", "oracle_input_manifest"])?;
+    let handoff = object(".", input, "m2_handoff")?;
+    only_fields("m2_handoff", handoff, &["key", "version_id"])?;
+    let receipt = M2Receipt {
+        key: receipt_key("m2_handoff.key", text("m2_handoff", handoff, "key")?)?,
+        version_id: optional_text("m2_handoff", handoff, "version_id")?,
+    };
+    let oracle_input_manifest = match input.get("oracle_input_manifest") {
+        None => None,
+        Some(_) => {
+            let path = "oracle_input_manifest";
+            let pinned = object(".", input, path)?;
+            only_fields(path, pinned, &["uri", "sha256"])?;
+            let uri = text(path, pinned, "uri")?.parse().map_err(|e| {
+                error(
+                    "oracle_input_manifest.uri",
+                    format!("is not an S3 URI ({e})"),
+                    "give s3://bucket/key",
+                )
+            })?;
+            let sha256 = digest("oracle_input_manifest.sha256", text(path, pinned, "sha256")?)?;
+            Some(PinnedManifest { uri, sha256 })
+        }
+    };
+    Ok(ExecutionInput::OperatorStart {
+        receipt,
+        oracle_input_manifest,
+    })
+}
+
+fn rerun(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+    only_fields(".", input, &["resume"])?;
+    let resume = object(".", input, "resume")?;
+    only_fields("resume", resume, &["held", "only", "reset"])?;
+    let held = object("resume", resume, "held")?;
+    only_fields("resume.held", held, &["key", "version_id", "sha256"])?;
+    let held = HeldSummary {
+        key: held_key("resume.held.key", text("resume.held", held, "key")?)?,
+        version_id: version("resume.held", held, "version_id")?,
+        sha256: digest("resume.held.sha256", text("resume.held", held, "sha256")?)?,
+    };
+    let only = match resume.get("only") {
+        None => false,
+        Some(Value::Bool(only)) => *only,
+        Some(_) => return Err(error("resume.only", "is not true or false", SHAPE)),
+    };
+    let reset = object("resume", resume, "reset")?;
+    let reset: ResetReceipt = serde_json::from_value(Value::Object(reset.clone()))
+        .map_err(|e| error("resume.reset", format!("is no reset receipt ({e})"), SHAPE))?;
+    Ok(ExecutionInput::Rerun(Rerun { held, only, reset }))
+}
+
+fn digest(field: &str, text: &str) -> Result<Sha256Hex, InputError> {
+    Sha256Hex::parse(text).map_err(|_| error(field, "is not a SHA-256", "give 64 lower-case hex digits"))
+}
+
+/// `evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`, and nothing else.
+fn receipt_key(field: &str, key: &str) -> Result<S3Key, InputError> {
+    let refused = || {
+        error(
+            field,
+            "is not the key of an M2 receipt",
+            "give evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json",
+        )
+    };
+    let folder = key
+        .strip_prefix(RUN_CONTROL_ROOT)
+        .and_then(|rest| rest.strip_suffix(M2_RECEIPT_FILE));
+    let id = folder.and_then(|folder| folder.strip_suffix('/')).ok_or_else(refused)?;
+    if !id.starts_with("m2j_") || PhaseExecutionId::parse(id).is_err() {
+        return Err(refused());
+    }
+    S3Key::parse(key).map_err(|_| refused())
+}
+
+/// `evidence/dev_full/run_control/m3x_<…>/m3x_execution_summary.json` of one of the steps.
+fn held_key(field: &str, key: &str) -> Result<S3Key, InputError> {
+    let refused = || {
+        error(
+            field,
+            "is not the key of a step's execution summary",
+            "give evidence/dev_full/run_control/<phase execution id>/<m3x>_execution_summary.json",
+        )
+    };
+    let rest = key.strip_prefix(RUN_CONTROL_ROOT).ok_or_else(refused)?;
+    let (id, file) = rest.split_once('/').ok_or_else(refused)?;
+    let prefix = id.split('_').next().unwrap_or_default();
+    let known = prefix.starts_with("m3") && PhaseExecutionId::parse(id).is_ok();
+    if !known || file != format!("{prefix}_execution_summary.json") {
+        return Err(refused());
+    }
+    S3Key::parse(key).map_err(|_| refused())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const KEY: &str = "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json";
+
+    fn bucket() -> BucketName {
+        BucketName::parse("fraud-platform-dev-full-evidence").unwrap()
+    }
+
+    fn event() -> Value {
+        json!({
+            "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
+            "time": "2026-02-23T06:16:12Z", "region": "eu-west-2", "resources": [],
+            "detail": {
+                "version": "0", "bucket": {"name": "fraud-platform-dev-full-evidence"},
+                "object": {"key": KEY, "size": 2, "etag": "e", "version-id": "v1", "sequencer": "00A1"},
+                "reason": "PutObject"
+            }
+        })
+    }
+
+    fn rerun() -> Value {
+        let key = "evidence/dev_full/run_control/m3f_20260223T174307Z_0123456789ab/m3f_execution_summary.json";
+        json!({"resume": {
+            "held": {"key": key, "version_id": "v", "sha256": "a".repeat(64)},
+            "reset": {"actor": "a", "reason": "r", "class": "checkpoint_reset", "scope": "s"}
+        }})
+    }
+
+    #[test]
+    fn the_three_forms_are_told_apart() {
+        let event = ExecutionInput::parse(&event(), &bucket()).unwrap();
+        assert!(matches!(&event, ExecutionInput::M2Event { sequencer, .. } if sequencer == "00A1"));
+        assert_eq!(event.receipt().unwrap().version_id.as_deref(), Some("v1"));
+        let start = ExecutionInput::parse(&json!({"m2_handoff": {"key": KEY}}), &bucket()).unwrap();
+        assert!(start.receipt().is_some() && start.pinned_manifest().is_none());
+        let rerun = ExecutionInput::parse(&rerun(), &bucket()).unwrap();
+        assert!(!rerun.rerun().unwrap().only);
+    }
+
+    /// Each row breaks one thing and expects the field that the error names.
+    #[test]
+    fn anything_else_names_the_field() {
+        let start = json!({"m2_handoff": {"key": KEY}});
+        let with = |base: &Value, pointer: &str, value: Value| {
+            let mut changed = base.clone();
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            changed.pointer_mut(parent).unwrap()[field] = value;
+            changed
+        };
+        for (input, field) in [
+            (json!([]), "."),
+            (json!({}), "."),
+            (json!({"m2_handof": {}}), "."),
+            (with(&start, "/extra", json!(1)), "extra"),
+            (with(&start, "/resume", json!({})), "resume"),
+            (with(&start, "/m2_handoff/bucket", json!("other")), "m2_handoff.bucket"),
+            (
+                with(&start, "/m2_handoff/key", json!("evidence/other.json")),
+                "m2_handoff.key",
+            ),
+            (
+                with(&start, "/m2_handoff/key", json!(format!("/{KEY}"))),
+                "m2_handoff.key",
+            ),
+            (
+                with(&start, "/m2_handoff/key", json!(KEY.replace("m2j_2026", "../m2j_2026"))),
+                "m2_handoff.key",
+            ),
+            (
+                with(&start, "/m2_handoff/key", json!(KEY.replace("20260223T", "20261323T"))),
+                "m2_handoff.key",
+            ),
+            (
+                with(&start, "/m2_handoff/key", json!("k".repeat(1025))),
+                "m2_handoff.key",
+            ),
+            (
+                with(&start, "/m2_handoff/version_id", json!("a b")),
+                "m2_handoff.version_id",
+            ),
+            (
+                with(
+                    &start,
+                    "/oracle_input_manifest",
+                    json!({"uri": "http://x/y", "sha256": "a".repeat(64)}),
+                ),
+                "oracle_input_manifest.uri",
+            ),
+            (
+                with(
+                    &start,
+                    "/oracle_input_manifest",
+                    json!({"uri": "s3://bucket/y", "sha256": "A"}),
+                ),
+                "oracle_input_manifest.sha256",
+            ),
+            (with(&event(), "/source", json!("aws.ec2")), "source"),
+            (with(&event(), "/detail-type", json!("Object Deleted")), "detail-type"),
+            (with(&event(), "/extra", json!(1)), "extra"),
+            (
+                with(&event(), "/detail/bucket/name", json!("another-bucket")),
+                "detail.bucket.name",
+            ),
+            (
+                with(&event(), "/detail/object/sequencer", json!("")),
+                "detail.object.sequencer",
+            ),
+            (with(&rerun(), "/resume/only", json!("yes")), "resume.only"),
+            (with(&rerun(), "/resume/extra", json!(1)), "resume.extra"),
+            (with(&rerun(), "/resume/held/key", json!(KEY)), "resume.held.key"),
+            (with(&rerun(), "/resume/held/sha256", json!("0")), "resume.held.sha256"),
+            (with(&rerun(), "/resume/reset/who", json!("me")), "resume.reset"),
+        ] {
+            let error = ExecutionInput::parse(&input, &bucket()).unwrap_err();
+            assert_eq!(error.field, field, "{input}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_incomplete_reset_receipt_is_left_to_the_verdict() {
+        let mut input = rerun();
+        input["resume"]["reset"] = json!({});
+        assert_eq!(
+            ExecutionInput::parse(&input, &bucket()).unwrap().rerun().unwrap().reset,
+            ResetReceipt::default()
+        );
+    }
+}

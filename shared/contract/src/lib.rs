@@ -1,0 +1,25 @@
+//! The pure rules of P1: ids, registry, canonical JSON, blockers, evidence. No AWS, no I/O.
+//!
+//! Everything that a verdict depends on is decided here or in a step's pure evaluation; the shell (`p1-runtime`)
+//! reads, writes and asks.
+
+pub mod artifacts;
+pub mod blocker;
+pub mod canonical;
+pub mod evidence;
+pub mod handles;
+pub mod hash;
+pub mod identity;
+pub mod ids;
+pub mod input;
+pub mod ledger;
+pub mod parse_error;
+pub mod pattern;
+pub mod reference;
+pub mod registry;
+pub mod request;
+pub mod scope;
+pub mod secrets;
+pub mod step;
+pub mod strict;
+pub mod verdict;

@@ -1,0 +1,202 @@
+//! The handles registry: a Markdown document, the single authority for named values of the platform (contract section 3).
+
+mod parse;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use self::value::Declared;
+pub use self::value::HandleValue;
+use crate::ids::HandleKey;
+use crate::parse_error::shown;
+
+/// The only handle whose value is followed: it names the handle whose value it takes.
+pub const SYMBOLIC_HANDLE: &str = "SR_READY_COMMIT_STATE_MACHINE";
+
+/// How many values of a contradiction are kept.
+const MAX_SHOWN_VALUES: usize = 8;
+
+/// Why a document is no registry. All of these are faults, not blockers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// It is not text.
+    #[error("the handles registry is not UTF-8 from byte {offset} on; save it as UTF-8")]
+    NotUtf8 {
+        /// Where the first wrong byte is.
+        offset: usize,
+    },
+    /// It is larger than 4 MiB.
+    #[error("the handles registry has {bytes} bytes, more than the {} allowed", parse::MAX_BYTES)]
+    TooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// It nests its lists and quotes deeper than anybody writes.
+    #[error("line {line} of the handles registry is nested too deeply to be read; flatten its lists and quotes")]
+    TooDeep {
+        /// The first such line, counted from 1.
+        line: usize,
+    },
+    /// It declares nothing.
+    #[error("the handles registry declares no handle; declare one with a list item like * `KEY = \"value\"`")]
+    NoHandles,
+}
+
+/// What a registry says about one handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// The key is nowhere declared.
+    Missing,
+    /// It is declared without a usable value.
+    Unresolved {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its value is `TO_PIN`.
+    Placeholder,
+    /// It is declared with different values.
+    Contradiction {
+        /// The first eight of them as written, shortened.
+        values: Vec<String>,
+    },
+    /// It has this value.
+    Resolved(HandleValue),
+}
+
+impl Reading {
+    /// The value, when there is one.
+    pub fn value(&self) -> Option<&HandleValue> {
+        match self {
+            Self::Resolved(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// All handles of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    handles: BTreeMap<HandleKey, Handle>,
+}
+
+/// One handle, however often it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Handle {
+    /// The line of its first declaration.
+    line: usize,
+    /// What its declarations say, as written and as read: each different value once, and at most eight.
+    said: Vec<(String, Declared)>,
+}
+
+/// Reads a registry. Runs in time linear in its size, whatever it holds.
+///
+/// # Errors
+/// When it is not UTF-8, larger than 4 MiB, nested absurdly deep, or declares no handle.
+pub fn parse(bytes: &[u8]) -> Result<Registry, RegistryError> {
+    let text = parse::text_of(bytes)?;
+    parse::check_nesting(text)?;
+    let mut handles: BTreeMap<HandleKey, Handle> = BTreeMap::new();
+    for declaration in parse::declarations(text) {
+        let line = declaration.line;
+        let handle = handles
+            .entry(declaration.key)
+            .or_insert_with(|| Handle { line, said: Vec::new() });
+        if let Some(value) = declaration.value {
+            handle.add(value);
+        }
+    }
+    if handles.is_empty() {
+        Err(RegistryError::NoHandles)
+    } else {
+        Ok(Registry { handles })
+    }
+}
+
+impl Registry {
+    /// What the registry says about this handle. Of all handles [`SYMBOLIC_HANDLE`] alone is followed, one step.
+    pub fn get(&self, key: &str) -> Reading {
+        let own = self.get_unfollowed(key);
+        match own {
+            Reading::Resolved(value) if key == SYMBOLIC_HANDLE => self.follow(&value),
+            other => other,
+        }
+    }
+
+    /// What stands beside the key itself; nothing is followed.
+    fn get_unfollowed(&self, key: &str) -> Reading {
+        self.handles.get(key).map_or(Reading::Missing, Handle::reading)
+    }
+
+    fn follow(&self, value: &HandleValue) -> Reading {
+        let unresolved = |reason: String| Reading::Unresolved { reason };
+        let Some(target) = value.as_text().and_then(|text| HandleKey::parse(text).ok()) else {
+            return unresolved("its value is not the key of another handle".into());
+        };
+        if target.as_str() == SYMBOLIC_HANDLE {
+            return unresolved("it names itself".into());
+        }
+        match self.get_unfollowed(target.as_str()) {
+            Reading::Missing => unresolved(format!("it names {target}, which the registry does not declare")),
+            Reading::Unresolved { reason } => unresolved(format!("it names {target}, which is unresolved: {reason}")),
+            other => other,
+        }
+    }
+
+    /// The handles that are declared with different values, in order of their keys.
+    pub fn contradictions(&self) -> Vec<HandleKey> {
+        self.handles
+            .iter()
+            .filter(|(_, handle)| handle.said.len() > 1)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// The keys of all handles, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &HandleKey> {
+        self.handles.keys()
+    }
+
+    /// How many handles it declares, each counted once.
+    pub fn len(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Whether it declares none, which [`parse`] refuses.
+    pub fn is_empty(&self) -> bool {
+        self.handles.is_empty()
+    }
+
+    /// The line of the handle's first declaration, counted from 1.
+    pub fn line_of(&self, key: &str) -> Option<usize> {
+        self.handles.get(key).map(|handle| handle.line)
+    }
+}
+
+impl Handle {
+    fn add(&mut self, (raw, declared): (String, Declared)) {
+        let is_known = self
+            .said
+            .iter()
+            .any(|(known_raw, known)| *known_raw == raw || known.says_the_same(&declared));
+        if !is_known && self.said.len() < MAX_SHOWN_VALUES {
+            self.said.push((raw, declared));
+        }
+    }
+
+    fn reading(&self) -> Reading {
+        match self.said.as_slice() {
+            [] => Reading::Unresolved {
+                reason: format!("line {} declares it without a value", self.line),
+            },
+            [(_, Declared::Value(value))] => Reading::Resolved(value.clone()),
+            [(_, Declared::Placeholder)] => Reading::Placeholder,
+            [(_, Declared::Malformed { reason })] => Reading::Unresolved { reason: reason.clone() },
+            several => Reading::Contradiction {
+                values: several.iter().map(|(raw, _)| shown(raw)).collect(),
+            },
+        }
+    }
+}

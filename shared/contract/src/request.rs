@@ -1,0 +1,208 @@
+//! What the state machine hands to a function, and what it gets back.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::blocker::Blocker;
+use crate::evidence::RunIds;
+use crate::ids::{BucketName, ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
+use crate::input::{ExecutionInput, InputError};
+use crate::reference::{ADMISSION, ClosureRef};
+use crate::step::Step;
+use crate::verdict::PhaseVerdict;
+
+/// Which of its two duties the M3.G function is called for; all others know one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mode {
+    /// The step itself.
+    Step,
+    /// The admission of a rerun.
+    Admission,
+}
+
+/// The payload of a Task, as it arrives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    mode: Mode,
+    context: RawContext,
+    closures: BTreeMap<String, ClosureRef>,
+    input: Value,
+}
+
+/// The engine's context, as it arrives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawContext {
+    execution_arn: ExecutionArn,
+    #[serde(rename = "execution_name")]
+    _execution_name: String,
+    start_time: String,
+    state_machine_id: StateMachineArn,
+    state_name: String,
+    #[serde(default)]
+    retry_count: u32,
+    #[serde(default)]
+    redrive_count: u32,
+}
+
+/// The closures so far, by the wire name of their step (or `ADMISSION`).
+pub type Closures = BTreeMap<String, ClosureRef>;
+
+/// What a step works on: everything that its verdict may depend on besides its observations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepInput {
+    /// Step or admission.
+    pub mode: Mode,
+    /// The P1 execution.
+    pub execution: ExecutionArn,
+    /// Its start, UTC, floored to seconds: the one time that evidence knows.
+    pub stamp: Stamp,
+    /// The machine it runs on, without version or alias.
+    pub state_machine: StateMachineArn,
+    /// The closures so far.
+    pub closures: Closures,
+    /// What started the execution.
+    pub input: ExecutionInput,
+}
+
+/// How the call came about: for logs, never for evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The name of the state.
+    pub state_name: String,
+    /// The engine's retries of this Task so far.
+    pub retry_count: u32,
+    /// The redrives of this execution so far.
+    pub redrive_count: u32,
+}
+
+impl StepInput {
+    /// Reads a Task's payload.
+    ///
+    /// # Errors
+    /// When it is not what the state machine sends; the error names the field.
+    pub fn parse(payload: Value, evidence_bucket: &BucketName) -> Result<(Self, Attempt), InputError> {
+        let raw: RawRequest = serde_json::from_value(payload).map_err(|e| InputError {
+            field: "payload".to_owned(),
+            problem: format!("is not what the state machine sends ({e})"),
+            remedy: "invoke the function through the state machine, or with one of the sample events",
+        })?;
+        let stamp = Stamp::from_rfc3339_floor(&raw.context.start_time).map_err(|e| InputError {
+            field: "context.start_time".to_owned(),
+            problem: format!("is not a time ({e})"),
+            remedy: "give the execution's start time in RFC 3339",
+        })?;
+        for (owner, closure) in &raw.closures {
+            let known = owner == ADMISSION || Step::from_id(owner).is_some();
+            if !known || owner != &closure.step || &closure.bucket != evidence_bucket {
+                return Err(InputError {
+                    field: format!("closures.{}", owner.escape_debug()),
+                    problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
+                    remedy: "pass the closures on as the steps return them",
+                });
+            }
+        }
+        let input = ExecutionInput::parse(&raw.input, evidence_bucket)?;
+        let attempt = Attempt {
+            state_name: raw.context.state_name,
+            retry_count: raw.context.retry_count,
+            redrive_count: raw.context.redrive_count,
+        };
+        let step_input = StepInput {
+            mode: raw.mode,
+            execution: raw.context.execution_arn,
+            stamp,
+            state_machine: raw.context.state_machine_id,
+            closures: raw.closures,
+            input,
+        };
+        Ok((step_input, attempt))
+    }
+
+    /// The phase execution id of `step` (or of the admission) in this execution.
+    #[must_use]
+    pub fn phase_execution_id(&self, step: Step) -> PhaseExecutionId {
+        match self.mode {
+            Mode::Step => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), step.id()),
+            Mode::Admission => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), ADMISSION),
+        }
+    }
+
+    /// The closure of `step`, if the chain has one.
+    #[must_use]
+    pub fn closure(&self, step: Step) -> Option<&ClosureRef> {
+        self.closures.get(step.id())
+    }
+
+    /// The closure of the admission that this rerun went through, if it is one.
+    #[must_use]
+    pub fn admission(&self) -> Option<&ClosureRef> {
+        self.closures.get(ADMISSION)
+    }
+
+    /// The closures in the order of the chain: the steps, then the admission.
+    #[must_use]
+    pub fn upstream(&self) -> Vec<ClosureRef> {
+        let steps = Step::ALL.into_iter().filter_map(|step| self.closure(step));
+        steps.chain(self.admission()).cloned().collect()
+    }
+}
+
+/// How a Task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskOutcome {
+    /// The step closed, with a pass or a hold.
+    Closed,
+    /// The event had started another execution already.
+    DuplicateDelivery,
+    /// The rerun may go on.
+    Admitted,
+    /// The rerun may not go on.
+    Refused,
+}
+
+/// What a function returns: codes, ids and closures, never evidence bodies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepResult {
+    /// The step's wire name, or `ADMISSION`.
+    pub step: String,
+    /// How it ended.
+    pub outcome: TaskOutcome,
+    /// The phase execution.
+    pub phase_execution_id: PhaseExecutionId,
+    /// The verdict.
+    pub overall_pass: bool,
+    /// `M3.X_READY`, or `HOLD`.
+    pub next_gate: String,
+    /// The step's own blocker codes.
+    pub blockers: Vec<Blocker>,
+    /// The step's closure; none for a duplicate delivery.
+    pub closure: Option<ClosureRef>,
+    /// The ids known by then.
+    pub run: RunIds,
+    /// M3.J: the phase verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<PhaseVerdict>,
+    /// M3.J: whether the ledger holds the verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub committed: Option<bool>,
+    /// M3.J: the codes of all blockers that are unresolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unresolved: Option<Vec<Blocker>>,
+    /// Admission: the closures to go on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closures: Option<Closures>,
+    /// Admission: the step to go on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Step>,
+    /// Admission: whether that step alone is run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<bool>,
+}

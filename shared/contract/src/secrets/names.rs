@@ -1,0 +1,157 @@
+//! Names that make a value secret.
+
+use super::REDACTED;
+
+/// The least characters of a value that counts: below it are words like `none` and `enabled`.
+const MIN_CHARS: usize = 8;
+
+/// What begins a pointer to a secret kept elsewhere.
+const POINTERS: [&str; 5] = ["/", "arn:", "s3://", "${", "{{resolve:"];
+
+/// Last words of names whose values are secret.
+const LAST_WORDS: [&str; 18] = [
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "apikey",
+    "apikeys",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "credential",
+    "credentials",
+    "authorization",
+    "secretaccesskey",
+];
+
+/// Words that make a `key` secret when they stand before it: `API_KEY` is, `PARTITION_KEY` is not.
+const WORDS_BEFORE_KEY: [&str; 6] = ["api", "access", "private", "secret", "signing", "encryption"];
+
+/// Whether a value is secret because of its name: the last words of the name say so, and the value is no pointer, no
+/// placeholder and no digest under a digest's name.
+pub(super) fn makes_secret(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    let is_pointer = POINTERS.iter().any(|start| value.starts_with(start)) || is_token_pattern(value);
+    if value.chars().count() < MIN_CHARS || is_pointer || value == "TO_PIN" || value.starts_with(REDACTED) {
+        return false;
+    }
+    let mut words = words_of(name);
+    if matches!(words.last().map(String::as_str), Some("sha256" | "digest")) {
+        // `token_sha256` may hold a digest, and nothing else.
+        if is_digest(value) {
+            return false;
+        }
+        words.pop();
+    }
+    match words.as_slice() {
+        [.., before, last] if last == "key" || last == "keys" => WORDS_BEFORE_KEY.contains(&before.as_str()),
+        [.., last] => LAST_WORDS.contains(&last.as_str()),
+        [] => false,
+    }
+}
+
+fn is_digest(value: &str) -> bool {
+    value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `{db_password}`: a token of a pattern, to be filled in later.
+fn is_token_pattern(value: &str) -> bool {
+    let inner = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|inner| inner.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
+}
+
+/// The words of a name in lower case: `SSM_DB_PASSWORD`, `ssm-db-password`, `ssmDbPassword` and `ssm.db.password` are alike.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins_word = !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && c.is_ascii_uppercase());
+        if c.is_ascii_alphanumeric() {
+            let lower = c.to_ascii_lowercase();
+            match words.last_mut() {
+                Some(word) if !begins_word => word.push(lower),
+                _ => words.push(lower.to_string()),
+            }
+        }
+        before = c;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_decide() {
+        for name in [
+            "password",
+            "DB_PASSWORD",
+            "dbPassword",
+            "client-secret",
+            "API_KEY",
+            "apikey",
+            "apiKey",
+            "x.access_key",
+            "SecretAccessKey",
+            "private_key",
+            "AWS_SECRET_ACCESS_KEY",
+            "github_token",
+            "credentials",
+            "passwd",
+            "aws.credential",
+            "AUTHORIZATION",
+            "token_sha256",
+            "api_keys",
+            "SecretString_secret",
+        ] {
+            assert!(makes_secret(name, "hunter2-hunter2"), "{name}");
+        }
+        for name in [
+            "",
+            "password_path",
+            "SECRET_NAME",
+            "token_arn",
+            "PARTITION_KEY",
+            "key",
+            "sort_key",
+            "tokenizer",
+            "secretary",
+            "s3_key",
+            "REQUIRED_PLATFORM_RUN_ID_ENV_KEY",
+            "no_plaintext_secrets_allowed",
+            "access_key_id",
+            "config_digest",
+        ] {
+            assert!(!makes_secret(name, "hunter2-hunter2"), "{name}");
+        }
+    }
+
+    #[test]
+    fn pointers_placeholders_and_digests_are_no_secrets() {
+        for value in [
+            "/fraud-platform/dev_full/aurora/password",
+            "arn:aws:secretsmanager:eu-west-2:123456789012:secret:x",
+            "s3://bucket/key/x",
+            "TO_PIN",
+            "short",
+            "            ",
+            "[REDACTED:secret-named-value]",
+            "{db_password}",
+            "${DB_PASSWORD}",
+            "{{resolve:ssm:x}}",
+        ] {
+            assert!(!makes_secret("password", value), "{value}");
+        }
+        assert!(!makes_secret("token_sha256", &"a1".repeat(32)));
+        assert!(!makes_secret("tokenDigest", &"a1".repeat(32)));
+        assert!(makes_secret("token", &"a1".repeat(32)));
+        assert!(makes_secret("token_sha256", &"z1".repeat(32)));
+    }
+}

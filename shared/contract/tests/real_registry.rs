@@ -1,0 +1,86 @@
+//! A registry as a real platform keeps it, where there is one beside the workspace; skipped elsewhere.
+
+use std::path::Path;
+
+use p1_contract::registry::{self, HandleValue, Reading};
+use p1_contract::secrets::scan_document;
+
+/// The 17 handles that M3.A requires (contract section 3).
+const REQUIRED: [&str; 17] = [
+    "FIELD_PLATFORM_RUN_ID",
+    "FIELD_SCENARIO_RUN_ID",
+    "FIELD_CONFIG_DIGEST",
+    "CONFIG_DIGEST_ALGO",
+    "CONFIG_DIGEST_FIELD",
+    "SCENARIO_EQUIVALENCE_KEY_INPUT",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+    "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE",
+    "SCENARIO_RUN_ID_DERIVATION_MODE",
+    "S3_EVIDENCE_RUN_ROOT_PATTERN",
+    "RUN_PIN_PATH_PATTERN",
+    "EVIDENCE_RUN_JSON_KEY",
+    "SR_READY_COMMIT_AUTHORITY",
+    "REQUIRED_PLATFORM_RUN_ID_ENV_KEY",
+    "ROLE_TERRAFORM_APPLY_DEV_FULL",
+    "S3_EVIDENCE_BUCKET",
+    "SFN_PLATFORM_RUN_ORCHESTRATOR_V0",
+];
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should see what was skipped")]
+fn document() -> Option<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/dev_full_handles.registry.md");
+    let bytes = std::fs::read(&path);
+    if bytes.is_err() {
+        eprintln!("skipped: no registry at {}", path.display());
+    }
+    bytes.ok()
+}
+
+#[test]
+fn every_required_handle_resolves() {
+    let Some(bytes) = document() else { return };
+    let registry = registry::parse(&bytes).unwrap();
+    for key in REQUIRED {
+        assert!(
+            matches!(registry.get(key), Reading::Resolved(_)),
+            "{key}: {:?}",
+            registry.get(key)
+        );
+    }
+    assert!(registry.contradictions().is_empty(), "{:?}", registry.contradictions());
+    // 527 lines declare, two of them the same handle with the same value.
+    assert_eq!(registry.len(), 526);
+}
+
+#[test]
+fn it_holds_no_secret() {
+    let Some(bytes) = document() else { return };
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(scan_document("registry", &text), []);
+}
+
+#[test]
+fn values_of_every_kind_are_read() {
+    let Some(bytes) = document() else { return };
+    let registry = registry::parse(&bytes).unwrap();
+    let value = |key: &str| registry.get(key).value().cloned();
+    assert_eq!(
+        value("DEV_FULL_MONTHLY_BUDGET_LIMIT_USD"),
+        Some(HandleValue::Integer(300))
+    );
+    assert_eq!(value("TAG_ENV_KEY"), Some(HandleValue::Text("env".into())));
+    assert_eq!(
+        value("ORACLE_REQUIRED_OUTPUT_IDS")
+            .unwrap()
+            .as_str_list()
+            .unwrap()
+            .len(),
+        4
+    );
+    assert_eq!(
+        value("ORACLE_SORT_KEY_BY_OUTPUT_ID").unwrap().as_map().unwrap()["s4_event_labels_6B"],
+        "flow_id,event_seq"
+    );
+    assert!(matches!(registry.get("ENTRYPOINT_SR"), Reading::Unresolved { .. }));
+    assert_eq!(registry.get("platform_run_id"), Reading::Missing);
+}
