@@ -1,0 +1,366 @@
+//! What a step works with while it observes: its input, the store, and a record of all that it read and created.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::registry::{self, Registry};
+use p1_contract::request::StepInput;
+use p1_contract::step::Step;
+
+use crate::fault::Fault;
+use crate::orchestrator::Orchestrator;
+use crate::settings::Settings;
+use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, Written, object_ref};
+
+/// The shell's side of one invocation.
+#[derive(Debug)]
+pub struct StepContext<'a> {
+    /// What the step works on.
+    pub input: &'a StepInput,
+    /// The deployment.
+    pub settings: &'a Settings,
+    /// Where evidence lies.
+    pub store: &'a Store,
+    /// Step Functions.
+    pub orchestrator: &'a Orchestrator,
+    /// The phase execution.
+    pub phase_execution_id: PhaseExecutionId,
+    reads: Mutex<BTreeSet<ObjectRef>>,
+    created: Mutex<Vec<ArtifactRef>>,
+}
+
+/// What stands at the end of a reference whose hash is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exact {
+    /// The bytes that were referred to.
+    Found(Vec<u8>),
+    /// Nothing, or nothing of that version.
+    Missing,
+    /// Something that we may not read.
+    Denied,
+    /// Other bytes.
+    Changed(Sha256Hex),
+}
+
+impl Exact {
+    /// The outcome in words, for a blocker's detail.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Exact::Found(_) => "unchanged".to_owned(),
+            Exact::Missing => "missing".to_owned(),
+            Exact::Denied => "may not be read".to_owned(),
+            Exact::Changed(found) => format!("has other bytes (sha256 {found})"),
+        }
+    }
+}
+
+impl<'a> StepContext<'a> {
+    /// The context of one invocation.
+    #[must_use]
+    pub fn new(
+        input: &'a StepInput,
+        settings: &'a Settings,
+        store: &'a Store,
+        orchestrator: &'a Orchestrator,
+        phase_execution_id: PhaseExecutionId,
+    ) -> Self {
+        let (reads, created) = (Mutex::default(), Mutex::default());
+        StepContext {
+            input,
+            settings,
+            store,
+            orchestrator,
+            phase_execution_id,
+            reads,
+            created,
+        }
+    }
+
+    /// Reads an object and records it among the step's inputs.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Read, Fault> {
+        let read = self.store.read(bucket, key, version, limit).await?;
+        if let Read::Found(object) = &read {
+            self.note_read(object_ref(bucket, key, object));
+        }
+        Ok(read)
+    }
+
+    /// Reads an object whose hash is known. Only what has that hash counts as an input.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn read_exact(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        sha256: &Sha256Hex,
+        limit: u64,
+    ) -> Result<Exact, Fault> {
+        Ok(match self.store.read(bucket, key, version, limit).await? {
+            Read::Found(object) => self.exact(bucket, key, object, sha256),
+            Read::NotFound => Exact::Missing,
+            Read::Denied => Exact::Denied,
+            Read::TooLarge(_) => Exact::Changed(Sha256Hex::of(b"")),
+        })
+    }
+
+    fn exact(&self, bucket: &BucketName, key: &S3Key, object: Object, sha256: &Sha256Hex) -> Exact {
+        let reference = object_ref(bucket, key, &object);
+        if &reference.sha256 != sha256 {
+            return Exact::Changed(reference.sha256);
+        }
+        self.note_read(reference);
+        Exact::Found(object.bytes)
+    }
+
+    /// Creates an object outside the step's own folder, or before its observations, and records it among what the
+    /// step created.
+    pub async fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
+        let written = self.store.create(bucket, key, name, bytes).await;
+        if let Written::Stored(artifact) = &written {
+            self.created
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(artifact.clone());
+        }
+        written
+    }
+
+    fn note_read(&self, reference: ObjectRef) {
+        self.reads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(reference);
+    }
+
+    /// Everything read so far, in order.
+    #[must_use]
+    pub fn reads(&self) -> Vec<ObjectRef> {
+        self.reads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// Everything created so far, in the order of the keys.
+    #[must_use]
+    pub fn created(&self) -> Vec<ArtifactRef> {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        created.sort_by(|a, b| (&a.bucket, &a.key).cmp(&(&b.bucket, &b.key)));
+        created
+    }
+
+    /// The deployment's evidence bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &'a BucketName {
+        &self.settings.evidence_bucket
+    }
+
+    /// The key of `file` in the folder of the step's phase execution.
+    ///
+    /// # Errors
+    /// Never for the names that steps use; the parser's error otherwise.
+    pub fn own_key(&self, file: &str) -> Result<S3Key, Fault> {
+        key_in(&self.phase_execution_id, file)
+    }
+
+    /// Reads a closure's summary, which must have the hash that the chain names.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn closure(&self, closure: &ClosureRef) -> Result<ClosureRead, Fault> {
+        let version = closure.version_id.as_deref();
+        let exact = self
+            .read_exact(&closure.bucket, &closure.key, version, &closure.sha256, DOCUMENT_LIMIT)
+            .await?;
+        Ok(match exact {
+            Exact::Found(bytes) => match Summary::parse(&bytes, &closure.step) {
+                Ok(summary) => ClosureRead::Found(Box::new(summary)),
+                Err(why) => ClosureRead::Unusable(why),
+            },
+            other => ClosureRead::Unusable(other.describe()),
+        })
+    }
+
+    /// Reads the summary of a step before this one, without which no verdict can be reached.
+    ///
+    /// # Errors
+    /// When the chain has no such closure, or it is not the evidence that the chain names.
+    pub async fn upstream(&self, step: Step) -> Result<Summary, Fault> {
+        let operation = || format!("read the closure of {step}");
+        let closure = self.input.closure(step).ok_or_else(|| {
+            Fault::InvalidInput(format!(
+                "payload: `closures.{step}` is missing; pass the closures on as the steps return them"
+            ))
+        })?;
+        match self.closure(closure).await? {
+            ClosureRead::Found(summary) => Ok(*summary),
+            ClosureRead::Unusable(why) => Err(Fault::internal(
+                operation(),
+                format!("s3://{}/{} {why}; start a new execution", closure.bucket, closure.key),
+            )),
+        }
+    }
+
+    /// Reads the document of kind `B` that a closure lists.
+    ///
+    /// # Errors
+    /// When it lists none, or the object is not the one it lists.
+    pub async fn artifact<B: Body>(&self, summary: &Summary) -> Result<Document<B>, Fault> {
+        match self.artifact_if_intact(summary).await? {
+            Ok(document) => Ok(document),
+            Err(why) => Err(Fault::internal(
+                format!("read {}", B::NAME),
+                format!("{why}; start a new execution"),
+            )),
+        }
+    }
+
+    /// Reads the document of kind `B` that a closure lists; in words why not, where it is not intact.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn artifact_if_intact<B: Body>(&self, summary: &Summary) -> Result<Result<Document<B>, String>, Fault> {
+        let Some(artifact) = summary.body.artifact(B::NAME) else {
+            return Ok(Err(format!("the closure of {} lists no {}", summary.owner, B::NAME)));
+        };
+        let version = artifact.version_id.as_deref();
+        let exact = self
+            .read_exact(
+                &artifact.bucket,
+                &artifact.key,
+                version,
+                &artifact.sha256,
+                DOCUMENT_LIMIT,
+            )
+            .await?;
+        Ok(match exact {
+            Exact::Found(bytes) => Document::parse(&bytes).map_err(|e| e.to_string()),
+            other => Err(format!(
+                "s3://{}/{} {}",
+                artifact.bucket,
+                artifact.key,
+                other.describe()
+            )),
+        })
+    }
+
+    /// Reads the registry that is pinned for this step: by the admission of a rerun where there was one, else by
+    /// M3.A. Its bytes must be the pinned ones.
+    ///
+    /// # Errors
+    /// When no closure pins it, or the store gives no answer.
+    pub async fn pinned_registry(&self) -> Result<Result<Registry, String>, Fault> {
+        let pin = match self.input.admission() {
+            Some(admission) => match self.closure(admission).await? {
+                ClosureRead::Found(summary) => *summary,
+                ClosureRead::Unusable(why) => return Err(Fault::internal("read the admission's closure", why)),
+            },
+            None => self.upstream(Step::HandleClosure).await?,
+        };
+        let uri = &self.settings.registry;
+        let pinned = pin
+            .body
+            .inputs
+            .iter()
+            .find(|input| input.bucket == uri.bucket && input.key == uri.key);
+        let Some(pinned) = pinned else {
+            return Ok(Err(format!("the closure of {} pins no registry at {uri}", pin.owner)));
+        };
+        let version = pinned.version_id.as_deref();
+        let exact = self
+            .read_exact(&pinned.bucket, &pinned.key, version, &pinned.sha256, REGISTRY_LIMIT)
+            .await?;
+        Ok(match exact {
+            Exact::Found(bytes) => registry::parse(&bytes).map_err(|e| e.to_string()),
+            other => Err(format!("the pinned registry {uri} {}", other.describe())),
+        })
+    }
+}
+
+/// The key of `file` in the folder of phase execution `id`.
+///
+/// # Errors
+/// When the name makes no key.
+pub fn key_in(id: &PhaseExecutionId, file: &str) -> Result<S3Key, Fault> {
+    S3Key::parse(&format!("{}{file}", phase_folder(id))).map_err(|e| Fault::internal("name an artifact", e.to_string()))
+}
+
+/// The key of `file` below the run-control root.
+///
+/// # Errors
+/// When the name makes no key.
+pub fn run_control_key(file: &str) -> Result<S3Key, Fault> {
+    S3Key::parse(&format!("{RUN_CONTROL_ROOT}{file}")).map_err(|e| Fault::internal("name an object", e.to_string()))
+}
+
+/// What a closure turned out to be.
+#[derive(Debug)]
+pub enum ClosureRead {
+    /// The summary that the chain names.
+    Found(Box<Summary>),
+    /// It is missing, changed or of another shape: in words.
+    Unusable(String),
+}
+
+/// A closing summary of a step, or of an admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// `M3.A` … or `ADMISSION`.
+    pub owner: String,
+    /// Its header.
+    pub header: p1_contract::evidence::Header,
+    /// What it says.
+    pub body: ExecutionSummary,
+}
+
+/// The name of an admission's closing summary.
+pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
+
+impl Summary {
+    /// Reads a closing summary of `owner`, strictly.
+    ///
+    /// # Errors
+    /// In words, when it is none.
+    pub fn parse(bytes: &[u8], owner: &str) -> Result<Self, String> {
+        let name = match Step::from_id(owner) {
+            Some(step) => summary_name(step),
+            None => ADMISSION_SUMMARY.to_owned(),
+        };
+        let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
+            .map_err(|e| format!("is not strict JSON: {e}"))?;
+        let document: Document<ExecutionSummary> =
+            p1_contract::evidence::split(value, &name).map_err(|e| e.to_string())?;
+        if document.header.artifact != name {
+            return Err(format!(
+                "calls itself `{}`, not {name}",
+                document.header.artifact.escape_debug()
+            ));
+        }
+        if !document.body.is_consistent() {
+            return Err("contradicts itself: verdict, gate and blockers differ".to_owned());
+        }
+        Ok(Summary {
+            owner: owner.to_owned(),
+            header: document.header,
+            body: document.body,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Faults: no verdict could be reached. Each has a stable name that the state machine's `Retry` matches
+//! (architecture: "A step").
+
+use lambda_runtime::Diagnostic;
+use p1_contract::evidence::EvidenceError;
+use p1_contract::input::InputError;
+use thiserror::Error;
+
+/// Why no verdict could be reached.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// It may pass: a service is slow, throttles or fails. The state machine retries it.
+    #[error("failed to {operation}: {problem}; retry, or redrive the execution once the service answers again")]
+    Transient {
+        /// What was being done, on what.
+        operation: String,
+        /// What came back.
+        problem: String,
+    },
+    /// The input cannot be worked on, however often it is tried.
+    #[error("{0}")]
+    InvalidInput(String),
+    /// A defect of ours, or a deployment that does not fit.
+    #[error("failed to {operation}: {problem}")]
+    Internal {
+        /// What was being done, on what.
+        operation: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+impl Fault {
+    /// The name that the state machine matches.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Fault::Transient { .. } => "Transient",
+            Fault::InvalidInput(_) => "InvalidInput",
+            Fault::Internal { .. } => "Internal",
+        }
+    }
+
+    /// A fault that may pass.
+    pub fn transient(operation: impl Into<String>, problem: impl Into<String>) -> Self {
+        Fault::Transient {
+            operation: operation.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// A fault of our own or of the deployment.
+    pub fn internal(operation: impl Into<String>, problem: impl Into<String>) -> Self {
+        Fault::Internal {
+            operation: operation.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<InputError> for Fault {
+    fn from(error: InputError) -> Self {
+        Fault::InvalidInput(error.to_string())
+    }
+}
+
+impl From<EvidenceError> for Fault {
+    fn from(error: EvidenceError) -> Self {
+        let mut problem = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            problem = format!("{problem}: {cause}");
+            source = cause.source();
+        }
+        Fault::internal("handle evidence", problem)
+    }
+}
+
+impl From<Fault> for Diagnostic {
+    fn from(fault: Fault) -> Self {
+        let message = fault.to_string();
+        let safe = p1_contract::secrets::redact_text(&message).unwrap_or(message);
+        Diagnostic {
+            error_type: fault.name().to_owned(),
+            error_message: safe,
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What is the same for all ten steps: JSON in, observations first, evaluation, publication, result
+//! (architecture: "A step").
+
+use futures_util::future::join_all;
+use p1_contract::blocker::{Blocker, Finding, codes};
+use p1_contract::canonical;
+use p1_contract::evidence::{ExecutionSummary, HOLD, Header, RunIds, merge, split};
+use p1_contract::ids::PhaseExecutionId;
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
+use p1_contract::secrets::{self, SecretHit};
+use p1_contract::strict::{self, Limits};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::context::{StepContext, key_in};
+use crate::fault::Fault;
+use crate::orchestrator::Orchestrator;
+use crate::settings::Settings;
+use crate::step::{Artifact, Content, Evaluation, Extra, StepLogic};
+use crate::store::{DOCUMENT_LIMIT, Read, Store, Written};
+
+/// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
+const MAX_RESULT_BYTES: usize = 256 * 1024;
+
+/// What outlives an invocation: settings and clients.
+#[derive(Debug, Clone)]
+pub struct Harness {
+    /// The deployment.
+    pub settings: Settings,
+    /// Where evidence lies.
+    pub store: Store,
+    /// Step Functions.
+    pub orchestrator: Orchestrator,
+}
+
+/// A parsed invocation.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What the step works on.
+    pub input: StepInput,
+    /// How the call came about.
+    pub attempt: Attempt,
+}
+
+/// What is stored before anything is concluded: everything that the step learned from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observations {
+    /// The objects that were read.
+    pub reads: Vec<ObjectRef>,
+    /// The run-scoped objects that were created.
+    pub created: Vec<ArtifactRef>,
+    /// Where secret material stood; it is redacted in `observed`.
+    pub redactions: Vec<SecretHit>,
+    /// What the step observed, in its own shape.
+    pub observed: Value,
+}
+
+impl Harness {
+    /// Reads an invocation's payload.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not what the state machine sends.
+    pub fn request(&self, payload: &[u8]) -> Result<Request, Fault> {
+        let limits = Limits {
+            max_bytes: 1 << 20,
+            max_depth: 32,
+        };
+        let value = strict::parse_foreign(payload, limits).map_err(|e| {
+            Fault::InvalidInput(format!(
+                "payload: is not usable JSON: {e}; see the contract's section 5"
+            ))
+        })?;
+        let (input, attempt) = StepInput::parse(value, &self.settings.evidence_bucket)?;
+        Ok(Request { input, attempt })
+    }
+
+    /// Runs one step.
+    ///
+    /// # Errors
+    /// When no verdict could be reached.
+    pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
+        let input = &request.input;
+        let id = input.phase_execution_id(S::STEP);
+        let ctx = StepContext::new(input, &self.settings, &self.store, &self.orchestrator, id);
+        if let Some(result) = step.preempt(&ctx).await? {
+            return Ok(result);
+        }
+        let (stored, observations) = self.observe(step, &ctx).await?;
+        let observed: S::Observed = serde_json::from_value(observations.observed.clone())
+            .map_err(|e| Fault::internal("read the stored observations", e.to_string()))?;
+        let mut evaluation = step.evaluate(input, &observed)?;
+        let (artifacts, mut findings) = self.publish::<S>(&mut evaluation, &observations).await?;
+        findings.append(&mut evaluation.findings);
+        let mut created = observations.created;
+        created.push(stored);
+        created.extend(artifacts);
+        let summary = ExecutionSummary::new(
+            S::STEP.ready_gate(),
+            findings,
+            created,
+            observations.reads,
+            input.upstream(),
+        );
+        let closure = self.close(step, &ctx, &evaluation.run, &summary).await?;
+        let result = result(
+            step.owner(),
+            input.mode,
+            evaluation.run,
+            evaluation.extra,
+            &summary,
+            closure,
+        );
+        bounded(result)
+    }
+
+    /// The observations: adopted where an earlier attempt stored them, else made and stored.
+    async fn observe<S: StepLogic>(
+        &self,
+        step: &S,
+        ctx: &StepContext<'_>,
+    ) -> Result<(ArtifactRef, Observations), Fault> {
+        let name = step.observations_name();
+        let key = ctx.own_key(&format!("{name}.json"))?;
+        let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), &RunIds::default());
+        if let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? {
+            let bytes = object.bytes;
+            return self.adopt(ctx, &name, &bytes, &header).await;
+        }
+        let observed = step.observe(ctx).await?;
+        let mut observed =
+            serde_json::to_value(observed).map_err(|e| Fault::internal("render observations", e.to_string()))?;
+        let redactions = secrets::redact_value(&mut observed);
+        let observations = Observations {
+            reads: ctx.reads(),
+            created: ctx.created(),
+            redactions,
+            observed,
+        };
+        let bytes = document(&header, &observations)?;
+        match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
+            Written::Stored(artifact) => Ok((artifact, observations)),
+            Written::Occupied { .. } => {
+                // Another attempt of this very invocation was faster: its observations count.
+                let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? else {
+                    return Err(Fault::transient(format!("adopt {key}"), "it is not there any more"));
+                };
+                self.adopt(ctx, &name, &object.bytes, &header).await
+            }
+            other => Err(Fault::transient(format!("store {key}"), other.describe())),
+        }
+    }
+
+    async fn adopt(
+        &self,
+        ctx: &StepContext<'_>,
+        name: &str,
+        bytes: &[u8],
+        header: &Header,
+    ) -> Result<(ArtifactRef, Observations), Fault> {
+        let key = ctx.own_key(&format!("{name}.json"))?;
+        let refused = |why: String| {
+            let problem = format!("{why}; somebody else wrote it: keep it, and start a new execution");
+            Fault::internal(format!("adopt the observations at {key}"), problem)
+        };
+        let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| refused(e.to_string()))?;
+        let document = split::<Observations>(value, name).map_err(|e| refused(e.to_string()))?;
+        if &document.header != header {
+            return Err(refused("it is of another phase execution".to_owned()));
+        }
+        // Its bytes are there already: this learns version and tag, and cannot write anything else.
+        match self.store.create(ctx.bucket(), &key, name, bytes).await {
+            Written::Stored(artifact) => Ok((artifact, document.body)),
+            other => Err(Fault::transient(format!("adopt {key}"), other.describe())),
+        }
+    }
+
+    /// Publishes the artifacts, wave by wave, each scanned for secrets first.
+    async fn publish<S: StepLogic>(
+        &self,
+        evaluation: &mut Evaluation,
+        observations: &Observations,
+    ) -> Result<(Vec<ArtifactRef>, Vec<Finding>), Fault> {
+        let mut findings: Vec<Finding> = observations
+            .redactions
+            .iter()
+            .map(|hit| secret_finding::<S>("observations", hit))
+            .collect();
+        let mut stored = Vec::new();
+        for wave in std::mem::take(&mut evaluation.waves) {
+            let mut ready = Vec::with_capacity(wave.len());
+            for artifact in wave {
+                let (bytes, hits) = render(&artifact)?;
+                findings.extend(hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit)));
+                ready.push((artifact, bytes));
+            }
+            let bucket = &self.settings.evidence_bucket;
+            let writes = ready
+                .iter()
+                .map(|(artifact, bytes)| self.store.create(bucket, &artifact.key, &artifact.name, bytes));
+            for ((artifact, _), written) in ready.iter().zip(join_all(writes).await) {
+                match written {
+                    Written::Stored(artifact) => stored.push(artifact),
+                    other => findings.push(publish_finding::<S>(artifact, &other)),
+                }
+            }
+        }
+        Ok((stored, findings))
+    }
+
+    /// Stores the closing summary. Without it there is no verdict.
+    async fn close<S: StepLogic>(
+        &self,
+        step: &S,
+        ctx: &StepContext<'_>,
+        run: &RunIds,
+        summary: &ExecutionSummary,
+    ) -> Result<ClosureRef, Fault> {
+        let name = step.summary_name();
+        let key = key_in(&ctx.phase_execution_id, &format!("{name}.json"))?;
+        let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
+        let bytes = document(&header, summary)?;
+        match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
+            Written::Stored(artifact) => Ok(ClosureRef {
+                step: step.owner().to_owned(),
+                phase_execution_id: ctx.phase_execution_id.clone(),
+                overall_pass: summary.overall_pass,
+                bucket: artifact.bucket,
+                key: artifact.key,
+                version_id: artifact.version_id,
+                sha256: artifact.sha256,
+            }),
+            other @ Written::Occupied { .. } => {
+                let problem = format!(
+                    "{}; keep it, find who wrote it, and start a new execution",
+                    other.describe()
+                );
+                Err(Fault::internal(format!("publish {key}"), problem))
+            }
+            other => Err(Fault::transient(format!("publish {key}"), other.describe())),
+        }
+    }
+}
+
+fn document<B: Serialize>(header: &Header, body: &B) -> Result<Vec<u8>, Fault> {
+    let value = merge(header, body)?;
+    canonical::to_document(&value).map_err(|e| Fault::internal(format!("render {}", header.artifact), e.to_string()))
+}
+
+/// The bytes of an artifact, redacted, and where secrets stood.
+fn render(artifact: &Artifact) -> Result<(Vec<u8>, Vec<SecretHit>), Fault> {
+    match &artifact.content {
+        Content::Json(value) => {
+            let mut value = value.clone();
+            let hits = secrets::redact_value(&mut value);
+            let bytes = canonical::to_document(&value)
+                .map_err(|e| Fault::internal(format!("render {}", artifact.name), e.to_string()))?;
+            Ok((bytes, hits))
+        }
+        Content::Markdown(text) => {
+            let hits = secrets::scan_text(&artifact.name, text);
+            let safe = secrets::redact_text(text).unwrap_or_else(|| text.clone());
+            Ok((safe.into_bytes(), hits))
+        }
+    }
+}
+
+fn secret_finding<S: StepLogic>(subject: &str, hit: &SecretHit) -> Finding {
+    Blocker::secret(S::STEP).on(
+        format!("{subject}{}", place(&hit.place)),
+        format!("holds secret material: rule {}", hit.rule),
+    )
+}
+
+fn place(place: &str) -> String {
+    if place.is_empty() {
+        String::new()
+    } else {
+        format!(" at {place}")
+    }
+}
+
+fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Finding {
+    let code = match written {
+        Written::Vanished => Blocker::set_incomplete(S::STEP),
+        Written::Altered { .. } if artifact.name == "m4_handoff_pack" => Blocker::HandoffReadback,
+        _ => Blocker::publish_failed(S::STEP),
+    };
+    code.on(artifact.key.as_str(), written.describe())
+}
+
+fn result(
+    owner: &str,
+    mode: Mode,
+    run: RunIds,
+    extra: Extra,
+    summary: &ExecutionSummary,
+    closure: ClosureRef,
+) -> StepResult {
+    let closures = extra.closures.map(|mut closures| {
+        closures.insert(ADMISSION.to_owned(), closure.clone());
+        closures
+    });
+    StepResult {
+        step: owner.to_owned(),
+        outcome: match (mode, summary.overall_pass) {
+            (Mode::Step, _) => TaskOutcome::Closed,
+            (Mode::Admission, true) => TaskOutcome::Admitted,
+            (Mode::Admission, false) => TaskOutcome::Refused,
+        },
+        phase_execution_id: closure.phase_execution_id.clone(),
+        overall_pass: summary.overall_pass,
+        next_gate: summary.next_gate.clone(),
+        blockers: codes(&summary.blockers),
+        closure: Some(closure),
+        run,
+        verdict: extra.verdict,
+        committed: extra.committed,
+        unresolved: extra.unresolved,
+        closures,
+        resume_at: extra.resume_at,
+        only: extra.only,
+    }
+}
+
+/// The result of an event that had started another execution already.
+#[must_use]
+pub fn duplicate_delivery(owner: &str, id: PhaseExecutionId) -> StepResult {
+    StepResult {
+        step: owner.to_owned(),
+        outcome: TaskOutcome::DuplicateDelivery,
+        phase_execution_id: id,
+        overall_pass: false,
+        next_gate: HOLD.to_owned(),
+        blockers: Vec::new(),
+        closure: None,
+        run: RunIds::default(),
+        verdict: None,
+        committed: None,
+        unresolved: None,
+        closures: None,
+        resume_at: None,
+        only: None,
+    }
+}
+
+fn bounded(result: StepResult) -> Result<StepResult, Fault> {
+    let bytes = serde_json::to_vec(&result).map_err(|e| Fault::internal("render the result", e.to_string()))?;
+    if bytes.len() > MAX_RESULT_BYTES {
+        let problem = format!("it is {} bytes, Step Functions takes {MAX_RESULT_BYTES}", bytes.len());
+        return Err(Fault::internal("return the result", problem));
+    }
+    Ok(result)
+}

@@ -1,0 +1,27 @@
+//! The imperative shell that all ten steps share: harness, settings, evidence store, ledger, questions to Step
+//! Functions.
+//!
+//! A step's crate holds its logic as a [`StepLogic`]; everything that touches S3, Step Functions, the environment or
+//! the clock is here.
+
+mod audit;
+mod context;
+mod fault;
+mod harness;
+mod orchestrator;
+pub mod run_ledger;
+mod serve;
+mod settings;
+mod step;
+pub mod store;
+#[cfg(any(test, feature = "memory"))]
+pub mod testing;
+
+pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all};
+pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
+pub use fault::Fault;
+pub use harness::{Harness, Observations, Request, duplicate_delivery};
+pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator};
+pub use serve::{harness, observed_run, serve, serve_step, start_logging};
+pub use settings::{CostSource, Settings, SettingsError};
+pub use step::{Artifact, Author, Content, Evaluation, Extra, StepLogic};

@@ -1,0 +1,172 @@
+//! Questions to Step Functions: what a machine is like, and whether an execution still runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+use p1_contract::ids::{ExecutionArn, StateMachineArn};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// What a state machine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineAnswer {
+    /// It is there.
+    Found {
+        /// Its ARN.
+        arn: String,
+        /// Its name.
+        name: String,
+        /// `ACTIVE` or `DELETING`.
+        status: String,
+        /// Its role.
+        role_arn: String,
+    },
+    /// There is none of that name.
+    NotFound,
+    /// We may not ask.
+    Denied,
+}
+
+/// What an execution says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionAnswer {
+    /// It is there; `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED` or `PENDING_REDRIVE`.
+    Found {
+        /// The status.
+        status: String,
+    },
+    /// Step Functions does not know it (any more).
+    NotFound,
+    /// We may not ask.
+    Denied,
+}
+
+impl ExecutionAnswer {
+    /// Whether the execution has surely ended: only then may another take over its ledger.
+    ///
+    /// An execution that Step Functions has forgotten (it keeps them for 90 days after they end) has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self {
+            ExecutionAnswer::Found { status } => {
+                matches!(status.as_str(), "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED")
+            }
+            ExecutionAnswer::NotFound => true,
+            ExecutionAnswer::Denied => false,
+        }
+    }
+}
+
+/// Step Functions, or a fixed set of answers for tests.
+#[derive(Debug, Clone)]
+pub enum Orchestrator {
+    /// Step Functions.
+    StepFunctions(Client),
+    /// Fixed answers.
+    Fixed(Arc<FixedAnswers>),
+}
+
+/// The answers of [`Orchestrator::Fixed`]; what is not listed is not found.
+#[derive(Debug, Default)]
+pub struct FixedAnswers {
+    /// By ARN.
+    pub machines: BTreeMap<String, MachineAnswer>,
+    /// By ARN.
+    pub executions: BTreeMap<String, ExecutionAnswer>,
+}
+
+fn denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .unwrap_or_default();
+    code == "AccessDeniedException" || error.raw_response().is_some_and(|r| r.status().as_u16() == 403)
+}
+
+fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code.map_or_else(|| "no usable answer".to_owned(), str::to_owned)
+}
+
+impl Orchestrator {
+    /// `DescribeStateMachine`.
+    ///
+    /// # Errors
+    /// When Step Functions gives no answer.
+    pub async fn machine(&self, arn: &StateMachineArn) -> Result<MachineAnswer, Fault> {
+        let client = match self {
+            Orchestrator::Fixed(answers) => {
+                return Ok(answers
+                    .machines
+                    .get(arn.as_str())
+                    .cloned()
+                    .unwrap_or(MachineAnswer::NotFound));
+            }
+            Orchestrator::StepFunctions(client) => client,
+        };
+        match client
+            .describe_state_machine()
+            .state_machine_arn(arn.as_str())
+            .send()
+            .await
+        {
+            Ok(answer) => Ok(MachineAnswer::Found {
+                arn: answer.state_machine_arn().to_owned(),
+                name: answer.name().to_owned(),
+                // A machine without a status is one of an engine that knows none but active ones.
+                status: answer.status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
+                role_arn: answer.role_arn().to_owned(),
+            }),
+            Err(error) => {
+                let service = error.as_service_error();
+                if service.is_some_and(|e| e.is_state_machine_does_not_exist() || e.is_invalid_arn()) {
+                    Ok(MachineAnswer::NotFound)
+                } else if denied(&error) {
+                    Ok(MachineAnswer::Denied)
+                } else {
+                    Err(Fault::transient(format!("describe state machine {arn}"), words(&error)))
+                }
+            }
+        }
+    }
+
+    /// `DescribeExecution`.
+    ///
+    /// # Errors
+    /// When Step Functions gives no answer.
+    pub async fn execution(&self, arn: &ExecutionArn) -> Result<ExecutionAnswer, Fault> {
+        let client = match self {
+            Orchestrator::Fixed(answers) => {
+                return Ok(answers
+                    .executions
+                    .get(arn.as_str())
+                    .cloned()
+                    .unwrap_or(ExecutionAnswer::NotFound));
+            }
+            Orchestrator::StepFunctions(client) => client,
+        };
+        match client.describe_execution().execution_arn(arn.as_str()).send().await {
+            Ok(answer) => Ok(ExecutionAnswer::Found {
+                status: answer.status().as_str().to_owned(),
+            }),
+            Err(error) => {
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_execution_does_not_exist())
+                {
+                    Ok(ExecutionAnswer::NotFound)
+                } else if denied(&error) {
+                    Ok(ExecutionAnswer::Denied)
+                } else {
+                    Err(Fault::transient(format!("describe execution {arn}"), words(&error)))
+                }
+            }
+        }
+    }
+}

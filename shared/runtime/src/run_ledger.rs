@@ -1,0 +1,206 @@
+//! The run's ledger in S3: reading it, acquiring it, committing to it (contract section 4).
+//!
+//! The decisions are `p1_contract::ledger`'s; the create-only write of the next record is the fence.
+
+use futures_util::future::try_join_all;
+use p1_contract::canonical;
+use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::ledger::{Acquire, Commit, LEDGER_RECORD, Ledger, LedgerRecord};
+use p1_contract::reference::{ArtifactRef, ObjectRef};
+use p1_contract::strict::{self, Limits};
+use p1_contract::verdict::PhaseVerdict;
+
+use crate::context::StepContext;
+use crate::fault::Fault;
+use crate::store::{DOCUMENT_LIMIT, Read, Written};
+
+/// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.
+const MAX_RECORDS: usize = 1_000;
+
+/// What became of an attempt to acquire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acquired {
+    /// The head is our ACQUIRED record, with this number.
+    Ours(u32),
+    /// Somebody else may work on the run, or nobody any more: in words.
+    Refused(String),
+}
+
+/// What became of an attempt to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// The ledger holds our verdict, in this record.
+    Done(Box<ArtifactRef>),
+    /// The ledger is not ours (any more): in words.
+    Lost(String),
+    /// Whether the record was written could not be learned: in words.
+    Inconclusive(String),
+}
+
+fn record_key(run: &PlatformRunId, sequence: u32) -> Result<S3Key, Fault> {
+    S3Key::parse(&run.ledger_key(sequence)).map_err(|e| Fault::internal("name a ledger record", e.to_string()))
+}
+
+fn record_bytes(record: &LedgerRecord) -> Result<Vec<u8>, Fault> {
+    canonical::document_of(record).map_err(|e| Fault::internal("render a ledger record", e.to_string()))
+}
+
+/// Where a run's ledger lies.
+#[must_use]
+pub fn ledger_prefix(run: &PlatformRunId) -> String {
+    format!("{}ledger/", run.run_root())
+}
+
+/// Reads the ledger; `Err` in words when what lies there is no legal ledger.
+///
+/// # Errors
+/// When the store gives no answer.
+pub async fn read(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Result<Ledger, String>, Fault> {
+    let keys = ctx
+        .store
+        .list(ctx.bucket(), &ledger_prefix(run), MAX_RECORDS + 1)
+        .await?;
+    if keys.len() > MAX_RECORDS {
+        return Ok(Err(format!("the ledger of {run} has more than {MAX_RECORDS} records")));
+    }
+    let reads = try_join_all(keys.iter().map(|key| ctx.read(ctx.bucket(), key, None, DOCUMENT_LIMIT))).await?;
+    let mut records = Vec::with_capacity(keys.len());
+    for (sequence, (key, read)) in (1_u32..).zip(keys.iter().zip(reads)) {
+        if key.as_str() != run.ledger_key(sequence) {
+            return Ok(Err(format!(
+                "{key} stands where record {sequence} of the ledger belongs"
+            )));
+        }
+        let Read::Found(object) = read else {
+            return Ok(Err(format!("{key} is listed but cannot be read")));
+        };
+        let parsed = strict::parse_strict(&object.bytes, Limits::DOCUMENT)
+            .map_err(|e| e.to_string())
+            .and_then(|value| serde_json::from_value::<LedgerRecord>(value).map_err(|e| e.to_string()));
+        match parsed {
+            Ok(record) => records.push(record),
+            Err(why) => return Ok(Err(format!("{key} is not a ledger record: {why}"))),
+        }
+    }
+    Ok(Ledger::read(run, records).map_err(|e| e.to_string()))
+}
+
+/// Why the ledger is not this execution's (any more), in words; none when its head is our ACQUIRED record.
+///
+/// # Errors
+/// When the store gives no answer.
+pub async fn lost(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Option<String>, Fault> {
+    Ok(match read(ctx, run).await? {
+        Err(why) => Some(why),
+        Ok(ledger) if ledger.is_held_by(&ctx.input.execution) => None,
+        Ok(ledger) => Some(match ledger.head() {
+            Some(head) => format!("the head of {run}'s ledger is {}'s", head.holder),
+            None => format!("{run} has no ledger"),
+        }),
+    })
+}
+
+/// Reserves a run id: creates the ledger's first record, ours.
+///
+/// `Ok(true)` when the record is ours (now, or since an earlier attempt), `Ok(false)` when it is another's.
+///
+/// # Errors
+/// When whether it was written cannot be learned.
+pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool, Fault> {
+    let record = LedgerRecord::acquired(run, 1, &ctx.input.execution, ctx.input.stamp);
+    let key = record_key(run, 1)?;
+    match ctx
+        .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
+        .await
+    {
+        Written::Stored(_) => Ok(true),
+        Written::Occupied { .. } => Ok(false),
+        other => Err(Fault::transient(
+            format!("reserve {run} in its ledger"),
+            other.describe(),
+        )),
+    }
+}
+
+/// Acquires the ledger for this execution, as the successor of whoever held it.
+///
+/// # Errors
+/// When the store or Step Functions gives no answer.
+pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acquired, Fault> {
+    let ledger = match read(ctx, run).await? {
+        Ok(ledger) => ledger,
+        Err(why) => return Ok(Acquired::Refused(why)),
+    };
+    let us = &ctx.input.execution;
+    let sequence = match ledger.acquire(us) {
+        Acquire::Ours => return Ok(Acquired::Ours(ledger.head().map_or(0, |head| head.sequence))),
+        Acquire::Closed => {
+            return Ok(Acquired::Refused(format!(
+                "an advance of {run} is committed: nothing follows it"
+            )));
+        }
+        Acquire::Create(sequence) => sequence,
+        Acquire::AskHolder { holder, sequence } => {
+            let answer = ctx.orchestrator.execution(&holder).await?;
+            if !answer.has_ended() {
+                return Ok(Acquired::Refused(format!(
+                    "the ledger of {run} is held by {holder}, which has not ended"
+                )));
+            }
+            sequence
+        }
+    };
+    let record = LedgerRecord::acquired(run, sequence, us, ctx.input.stamp);
+    let key = record_key(run, sequence)?;
+    match ctx
+        .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
+        .await
+    {
+        Written::Stored(_) => Ok(Acquired::Ours(sequence)),
+        Written::Occupied { .. } => Ok(Acquired::Refused(format!(
+            "another execution acquired record {sequence} of {run}'s ledger first"
+        ))),
+        other => Err(Fault::transient(
+            format!("acquire the ledger of {run}"),
+            other.describe(),
+        )),
+    }
+}
+
+/// Commits `verdict` with the phase summary it rests on.
+///
+/// # Errors
+/// When the store gives no answer to the reads before the write.
+pub async fn commit(
+    ctx: &StepContext<'_>,
+    run: &PlatformRunId,
+    verdict: PhaseVerdict,
+    summary: &ObjectRef,
+) -> Result<Committed, Fault> {
+    let ledger = match read(ctx, run).await? {
+        Ok(ledger) => ledger,
+        Err(why) => return Ok(Committed::Lost(why)),
+    };
+    let us = &ctx.input.execution;
+    let sequence = match ledger.commit(us, verdict, summary) {
+        Commit::Done(sequence) | Commit::Create(sequence) => sequence,
+        Commit::Lost { head: None } => return Ok(Committed::Lost(format!("{run} has no ledger"))),
+        Commit::Lost { head: Some(holder) } => {
+            return Ok(Committed::Lost(format!("the head of {run}'s ledger is {holder}'s")));
+        }
+    };
+    let record = LedgerRecord::committed(run, sequence, us, ctx.input.stamp, verdict, summary.clone());
+    let key = record_key(run, sequence)?;
+    Ok(
+        match ctx
+            .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
+            .await
+        {
+            Written::Stored(artifact) => Committed::Done(Box::new(artifact)),
+            Written::Occupied { .. } => Committed::Lost(format!(
+                "another execution wrote record {sequence} of {run}'s ledger first"
+            )),
+            other => Committed::Inconclusive(other.describe()),
+        },
+    )
+}

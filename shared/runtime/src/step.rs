@@ -1,0 +1,177 @@
+//! What a step is to the harness: its observations, and a pure evaluation of them.
+
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::{Body, Document, Header, RunIds};
+use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::request::{Closures, StepInput, StepResult};
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::{StepContext, key_in};
+use crate::fault::Fault;
+
+/// A step: what it asks outside, and what follows from the answers.
+pub trait StepLogic: Send + Sync {
+    /// The step.
+    const STEP: Step;
+
+    /// What the step learns from outside. It is stored before anything is concluded from it, and a retry adopts it.
+    type Observed: Serialize + DeserializeOwned + JsonSchema + Send;
+
+    /// The name of the stored observations.
+    fn observations_name(&self) -> String {
+        p1_contract::evidence::observations_name(Self::STEP)
+    }
+
+    /// The name of the closing summary.
+    fn summary_name(&self) -> String {
+        p1_contract::evidence::summary_name(Self::STEP)
+    }
+
+    /// How closures call the step.
+    fn owner(&self) -> &'static str {
+        Self::STEP.id()
+    }
+
+    /// Whether the step has anything to do at all; a result here ends the invocation, and nothing is published.
+    ///
+    /// # Errors
+    /// When that cannot be learned.
+    fn preempt(&self, _ctx: &StepContext<'_>) -> impl Future<Output = Result<Option<StepResult>, Fault>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Asks outside, and makes the run-scoped writes whose end state the verdict depends on. Every write here is
+    /// create-only and the same on every attempt.
+    ///
+    /// # Errors
+    /// When an answer cannot be had.
+    fn observe(&self, ctx: &StepContext<'_>) -> impl Future<Output = Result<Self::Observed, Fault>> + Send;
+
+    /// The verdict and the artifacts: a pure function of input and observations.
+    ///
+    /// # Errors
+    /// When the observations contradict themselves: a defect.
+    fn evaluate(&self, input: &StepInput, observed: &Self::Observed) -> Result<Evaluation, Fault>;
+}
+
+/// What follows from the observations.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    /// All blockers of the step.
+    pub findings: Vec<Finding>,
+    /// The artifacts to publish, in waves: those of a wave are written together, the waves one after the other.
+    pub waves: Vec<Vec<Artifact>>,
+    /// The ids known after this step.
+    pub run: RunIds,
+    /// What the state machine needs besides the verdict.
+    pub extra: Extra,
+}
+
+/// What M3.J and the admission add to the result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// M3.J: the phase verdict.
+    pub verdict: Option<PhaseVerdict>,
+    /// M3.J: whether the ledger holds it.
+    pub committed: Option<bool>,
+    /// M3.J: the codes that are unresolved.
+    pub unresolved: Option<Vec<Blocker>>,
+    /// Admission: the closures to go on with, its own excepted.
+    pub closures: Option<Closures>,
+    /// Admission: the step to go on with.
+    pub resume_at: Option<Step>,
+    /// Admission: whether that step alone is run.
+    pub only: Option<bool>,
+}
+
+/// An artifact, ready to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its name.
+    pub name: String,
+    /// Where it goes in the evidence bucket.
+    pub key: S3Key,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The content of an artifact before the secret scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// To be rendered as canonical JSON.
+    Json(serde_json::Value),
+    /// Markdown.
+    Markdown(String),
+}
+
+/// Makes the artifacts of one phase execution.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The step.
+    pub step: Step,
+    /// The phase execution.
+    pub phase_execution_id: PhaseExecutionId,
+    /// The ids known by now.
+    pub run: RunIds,
+}
+
+impl Author {
+    /// The author for `step` in this execution.
+    #[must_use]
+    pub fn new(input: &StepInput, step: Step, run: RunIds) -> Self {
+        Author {
+            step,
+            phase_execution_id: input.phase_execution_id(step),
+            run,
+        }
+    }
+
+    /// The document of kind `B`.
+    pub fn document<B: Body>(&self, body: B) -> Document<B> {
+        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id.clone());
+        Document {
+            header: Header::new(B::NAME, self.step, id, &self.run),
+            body,
+        }
+    }
+
+    /// The artifact of kind `B`, in the folder of the phase execution.
+    ///
+    /// # Errors
+    /// When the body cannot be rendered.
+    pub fn artifact<B: Body>(&self, body: B) -> Result<Artifact, Fault> {
+        let key = key_in(&self.phase_execution_id, &format!("{}.json", B::NAME))?;
+        self.artifact_at(key, body)
+    }
+
+    /// The artifact of kind `B`, at a key that the registry names.
+    ///
+    /// # Errors
+    /// When the body cannot be rendered.
+    pub fn artifact_at<B: Body>(&self, key: S3Key, body: B) -> Result<Artifact, Fault> {
+        let document = self.document(body);
+        let value = p1_contract::evidence::merge(&document.header, &document.body)?;
+        Ok(Artifact {
+            name: B::NAME.to_owned(),
+            key,
+            content: Content::Json(value),
+        })
+    }
+
+    /// A Markdown artifact.
+    ///
+    /// # Errors
+    /// When the name makes no key.
+    pub fn note(&self, name: &str, text: String) -> Result<Artifact, Fault> {
+        let key = key_in(&self.phase_execution_id, &format!("{name}.md"))?;
+        Ok(Artifact {
+            name: name.to_owned(),
+            key,
+            content: Content::Markdown(text),
+        })
+    }
+}

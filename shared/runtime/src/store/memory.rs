@@ -1,0 +1,169 @@
+//! The store in memory: the same answers as S3's, for tests of the steps' logic.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, S3Key};
+
+use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
+use crate::fault::Fault;
+
+/// Versioned buckets in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    buckets: BTreeMap<String, bool>,
+    objects: BTreeMap<(String, String), Vec<Object>>,
+    denied: Vec<(String, String)>,
+    scripted: Vec<PutAnswer>,
+    next: u64,
+}
+
+impl MemoryStore {
+    /// A store with these versioned buckets.
+    #[must_use]
+    pub fn with_buckets(names: &[&str]) -> Self {
+        let store = MemoryStore::default();
+        store.lock(|inner| {
+            inner
+                .buckets
+                .extend(names.iter().map(|name| ((*name).to_owned(), true)))
+        });
+        store
+    }
+
+    fn lock<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts an input of the platform, as a new version.
+    pub fn seed(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+        let bytes = bytes.into();
+        self.lock(|inner| {
+            inner.next += 1;
+            let version = format!("v{:06}", inner.next);
+            let object = Object {
+                etag: Sha256Hex::of(&bytes).first(32).to_owned(),
+                bytes,
+                version_id: Some(version.clone()),
+            };
+            inner
+                .objects
+                .entry((bucket.to_owned(), key.to_owned()))
+                .or_default()
+                .push(object);
+            version
+        })
+    }
+
+    /// Sets whether a bucket exists, and is versioned.
+    pub fn set_bucket(&self, name: &str, versioned: Option<bool>) {
+        self.lock(|inner| match versioned {
+            Some(versioned) => inner.buckets.insert(name.to_owned(), versioned),
+            None => inner.buckets.remove(name),
+        });
+    }
+
+    /// Makes reads of a key answer *denied*.
+    pub fn deny(&self, bucket: &str, key: &str) {
+        self.lock(|inner| inner.denied.push((bucket.to_owned(), key.to_owned())));
+    }
+
+    /// Makes the next PUTs answer this, in order, without writing.
+    pub fn script(&self, answers: Vec<PutAnswer>) {
+        self.lock(|inner| inner.scripted = answers);
+    }
+
+    /// All keys of a bucket with their latest bytes.
+    #[must_use]
+    pub fn dump(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
+        self.lock(|inner| {
+            let of_bucket = inner.objects.iter().filter(|((name, _), _)| name == bucket);
+            of_bucket
+                .filter_map(|((_, key), versions)| Some((key.clone(), versions.last()?.bytes.clone())))
+                .collect()
+        })
+    }
+
+    pub(super) fn read(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Read, Fault> {
+        let place = (bucket.as_str().to_owned(), key.as_str().to_owned());
+        Ok(self.lock(|inner| {
+            if inner.denied.contains(&place) {
+                return Read::Denied;
+            }
+            let versions = inner.objects.get(&place).map_or(&[][..], Vec::as_slice);
+            let found = match version {
+                None => versions.last(),
+                Some(id) => versions.iter().find(|object| object.version_id.as_deref() == Some(id)),
+            };
+            match found {
+                None => Read::NotFound,
+                Some(object) if object.bytes.len() as u64 > limit => Read::TooLarge(object.bytes.len() as u64),
+                Some(object) => Read::Found(object.clone()),
+            }
+        }))
+    }
+
+    pub(super) fn put_if_absent(&self, bucket: &BucketName, key: &S3Key, bytes: &[u8]) -> PutAnswer {
+        let scripted = self.lock(|inner| (!inner.scripted.is_empty()).then(|| inner.scripted.remove(0)));
+        if let Some(answer) = scripted {
+            return answer;
+        }
+        if self.lock(|inner| !inner.buckets.contains_key(bucket.as_str())) {
+            return PutAnswer::Refused("no such bucket".to_owned());
+        }
+        let place = (bucket.as_str().to_owned(), key.as_str().to_owned());
+        if self.lock(|inner| inner.objects.contains_key(&place)) {
+            return PutAnswer::Exists;
+        }
+        PutAnswer::Created {
+            version_id: Some(self.seed(bucket.as_str(), key.as_str(), bytes)),
+        }
+    }
+
+    pub(super) fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Vec<S3Key> {
+        let keys = self
+            .dump(bucket.as_str())
+            .into_keys()
+            .filter(|key| key.starts_with(prefix));
+        keys.filter_map(|key| S3Key::parse(&key).ok()).take(limit).collect()
+    }
+
+    pub(super) fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Vec<VersionCount> {
+        self.lock(|inner| {
+            let of_prefix = inner
+                .objects
+                .iter()
+                .filter(|((name, key), _)| name == bucket.as_str() && key.starts_with(prefix));
+            let count = |versions: &Vec<Object>| u32::try_from(versions.len()).unwrap_or(u32::MAX);
+            of_prefix
+                .filter_map(|((_, key), versions)| {
+                    let key = S3Key::parse(key).ok()?;
+                    Some(VersionCount {
+                        key,
+                        versions: count(versions),
+                        delete_markers: 0,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    pub(super) fn posture(&self, bucket: &BucketName) -> BucketPosture {
+        match self.lock(|inner| inner.buckets.get(bucket.as_str()).copied()) {
+            Some(versioned) => BucketPosture::Reachable { versioned },
+            None => BucketPosture::NotFound,
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The evidence store: reads, and create-only writes with the contract's answer table (section 2).
+//!
+//! **There is no overwriting and no deleting method**: write-once is structural. Two sides answer the same
+//! questions, S3 and memory, and one conformance suite runs on both.
+
+#[cfg(any(test, feature = "memory"))]
+mod memory;
+mod s3;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::reference::{ArtifactRef, ObjectRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[cfg(any(test, feature = "memory"))]
+pub use self::memory::MemoryStore;
+pub use self::s3::S3Store;
+use crate::fault::Fault;
+
+/// The most bytes of a JSON document that is read.
+pub const DOCUMENT_LIMIT: u64 = 1 << 20;
+/// The most bytes of a registry that is read.
+pub const REGISTRY_LIMIT: u64 = 4 << 20;
+
+/// An object as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its version.
+    pub version_id: Option<String>,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+}
+
+/// The answer to a read. Anything else is a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// It is there.
+    Found(Object),
+    /// It is not there, or not in that version.
+    NotFound,
+    /// We may not read it.
+    Denied,
+    /// It is larger than the limit of the read.
+    TooLarge(u64),
+}
+
+/// The answer to one create-only PUT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutAnswer {
+    /// It was created.
+    Created {
+        /// The new version.
+        version_id: Option<String>,
+    },
+    /// 412: the key exists.
+    Exists,
+    /// 409: a concurrent write to the key.
+    Conflict,
+    /// 403 or 404: we may not write there, or there is no such bucket.
+    Refused(String),
+    /// Time-out, 5xx, connection lost: it may or may not have been written.
+    Unknown(String),
+}
+
+/// The end state of a create-only write: never the path to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Written {
+    /// The key holds our bytes, in this version.
+    Stored(ArtifactRef),
+    /// The key holds other bytes.
+    Occupied {
+        /// Their hash.
+        found: Sha256Hex,
+    },
+    /// What was read back is not what was written.
+    Altered {
+        /// The hash of what was read.
+        found: Sha256Hex,
+    },
+    /// It was created, and is not there any more.
+    Vanished,
+    /// The store refuses the write.
+    Refused(String),
+    /// Whether it was written could not be learned.
+    Inconclusive(String),
+}
+
+impl Written {
+    /// The stored artifact, if it is stored.
+    #[must_use]
+    pub fn stored(&self) -> Option<&ArtifactRef> {
+        match self {
+            Written::Stored(artifact) => Some(artifact),
+            _ => None,
+        }
+    }
+
+    /// The end state in words, for a blocker's detail.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Written::Stored(_) => "stored".to_owned(),
+            Written::Occupied { found } => format!("the key already holds other bytes (sha256 {found})"),
+            Written::Altered { found } => format!("read back with other bytes (sha256 {found})"),
+            Written::Vanished => "created, and not there when read back".to_owned(),
+            Written::Refused(why) => format!("the store refuses the write: {why}"),
+            Written::Inconclusive(why) => format!("INCONCLUSIVE, whether it was written could not be learned: {why}"),
+        }
+    }
+}
+
+/// A key with all that ever happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionCount {
+    /// The key.
+    pub key: S3Key,
+    /// How many versions it has.
+    pub versions: u32,
+    /// How many delete markers it has.
+    pub delete_markers: u32,
+}
+
+/// What a bucket is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketPosture {
+    /// It answers.
+    Reachable {
+        /// Whether versioning is enabled.
+        versioned: bool,
+    },
+    /// There is none of that name.
+    NotFound,
+    /// We may not ask.
+    Denied,
+}
+
+/// The store, on S3 or in memory.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// S3.
+    S3(S3Store),
+    /// Memory, for tests of the steps.
+    #[cfg(any(test, feature = "memory"))]
+    Memory(MemoryStore),
+}
+
+/// How often a write is tried before its outcome is given up as inconclusive.
+const WRITE_ATTEMPTS: u32 = 4;
+
+impl Store {
+    /// Reads an object, the latest version or the one named.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Read, Fault> {
+        match self {
+            Store::S3(store) => store.read(bucket, key, version, limit).await,
+            #[cfg(any(test, feature = "memory"))]
+            Store::Memory(store) => store.read(bucket, key, version, limit),
+        }
+    }
+
+    async fn put_if_absent(&self, bucket: &BucketName, key: &S3Key, bytes: &[u8], hash: &Sha256Hex) -> PutAnswer {
+        match self {
+            Store::S3(store) => store.put_if_absent(bucket, key, bytes, hash).await,
+            #[cfg(any(test, feature = "memory"))]
+            Store::Memory(store) => store.put_if_absent(bucket, key, bytes),
+        }
+    }
+
+    /// Lists at most `limit` keys under `prefix`, in order.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<S3Key>, Fault> {
+        match self {
+            Store::S3(store) => store.list(bucket, prefix, limit).await,
+            #[cfg(any(test, feature = "memory"))]
+            Store::Memory(store) => Ok(store.list(bucket, prefix, limit)),
+        }
+    }
+
+    /// Lists every key under `prefix` with its versions and delete markers, in order.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<VersionCount>, Fault> {
+        match self {
+            Store::S3(store) => store.list_versions(bucket, prefix).await,
+            #[cfg(any(test, feature = "memory"))]
+            Store::Memory(store) => Ok(store.list_versions(bucket, prefix)),
+        }
+    }
+
+    /// Asks whether the bucket answers, and is versioned.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn posture(&self, bucket: &BucketName) -> Result<BucketPosture, Fault> {
+        match self {
+            Store::S3(store) => store.posture(bucket).await,
+            #[cfg(any(test, feature = "memory"))]
+            Store::Memory(store) => Ok(store.posture(bucket)),
+        }
+    }
+
+    /// Creates an object and reads it back by version: the answer table of the contract's section 2.
+    pub async fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
+        let hash = Sha256Hex::of(bytes);
+        let mut last = String::from("no answer");
+        for attempt in 0..WRITE_ATTEMPTS {
+            if attempt > 0 {
+                pause(attempt).await;
+            }
+            match self.put_if_absent(bucket, key, bytes, &hash).await {
+                PutAnswer::Created { version_id } => {
+                    return match self.read(bucket, key, version_id.as_deref(), bytes.len() as u64).await {
+                        Ok(read) => judge(bucket, key, name, &hash, read, Seen::ReadBack),
+                        Err(fault) => Written::Inconclusive(fault.to_string()),
+                    };
+                }
+                PutAnswer::Refused(why) => return Written::Refused(why),
+                answer @ (PutAnswer::Exists | PutAnswer::Conflict | PutAnswer::Unknown(_)) => {
+                    // Somebody has written the key, perhaps we ourselves in an attempt whose answer was lost: only
+                    // its bytes tell.
+                    last = describe(&answer);
+                    match self.read(bucket, key, None, FOREIGN_LIMIT).await {
+                        Ok(Read::NotFound) => {}
+                        Ok(read) => return judge(bucket, key, name, &hash, read, Seen::AlreadyThere),
+                        Err(fault) => return Written::Inconclusive(fault.to_string()),
+                    }
+                }
+            }
+        }
+        Written::Inconclusive(format!(
+            "{last}, and the object is not there after {WRITE_ATTEMPTS} attempts"
+        ))
+    }
+}
+
+/// How much of an object that occupies a key is read to compare it: more than any evidence of ours has.
+const FOREIGN_LIMIT: u64 = 8 << 20;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    ReadBack,
+    AlreadyThere,
+}
+
+fn describe(answer: &PutAnswer) -> String {
+    match answer {
+        PutAnswer::Exists => "412 precondition failed".to_owned(),
+        PutAnswer::Conflict => "409 conditional conflict".to_owned(),
+        PutAnswer::Unknown(why) | PutAnswer::Refused(why) => why.clone(),
+        PutAnswer::Created { .. } => "created".to_owned(),
+    }
+}
+
+fn judge(bucket: &BucketName, key: &S3Key, name: &str, hash: &Sha256Hex, read: Read, seen: Seen) -> Written {
+    match read {
+        Read::Found(object) => {
+            let found = Sha256Hex::of(&object.bytes);
+            if &found == hash {
+                Written::Stored(ArtifactRef {
+                    name: name.to_owned(),
+                    bucket: bucket.clone(),
+                    key: key.clone(),
+                    version_id: object.version_id,
+                    etag: object.etag,
+                    sha256: found,
+                    bytes: object.bytes.len() as u64,
+                })
+            } else if seen == Seen::ReadBack {
+                Written::Altered { found }
+            } else {
+                Written::Occupied { found }
+            }
+        }
+        Read::NotFound => Written::Vanished,
+        Read::Denied => Written::Inconclusive("the object may not be read".to_owned()),
+        Read::TooLarge(bytes) if seen == Seen::ReadBack => {
+            Written::Inconclusive(format!("read back with {bytes} bytes"))
+        }
+        Read::TooLarge(bytes) => Written::Inconclusive(format!("the key holds an object of {bytes} bytes")),
+    }
+}
+
+/// Exponential pause with full jitter: at most 100 ms, 200 ms, 400 ms.
+async fn pause(attempt: u32) {
+    let most = 50_u64 << attempt.min(6);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=most))).await;
+}
+
+/// The reference to an object as it was read.
+#[must_use]
+pub fn object_ref(bucket: &BucketName, key: &S3Key, object: &Object) -> ObjectRef {
+    ObjectRef {
+        bucket: bucket.clone(),
+        key: key.clone(),
+        version_id: object.version_id.clone(),
+        sha256: Sha256Hex::of(&object.bytes),
+        bytes: object.bytes.len() as u64,
+    }
+}

@@ -1,0 +1,208 @@
+//! The store on S3.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode};
+use aws_smithy_types::base64;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, S3Key};
+
+use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
+use crate::fault::Fault;
+
+/// S3, through the SDK, whose own retries cover passing failures.
+#[derive(Debug, Clone)]
+pub struct S3Store {
+    client: Client,
+}
+
+/// The HTTP status of an answer, where there was one.
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// An SDK error in words: the service's code where there is one, else what went wrong on the way.
+fn words<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> String {
+    match (
+        error.as_service_error().and_then(ProvideErrorMetadata::code),
+        status(error),
+    ) {
+        (Some(code), Some(status)) => format!("{status} {code}"),
+        (None, Some(status)) => format!("status {status}"),
+        _ => match error {
+            SdkError::TimeoutError(_) => "timed out".to_owned(),
+            SdkError::DispatchFailure(_) => "the connection failed".to_owned(),
+            _ => "no usable answer".to_owned(),
+        },
+    }
+}
+
+impl S3Store {
+    /// A store that asks through `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        S3Store { client }
+    }
+
+    pub(super) async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Read, Fault> {
+        let operation = || format!("read s3://{bucket}/{key}");
+        let request = self.client.get_object().bucket(bucket.as_str()).key(key.as_str());
+        let request = request
+            .set_version_id(version.map(str::to_owned))
+            .checksum_mode(ChecksumMode::Enabled);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // A version id that S3 cannot even parse names no version: 400, like 404, says it is not there. 405
+                // is the answer for a delete marker that is asked for by version.
+                return match status(&error) {
+                    Some(404 | 405) => Ok(Read::NotFound),
+                    Some(400) if version.is_some() => Ok(Read::NotFound),
+                    Some(403) => Ok(Read::Denied),
+                    _ => Err(Fault::transient(operation(), words(&error))),
+                };
+            }
+        };
+        let length = answer
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or(u64::MAX);
+        if length > limit {
+            return Ok(Read::TooLarge(length));
+        }
+        let version_id = answer.version_id().filter(|id| *id != "null").map(str::to_owned);
+        let etag = answer.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        let body = answer
+            .body
+            .collect()
+            .await
+            .map_err(|e| Fault::transient(operation(), e.to_string()))?;
+        Ok(Read::Found(Object {
+            bytes: body.to_vec(),
+            version_id,
+            etag,
+        }))
+    }
+
+    pub(super) async fn put_if_absent(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        bytes: &[u8],
+        hash: &Sha256Hex,
+    ) -> PutAnswer {
+        let content_type = if key.as_str().ends_with(".md") {
+            "text/markdown; charset=utf-8"
+        } else {
+            "application/json"
+        };
+        let request = self
+            .client
+            .put_object()
+            .bucket(bucket.as_str())
+            .key(key.as_str())
+            .if_none_match("*");
+        let request = request
+            .content_type(content_type)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .checksum_sha256(base64::encode(hash.to_bytes()))
+            .body(ByteStream::from(bytes.to_vec()));
+        match request.send().await {
+            Ok(answer) => PutAnswer::Created {
+                version_id: answer.version_id().filter(|id| *id != "null").map(str::to_owned),
+            },
+            Err(error) => match status(&error) {
+                Some(412) => PutAnswer::Exists,
+                Some(409) => PutAnswer::Conflict,
+                Some(403 | 404) => PutAnswer::Refused(words(&error)),
+                _ => PutAnswer::Unknown(words(&error)),
+            },
+        }
+    }
+
+    pub(super) async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<S3Key>, Fault> {
+        let operation = || format!("list s3://{bucket}/{prefix}");
+        let mut keys = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let request = self.client.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
+            let answer = request
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|e| Fault::transient(operation(), words(&e)))?;
+            for object in answer.contents() {
+                let key = object.key().unwrap_or_default();
+                keys.push(S3Key::parse(key).map_err(|e| Fault::internal(operation(), e.to_string()))?);
+            }
+            token = answer.next_continuation_token().map(str::to_owned);
+            if token.is_none() || keys.len() >= limit {
+                keys.truncate(limit);
+                return Ok(keys);
+            }
+        }
+    }
+
+    pub(super) async fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<VersionCount>, Fault> {
+        let operation = || format!("list the versions of s3://{bucket}/{prefix}");
+        let mut counts = std::collections::BTreeMap::<S3Key, (u32, u32)>::new();
+        let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
+        loop {
+            let request = self
+                .client
+                .list_object_versions()
+                .bucket(bucket.as_str())
+                .prefix(prefix);
+            let answer = request
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|e| Fault::transient(operation(), words(&e)))?;
+            let parse = |key: Option<&str>| {
+                S3Key::parse(key.unwrap_or_default()).map_err(|e| Fault::internal(operation(), e.to_string()))
+            };
+            for version in answer.versions() {
+                counts.entry(parse(version.key())?).or_default().0 += 1;
+            }
+            for marker in answer.delete_markers() {
+                counts.entry(parse(marker.key())?).or_default().1 += 1;
+            }
+            if !answer.is_truncated().unwrap_or(false) {
+                break;
+            }
+            key_marker = answer.next_key_marker().map(str::to_owned);
+            version_marker = answer.next_version_id_marker().map(str::to_owned);
+            if key_marker.is_none() {
+                break;
+            }
+        }
+        let count = |(key, (versions, delete_markers))| VersionCount {
+            key,
+            versions,
+            delete_markers,
+        };
+        Ok(counts.into_iter().map(count).collect())
+    }
+
+    pub(super) async fn posture(&self, bucket: &BucketName) -> Result<BucketPosture, Fault> {
+        match self.client.get_bucket_versioning().bucket(bucket.as_str()).send().await {
+            Ok(answer) => {
+                let versioned = answer.status() == Some(&BucketVersioningStatus::Enabled);
+                Ok(BucketPosture::Reachable { versioned })
+            }
+            Err(error) => match status(&error) {
+                Some(404) => Ok(BucketPosture::NotFound),
+                Some(403 | 301) => Ok(BucketPosture::Denied),
+                _ => Err(Fault::transient(format!("query bucket {bucket}"), words(&error))),
+            },
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A P1 execution in memory, for tests of the steps that read what other steps published: closures and artifacts as the
+//! harness writes them, a ledger, and the step under test run by the real harness.
+
+#![expect(clippy::expect_used, reason = "a test stops at what does not hold")]
+
+use std::sync::Arc;
+
+use p1_contract::blocker::Finding;
+use p1_contract::canonical;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, merge, summary_name};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
+use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
+use p1_contract::request::{Closures, StepResult};
+use p1_contract::step::Step;
+use serde_json::{Value, json};
+
+use crate::context::{ADMISSION_SUMMARY, key_in};
+use crate::fault::Fault;
+use crate::harness::{Harness, Request};
+use crate::orchestrator::{FixedAnswers, Orchestrator};
+use crate::settings::{CostSource, Settings};
+use crate::step::StepLogic;
+use crate::store::{MemoryStore, Store};
+
+/// The evidence bucket of the execution in memory.
+pub const BUCKET: &str = "p1-test-evidence";
+
+/// A P1 execution in memory.
+#[derive(Debug, Clone)]
+pub struct TestExecution {
+    /// Everything that was published.
+    pub store: MemoryStore,
+    /// The execution.
+    pub arn: ExecutionArn,
+    /// Its stamp.
+    pub stamp: Stamp,
+    /// The closures so far, as the state machine passes them on.
+    pub closures: Closures,
+    /// What Step Functions answers.
+    pub answers: Arc<FixedAnswers>,
+    /// The input that started it.
+    pub input: Value,
+    /// The first step whose closure carries the run's ids: M3.B, or a later one where the run was held before it.
+    pub ids_known_from: Step,
+}
+
+impl Default for TestExecution {
+    fn default() -> Self {
+        TestExecution::named("start")
+    }
+}
+
+impl TestExecution {
+    /// An execution of this name on a platform of its own.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let arn = format!("arn:aws:states:eu-west-2:123456789012:execution:p1-test-machine:{name}");
+        let key = "evidence/dev_full/run_control/m2j_20261122T110000Z/m2j_m3_entry_readiness_receipt.json";
+        TestExecution {
+            store: MemoryStore::with_buckets(&[BUCKET]),
+            arn: arn.parse().expect("an execution ARN"),
+            stamp: Stamp::parse("2026-11-22T12:17:01Z").expect("a stamp"),
+            closures: Closures::new(),
+            answers: Arc::default(),
+            input: json!({"m2_handoff": {"key": key}}),
+            ids_known_from: Step::RunIdentity,
+        }
+    }
+
+    /// The run that the execution pins.
+    #[must_use]
+    pub fn run(&self) -> RunIds {
+        let digest = Sha256Hex::of(b"config");
+        RunIds {
+            platform_run_id: PlatformRunId::mint(self.stamp, 0),
+            scenario_run_id: Some(ScenarioRunId::from_digest(&digest)),
+            config_digest: Some(digest),
+        }
+    }
+
+    /// What is known of the run once `step` has closed.
+    #[must_use]
+    pub fn run_after(&self, step: Step) -> RunIds {
+        let run = self.run();
+        match step {
+            early if early < self.ids_known_from => RunIds::default(),
+            Step::RunIdentity => RunIds {
+                config_digest: None,
+                ..run
+            },
+            _ => run,
+        }
+    }
+
+    /// The phase execution id of `owner`, a step's wire name or `ADMISSION`.
+    #[must_use]
+    pub fn phase_execution_id(&self, owner: &str) -> PhaseExecutionId {
+        let step = Step::from_id(owner).unwrap_or(Step::RerunDiscipline);
+        PhaseExecutionId::derive(step.prefix(), self.stamp, self.arn.as_str(), owner)
+    }
+
+    /// The bytes of a document of kind `B`, as `step` publishes it.
+    #[must_use]
+    pub fn document<B: Body>(&self, step: Step, body: B) -> Vec<u8> {
+        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id(step.id()));
+        let header = Header::new(B::NAME, step, id, &self.run_after(step));
+        Document { header, body }.render().expect("a document that renders")
+    }
+
+    /// Publishes the closure of `owner` with these artifacts and blockers, and adds it to the chain.
+    pub fn close(&mut self, owner: &str, artifacts: &[(&str, Vec<u8>)], blockers: Vec<Finding>) -> ClosureRef {
+        let step = Step::from_id(owner).unwrap_or(Step::RerunDiscipline);
+        let name = if owner == ADMISSION {
+            ADMISSION_SUMMARY.to_owned()
+        } else {
+            summary_name(step)
+        };
+        let id = self.phase_execution_id(owner);
+        let upstream = Step::ALL.into_iter().filter_map(|step| self.closures.get(step.id()));
+        let upstream = upstream.chain(self.closures.get(ADMISSION)).cloned().collect();
+        let stored = artifacts
+            .iter()
+            .map(|(name, bytes)| self.store_at(&id, name, bytes))
+            .collect();
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream);
+        let header = Header::new(&name, step, Some(id.clone()), &self.run_after(step));
+        let value = merge(&header, &summary).expect("a summary");
+        let bytes = canonical::to_document(&value).expect("canonical bytes");
+        let stored = self.store_at(&id, &name, &bytes);
+        let closure = ClosureRef {
+            step: owner.to_owned(),
+            phase_execution_id: id,
+            overall_pass: summary.overall_pass,
+            bucket: stored.bucket,
+            key: stored.key,
+            version_id: stored.version_id,
+            sha256: stored.sha256,
+        };
+        self.closures.insert(owner.to_owned(), closure.clone());
+        closure
+    }
+
+    fn store_at(&self, id: &PhaseExecutionId, name: &str, bytes: &[u8]) -> ArtifactRef {
+        let key = key_in(id, &format!("{name}.json")).expect("a key");
+        let version = self.store.seed(BUCKET, key.as_str(), bytes);
+        self.artifact(name, key, version, bytes)
+    }
+
+    fn artifact(&self, name: &str, key: S3Key, version: String, bytes: &[u8]) -> ArtifactRef {
+        let sha256 = Sha256Hex::of(bytes);
+        ArtifactRef {
+            name: name.to_owned(),
+            bucket: BUCKET.parse().expect("a bucket name"),
+            key,
+            version_id: Some(version),
+            etag: sha256.first(32).to_owned(),
+            sha256,
+            bytes: bytes.len() as u64,
+        }
+    }
+
+    /// Writes an ACQUIRED record of `holder` into the run's ledger.
+    pub fn acquire(&self, sequence: u32, holder: &ExecutionArn) -> ArtifactRef {
+        let run = self.run().platform_run_id.expect("a run id");
+        let record = LedgerRecord::acquired(&run, sequence, holder, self.stamp);
+        let bytes = canonical::document_of(&record).expect("canonical bytes");
+        let key: S3Key = run.ledger_key(sequence).parse().expect("a key");
+        let version = self.store.seed(BUCKET, key.as_str(), bytes.clone());
+        self.artifact(LEDGER_RECORD, key, version, &bytes)
+    }
+
+    /// The harness over this platform.
+    #[must_use]
+    pub fn harness(&self) -> Harness {
+        let settings = Settings {
+            evidence_bucket: BUCKET.parse().expect("a bucket name"),
+            registry: format!("s3://{BUCKET}/registry.md").parse().expect("a URI"),
+            stack_outputs: Vec::new(),
+            cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/billing.json").parse().expect("a URI")),
+            region: "eu-west-2".to_owned(),
+        };
+        let orchestrator = Orchestrator::Fixed(Arc::clone(&self.answers));
+        Harness {
+            settings,
+            store: Store::Memory(self.store.clone()),
+            orchestrator,
+        }
+    }
+
+    /// The call of `step`, as the state machine makes it.
+    #[must_use]
+    pub fn request(&self, step: Step) -> Request {
+        let payload = json!({
+            "mode": "STEP",
+            "context": {
+                "execution_arn": self.arn,
+                "execution_name": self.arn.name(),
+                "start_time": self.stamp.rfc3339(),
+                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:p1-test-machine",
+                "state_name": step.state_name(),
+                "retry_count": 0,
+                "redrive_count": 0,
+            },
+            "closures": self.closures,
+            "input": self.input,
+        });
+        self.harness()
+            .request(payload.to_string().as_bytes())
+            .expect("a payload of the state machine")
+    }
+
+    /// Runs `step` as the state machine does, and passes its closure on.
+    ///
+    /// # Errors
+    /// When no verdict could be reached.
+    pub async fn invoke<S: StepLogic>(&mut self, step: &S) -> Result<StepResult, Fault> {
+        let result = self.harness().run(step, &self.request(S::STEP)).await?;
+        if let Some(closure) = &result.closure {
+            self.closures.insert(result.step.clone(), closure.clone());
+        }
+        Ok(result)
+    }
+
+    /// The JSON document `name` in the folder of `step`'s phase execution, if it is there.
+    #[must_use]
+    pub fn published(&self, step: Step, name: &str) -> Option<Value> {
+        let key = key_in(&self.phase_execution_id(step.id()), &format!("{name}.json")).expect("a key");
+        let bytes = self.store.dump(BUCKET).remove(key.as_str())?;
+        Some(serde_json::from_slice(&bytes).expect("JSON"))
+    }
+}
