@@ -1,0 +1,357 @@
+//! The verdict of M3.A: checks V1 … V6 over the observations.
+
+use std::collections::BTreeMap;
+
+use p1_contract::artifacts::{
+    CheckResult, CommandReceipt, HandleBlockerRegister, HandleClosureSnapshot, HandleCommandReceipts, RegisteredBlocker,
+};
+use p1_contract::blocker::{Blocker, Finding, settle};
+use p1_contract::evidence::RunIds;
+use p1_contract::handles::{self, HandleStatus, REQUIRED};
+use p1_contract::request::StepInput;
+use p1_contract::step::Step;
+use p1_runtime::{Author, Evaluation, Fault, MachineAnswer};
+
+use crate::stack_outputs::plain;
+use crate::{BucketFact, Observed, RegistryFact};
+
+const V1: &str = "M3A-V1-HANDLE-EXISTS";
+const V2: &str = "M3A-V2-PLACEHOLDER-GUARD";
+const V3: &str = "M3A-V3-M2-HANDOFF";
+const V4: &str = "M3A-V4-SFN-QUERY";
+const V5: &str = "M3A-V5-EVIDENCE-BUCKET";
+const V6: &str = "M3A-V6-CORE-OUTPUTS";
+
+/// Findings, check by check.
+struct Checks {
+    handles: Vec<Finding>,
+    placeholders: Vec<Finding>,
+    handoff: Vec<Finding>,
+    orchestrator: Vec<Finding>,
+    bucket: Vec<Finding>,
+    outputs: Vec<Finding>,
+    secrets: Vec<Finding>,
+}
+
+pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+    let checks = Checks {
+        handles: existing(observed),
+        placeholders: unresolved(observed),
+        handoff: handoff(observed),
+        orchestrator: orchestrator(input, observed),
+        bucket: bucket(observed),
+        outputs: contradictions(input, observed),
+        secrets: secrets(observed),
+    };
+    let verification_results = verification(observed, &checks);
+    let findings = settle(
+        [
+            checks.handles,
+            checks.placeholders,
+            checks.handoff,
+            checks.orchestrator,
+            checks.bucket,
+            checks.outputs,
+            checks.secrets,
+        ]
+        .concat(),
+    );
+    let pass = findings.is_empty();
+    let author = Author::new(input, Step::HandleClosure, RunIds::default());
+    let wave = vec![
+        author.artifact(snapshot(observed, verification_results, pass))?,
+        author.artifact(HandleBlockerRegister {
+            blockers: findings.iter().map(RegisteredBlocker::from).collect(),
+            overall_pass: pass,
+        })?,
+        author.artifact(HandleCommandReceipts {
+            receipts: receipts(input, observed),
+        })?,
+    ];
+    Ok(Evaluation {
+        findings,
+        waves: vec![wave],
+        ..Evaluation::default()
+    })
+}
+
+/// V1: a registry that is not there is one cause, and one blocker.
+fn existing(observed: &Observed) -> Vec<Finding> {
+    let uri = &observed.deployment.registry_uri;
+    match &observed.registry {
+        RegistryFact::Missing => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry is not there")],
+        RegistryFact::Denied => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry may not be read")],
+        RegistryFact::Read { .. } => REQUIRED
+            .iter()
+            .filter(|key| observed.handles.status(key) == HandleStatus::Missing)
+            .map(|key| Blocker::HandleMissing.on(*key, "is not declared in the registry"))
+            .collect(),
+    }
+}
+
+/// V2.
+fn unresolved(observed: &Observed) -> Vec<Finding> {
+    let open = |key: &&&str| {
+        matches!(
+            observed.handles.status(key),
+            HandleStatus::Placeholder | HandleStatus::Unresolved
+        )
+    };
+    REQUIRED
+        .iter()
+        .filter(open)
+        .filter_map(|key| observed.handles.value(key).err())
+        .map(|problem| Blocker::HandleUnresolved.on(problem.key, problem.problem))
+        .collect()
+}
+
+/// V3.
+fn handoff(observed: &Observed) -> Vec<Finding> {
+    let Some(receipt) = &observed.m2_receipt else {
+        return vec![Blocker::M2HandoffNotGreen.on("m2_handoff", "the execution input names no receipt")];
+    };
+    let objections = receipt.objections();
+    if objections.is_empty() {
+        return Vec::new();
+    }
+    vec![Blocker::M2HandoffNotGreen.on(receipt.key.as_str(), objections.join("; "))]
+}
+
+/// V4: the machine of the registry's name is there and ACTIVE. That it is this one is V6's business.
+fn orchestrator(_input: &StepInput, observed: &Observed) -> Vec<Finding> {
+    let Ok(name) = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0") else {
+        return Vec::new();
+    };
+    let problem = match &observed.machine {
+        Some(MachineAnswer::Found { status, .. }) if status == "ACTIVE" => return Vec::new(),
+        Some(MachineAnswer::Found { status, .. }) => format!("the state machine is {status}, not ACTIVE"),
+        Some(MachineAnswer::NotFound) => "there is no state machine of that name here".to_owned(),
+        Some(MachineAnswer::Denied) => "the state machine may not be queried".to_owned(),
+        None => "is no name of a state machine".to_owned(),
+    };
+    vec![Blocker::OrchestratorUnavailable.on(name, problem)]
+}
+
+/// V5.
+fn bucket(observed: &Observed) -> Vec<Finding> {
+    let Ok(name) = observed.handles.text("S3_EVIDENCE_BUCKET") else {
+        return Vec::new();
+    };
+    let own = name == observed.deployment.evidence_bucket.as_str();
+    let problem = match observed.bucket {
+        Some(BucketFact::Versioned) => return Vec::new(),
+        Some(BucketFact::Unversioned) if own => "the bucket is not versioned",
+        // Another bucket that answers is a contradiction (V6), whatever it is like.
+        Some(BucketFact::Unversioned) => return Vec::new(),
+        Some(BucketFact::NotFound) => "there is no bucket of that name",
+        Some(BucketFact::Denied) => "the bucket may not be queried",
+        None => "is no bucket name",
+    };
+    vec![Blocker::EvidenceBucketUnfit.on(name, problem)]
+}
+
+/// V6: registry, stack outputs and deployment say the same.
+fn contradictions(input: &StepInput, observed: &Observed) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in &observed.contradictions {
+        findings.push(Blocker::HandleContradiction.on(key.as_str(), "the registry declares it with different values"));
+    }
+    for stack in &observed.stack_outputs {
+        if let Some(why) = &stack.unreadable {
+            let detail = format!("INCONCLUSIVE: the stack outputs cannot be held against the registry: {why}");
+            findings.push(Blocker::HandleContradiction.on(stack.uri.as_str(), detail));
+        }
+        for claim in &stack.claims {
+            let Ok(value) = observed.handles.value(&claim.handle) else {
+                continue;
+            };
+            if plain(value) != claim.value {
+                let detail = format!(
+                    "the registry says `{}`, output {} of {} says `{}`",
+                    plain(value),
+                    claim.output,
+                    stack.uri,
+                    claim.value
+                );
+                findings.push(Blocker::HandleContradiction.on(claim.handle.as_str(), detail));
+            }
+        }
+    }
+    findings.extend(foreign_deployment(input, observed));
+    findings
+}
+
+/// A bucket, an orchestrator or an account that is there, but is not the deployment's.
+fn foreign_deployment(input: &StepInput, observed: &Observed) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let own_bucket = &observed.deployment.evidence_bucket;
+    if let Ok(name) = observed.handles.text("S3_EVIDENCE_BUCKET") {
+        let answers = matches!(observed.bucket, Some(BucketFact::Versioned | BucketFact::Unversioned));
+        if answers && name != own_bucket.as_str() {
+            let detail = format!("is not the deployment's evidence bucket {own_bucket}");
+            findings.push(Blocker::HandleContradiction.on(name, detail));
+        }
+    }
+    if let Some(MachineAnswer::Found { arn, .. }) = &observed.machine
+        && arn != input.state_machine.as_str()
+    {
+        let detail = format!("is not the orchestrator of this execution, {}", input.state_machine);
+        findings.push(Blocker::HandleContradiction.on(arn.as_str(), detail));
+    }
+    let key = "ROLE_TERRAFORM_APPLY_DEV_FULL";
+    if let Ok(role) = observed.handles.text(key) {
+        let account = role.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3));
+        if account.is_some_and(|account| account != input.state_machine.account()) {
+            let detail = format!(
+                "is of another account than this execution's {}",
+                input.state_machine.account()
+            );
+            findings.push(Blocker::HandleContradiction.on(key, detail));
+        }
+    }
+    findings
+}
+
+fn secrets(observed: &Observed) -> Vec<Finding> {
+    let finding = |hit: &p1_contract::secrets::SecretHit| {
+        Blocker::HandleClosureSecret.on(hit.place.as_str(), format!("holds secret material: rule {}", hit.rule))
+    };
+    observed.secrets.iter().map(finding).collect()
+}
+
+fn verification(observed: &Observed, checks: &Checks) -> Vec<CheckResult> {
+    let check = |id: &str, findings: &[Finding], held: String| {
+        let detail = match findings.first() {
+            None => held,
+            Some(first) => format!("{}: {}", first.subject, first.detail),
+        };
+        CheckResult::new(id, findings.is_empty(), detail)
+    };
+    let resolved = REQUIRED
+        .iter()
+        .filter(|key| observed.handles.value(key).is_ok())
+        .count();
+    let claims: usize = observed.stack_outputs.iter().map(|stack| stack.claims.len()).sum();
+    // A check whose question could not be asked, because the handle has no value, has not passed.
+    let named = |check: CheckResult, key: &str| {
+        if observed.handles.value(key).is_ok() {
+            check
+        } else {
+            CheckResult::new(&check.check, false, format!("not asked: {key} has no value"))
+        }
+    };
+    vec![
+        check(
+            V1,
+            &checks.handles,
+            format!("{} required handles are declared", REQUIRED.len()),
+        ),
+        check(
+            V2,
+            &checks.placeholders,
+            format!("{resolved} of {} required handles have a value", REQUIRED.len()),
+        ),
+        check(V3, &checks.handoff, "the M2 receipt is green".to_owned()),
+        named(
+            check(V4, &checks.orchestrator, "the state machine is ACTIVE".to_owned()),
+            "SFN_PLATFORM_RUN_ORCHESTRATOR_V0",
+        ),
+        named(
+            check(
+                V5,
+                &checks.bucket,
+                "the evidence bucket answers and is versioned".to_owned(),
+            ),
+            "S3_EVIDENCE_BUCKET",
+        ),
+        check(
+            V6,
+            &checks.outputs,
+            format!("{claims} values of {} stacks agree", observed.stack_outputs.len()),
+        ),
+    ]
+}
+
+fn snapshot(observed: &Observed, verification_results: Vec<CheckResult>, overall_pass: bool) -> HandleClosureSnapshot {
+    let facts = &observed.handles;
+    let keys = |status: &[HandleStatus]| -> Vec<String> {
+        REQUIRED
+            .iter()
+            .filter(|key| status.contains(&facts.status(key)))
+            .map(|key| (*key).to_owned())
+            .collect()
+    };
+    let resolved: BTreeMap<_, _> = REQUIRED
+        .iter()
+        .filter_map(|key| facts.value(key).ok().map(|value| ((*key).to_owned(), value.clone())))
+        .collect();
+    HandleClosureSnapshot {
+        required_handles: REQUIRED.iter().map(|key| (*key).to_owned()).collect(),
+        resolved_handles: resolved,
+        unresolved_handles: keys(&[
+            HandleStatus::Missing,
+            HandleStatus::Unresolved,
+            HandleStatus::Placeholder,
+            HandleStatus::Contradiction,
+        ]),
+        placeholder_handles: keys(&[HandleStatus::Placeholder]),
+        source_class_by_handle: REQUIRED
+            .iter()
+            .map(|key| ((*key).to_owned(), handles::source_class(key)))
+            .collect(),
+        verification_results,
+        decision_completeness: handles::read_by_any()
+            .into_iter()
+            .map(|key| (key.to_owned(), facts.status(key)))
+            .collect(),
+        overall_pass,
+    }
+}
+
+fn receipts(input: &StepInput, observed: &Observed) -> Vec<CommandReceipt> {
+    let uri = &observed.deployment.registry_uri;
+    let registry = match &observed.registry {
+        RegistryFact::Read { object, handles } => format!("{handles} handles, sha256 {}", object.sha256),
+        RegistryFact::Missing => "NotFound".to_owned(),
+        RegistryFact::Denied => "AccessDenied".to_owned(),
+    };
+    let mut receipts = vec![
+        CommandReceipt::new(V1, "s3:GetObject", uri.as_str(), registry.as_str()),
+        CommandReceipt::new(V2, "s3:GetObject", uri.as_str(), registry),
+    ];
+    if let Some(receipt) = &observed.m2_receipt {
+        let outcome = receipt.unreadable.clone().unwrap_or_else(|| "read".to_owned());
+        let target = format!("s3://{}/{}", observed.deployment.evidence_bucket, receipt.key);
+        receipts.push(CommandReceipt::new(V3, "s3:GetObject", target, outcome));
+    }
+    let machine = match &observed.machine {
+        Some(MachineAnswer::Found { status, .. }) => status.clone(),
+        Some(MachineAnswer::NotFound) => "NotFound".to_owned(),
+        Some(MachineAnswer::Denied) => "AccessDenied".to_owned(),
+        None => "not asked".to_owned(),
+    };
+    let name = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0").unwrap_or("");
+    let target = format!(
+        "{name} in {} of {}",
+        input.state_machine.region(),
+        input.state_machine.account()
+    );
+    receipts.push(CommandReceipt::new(V4, "states:DescribeStateMachine", target, machine));
+    let bucket = match observed.bucket {
+        Some(BucketFact::Versioned) => "versioned",
+        Some(BucketFact::Unversioned) => "not versioned",
+        Some(BucketFact::NotFound) => "NotFound",
+        Some(BucketFact::Denied) => "AccessDenied",
+        None => "not asked",
+    };
+    let name = observed.handles.text("S3_EVIDENCE_BUCKET").unwrap_or("");
+    receipts.push(CommandReceipt::new(V5, "s3:GetBucketVersioning", name, bucket));
+    for stack in &observed.stack_outputs {
+        let outcome = stack
+            .unreadable
+            .clone()
+            .unwrap_or_else(|| format!("{} values", stack.claims.len()));
+        receipts.push(CommandReceipt::new(V6, "s3:GetObject", stack.uri.as_str(), outcome));
+    }
+    receipts
+}

@@ -1,0 +1,64 @@
+//! The claim of an event: EventBridge delivers at least once, and one delivery pins one run (contract section 5).
+
+use p1_contract::canonical;
+use p1_contract::evidence::{PHASE_ID, SCHEMA_VERSION};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{ExecutionArn, S3Key};
+use p1_contract::input::ExecutionInput;
+use p1_contract::request::StepResult;
+use p1_runtime::store::Written;
+use p1_runtime::{Fault, StepContext, duplicate_delivery, run_control_key};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const EVENT_CLAIM: &str = "p1_event_claim";
+
+/// Which execution an event started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EventClaim {
+    schema_version: u64,
+    artifact: String,
+    phase_id: String,
+    owner: ExecutionArn,
+    key: S3Key,
+    sequencer: String,
+}
+
+struct Claim {
+    key: S3Key,
+    bytes: Vec<u8>,
+}
+
+fn claim_of(ctx: &StepContext<'_>) -> Result<Option<Claim>, Fault> {
+    let ExecutionInput::M2Event { receipt, sequencer } = &ctx.input.input else {
+        return Ok(None);
+    };
+    let id = Sha256Hex::of(format!("{}\n{}\n{sequencer}", ctx.bucket(), receipt.key).as_bytes());
+    let claim = EventClaim {
+        schema_version: SCHEMA_VERSION,
+        artifact: EVENT_CLAIM.to_owned(),
+        phase_id: PHASE_ID.to_owned(),
+        owner: ctx.input.execution.clone(),
+        key: receipt.key.clone(),
+        sequencer: sequencer.clone(),
+    };
+    let bytes = canonical::document_of(&claim).map_err(|e| Fault::internal("render the event claim", e.to_string()))?;
+    Ok(Some(Claim {
+        key: run_control_key(&format!("_events/{id}.json"))?,
+        bytes,
+    }))
+}
+
+/// Claims the event for this execution; a result means that another execution has it.
+pub(crate) async fn claim(ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
+    let Some(claim) = claim_of(ctx)? else { return Ok(None) };
+    match ctx.create(ctx.bucket(), &claim.key, EVENT_CLAIM, &claim.bytes).await {
+        Written::Stored(_) => Ok(None),
+        Written::Occupied { .. } => Ok(Some(duplicate_delivery("M3.A", ctx.phase_execution_id.clone()))),
+        other => Err(Fault::transient(
+            format!("claim the event at {}", claim.key),
+            other.describe(),
+        )),
+    }
+}

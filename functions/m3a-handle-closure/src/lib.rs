@@ -1,0 +1,241 @@
+//! M3.A Authority and handle closure: is everything named, pinned and there that P1 needs?
+//!
+//! It reads the registry, the stack outputs and the M2 receipt, asks for the orchestrator and the evidence bucket,
+//! and closes the 17 required handles (contract section 7).
+
+mod evaluate;
+mod event;
+mod m2_receipt;
+mod stack_outputs;
+
+use futures_util::future::try_join_all;
+use p1_contract::handles::{self, HandleFacts};
+use p1_contract::ids::{BucketName, StateMachineArn};
+use p1_contract::reference::ObjectRef;
+use p1_contract::registry::{self, Registry};
+use p1_contract::request::{StepInput, StepResult};
+use p1_contract::secrets::{self, SecretHit};
+use p1_contract::step::Step;
+use p1_runtime::store::{BucketPosture, REGISTRY_LIMIT, Read, object_ref};
+use p1_runtime::{Evaluation, Fault, MachineAnswer, StepContext, StepLogic};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use m2_receipt::M2ReceiptFact;
+pub use stack_outputs::{StackClaim, StackOutputsFact};
+
+/// The step.
+#[derive(Debug, Clone, Copy)]
+pub struct HandleClosure;
+
+/// What the step learned from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// The deployment that the registry is held against.
+    pub deployment: Deployment,
+    /// The registry.
+    pub registry: RegistryFact,
+    /// The handles that any step reads, and those that a stack outputs.
+    pub handles: HandleFacts,
+    /// Handles that the registry declares with different values, whoever reads them.
+    pub contradictions: Vec<String>,
+    /// The stack outputs, in the deployment's order.
+    pub stack_outputs: Vec<StackOutputsFact>,
+    /// The M2 receipt; none for a rerun, which never comes here.
+    pub m2_receipt: Option<M2ReceiptFact>,
+    /// The state machine of the registry's name; none where it gives no usable name.
+    pub machine: Option<MachineAnswer>,
+    /// The bucket of the registry's name; none where it gives no usable name.
+    pub bucket: Option<BucketFact>,
+    /// Where the documents hold secret material.
+    pub secrets: Vec<SecretHit>,
+}
+
+/// The deployment's own names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The evidence bucket.
+    pub evidence_bucket: BucketName,
+    /// Where the registry lies.
+    pub registry_uri: String,
+}
+
+/// What became of reading the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistryFact {
+    /// It was read: this version is pinned for all later steps.
+    Read {
+        /// The pinned object.
+        object: ObjectRef,
+        /// How many handles it declares.
+        handles: u64,
+    },
+    /// It is not there.
+    Missing,
+    /// It may not be read.
+    Denied,
+}
+
+/// What became of asking for the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BucketFact {
+    /// It answers, and every write to it makes a version.
+    Versioned,
+    /// It answers, and overwrites.
+    Unversioned,
+    /// There is none of that name.
+    NotFound,
+    /// We may not ask.
+    Denied,
+}
+
+impl StepLogic for HandleClosure {
+    const STEP: Step = Step::HandleClosure;
+    type Observed = Observed;
+
+    /// Claims the event, which S3 may deliver more than once.
+    async fn preempt(&self, ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
+        event::claim(ctx).await
+    }
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let registry = ctx.read(
+            &ctx.settings.registry.bucket,
+            &ctx.settings.registry.key,
+            None,
+            REGISTRY_LIMIT,
+        );
+        let stacks = try_join_all(
+            ctx.settings
+                .stack_outputs
+                .iter()
+                .map(|uri| stack_outputs::read(ctx, uri)),
+        );
+        let receipt = m2_receipt::read(ctx);
+        let (registry, stacks, receipt) = futures_util::try_join!(registry, stacks, receipt)?;
+
+        let (fact, registry) = read_registry(ctx, registry)?;
+        let mut secrets = registry.as_ref().map_or_else(Vec::new, |(_, hits)| hits.clone());
+        let mut keys = handles::read_by_any();
+        keys.extend(handles::REQUIRED);
+        let claimed: Vec<String> = stacks.iter().flat_map(|(fact, _)| fact.handles()).collect();
+        keys.extend(claimed.iter().map(String::as_str));
+        let empty = HandleFacts::default();
+        let mut handles = registry
+            .as_ref()
+            .map_or(empty, |(registry, _)| HandleFacts::read(registry, &keys));
+        let contradictions = registry
+            .as_ref()
+            .map_or_else(Vec::new, |(registry, _)| registry.contradictions());
+
+        let machine = ask_machine(ctx, &handles);
+        let bucket = ask_bucket(ctx, &handles);
+        let (machine, bucket) = futures_util::try_join!(machine, bucket)?;
+
+        // The scan of the whole documents has named every place already; what is kept of them is kept without.
+        redact(&mut handles);
+        let mut stack_outputs = Vec::with_capacity(stacks.len());
+        for (mut fact, hits) in stacks {
+            fact.redact();
+            secrets.extend(hits);
+            stack_outputs.push(fact);
+        }
+        let m2_receipt = receipt.map(|(fact, hits)| {
+            secrets.extend(hits);
+            fact
+        });
+        secrets.sort();
+        secrets.dedup();
+        Ok(Observed {
+            deployment: Deployment {
+                evidence_bucket: ctx.bucket().clone(),
+                registry_uri: ctx.settings.registry.to_string(),
+            },
+            registry: fact,
+            handles,
+            contradictions: contradictions.iter().map(ToString::to_string).collect(),
+            stack_outputs,
+            m2_receipt,
+            machine,
+            bucket,
+            secrets,
+        })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        evaluate::evaluate(input, observed)
+    }
+}
+
+type ReadRegistry = (RegistryFact, Option<(Registry, Vec<SecretHit>)>);
+
+/// A registry that is not there is a verdict; one that is no registry is a fault (contract section 3).
+fn read_registry(ctx: &StepContext<'_>, read: Read) -> Result<ReadRegistry, Fault> {
+    let uri = &ctx.settings.registry;
+    let object = match read {
+        Read::Found(object) => object,
+        Read::NotFound => return Ok((RegistryFact::Missing, None)),
+        Read::Denied => return Ok((RegistryFact::Denied, None)),
+        Read::TooLarge(bytes) => {
+            return Err(Fault::InvalidInput(format!(
+                "registry {uri}: is {bytes} bytes, the limit is {REGISTRY_LIMIT}; publish a registry within the limit"
+            )));
+        }
+    };
+    let registry = registry::parse(&object.bytes)
+        .map_err(|e| Fault::InvalidInput(format!("registry {uri}: {e}; publish a handles registry there")))?;
+    let text = std::str::from_utf8(&object.bytes).unwrap_or_default();
+    let hits = secrets::scan_document("registry", text);
+    let fact = RegistryFact::Read {
+        object: object_ref(&uri.bucket, &uri.key, &object),
+        handles: registry.len() as u64,
+    };
+    Ok((fact, Some((registry, hits))))
+}
+
+fn redact(handles: &mut HandleFacts) {
+    for fact in handles.0.values_mut() {
+        if let Some(value) = &mut fact.value {
+            secrets::redact_value(value);
+        }
+        if let Some(note) = &mut fact.note
+            && let Some(safe) = secrets::redact_text(note)
+        {
+            *note = safe;
+        }
+    }
+}
+
+/// The machine of the registry's name, in the account and region of the machine that this execution runs on.
+fn named_machine(input: &StepInput, handles: &HandleFacts) -> Option<StateMachineArn> {
+    let name = handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0").ok()?;
+    let own = &input.state_machine;
+    StateMachineArn::for_name(own.region(), own.account(), name, own.partition()).ok()
+}
+
+async fn ask_machine(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Option<MachineAnswer>, Fault> {
+    match named_machine(ctx.input, handles) {
+        Some(arn) => ctx.orchestrator.machine(&arn).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn ask_bucket(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Option<BucketFact>, Fault> {
+    let Some(name) = handles
+        .text("S3_EVIDENCE_BUCKET")
+        .ok()
+        .and_then(|name| BucketName::parse(name).ok())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(match ctx.store.posture(&name).await? {
+        BucketPosture::Reachable { versioned: true } => BucketFact::Versioned,
+        BucketPosture::Reachable { versioned: false } => BucketFact::Unversioned,
+        BucketPosture::NotFound => BucketFact::NotFound,
+        BucketPosture::Denied => BucketFact::Denied,
+    }))
+}
