@@ -1,0 +1,248 @@
+//! The verdict of M3.B over its observations.
+
+use p1_contract::artifacts::{CollisionProbeReceipts, ProbeOutcome, RunIdGenerationSnapshot, RunIdentitySeed};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::canonical;
+use p1_contract::evidence::RunIds;
+use p1_contract::handles::{self, HandleProblem};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::identity::{
+    DIGEST_PROFILE, DerivationError, DigestInput, EQUIVALENCE_KEY_INPUT, SeedInputs, composite_manifest_digest,
+    field_list,
+};
+use p1_contract::ids::{PlatformRunId, ScenarioRunId};
+use p1_contract::request::StepInput;
+use p1_contract::step::Step;
+use p1_contract::strict::{self, Limits};
+use p1_runtime::{Author, Evaluation, Fault};
+
+use crate::Observed;
+use crate::manifest::ManifestFact;
+
+pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+    let mut findings = Vec::new();
+    let run = identity(observed, &mut findings);
+    let seed = seed_inputs(observed, &mut findings);
+    let scenario = seed.as_ref().and_then(|seed| scenario(seed, &mut findings));
+    let recomputes = match (&seed, &scenario) {
+        (Some(seed), Some(scenario)) => is_stable(seed, scenario, &mut findings),
+        _ => false,
+    };
+    let ids = RunIds {
+        platform_run_id: run.clone(),
+        scenario_run_id: scenario,
+        config_digest: None,
+    };
+    let candidate = PlatformRunId::mint(input.stamp, 0)
+        .ok_or_else(|| Fault::internal("mint a run id", "the stamp gives no candidate"))?;
+    let collisions = observed
+        .probes
+        .iter()
+        .filter(|probe| probe.outcome != ProbeOutcome::Reserved)
+        .count();
+    let author = Author::new(input, Step::RunIdentity, ids.clone());
+    let wave = vec![
+        author.artifact(RunIdGenerationSnapshot {
+            candidate_platform_run_id: candidate,
+            collision_detected: collisions > 0,
+            collision_attempts: u32::try_from(collisions).unwrap_or(u32::MAX),
+            format_check_pass: run.is_some(),
+            final_platform_run_id: run,
+            scenario_derivation_mode: observed
+                .handles
+                .text("SCENARIO_RUN_ID_DERIVATION_MODE")
+                .ok()
+                .map(str::to_owned),
+            scenario_derivation_recompute_pass: recomputes,
+            overall_pass: findings.is_empty(),
+        })?,
+        author.artifact(CollisionProbeReceipts {
+            probes: observed.probes.clone(),
+        })?,
+        author.artifact(RunIdentitySeed {
+            pinned_at_utc: input.stamp,
+            seed_inputs: seed,
+        })?,
+    ];
+    Ok(Evaluation {
+        findings,
+        waves: vec![wave],
+        run: ids,
+        ..Evaluation::default()
+    })
+}
+
+/// The reserved id, whose format is held against the pin.
+fn identity(observed: &Observed, findings: &mut Vec<Finding>) -> Option<PlatformRunId> {
+    let Some(reserved) = &observed.reserved else {
+        let tried = observed.probes.len();
+        let detail = format!("{tried} candidates of this execution's second are taken");
+        findings.push(Blocker::RunIdExhausted.on("platform_run_id", detail));
+        return None;
+    };
+    match PlatformRunId::parse(reserved) {
+        Ok(run) => Some(run),
+        Err(error) => {
+            findings.push(Blocker::RunIdFormatInvalid.on("platform_run_id", error.to_string()));
+            None
+        }
+    }
+}
+
+fn contract(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Blocker::DerivationContractInvalid.on(subject, detail)
+}
+
+/// What the scenario is derived from, or every reason why it cannot be.
+fn seed_inputs(observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedInputs> {
+    if let Some(why) = &observed.registry_problem {
+        findings.push(contract("registry", why.as_str()));
+        return None;
+    }
+    let before = findings.len();
+    let handles = &observed.handles;
+    for key in handles::read_by(Step::RunIdentity) {
+        if let Err(HandleProblem { key, problem }) = handles.value(key) {
+            findings.push(contract(key, problem));
+        }
+    }
+    let manifest = manifest(observed, findings);
+    let digest_input = match DigestInput::from_handles(handles) {
+        Ok(input) => Some(input),
+        Err(HandleProblem { key, problem }) => {
+            if handles.value(&key).is_ok() {
+                findings.push(contract(key, problem));
+            }
+            None
+        }
+    };
+    match handles.text("SCENARIO_EQUIVALENCE_KEY_INPUT") {
+        Ok(EQUIVALENCE_KEY_INPUT) | Err(_) => {}
+        Ok(other) => findings.push(contract(
+            "SCENARIO_EQUIVALENCE_KEY_INPUT",
+            format!("`{other}` is not known, expected {EQUIVALENCE_KEY_INPUT}"),
+        )),
+    }
+    if findings.len() > before {
+        return None;
+    }
+    let (digest_input, manifest) = (digest_input?, manifest?);
+    let config_digest = match digest_input.digest() {
+        Ok(digest) => digest,
+        Err(error) => {
+            findings.push(contract("ORACLE_SORT_KEY_BY_OUTPUT_ID", error.to_string()));
+            return None;
+        }
+    };
+    let text = |key: &str| handles.text(key).map(str::to_owned).unwrap_or_default();
+    Some(SeedInputs {
+        digest_profile: DIGEST_PROFILE.to_owned(),
+        config_digest,
+        digest_input,
+        oracle_input_manifest_uri: manifest.uri,
+        oracle_input_manifest_sha256: manifest.sha256,
+        oracle_input_manifest_entries: manifest.entries,
+        scenario_fields: field_list(&text("SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS")),
+        scenario_derivation_mode: text("SCENARIO_RUN_ID_DERIVATION_MODE"),
+        canonicalization_mode: text("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE"),
+    })
+}
+
+struct Manifest {
+    uri: String,
+    sha256: Sha256Hex,
+    entries: Vec<p1_contract::identity::ManifestEntry>,
+}
+
+fn manifest(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Manifest> {
+    match &observed.manifest {
+        // The handle itself has been named already, unless its value is of the wrong shape.
+        ManifestFact::Unresolvable { handle, problem } => {
+            if observed.handles.value(handle).is_ok() {
+                findings.push(contract(handle.as_str(), problem.as_str()));
+            }
+            None
+        }
+        ManifestFact::Pinned { pinned, read, .. } => match &read.sha256 {
+            None => {
+                findings.push(contract(
+                    pinned.uri.to_string(),
+                    read.problem.clone().unwrap_or_default(),
+                ));
+                None
+            }
+            Some(found) if found != &pinned.sha256 => {
+                findings.push(contract(
+                    pinned.uri.to_string(),
+                    format!("has the hash {found}, not the pinned one"),
+                ));
+                None
+            }
+            Some(found) => Some(Manifest {
+                uri: pinned.uri.to_string(),
+                sha256: found.clone(),
+                entries: Vec::new(),
+            }),
+        },
+        ManifestFact::Composite { uri, reads } => {
+            for read in reads {
+                if let Some(problem) = &read.problem {
+                    findings.push(contract(
+                        read.key.as_str(),
+                        format!("manifest of {}: {problem}", read.output_id),
+                    ));
+                }
+            }
+            let entries: Vec<_> = reads.iter().map(crate::ManifestRead::entry).collect::<Option<_>>()?;
+            let sha256 = composite_manifest_digest(&entries).ok()?;
+            Some(Manifest {
+                uri: uri.clone(),
+                sha256,
+                entries,
+            })
+        }
+    }
+}
+
+fn scenario(seed: &SeedInputs, findings: &mut Vec<Finding>) -> Option<ScenarioRunId> {
+    match seed.scenario_run_id() {
+        Ok(scenario) => Some(scenario),
+        Err(error) => {
+            let (subject, detail) = match error {
+                DerivationError::UnknownMode(mode) => (
+                    "SCENARIO_RUN_ID_DERIVATION_MODE",
+                    format!("`{mode}` is not known, and nothing is guessed"),
+                ),
+                DerivationError::UnknownField(field) => (
+                    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+                    format!("`{field}` is not known, and nothing is guessed"),
+                ),
+                DerivationError::FieldList => (
+                    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+                    "lists no field, or one field twice".to_owned(),
+                ),
+                DerivationError::NotCanonical(why) => ("scenario_run_id", why),
+            };
+            findings.push(contract(subject, detail));
+            None
+        }
+    }
+}
+
+/// Serialise, parse, serialise: the seed must come out the same, and so must the scenario id derived from it.
+fn is_stable(seed: &SeedInputs, scenario: &ScenarioRunId, findings: &mut Vec<Finding>) -> bool {
+    let first = canonical::canonical_of(seed).unwrap_or_default();
+    let again: Option<SeedInputs> = strict::parse_strict(&first, Limits::DOCUMENT)
+        .ok()
+        .and_then(|value| serde_json::from_value(value).ok());
+    let second = again.as_ref().and_then(|seed| canonical::canonical_of(seed).ok());
+    if second.as_ref() != Some(&first) {
+        findings.push(Blocker::SeedUnstable.on("seed_inputs", "the seed changes when it is parsed and written again"));
+    }
+    let derived = again.and_then(|seed| seed.scenario_run_id().ok());
+    if derived.as_ref() != Some(scenario) {
+        findings.push(Blocker::DerivationNotReproducible.on("scenario_run_id", "deriving it again gives another id"));
+        return false;
+    }
+    true
+}

@@ -1,0 +1,109 @@
+//! M3.B Run identity: who is this run, and which scenario does it run?
+//!
+//! It hashes the oracle input manifests, reserves a run id in its ledger, and derives the scenario id (contract
+//! sections 4 and 7).
+
+mod evaluate;
+mod manifest;
+
+use p1_contract::artifacts::{CollisionProbe, ProbeOutcome};
+use p1_contract::handles::{self, HandleFacts};
+use p1_contract::ids::PlatformRunId;
+use p1_contract::request::StepInput;
+use p1_contract::step::Step;
+use p1_runtime::{Evaluation, Fault, StepContext, StepLogic, run_ledger};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use manifest::{ManifestFact, ManifestRead};
+
+/// The step.
+#[derive(Debug, Clone, Copy)]
+pub struct RunIdentity;
+
+/// What the step learned from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// Why the pinned registry cannot be read, in words; none when it was.
+    pub registry_problem: Option<String>,
+    /// The handles of digest and derivation.
+    pub handles: HandleFacts,
+    /// The oracle input manifests.
+    pub manifest: ManifestFact,
+    /// The candidates that were probed, in order.
+    pub probes: Vec<CollisionProbe>,
+    /// The id that was reserved. A text: its format is a check of the evaluation.
+    pub reserved: Option<String>,
+}
+
+/// The last suffix that is tried on collision.
+const LAST_ATTEMPT: u8 = 20;
+/// How many foreign objects under a candidate's root are counted.
+const MOST_COUNTED: usize = 1_000;
+
+impl StepLogic for RunIdentity {
+    const STEP: Step = Step::RunIdentity;
+    type Observed = Observed;
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let registry = ctx.pinned_registry().await?;
+        let (handles, registry_problem) = match &registry {
+            Ok(registry) => (HandleFacts::read(registry, handles::read_by(Step::RunIdentity)), None),
+            Err(why) => (HandleFacts::default(), Some(why.clone())),
+        };
+        let reservation = reserve(ctx);
+        let manifest = manifest::read(ctx, &handles);
+        let ((probes, reserved), manifest) = futures_util::try_join!(reservation, manifest)?;
+        Ok(Observed {
+            registry_problem,
+            handles,
+            manifest,
+            probes,
+            reserved: reserved.map(|run| run.to_string()),
+        })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        evaluate::evaluate(input, observed)
+    }
+}
+
+/// Reserves the first free id of the execution's stamp: `platform_<stamp>`, then suffix `_01` … `_20`.
+async fn reserve(ctx: &StepContext<'_>) -> Result<(Vec<CollisionProbe>, Option<PlatformRunId>), Fault> {
+    let mut probes = Vec::new();
+    for attempt in 0..=LAST_ATTEMPT {
+        let Some(candidate) = PlatformRunId::mint(ctx.input.stamp, attempt) else {
+            break;
+        };
+        let (outcome, foreign_objects) = probe(ctx, &candidate).await?;
+        probes.push(CollisionProbe {
+            candidate_platform_run_id: candidate.clone(),
+            outcome,
+            foreign_objects,
+        });
+        if outcome == ProbeOutcome::Reserved {
+            return Ok((probes, Some(candidate)));
+        }
+    }
+    Ok((probes, None))
+}
+
+/// Reserves in the ledger first, and looks at the root then: whoever reserves later sees our record.
+async fn probe(ctx: &StepContext<'_>, candidate: &PlatformRunId) -> Result<(ProbeOutcome, u32), Fault> {
+    if !run_ledger::reserve(ctx, candidate).await? {
+        return Ok((ProbeOutcome::LedgerTaken, 0));
+    }
+    let keys = ctx
+        .store
+        .list(ctx.bucket(), &candidate.run_root(), MOST_COUNTED)
+        .await?;
+    let own = candidate.ledger_key(1);
+    let foreign = keys.iter().filter(|key| key.as_str() != own).count();
+    let outcome = if foreign == 0 {
+        ProbeOutcome::Reserved
+    } else {
+        ProbeOutcome::RootOccupied
+    };
+    Ok((outcome, u32::try_from(foreign).unwrap_or(u32::MAX)))
+}
