@@ -1,0 +1,167 @@
+//! What M3.E writes, as a pure function of what it rests on.
+
+use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::{Body, Document, Header, RunIds};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::identity::DIGEST_ALGO;
+use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::pattern::{self, PatternError};
+use p1_contract::request::StepInput;
+use p1_contract::secrets;
+use p1_contract::step::Step;
+
+use crate::{Facts, Planned};
+
+pub(crate) const RUN_JSON: &str = RunRecord::NAME;
+pub(crate) const RUN_HEADER: &str = RunHeader::NAME;
+
+/// Both objects.
+pub(crate) struct Plan {
+    pub(crate) run_json: Planned,
+    pub(crate) run_header: Planned,
+}
+
+/// The keys of both objects, as far as the registry gives them.
+pub(crate) struct Keys {
+    pub(crate) run_json: Result<S3Key, Finding>,
+    pub(crate) run_header: Result<S3Key, Finding>,
+}
+
+/// Both objects, or every reason why they may not be written.
+pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Finding>> {
+    let mut findings = prerequisites(facts);
+    if let Some(why) = &facts.ledger_lost {
+        findings.push(Blocker::PublicationLedgerLost.on("ledger", why.as_str()));
+    }
+    let keys = facts.run.platform_run_id.as_ref().map(|run| keys(facts, run));
+    let (Some(keys), Some(documents)) = (keys, documents(facts)) else {
+        // Nothing was closed to write: the prerequisites say why.
+        return Err(findings);
+    };
+    let (run_json_key, run_header_key) = match (keys.run_json, keys.run_header) {
+        (Ok(run_json), Ok(run_header)) => (run_json, run_header),
+        (run_json, run_header) => {
+            findings.extend(run_json.err());
+            findings.extend(run_header.err());
+            return Err(findings);
+        }
+    };
+    let (record, header) = documents;
+    let run_json = rendered(&record, run_json_key);
+    let header = RunHeader {
+        run_json_key: run_json.key.clone(),
+        run_json_sha256: Sha256Hex::of(&run_json.bytes),
+        ..header
+    };
+    let run_header = rendered(&document(&facts.run, header), run_header_key);
+    for planned in [&run_json, &run_header] {
+        for hit in &planned.secrets {
+            let subject = format!("{} at {}", planned.key, hit.place);
+            findings.push(Blocker::RunEvidenceSecret.on(subject, format!("holds secret material: rule {}", hit.rule)));
+        }
+    }
+    if findings.is_empty() {
+        Ok(Plan { run_json, run_header })
+    } else {
+        Err(findings)
+    }
+}
+
+fn prerequisites(facts: &Facts) -> Vec<Finding> {
+    let problem = |p: &crate::Prerequisite| {
+        p.problem
+            .as_ref()
+            .map(|why| Blocker::PublicationPrerequisite.on(p.step.id(), why.as_str()))
+    };
+    let mut findings: Vec<Finding> = facts.prerequisites.iter().filter_map(problem).collect();
+    if findings.is_empty() && documents(facts).is_none() {
+        findings.push(Blocker::PublicationPrerequisite.on("M3.D", "the closures lack what run.json is made of"));
+    }
+    findings
+}
+
+/// The keys that the registry names, below the run's root and not among its own records.
+pub(crate) fn keys(facts: &Facts, run: &PlatformRunId) -> Keys {
+    let root = facts
+        .handles
+        .text("S3_EVIDENCE_RUN_ROOT_PATTERN")
+        .map_err(|p| unresolvable(&p.key, &p.problem))
+        .and_then(|pattern| {
+            pattern::check_run_root(pattern, run)
+                .map_err(|e| unresolvable("S3_EVIDENCE_RUN_ROOT_PATTERN", &e.to_string()))
+        });
+    let resolve = |handle: &str| -> Result<S3Key, Finding> {
+        root.clone()?;
+        let pattern = facts
+            .handles
+            .text(handle)
+            .map_err(|p| unresolvable(&p.key, &p.problem))?;
+        let wrong = |e: PatternError| unresolvable(handle, &e.to_string());
+        let key = pattern::resolve_run_scoped(pattern, run).map_err(wrong)?;
+        if key.as_str().starts_with(&p1_runtime::run_ledger::ledger_prefix(run)) {
+            return Err(unresolvable(handle, "the pattern resolves into the run's ledger"));
+        }
+        Ok(key)
+    };
+    let run_json = resolve("EVIDENCE_RUN_JSON_KEY");
+    let run_header = match (resolve("RUN_PIN_PATH_PATTERN"), &run_json) {
+        (Ok(header), Ok(json)) if &header == json => Err(unresolvable(
+            "RUN_PIN_PATH_PATTERN",
+            "the pattern resolves to the key of run.json",
+        )),
+        (header, _) => header,
+    };
+    Keys { run_json, run_header }
+}
+
+fn unresolvable(handle: &str, why: &str) -> Finding {
+    Blocker::RunKeyUnresolvable.on(handle, why)
+}
+
+fn document<B: Body>(run: &RunIds, body: B) -> Document<B> {
+    Document {
+        header: Header::new(B::NAME, Step::RunPublication, None, run),
+        body,
+    }
+}
+
+/// Both documents, the header still without the place of `run.json`; none where the chain has not closed their
+/// content.
+fn documents(facts: &Facts) -> Option<(Document<RunRecord>, RunHeader)> {
+    let triplet = facts.run.triplet()?;
+    let orchestrator = facts.orchestrator.as_ref()?;
+    let pinned_at_utc = facts.pinned_at_utc?;
+    let source_closures: Vec<_> = facts.prerequisites.iter().filter_map(|p| p.closure.clone()).collect();
+    let record = RunRecord {
+        pinned_at_utc,
+        orchestrator: OrchestratorReference {
+            state_machine_name: orchestrator.name.clone(),
+            state_machine_arn: orchestrator.arn.clone(),
+            role_arn: orchestrator.role_arn.clone(),
+            sr_ready_commit_authority: orchestrator.authority.clone(),
+        },
+        ledger_prefix: p1_runtime::run_ledger::ledger_prefix(&triplet.platform_run_id),
+        source_closures,
+    };
+    let header = RunHeader {
+        pinned_at_utc,
+        required_platform_run_id_env_key: orchestrator.env_key.clone(),
+        config_digest_algo: DIGEST_ALGO.to_owned(),
+        run_json_key: S3Key::parse(&format!("{}run.json", triplet.platform_run_id.run_root())).ok()?,
+        run_json_sha256: Sha256Hex::of(b""),
+    };
+    Some((document(&facts.run, record), header))
+}
+
+fn rendered<B: Body>(document: &Document<B>, key: S3Key) -> Planned {
+    // Both bodies hold texts, ids and numbers that canonical JSON takes; an empty rendering could not be taken for
+    // evidence by anyone.
+    let bytes = document.render().unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    Planned {
+        key,
+        secrets: secrets::scan_value(&value),
+        bytes,
+    }
+}
