@@ -1,0 +1,341 @@
+//! M3.F Runtime scope and M4 handoff: the pack that M4 can trust without asking (contract section 7).
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use p1_contract::artifacts::{
+    DurableReference, HandoffReferenceReceipts, M4HandoffPack, ReferenceReceipt, RunIdentitySeed,
+    RuntimeScopeBindingSnapshot,
+};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::RunIds;
+use p1_contract::handles::{self, HandleFacts, HandleProblem};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::identity::field_list;
+use p1_contract::ids::{PhaseExecutionId, Stamp};
+use p1_contract::reference::ArtifactRef;
+use p1_contract::request::StepInput;
+use p1_contract::scope::{CORRELATION_FIELDS, is_env_key};
+use p1_contract::step::Step;
+use p1_runtime::store::DOCUMENT_LIMIT;
+use p1_runtime::{Author, ClosureRead, Evaluation, Exact, Fault, StepContext, StepLogic, Summary, run_ledger};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The step.
+#[derive(Debug, Clone, Copy)]
+pub struct M4Handoff;
+
+/// What the step learned from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// The closures that the handoff rests on, M3.A … M3.E, in order.
+    pub sources: Vec<Source>,
+    /// The ids that the chain has closed.
+    pub run: RunIds,
+    /// When the run was minted; none where M3.B's seed cannot be read.
+    pub pinned_at_utc: Option<Stamp>,
+    /// The objects that M4 will rely on.
+    pub references: Vec<ReferenceFact>,
+    /// The handles of the handoff.
+    pub handles: HandleFacts,
+    /// Why the ledger is not ours, in words; none when it is.
+    pub ledger_lost: Option<String>,
+}
+
+/// A closure that the handoff rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The step.
+    pub step: Step,
+    /// Its phase execution; none where the chain has no closure.
+    pub phase_execution_id: Option<PhaseExecutionId>,
+    /// Why it cannot be rested on, in words; none when it can.
+    pub problem: Option<String>,
+}
+
+/// An object that M4 will rely on, as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceFact {
+    /// What it is.
+    pub name: String,
+    /// What the closure says of it; none where it lists no such artifact.
+    pub listed: Option<ArtifactRef>,
+    /// The hash that it has now; none where it cannot be read.
+    pub found: Option<Sha256Hex>,
+    /// What became of reading it, in words.
+    pub outcome: String,
+}
+
+const SOURCES: [Step; 5] = [
+    Step::HandleClosure,
+    Step::RunIdentity,
+    Step::ConfigDigest,
+    Step::OrchestratorReadiness,
+    Step::RunPublication,
+];
+
+/// The references, and the step whose closure lists each.
+const REFERENCES: [(&str, Step); 3] = [
+    ("run", Step::RunPublication),
+    ("run_header", Step::RunPublication),
+    ("m3d_orchestrator_entry_readiness_snapshot", Step::OrchestratorReadiness),
+];
+
+impl StepLogic for M4Handoff {
+    const STEP: Step = Step::M4Handoff;
+    type Observed = Observed;
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let mut sources = try_join_all(SOURCES.map(|step| source(ctx, step))).await?;
+        let summary = |step: Step| {
+            sources
+                .iter()
+                .find(|(s, _)| s.step == step)
+                .and_then(|(_, summary)| summary.as_ref())
+        };
+        let run = summary(Step::RunPublication)
+            .map(|summary| summary.header.run())
+            .unwrap_or_default();
+        let references = try_join_all(REFERENCES.map(|(name, step)| reference(ctx, name, summary(step))));
+        let seed = async {
+            match summary(Step::RunIdentity) {
+                None => Ok(Err("the closure cannot be read".to_owned())),
+                Some(summary) => ctx.artifact_if_intact::<RunIdentitySeed>(summary).await,
+            }
+        };
+        let registry = async {
+            if sources
+                .iter()
+                .any(|(source, _)| source.step == Step::HandleClosure && source.problem.is_some())
+            {
+                return Ok(Err("M3.A's closure pins no registry".to_owned()));
+            }
+            ctx.pinned_registry().await
+        };
+        let ledger = async {
+            match &run.platform_run_id {
+                None => Ok(None),
+                Some(run) => run_ledger::lost(ctx, run).await,
+            }
+        };
+        let (references, seed, registry, ledger_lost) = futures_util::try_join!(references, seed, registry, ledger)?;
+        let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::M4Handoff)));
+        for (step, why) in [
+            (Step::RunIdentity, seed.as_ref().err()),
+            (Step::HandleClosure, handles.as_ref().err()),
+        ] {
+            if let (Some(why), Some((source, _))) = (why, sources.iter_mut().find(|(s, _)| s.step == step)) {
+                source.problem.get_or_insert_with(|| why.clone());
+            }
+        }
+        Ok(Observed {
+            sources: sources.into_iter().map(|(source, _)| source).collect(),
+            run,
+            pinned_at_utc: seed.ok().map(|seed| seed.body.pinned_at_utc),
+            references,
+            handles: handles.unwrap_or_default(),
+            ledger_lost,
+        })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        let mut findings = source_findings(observed);
+        let sound = findings.is_empty();
+        let binding = sound.then(|| binding(observed, &mut findings)).flatten();
+        let correlation = sound.then(|| correlation(observed, &mut findings)).flatten();
+        if sound {
+            findings.extend(reference_findings(observed));
+        }
+        if let Some(why) = &observed.ledger_lost {
+            findings.push(Blocker::HandoffLedgerLost.on("ledger", why.as_str()));
+        }
+        let pass = findings.is_empty();
+        let author = Author::new(input, Step::M4Handoff, observed.run.clone());
+        let mut wave = vec![
+            author.artifact(RuntimeScopeBindingSnapshot {
+                required_platform_run_id_env_key: observed.handles.text(ENV_KEY).ok().map(str::to_owned),
+                required_platform_run_id_env_value: observed.run.platform_run_id.clone(),
+                correlation_required_fields: observed.handles.text(CORRELATION).ok().map(field_list),
+                binding_pass: binding.is_some(),
+                overall_pass: pass,
+            })?,
+            author.artifact(HandoffReferenceReceipts {
+                references: receipts(observed),
+            })?,
+        ];
+        // A pack is only ever one that M4 can trust: a hold publishes none.
+        if let (true, Some(pack)) = (pass, pack(observed, binding, correlation)) {
+            wave.push(author.artifact(pack)?);
+        }
+        Ok(Evaluation {
+            findings,
+            waves: vec![wave],
+            run: observed.run.clone(),
+            ..Evaluation::default()
+        })
+    }
+}
+
+const ENV_KEY: &str = "REQUIRED_PLATFORM_RUN_ID_ENV_KEY";
+const CORRELATION: &str = "CORRELATION_REQUIRED_FIELDS";
+
+async fn source(ctx: &StepContext<'_>, step: Step) -> Result<(Source, Option<Summary>), Fault> {
+    let Some(closure) = ctx.input.closure(step) else {
+        let problem = Some("the chain has no such closure".to_owned());
+        return Ok((
+            Source {
+                step,
+                phase_execution_id: None,
+                problem,
+            },
+            None,
+        ));
+    };
+    let (summary, problem) = match ctx.closure(closure).await? {
+        ClosureRead::Found(summary) if summary.body.overall_pass => (Some(*summary), None),
+        ClosureRead::Found(summary) => (Some(*summary), Some("it is not a pass".to_owned())),
+        ClosureRead::Unusable(why) => (None, Some(why)),
+    };
+    Ok((
+        Source {
+            step,
+            phase_execution_id: Some(closure.phase_execution_id.clone()),
+            problem,
+        },
+        summary,
+    ))
+}
+
+async fn reference(ctx: &StepContext<'_>, name: &str, summary: Option<&Summary>) -> Result<ReferenceFact, Fault> {
+    let listed = summary.and_then(|summary| summary.body.artifact(name)).cloned();
+    let (found, outcome) = match &listed {
+        None => (None, "its closure does not list it".to_owned()),
+        Some(artifact) => {
+            let version = artifact.version_id.as_deref();
+            let exact = ctx
+                .read_exact(
+                    &artifact.bucket,
+                    &artifact.key,
+                    version,
+                    &artifact.sha256,
+                    DOCUMENT_LIMIT,
+                )
+                .await?;
+            let found = match &exact {
+                Exact::Found(_) => Some(artifact.sha256.clone()),
+                Exact::Changed(found) => Some(found.clone()),
+                Exact::Missing | Exact::Denied => None,
+            };
+            (found, exact.describe())
+        }
+    };
+    Ok(ReferenceFact {
+        name: name.to_owned(),
+        listed,
+        found,
+        outcome,
+    })
+}
+
+fn source_findings(observed: &Observed) -> Vec<Finding> {
+    let problem = |source: &Source| {
+        source
+            .problem
+            .as_ref()
+            .map(|why| Blocker::HandoffPrerequisite.on(source.step.id(), why.as_str()))
+    };
+    let mut findings: Vec<Finding> = observed.sources.iter().filter_map(problem).collect();
+    if findings.is_empty() && (observed.run.triplet().is_none() || observed.pinned_at_utc.is_none()) {
+        findings.push(Blocker::HandoffPrerequisite.on("M3.E", "the closures do not carry the run's triplet"));
+    }
+    findings
+}
+
+fn binding(observed: &Observed, findings: &mut Vec<Finding>) -> Option<String> {
+    match observed.handles.text(ENV_KEY) {
+        Ok(name) if is_env_key(name) => Some(name.to_owned()),
+        Ok(_) => {
+            findings.push(Blocker::EnvBindingInvalid.on(ENV_KEY, "is not the name of an environment variable"));
+            None
+        }
+        Err(HandleProblem { key, problem }) => {
+            findings.push(Blocker::EnvBindingInvalid.on(key, problem));
+            None
+        }
+    }
+}
+
+fn correlation(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Vec<String>> {
+    let (subject, detail) = match observed.handles.text(CORRELATION) {
+        Ok(text) if text == CORRELATION_FIELDS.join(",") => return Some(field_list(text)),
+        Ok(text) => (
+            CORRELATION.to_owned(),
+            format!("`{text}` is not `{}`", CORRELATION_FIELDS.join(",")),
+        ),
+        Err(HandleProblem { key, problem }) => (key, problem),
+    };
+    findings.push(Blocker::CorrelationFieldsInvalid.on(subject, detail));
+    None
+}
+
+fn reference_findings(observed: &Observed) -> Vec<Finding> {
+    let broken = |fact: &&ReferenceFact| {
+        fact.listed
+            .as_ref()
+            .is_none_or(|listed| Some(&listed.sha256) != fact.found.as_ref())
+    };
+    let finding = |fact: &ReferenceFact| {
+        let subject = fact
+            .listed
+            .as_ref()
+            .map_or(fact.name.as_str(), |listed| listed.key.as_str());
+        Blocker::HandoffReferenceInvalid.on(subject, fact.outcome.as_str())
+    };
+    observed.references.iter().filter(broken).map(finding).collect()
+}
+
+fn receipts(observed: &Observed) -> Vec<ReferenceReceipt> {
+    let receipt = |fact: &ReferenceFact| {
+        let listed = fact.listed.as_ref()?;
+        Some(ReferenceReceipt {
+            name: fact.name.clone(),
+            key: listed.key.clone(),
+            version_id: listed.version_id.clone(),
+            expected_sha256: listed.sha256.clone(),
+            readback_sha256: fact.found.clone(),
+            matches: fact.found.as_ref() == Some(&listed.sha256),
+        })
+    };
+    observed.references.iter().filter_map(receipt).collect()
+}
+
+fn pack(observed: &Observed, env_key: Option<String>, correlation: Option<Vec<String>>) -> Option<M4HandoffPack> {
+    let reference = |fact: &ReferenceFact| {
+        let listed = fact.listed.as_ref()?;
+        Some(DurableReference {
+            name: fact.name.clone(),
+            bucket: listed.bucket.clone(),
+            key: listed.key.clone(),
+            version_id: listed.version_id.clone(),
+            sha256: listed.sha256.clone(),
+        })
+    };
+    let source_execution_ids: BTreeMap<String, PhaseExecutionId> = observed
+        .sources
+        .iter()
+        .filter_map(|source| Some((source.step.id().to_owned(), source.phase_execution_id.clone()?)))
+        .collect();
+    Some(M4HandoffPack {
+        required_platform_run_id_env_key: env_key?,
+        required_platform_run_id_env_value: observed.run.platform_run_id.clone()?,
+        correlation_required_fields: correlation?,
+        durable_references: observed.references.iter().filter_map(reference).collect(),
+        source_execution_ids,
+        pinned_at_utc: observed.pinned_at_utc?,
+        overall_pass: true,
+    })
+}
