@@ -187,11 +187,11 @@ taxonomy! {
     IdentityDrift "M3G-B2" RerunDiscipline S1 "M3-B7" false "start a new execution: another configuration is another run";
     /// A key under the run root has a delete marker or a second version.
     DestructiveMutation "M3G-B3" RerunDiscipline S1 "M3-B7" false "keep the evidence, find who changed it, and start a new execution";
-    /// The reset class is unknown.
-    ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use one of the permitted reset classes";
+    /// The reset class is not the name of a class (`^[a-z][a-z0-9_]{2,63}$`), so no approval can be for it.
+    ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use service_runtime_reset, checkpoint_reset or data_replay_reset";
     /// The reset receipt lacks a field.
     ResetReceiptIncomplete "M3G-B5" RerunDiscipline S2 "M3-B7" false "give actor, reason, class and scope, none of them empty";
-    /// A reset outside the permitted classes has no approval, or an approval without who and which blocker.
+    /// A reset class outside the permitted ones has no approval, or one without who or without the code of a blocker.
     ResetNotApproved "M3G-B6" RerunDiscipline S2 "M3-B7" false "have the reset approved: approval names who approved and for which blocker";
     /// A policy artifact could not be published.
     PolicyNotPublished "M3G-B7" RerunDiscipline S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";

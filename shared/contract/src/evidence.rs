@@ -74,11 +74,11 @@ impl From<Triplet> for RunIds {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`SCHEMA_VERSION`].
+    /// The version of the artifact's shape.
     pub schema_version: u64,
     /// The artifact's name.
     pub artifact: String,
-    /// [`PHASE_ID`].
+    /// The phase.
     pub phase_id: String,
     /// The step that wrote it.
     pub step: Step,

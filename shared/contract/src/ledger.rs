@@ -31,7 +31,7 @@ pub enum LedgerKind {
 pub struct LedgerRecord {
     /// The shape's version.
     pub schema_version: u64,
-    /// [`LEDGER_RECORD`].
+    /// `p1_ledger_record`.
     pub artifact: String,
     /// `P1`.
     pub phase_id: String,

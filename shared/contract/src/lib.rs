@@ -18,6 +18,7 @@ pub mod pattern;
 pub mod reference;
 pub mod registry;
 pub mod request;
+pub mod schema;
 pub mod scope;
 pub mod secrets;
 pub mod step;

@@ -173,6 +173,9 @@ pub enum TaskOutcome {
 pub struct StepResult {
     /// The step's wire name, or `ADMISSION`.
     pub step: String,
+    /// The function version that answered, as the engine invoked it: for the execution history, never for evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
     /// How it ended.
     pub outcome: TaskOutcome,
     /// The phase execution.

@@ -148,15 +148,13 @@ impl<'a> StepContext<'a> {
             .insert(reference);
     }
 
-    /// Everything read so far, in order.
+    /// Everything read so far, in order. What the step itself created is no input: an attempt after one that died reads it,
+    /// and must list the same inputs.
     #[must_use]
     pub fn reads(&self) -> Vec<ObjectRef> {
-        self.reads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        let created: Vec<ObjectRef> = self.created().iter().map(ArtifactRef::object).collect();
+        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.iter().filter(|read| !created.contains(read)).cloned().collect()
     }
 
     /// Everything created so far, in the order of the keys.

@@ -47,7 +47,7 @@ pub struct Request {
 /// What is stored before anything is concluded: everything that the step learned from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Observations {
+pub struct Observations<O = Value> {
     /// The objects that were read.
     pub reads: Vec<ObjectRef>,
     /// The run-scoped objects that were created.
@@ -55,7 +55,7 @@ pub struct Observations {
     /// Where secret material stood; it is redacted in `observed`.
     pub redactions: Vec<SecretHit>,
     /// What the step observed, in its own shape.
-    pub observed: Value,
+    pub observed: O,
 }
 
 impl Harness {
@@ -83,6 +83,10 @@ impl Harness {
     /// When no verdict could be reached.
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
+        if (input.mode == Mode::Admission) != (step.owner() == ADMISSION) {
+            let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
+            return Err(Fault::InvalidInput(problem.to_owned()));
+        }
         let id = input.phase_execution_id(S::STEP);
         let ctx = StepContext::new(input, &self.settings, &self.store, &self.orchestrator, id);
         if let Some(result) = step.preempt(&ctx).await? {
@@ -203,6 +207,9 @@ impl Harness {
             for ((artifact, _), written) in ready.iter().zip(join_all(writes).await) {
                 match written {
                     Written::Stored(artifact) => stored.push(artifact),
+                    // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but
+                    // work that a redrive finishes.
+                    other if evaluation.extra.is_committed_advance() => return Err(unpublished(artifact, &other)),
                     other => findings.push(publish_finding::<S>(artifact, &other)),
                 }
             }
@@ -282,6 +289,20 @@ fn place(place: &str) -> String {
     }
 }
 
+fn unpublished(artifact: &Artifact, written: &Written) -> Fault {
+    let operation = format!("publish {} after the committed advance", artifact.key);
+    match written {
+        Written::Occupied { .. } | Written::Altered { .. } => {
+            let problem = format!(
+                "{}; the advance is committed and stands: find who wrote it",
+                written.describe()
+            );
+            Fault::internal(operation, problem)
+        }
+        _ => Fault::transient(operation, written.describe()),
+    }
+}
+
 fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Finding {
     let code = match written {
         Written::Vanished => Blocker::set_incomplete(S::STEP),
@@ -299,12 +320,14 @@ fn result(
     summary: &ExecutionSummary,
     closure: ClosureRef,
 ) -> StepResult {
-    let closures = extra.closures.map(|mut closures| {
+    let refused = mode == Mode::Admission && !summary.overall_pass;
+    let closures = extra.closures.filter(|_| !refused).map(|mut closures| {
         closures.insert(ADMISSION.to_owned(), closure.clone());
         closures
     });
     StepResult {
         step: owner.to_owned(),
+        function_arn: None,
         outcome: match (mode, summary.overall_pass) {
             (Mode::Step, _) => TaskOutcome::Closed,
             (Mode::Admission, true) => TaskOutcome::Admitted,
@@ -320,8 +343,8 @@ fn result(
         committed: extra.committed,
         unresolved: extra.unresolved,
         closures,
-        resume_at: extra.resume_at,
-        only: extra.only,
+        resume_at: extra.resume_at.filter(|_| !refused),
+        only: extra.only.filter(|_| !refused),
     }
 }
 
@@ -330,6 +353,7 @@ fn result(
 pub fn duplicate_delivery(owner: &str, id: PhaseExecutionId) -> StepResult {
     StepResult {
         step: owner.to_owned(),
+        function_arn: None,
         outcome: TaskOutcome::DuplicateDelivery,
         phase_execution_id: id,
         overall_pass: false,

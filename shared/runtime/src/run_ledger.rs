@@ -133,7 +133,8 @@ pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acqui
     };
     let us = &ctx.input.execution;
     let sequence = match ledger.acquire(us) {
-        Acquire::Ours => return Ok(Acquired::Ours(ledger.head().map_or(0, |head| head.sequence))),
+        // Created by an earlier attempt: creating it again changes nothing, and records it among what was created.
+        Acquire::Ours => ledger.head().map_or(1, |head| head.sequence),
         Acquire::Closed => {
             return Ok(Acquired::Refused(format!(
                 "an advance of {run} is committed: nothing follows it"

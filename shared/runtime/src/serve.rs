@@ -108,9 +108,15 @@ where
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = handler.clone();
         let request_id = event.context.request_id.clone();
+        let function_arn = event.context.invoked_function_arn.clone();
         let payload = event.payload.get().as_bytes().to_vec();
         async move {
-            handler(payload).await.map_err(|fault| {
+            let result = handler(payload).await;
+            let named = result.map(|result| StepResult {
+                function_arn: Some(function_arn),
+                ..result
+            });
+            named.map_err(|fault| {
                 let message = fault.to_string();
                 let safe = secrets::redact_text(&message).unwrap_or(message);
                 tracing::error!(fault = fault.name(), request_id, "{safe}");

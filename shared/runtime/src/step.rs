@@ -88,6 +88,14 @@ pub struct Extra {
     pub only: Option<bool>,
 }
 
+impl Extra {
+    /// Whether the ledger holds an advance: nothing can take it back.
+    #[must_use]
+    pub fn is_committed_advance(&self) -> bool {
+        self.committed == Some(true) && self.verdict == Some(PhaseVerdict::AdvanceToM4)
+    }
+}
+
 /// An artifact, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {

@@ -32,7 +32,7 @@ impl MemoryStore {
         store.lock(|inner| {
             inner
                 .buckets
-                .extend(names.iter().map(|name| ((*name).to_owned(), true)))
+                .extend(names.iter().map(|name| ((*name).to_owned(), true)));
         });
         store
     }

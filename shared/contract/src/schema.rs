@@ -1,0 +1,299 @@
+//! JSON Schemas (2020-12) of evidence, generated from its types (contract section 6).
+//!
+//! They describe what is written, not what a reader would put up with: every object is closed, an optional field is
+//! absent rather than null, integers are those that canonical JSON can carry, and floats do not occur. What a header
+//! says of its document (name, version, phase, step) is constant.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::evidence::{Body, ExecutionSummary, HOLD, Header, PHASE_ID, SCHEMA_VERSION};
+use crate::step::Step;
+
+/// The dialect that the schemas are written in.
+pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The definition that stands for any JSON that evidence may hold.
+const ANY_JSON: &str = "CanonicalJson";
+/// The largest integer of canonical JSON, 2^53 − 1.
+const MAX_INTEGER: i64 = (1 << 53) - 1;
+/// Vocabularies of more words than this are listed without the words' descriptions.
+const DESCRIBED_WORDS: usize = 20;
+
+/// The schema of the artifact `B`, which `step` publishes.
+#[must_use]
+pub fn document<B: Body>(step: Step) -> Value {
+    let scope = if B::RUN_EVIDENCE { Scope::Run } else { Scope::Attempt };
+    headed::<B>(B::NAME, &B::schema_name(), step, scope)
+}
+
+/// The schema of the execution summary `name`, which closes `step` (or the admission, which the same function does).
+#[must_use]
+pub fn summary(name: &str, step: Step) -> Value {
+    let title = format!("ExecutionSummary of {name}");
+    let mut schema = headed::<ExecutionSummary>(name, &title, step, Scope::Attempt);
+    fix(&mut schema, "next_gate", json!({ "enum": [step.ready_gate(), HOLD] }));
+    schema
+}
+
+/// The schema of the observations `name`, which `step` stores before it concludes anything; `O` is the whole envelope.
+#[must_use]
+pub fn observations<O: JsonSchema>(name: &str, step: Step) -> Value {
+    headed::<O>(name, &format!("Observations of {name}"), step, Scope::Observations)
+}
+
+/// The schema of a document without the common header, whose own fields name it: `schema_version`, `artifact`, and
+/// where it has one `phase_id`.
+#[must_use]
+pub fn record<T: JsonSchema>(name: &str) -> Value {
+    let mut generator = generator();
+    let root = T::json_schema(&mut generator).to_value();
+    let mut schema = finished(root, name, &T::schema_name(), generator);
+    name_it(&mut schema, name);
+    schema
+}
+
+/// The text of a schema's file.
+#[must_use]
+pub fn render(schema: &Value) -> String {
+    format!("{schema:#}\n")
+}
+
+/// Which ids the header of a document carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// The phase execution, and the ids of the run as far as they are known.
+    Attempt,
+    /// The phase execution alone: observations come before anything that is known of the run.
+    Observations,
+    /// The run alone: its evidence must not depend on which attempt wrote it.
+    Run,
+}
+
+const RUN_IDS: [&str; 3] = ["platform_run_id", "scenario_run_id", "config_digest"];
+const PHASE_EXECUTION: &str = "phase_execution_id";
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_serialize().into_generator()
+}
+
+/// The schema of a document with the common header over a body of type `T`.
+fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> Value {
+    let mut generator = generator();
+    let head = Header::json_schema(&mut generator).to_value();
+    let mut root = T::json_schema(&mut generator).to_value();
+    let fields = |schema: &Value| schema["properties"].as_object().cloned().unwrap_or_default();
+    let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
+    let mut properties = fields(&head);
+    let mut all_required = required(&head);
+    match scope {
+        Scope::Attempt => all_required.push(json!(PHASE_EXECUTION)),
+        Scope::Observations => {
+            all_required.push(json!(PHASE_EXECUTION));
+            properties.retain(|field, _| !RUN_IDS.contains(&field.as_str()));
+        }
+        Scope::Run => {
+            all_required.extend(RUN_IDS.map(|id| json!(id)));
+            properties.retain(|field, _| field != PHASE_EXECUTION);
+        }
+    }
+    properties.extend(fields(&root));
+    all_required.extend(required(&root));
+    root["properties"] = Value::Object(properties);
+    root["required"] = Value::Array(all_required);
+
+    let mut schema = finished(root, name, title, generator);
+    name_it(&mut schema, name);
+    fix(&mut schema, "step", json!({ "const": step }));
+    if scope != Scope::Run {
+        let pattern = format!("^{}_[0-9]{{8}}T[0-9]{{6}}Z_[0-9a-f]{{12}}$", step.prefix());
+        fix(
+            &mut schema,
+            PHASE_EXECUTION,
+            json!({ "type": "string", "pattern": pattern }),
+        );
+    }
+    schema
+}
+
+/// Makes the fields that name a document constant.
+fn name_it(schema: &mut Value, name: &str) {
+    fix(schema, "schema_version", json!({ "const": SCHEMA_VERSION }));
+    fix(schema, "artifact", json!({ "const": name }));
+    fix(schema, "phase_id", json!({ "const": PHASE_ID }));
+}
+
+/// Replaces what a schema asserts of `field`, where it has the field; the description stays.
+fn fix(schema: &mut Value, field: &str, assertion: Value) {
+    if let (Some(Value::Object(property)), Value::Object(assertion)) = (schema["properties"].get_mut(field), assertion)
+    {
+        property.retain(|keyword, _| keyword == "description");
+        property.extend(assertion);
+    }
+}
+
+/// The root with the definitions that it refers to, all made strict.
+fn finished(mut root: Value, name: &str, title: &str, mut generator: SchemaGenerator) -> Value {
+    root["$schema"] = json!(DIALECT);
+    root["$id"] = json!(format!("urn:p1:schema:{name}:{SCHEMA_VERSION}"));
+    root["title"] = json!(title);
+    let mut definitions = generator.take_definitions(false);
+    tighten(&mut root);
+    definitions.values_mut().for_each(tighten);
+    definitions.insert(ANY_JSON.to_owned(), any_json());
+    keep_used(&root, &mut definitions);
+    if !definitions.is_empty() {
+        root["$defs"] = Value::Object(definitions);
+    }
+    root
+}
+
+fn any_json() -> Value {
+    let itself = reference(ANY_JSON);
+    json!({
+        "description": "Any JSON without floats, with integers within ±(2^53−1).",
+        "anyOf": [
+            { "type": ["null", "boolean", "string"] },
+            { "type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER },
+            { "type": "array", "items": itself },
+            { "type": "object", "additionalProperties": itself },
+        ],
+    })
+}
+
+fn reference(definition: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{definition}") })
+}
+
+/// Drops the definitions that nothing reachable from the root refers to.
+fn keep_used(root: &Value, definitions: &mut Map<String, Value>) {
+    let mut used = Vec::new();
+    refer(root, &mut used);
+    let mut done = 0;
+    while let Some(name) = used.get(done).cloned() {
+        done += 1;
+        if let Some(definition) = definitions.get(&name) {
+            refer(definition, &mut used);
+        }
+    }
+    definitions.retain(|name, _| used.contains(name));
+}
+
+fn refer(schema: &Value, used: &mut Vec<String>) {
+    match schema {
+        Value::Object(keywords) => {
+            if let Some(name) = keywords.get("$ref").and_then(|r| r.as_str()?.strip_prefix("#/$defs/"))
+                && !used.iter().any(|known| known == name)
+            {
+                used.push(name.to_owned());
+            }
+            keywords.values().for_each(|value| refer(value, used));
+        }
+        Value::Array(items) => items.iter().for_each(|item| refer(item, used)),
+        _ => {}
+    }
+}
+
+/// Makes a schema, and all schemas in it, as strict as what is written.
+fn tighten(schema: &mut Value) {
+    if schema == &Value::Bool(true) {
+        *schema = reference(ANY_JSON);
+        return;
+    }
+    let Value::Object(keywords) = schema else { return };
+    plain_description(keywords);
+    optional_is_absent(keywords);
+    bound_integer(keywords);
+    list_words(keywords);
+    if keywords.contains_key("properties") && !keywords.contains_key("additionalProperties") {
+        keywords.insert("additionalProperties".to_owned(), json!(false));
+    }
+    // A schema that only describes allows anything.
+    if keywords.keys().all(|keyword| keyword == "description") {
+        keywords.insert("$ref".to_owned(), reference(ANY_JSON)["$ref"].take());
+    }
+    for (keyword, value) in keywords.iter_mut() {
+        match (keyword.as_str(), value) {
+            ("properties", Value::Object(schemas)) => schemas.values_mut().for_each(tighten),
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(schemas)) => {
+                schemas.iter_mut().for_each(tighten);
+            }
+            ("items" | "additionalProperties", schema) => tighten(schema),
+            _ => {}
+        }
+    }
+}
+
+/// Doc comments as running text: without line breaks inside a paragraph, and without the brackets of links.
+fn plain_description(keywords: &mut Map<String, Value>) {
+    if let Some(Value::String(text)) = keywords.get_mut("description") {
+        let paragraphs: Vec<String> = text
+            .replace("[`", "`")
+            .replace("`]", "`")
+            .split("\n\n")
+            .map(|paragraph| paragraph.replace('\n', " "))
+            .collect();
+        *text = paragraphs.join("\n\n");
+    }
+}
+
+/// What is not required is left out when there is none: it is never written as null.
+fn optional_is_absent(keywords: &mut Map<String, Value>) {
+    let required = keywords.get("required").and_then(Value::as_array).cloned();
+    let required = required.unwrap_or_default();
+    let Some(Value::Object(properties)) = keywords.get_mut("properties") else {
+        return;
+    };
+    let null = json!("null");
+    for (field, property) in properties.iter_mut() {
+        let Value::Object(property) = property else { continue };
+        if required.iter().any(|name| name == field) {
+            continue;
+        }
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|name| name != &null);
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                property.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(choices)) = property.get_mut("anyOf") {
+            choices.retain(|choice| choice["type"] != null);
+            if let [Value::Object(only)] = choices.as_slice() {
+                let only = only.clone();
+                property.remove("anyOf");
+                property.extend(only);
+            }
+        }
+    }
+}
+
+/// Puts the range of an integer's type in the place of its name, which is no format of JSON Schema.
+fn bound_integer(keywords: &mut Map<String, Value>) {
+    let (minimum, maximum) = match keywords.get("format").and_then(Value::as_str) {
+        Some("uint8") => (0, i64::from(u8::MAX)),
+        Some("uint16") => (0, i64::from(u16::MAX)),
+        Some("uint32") => (0, i64::from(u32::MAX)),
+        Some("uint64" | "uint") => (0, MAX_INTEGER),
+        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Some("int64" | "int") => (-MAX_INTEGER, MAX_INTEGER),
+        _ => return,
+    };
+    keywords.remove("format");
+    keywords.insert("minimum".to_owned(), json!(minimum));
+    keywords.insert("maximum".to_owned(), json!(maximum));
+}
+
+/// Lists the words of a long vocabulary without their descriptions, which would stand in every schema that uses it.
+fn list_words(keywords: &mut Map<String, Value>) {
+    let Some(Value::Array(choices)) = keywords.get("oneOf") else {
+        return;
+    };
+    let words: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").cloned()).collect();
+    if let Some(words) = words.filter(|words| words.len() > DESCRIBED_WORDS) {
+        keywords.remove("oneOf");
+        keywords.insert("type".to_owned(), json!("string"));
+        keywords.insert("enum".to_owned(), Value::Array(words));
+    }
+}
