@@ -1,0 +1,393 @@
+//! The checks of an admission: pure, and all of them reported.
+
+use std::collections::BTreeMap;
+
+use p1_contract::blocker::{Blocker, Finding, Severity};
+use p1_contract::evidence::RunIds;
+use p1_contract::handles::HandleFacts;
+use p1_contract::identity::{DIGEST_PROFILE, SeedInputs, field_list};
+use p1_contract::input::{Rerun, ResetReceipt};
+use p1_contract::reference::{ADMISSION, ClosureRef};
+use p1_contract::secrets;
+use p1_contract::step::Step;
+use p1_contract::verdict::RollupVerdict;
+
+use super::facts::AdmissionFacts;
+use super::history::{History, LastSummary, Lock};
+use crate::fact::{Learned, TodaysRegistry};
+use crate::policy;
+
+/// Every check with what it found.
+pub(super) fn all(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<(&'static str, Vec<Finding>)> {
+    vec![
+        ("M3G-A1-HELD-SUMMARY", held(rerun, facts)),
+        ("M3G-A2-LAST-SUMMARY", last(rerun, facts)),
+        ("M3G-A3-CHAIN-INTACT", chain(facts)),
+        ("M3G-A4-RESUME-POINT", resume_point(rerun, facts)),
+        ("M3G-A5-NOT-A-NO-GO", no_go(facts)),
+        ("M3G-A6-NO-DRIFT", drift(facts)),
+        ("M3G-A7-RESET-RECEIPT", receipt(&rerun.reset)),
+        ("M3G-A8-RUN-FREE", run_free(facts)),
+    ]
+}
+
+fn inconsistent(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Blocker::RerunPolicyInconsistent.on(subject, detail)
+}
+
+fn drifted(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Blocker::IdentityDrift.on(subject, detail)
+}
+
+/// The held summary is there, has that hash, and is one of M3.A … M3.H.
+fn held(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<Finding> {
+    let problem = facts.held.as_result().err();
+    problem
+        .map(|why| inconsistent(rerun.held.key.as_str(), format!("the held summary {why}")))
+        .into_iter()
+        .collect()
+}
+
+/// It is the last one that an ended execution of the run published.
+fn last(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<Finding> {
+    // A chain without a run never had a ledger, and begins anew; an illegal ledger is the lock's finding.
+    let History::Read(history) = &facts.history else {
+        return Vec::new();
+    };
+    let held = &rerun.held;
+    let detail = match &history.last {
+        LastSummary::Found(last)
+            if last.key == held.key
+                && last.version_id.as_ref() == Some(&held.version_id)
+                && last.sha256 == held.sha256 =>
+        {
+            return Vec::new();
+        }
+        LastSummary::Found(last) if last.key == held.key => {
+            format!(
+                "the summary at this key has version {} and sha256 {}",
+                last.version_id.as_deref().unwrap_or("none"),
+                last.sha256
+            )
+        }
+        LastSummary::Found(last) => format!("the last summary of the run is {}; resume from that one", last.key),
+        LastSummary::None => "no ended execution that held the run published it".to_owned(),
+        LastSummary::Unknown(why) => format!("INCONCLUSIVE, the last summary of the run could not be learned: {why}"),
+    };
+    vec![inconsistent(held.key.as_str(), detail)]
+}
+
+/// Everything that the held step rests on is complete, a pass, of one run, and still has its bytes.
+fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
+    let Some(held) = facts.held.found() else {
+        return Vec::new();
+    };
+    let mut findings: Vec<Finding> = facts
+        .chain
+        .iter()
+        .flat_map(|audit| {
+            audit
+                .problems
+                .iter()
+                .map(|problem| inconsistent(&problem.subject, &problem.detail))
+        })
+        .collect();
+    for step in held.step.before() {
+        let closures: Vec<_> = held
+            .upstream
+            .iter()
+            .filter(|closure| closure.step == step.id())
+            .collect();
+        match closures.as_slice() {
+            [closure] if closure.overall_pass && closure.bucket == held.closure.bucket => {}
+            [_] => findings.push(inconsistent(
+                step.id(),
+                "its closure in the held chain is not a pass in the evidence bucket",
+            )),
+            other => findings.push(inconsistent(
+                step.id(),
+                format!("the held chain has {} closures of it, not one", other.len()),
+            )),
+        }
+    }
+    let known =
+        |closure: &&ClosureRef| closure.step == ADMISSION || held.step.before().any(|step| step.id() == closure.step);
+    let foreign = held.upstream.iter().filter(|closure| !known(closure));
+    findings.extend(foreign.map(|closure| inconsistent(&closure.step, "does not belong before the held step")));
+    findings.extend(other_run(facts));
+    findings
+}
+
+/// The ids that summaries of the chain carry are of one run.
+fn other_run(facts: &AdmissionFacts) -> Vec<Finding> {
+    let run = run_ids(facts);
+    let differs = |ids: &RunIds| {
+        let other = |here: Option<&str>, there: Option<&str>| here.is_some() && here != there;
+        other(
+            ids.platform_run_id.as_ref().map(AsRef::as_ref),
+            run.platform_run_id.as_ref().map(AsRef::as_ref),
+        ) || other(
+            ids.scenario_run_id.as_ref().map(AsRef::as_ref),
+            run.scenario_run_id.as_ref().map(AsRef::as_ref),
+        ) || other(
+            ids.config_digest.as_ref().map(AsRef::as_ref),
+            run.config_digest.as_ref().map(AsRef::as_ref),
+        )
+    };
+    let summaries = facts
+        .chain
+        .iter()
+        .filter_map(|audit| Some((&audit.closure, audit.summary.as_ref()?)));
+    summaries
+        .filter(|(_, summary)| differs(&summary.run))
+        .map(|(closure, _)| inconsistent(closure.key.as_str(), "carries the ids of another run"))
+        .collect()
+}
+
+/// The ids of the run, as the chain's summaries carry them.
+pub(super) fn run_ids(facts: &AdmissionFacts) -> RunIds {
+    let summaries = || {
+        facts
+            .chain
+            .iter()
+            .filter_map(|audit| audit.summary.as_ref())
+            .map(|summary| &summary.run)
+    };
+    RunIds {
+        platform_run_id: summaries().find_map(|run| run.platform_run_id.clone()),
+        scenario_run_id: summaries().find_map(|run| run.scenario_run_id.clone()),
+        config_digest: summaries().find_map(|run| run.config_digest.clone()),
+    }
+}
+
+/// The step to go on with: the held one if it blocked, else the one after it.
+pub(super) fn resume_at(facts: &AdmissionFacts) -> Result<Step, String> {
+    let held = facts.held.as_result().map_err(str::to_owned)?;
+    let step = if held.closure.overall_pass {
+        held.step.next()
+    } else {
+        Some(held.step)
+    };
+    step.filter(|step| (Step::ConfigDigest..=Step::GateRollup).contains(step))
+        .ok_or_else(|| "a run that did not get past M3.B is started anew, not resumed".to_owned())
+}
+
+fn resume_point(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<Finding> {
+    let Some(held) = facts.held.found() else {
+        return Vec::new();
+    };
+    match resume_at(facts) {
+        Err(why) => vec![inconsistent(held.step.id(), why)],
+        Ok(Step::GateRollup) if rerun.only => {
+            vec![inconsistent(
+                "only",
+                "runs one of M3.C … M3.H alone, and this run goes on with M3.I; leave it out",
+            )]
+        }
+        Ok(_) => Vec::new(),
+    }
+}
+
+/// The closures of the steps that stay closed, without any admission.
+pub(super) fn closed_steps(facts: &AdmissionFacts) -> Vec<&ClosureRef> {
+    let Some(held) = facts.held.found() else {
+        return Vec::new();
+    };
+    let passed = held.closure.overall_pass.then_some(&held.closure);
+    held.upstream
+        .iter()
+        .filter(|closure| closure.step != ADMISSION)
+        .chain(passed)
+        .collect()
+}
+
+/// Nothing says that only a new start is offered.
+fn no_go(facts: &AdmissionFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let held = facts.held.found().and_then(|held| {
+        let audit = facts.chain.iter().find(|audit| audit.closure == held.closure)?;
+        Some((held, audit.summary.as_ref()?))
+    });
+    if let Some((held, summary)) = held {
+        let no_go = summary
+            .blockers
+            .iter()
+            .filter(|finding| finding.code.severity() == Severity::S1);
+        findings.extend(no_go.map(|finding| {
+            inconsistent(
+                held.step.id(),
+                format!("{} is a no-go: start a new execution", finding.code),
+            )
+        }));
+    }
+    let History::Read(history) = &facts.history else {
+        return findings;
+    };
+    match &history.committed {
+        Some(Learned::Problem(why)) => {
+            findings.push(inconsistent("m3_execution_summary", format!("the committed one {why}")));
+        }
+        Some(Learned::Found(committed))
+            if committed.adjudication == Some(RollupVerdict::NoGoResetRequired) || !committed.no_go.is_empty() =>
+        {
+            let detail = "the last committed verdict is NO_GO_RESET_REQUIRED: start a new execution";
+            findings.push(inconsistent("m3_execution_summary", detail));
+        }
+        Some(Learned::Found(_)) | None => {}
+    }
+    findings
+}
+
+/// Today's registry still gives the run, and every closed step would read in it what it read.
+fn drift(facts: &AdmissionFacts) -> Vec<Finding> {
+    if facts.held.found().is_none() || resume_at(facts).is_err() {
+        return Vec::new();
+    }
+    // What a broken chain keeps from being confirmed is the chain's finding.
+    let intact = chain(facts).is_empty();
+    let today = match facts.registry.as_result() {
+        Ok(today) => today,
+        Err(why) => return vec![drifted("registry", format!("the triplet cannot be confirmed: {why}"))],
+    };
+    let findings = handle_drift(facts, today, intact);
+    // Another triplet is what other handles lead to: one finding a cause.
+    if findings.is_empty() {
+        triplet_drift(facts, today, intact)
+    } else {
+        findings
+    }
+}
+
+fn handle_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut readers: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
+    for reading in &facts.readings {
+        match reading.handles.as_result() {
+            Err(_) if !intact => {}
+            Err(why) => findings.push(drifted(
+                reading.step.id(),
+                format!("what it read cannot be confirmed: {why}"),
+            )),
+            Ok(handles) => {
+                for key in changed(handles, &today.handles) {
+                    readers.entry(key).or_default().push(reading.step);
+                }
+            }
+        }
+    }
+    findings.extend(readers.into_iter().map(|(key, steps)| {
+        let steps: Vec<&str> = steps.into_iter().map(Step::id).collect();
+        drifted(
+            key,
+            format!(
+                "has another value today than {} read; restore it, or start a new execution",
+                steps.join(", ")
+            ),
+        )
+    }));
+    findings
+}
+
+fn changed<'h>(then: &'h HandleFacts, today: &HandleFacts) -> Vec<&'h str> {
+    let keys = then.0.keys().map(String::as_str);
+    keys.filter(|key| then.first_difference(today, &[*key]).is_some())
+        .collect()
+}
+
+fn triplet_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -> Vec<Finding> {
+    let seed = match facts.seed.as_result().map(|seed| &seed.seed_inputs) {
+        Ok(Some(seed)) => seed,
+        _ if !intact => return Vec::new(),
+        Ok(None) => {
+            return vec![drifted(
+                "m3b_run_identity_seed",
+                "holds no seed inputs, so the triplet cannot be confirmed",
+            )];
+        }
+        Err(why) => {
+            return vec![drifted(
+                "m3b_run_identity_seed",
+                format!("the triplet cannot be confirmed: {why}"),
+            )];
+        }
+    };
+    let again = match derive_again(seed, today) {
+        Ok(again) => again,
+        Err((handle, problem)) => {
+            return vec![drifted(
+                handle,
+                format!("the triplet cannot be confirmed: today it {problem}"),
+            )];
+        }
+    };
+    let run = run_ids(facts);
+    let mut findings = Vec::new();
+    let digest = run.config_digest.as_ref().unwrap_or(&seed.config_digest);
+    if again.config_digest != seed.config_digest || &again.config_digest != digest {
+        findings.push(drifted(
+            "config_digest",
+            format!("today's registry gives {}, the run has {digest}", again.config_digest),
+        ));
+    }
+    match (again.scenario_run_id(), &run.scenario_run_id) {
+        (Ok(today), Some(pinned)) if &today == pinned => {}
+        (Ok(today), Some(pinned)) if findings.is_empty() => {
+            findings.push(drifted(
+                "scenario_run_id",
+                format!("today's registry gives {today}, the run has {pinned}"),
+            ));
+        }
+        (Ok(_), Some(_)) => {}
+        (Ok(_), None) => findings.push(drifted("scenario_run_id", "the held chain carries none")),
+        (Err(_), _) => findings.push(drifted(
+            "scenario_run_id",
+            "today's registry gives no derivation contract that P1 knows",
+        )),
+    }
+    findings
+}
+
+/// The seed with everything that the registry says as it says it today.
+fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs, (String, String)> {
+    let text = |key| match today.handles.text(key) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(problem) => Err((problem.key, problem.problem)),
+    };
+    let (digest_input, config_digest) = today.config_digest()?;
+    Ok(SeedInputs {
+        digest_profile: DIGEST_PROFILE.to_owned(),
+        digest_input,
+        config_digest,
+        oracle_input_manifest_uri: seed.oracle_input_manifest_uri.clone(),
+        oracle_input_manifest_sha256: seed.oracle_input_manifest_sha256.clone(),
+        oracle_input_manifest_entries: seed.oracle_input_manifest_entries.clone(),
+        scenario_fields: field_list(&text("SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS")?),
+        scenario_derivation_mode: text("SCENARIO_RUN_ID_DERIVATION_MODE")?,
+        canonicalization_mode: text("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE")?,
+    })
+}
+
+/// The reset receipt keeps the rules, and holds nothing that could not be published.
+fn receipt(reset: &ResetReceipt) -> Vec<Finding> {
+    let mut findings = policy::reset_findings(reset);
+    let value = serde_json::json!({ "reset": reset });
+    findings.extend(secrets::scan_value(&value).iter().map(|hit| {
+        let detail = format!("holds secret material: rule {}", hit.rule);
+        Blocker::secret(Step::RerunDiscipline).on(format!("m3g_admission_receipt at {}", hit.place), detail)
+    }));
+    findings
+}
+
+/// Nobody works on the run, and no advance of it is committed.
+fn run_free(facts: &AdmissionFacts) -> Vec<Finding> {
+    let why = match &facts.history {
+        History::NoRun => return Vec::new(),
+        History::Illegal(why) => why.clone(),
+        History::Read(history) => match &history.lock {
+            Lock::Free | Lock::Ours => return Vec::new(),
+            Lock::Held(holder) => format!("is held by {holder}, which has not ended"),
+            Lock::Closed => "an advance is committed: nothing follows it".to_owned(),
+        },
+    };
+    vec![Blocker::RunLockNotOurs.on("ledger", why)]
+}

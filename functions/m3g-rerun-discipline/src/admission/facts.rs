@@ -1,0 +1,270 @@
+//! What an admission learns from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{try_join, try_join_all, try_join3};
+use p1_contract::artifacts::RunIdentitySeed;
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::handles::{self, HandleFacts};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::PhaseExecutionId;
+use p1_contract::input::{HeldSummary, Rerun};
+use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
+use p1_contract::registry::{self, Registry};
+use p1_contract::step::Step;
+use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT, Read};
+use p1_runtime::{ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, audit_all};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::history::{self, History};
+use crate::fact::{Learned, TodaysRegistry};
+
+/// What an admission's verdict rests on, besides its input and the acquisition of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionFacts {
+    /// The held summary.
+    pub held: Learned<HeldFacts>,
+    /// Every closure that the held step rests on, itself included, read again with all its artifacts.
+    pub chain: Vec<ClosureAudit>,
+    /// What the run's identity is derived from.
+    pub seed: Learned<RunIdentitySeed>,
+    /// The latest registry.
+    pub registry: Learned<TodaysRegistry>,
+    /// What each step that closed with a pass read from the registry that was pinned for it.
+    pub readings: Vec<StepReading>,
+    /// The run's ledger.
+    pub history: History,
+}
+
+/// The held summary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldFacts {
+    /// Its step, one of M3.A … M3.H.
+    pub step: Step,
+    /// The summary as a closure.
+    pub closure: ClosureRef,
+    /// The closures that it rests on.
+    pub upstream: Vec<ClosureRef>,
+}
+
+/// What a step read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepReading {
+    /// The step.
+    pub step: Step,
+    /// The handles that it read, as its registry had them.
+    pub handles: Learned<HandleFacts>,
+}
+
+/// Gathers the facts.
+pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<AdmissionFacts, Fault> {
+    let keys = handles::read_by_any();
+    let (held, registry) = try_join(held(ctx, &rerun.held), TodaysRegistry::read(ctx, &keys)).await?;
+    let Learned::Found(facts) = &held else {
+        let seed = Learned::Problem("the held summary is not known".to_owned());
+        let (chain, readings) = (Vec::new(), Vec::new());
+        return Ok(AdmissionFacts {
+            held,
+            chain,
+            seed,
+            registry,
+            readings,
+            history: History::NoRun,
+        });
+    };
+    let mut closures = facts.upstream.clone();
+    closures.push(facts.closure.clone());
+    let closed = summaries(ctx, &closures).await?;
+    let earlier = earlier_admissions(&closed, &closures);
+    let admissions = summaries(
+        ctx,
+        closures
+            .iter()
+            .chain(&earlier)
+            .filter(|closure| closure.step == ADMISSION),
+    )
+    .await?;
+
+    let run = closed.iter().find_map(|summary| summary.header.platform_run_id.clone());
+    let history = async {
+        match &run {
+            Some(run) => history::read(ctx, run).await,
+            None => Ok(History::NoRun),
+        }
+    };
+    let ((chain, seed), readings, history) = try_join3(
+        try_join(audit_all(ctx, closures.iter().chain(&earlier)), seed(ctx, &closed)),
+        readings(ctx, &closed, &admissions),
+        history,
+    )
+    .await?;
+    Ok(AdmissionFacts {
+        held,
+        chain,
+        seed,
+        registry,
+        readings,
+        history,
+    })
+}
+
+/// Reads the summary that the rerun names, and the step from its place.
+async fn held(ctx: &StepContext<'_>, held: &HeldSummary) -> Result<Learned<HeldFacts>, Fault> {
+    let Some((step, id)) = place(held) else {
+        return Ok(Learned::Problem("is not the summary of a step M3.A … M3.H".to_owned()));
+    };
+    let exact = ctx
+        .read_exact(
+            ctx.bucket(),
+            &held.key,
+            Some(&held.version_id),
+            &held.sha256,
+            DOCUMENT_LIMIT,
+        )
+        .await?;
+    let bytes = match exact {
+        Exact::Found(bytes) => bytes,
+        other => return Ok(Learned::Problem(other.describe())),
+    };
+    let summary = match Summary::parse(&bytes, step.id()) {
+        Ok(summary) => summary,
+        Err(why) => return Ok(Learned::Problem(why)),
+    };
+    if summary.header.step != step || summary.header.phase_execution_id.as_ref() != Some(&id) {
+        return Ok(Learned::Problem(
+            "is of another phase execution than its key says".to_owned(),
+        ));
+    }
+    let closure = ClosureRef {
+        step: step.id().to_owned(),
+        phase_execution_id: id,
+        overall_pass: summary.body.overall_pass,
+        bucket: ctx.bucket().clone(),
+        key: held.key.clone(),
+        version_id: Some(held.version_id.clone()),
+        sha256: held.sha256.clone(),
+    };
+    Ok(Learned::Found(HeldFacts {
+        step,
+        closure,
+        upstream: summary.body.upstream,
+    }))
+}
+
+/// The step and phase execution that a summary's key names.
+fn place(held: &HeldSummary) -> Option<(Step, PhaseExecutionId)> {
+    let (id, _) = held.key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+    let step = Step::GATED
+        .into_iter()
+        .find(|step| id.split('_').next() == Some(step.prefix()))?;
+    Some((step, PhaseExecutionId::parse(id).ok()?))
+}
+
+/// The summaries of `closures` that are as the chain says; what is wrong with the others, the audit says.
+async fn summaries<'c>(
+    ctx: &StepContext<'_>,
+    closures: impl IntoIterator<Item = &'c ClosureRef>,
+) -> Result<Vec<Summary>, Fault> {
+    let reads = try_join_all(closures.into_iter().map(|closure| ctx.closure(closure))).await?;
+    let found = |read| match read {
+        ClosureRead::Found(summary) => Some(*summary),
+        ClosureRead::Unusable(_) => None,
+    };
+    Ok(reads.into_iter().filter_map(found).collect())
+}
+
+/// The admissions of earlier reruns on which a closed step rests, and which are not in `known`.
+fn earlier_admissions(closed: &[Summary], known: &[ClosureRef]) -> Vec<ClosureRef> {
+    let admissions = closed
+        .iter()
+        .flat_map(|summary| &summary.body.upstream)
+        .filter(|closure| closure.step == ADMISSION);
+    let mut earlier: Vec<ClosureRef> = admissions.filter(|closure| !known.contains(closure)).cloned().collect();
+    earlier.sort();
+    earlier.dedup();
+    earlier
+}
+
+async fn seed(ctx: &StepContext<'_>, closed: &[Summary]) -> Result<Learned<RunIdentitySeed>, Fault> {
+    let Some(identity) = closed.iter().find(|summary| summary.owner == Step::RunIdentity.id()) else {
+        return Ok(Learned::Problem(
+            "the held chain has no usable closure of M3.B".to_owned(),
+        ));
+    };
+    Ok(Learned::from(ctx.artifact_if_intact(identity).await?).map(|document| document.body))
+}
+
+/// What each closed step read, each registry version read once.
+async fn readings(
+    ctx: &StepContext<'_>,
+    closed: &[Summary],
+    admissions: &[Summary],
+) -> Result<Vec<StepReading>, Fault> {
+    let steps: Vec<(Step, Learned<&ObjectRef>)> = closed
+        .iter()
+        .filter(|summary| summary.body.overall_pass)
+        .filter_map(|summary| Some((Step::from_id(&summary.owner)?, summary)))
+        .map(|(step, summary)| (step, Learned::from(pin(ctx, summary, closed, admissions))))
+        .collect();
+    let pins: BTreeSet<&ObjectRef> = steps.iter().filter_map(|(_, pin)| pin.found().copied()).collect();
+    let reads = try_join_all(pins.iter().map(|pin| registry_of(ctx, pin))).await?;
+    let registries: BTreeMap<&ObjectRef, Learned<Registry>> = pins.into_iter().zip(reads).collect();
+    let reading = |(step, pin): (Step, Learned<&ObjectRef>)| {
+        let handles = match pin {
+            Learned::Problem(why) => Learned::Problem(why),
+            Learned::Found(pin) => match registries.get(pin).map(Learned::as_result) {
+                Some(Ok(registry)) => Learned::Found(HandleFacts::read(registry, handles::read_by(step))),
+                Some(Err(why)) => Learned::Problem(why.to_owned()),
+                None => Learned::Problem(format!("{} was not read", pin.key)),
+            },
+        };
+        StepReading { step, handles }
+    };
+    Ok(steps.into_iter().map(reading).collect())
+}
+
+/// The registry version that was pinned for the step of `summary`: by the admission that it rests on, else by M3.A.
+fn pin<'s>(
+    ctx: &StepContext<'_>,
+    summary: &Summary,
+    closed: &'s [Summary],
+    admissions: &'s [Summary],
+) -> Result<&'s ObjectRef, String> {
+    let pinned_by = match summary.body.upstream.iter().find(|closure| closure.step == ADMISSION) {
+        Some(closure) => admissions
+            .iter()
+            .find(|admission| admission.header.phase_execution_id.as_ref() == Some(&closure.phase_execution_id)),
+        None => closed.iter().find(|summary| summary.owner == Step::HandleClosure.id()),
+    };
+    let uri = &ctx.settings.registry;
+    pinned_by
+        .and_then(|by| {
+            by.body
+                .inputs
+                .iter()
+                .find(|input| input.bucket == uri.bucket && input.key == uri.key)
+        })
+        .ok_or_else(|| format!("no usable closure pins the registry {uri} for {}", summary.owner))
+}
+
+/// Reads a pinned registry. It does not become an input of the admission: that is today's version alone, which so is
+/// pinned for the steps to come.
+async fn registry_of(ctx: &StepContext<'_>, pin: &ObjectRef) -> Result<Learned<Registry>, Fault> {
+    let words = match ctx
+        .store
+        .read(&pin.bucket, &pin.key, pin.version_id.as_deref(), REGISTRY_LIMIT)
+        .await?
+    {
+        Read::Found(object) if Sha256Hex::of(&object.bytes) == pin.sha256 => {
+            return Ok(Learned::from(registry::parse(&object.bytes).map_err(|e| e.to_string())));
+        }
+        Read::Found(_) | Read::TooLarge(_) => "has other bytes",
+        Read::NotFound => "is gone",
+        Read::Denied => "may not be read",
+    };
+    Ok(Learned::Problem(format!("the pinned version of {} {words}", pin.key)))
+}

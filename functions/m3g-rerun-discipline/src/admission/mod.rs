@@ -1,0 +1,160 @@
+//! The admission of a rerun: may this held or faulted run go on, from which step, on which closures?
+//!
+//! `observe` gathers the facts, holds them against [`checks`], and only where none is broken acquires the run's
+//! ledger. `evaluate` holds the same facts against the same checks, and adds what became of the acquisition.
+
+mod checks;
+mod facts;
+mod history;
+
+use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::input::Rerun;
+use p1_contract::reference::ADMISSION;
+use p1_contract::request::{Closures, Mode, StepInput, StepResult};
+use p1_contract::step::Step;
+use p1_runtime::run_ledger::{self, Acquired};
+use p1_runtime::{ADMISSION_SUMMARY, Author, Evaluation, Extra, Fault, StepContext, StepLogic};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::discipline::check;
+use crate::fact::Learned;
+
+pub use facts::{AdmissionFacts, HeldFacts, StepReading};
+pub use history::{CommittedFacts, History, LastSummary, Lock, RunHistory};
+
+/// The admission.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission;
+
+/// What the admission learned from outside, and whether it acquired the run's ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// What the verdict rests on.
+    pub facts: AdmissionFacts,
+    /// The number of the ledger record that was acquired, or why none was; none where a check forbade to try.
+    pub acquired: Option<Learned<u32>>,
+}
+
+impl StepLogic for Admission {
+    const STEP: Step = Step::RerunDiscipline;
+    type Observed = Observed;
+
+    fn observations_name(&self) -> String {
+        "m3g_admission_observations".to_owned()
+    }
+
+    fn summary_name(&self) -> String {
+        ADMISSION_SUMMARY.to_owned()
+    }
+
+    fn owner(&self) -> &'static str {
+        ADMISSION
+    }
+
+    async fn preempt(&self, ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
+        if ctx.input.mode != Mode::Admission {
+            return Err(Fault::InvalidInput(
+                "payload: `mode` is not ADMISSION; the step M3.G has mode STEP".to_owned(),
+            ));
+        }
+        rerun(ctx.input).map(|_| None)
+    }
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let rerun = rerun(ctx.input)?;
+        let facts = facts::gather(ctx, rerun).await?;
+        let allowed = checks::all(rerun, &facts)
+            .iter()
+            .all(|(_, findings)| findings.is_empty());
+        let acquired = match checks::run_ids(&facts).platform_run_id {
+            Some(run) if allowed => Some(match run_ledger::acquire(ctx, &run).await? {
+                Acquired::Ours(sequence) => Learned::Found(sequence),
+                Acquired::Refused(why) => Learned::Problem(why),
+            }),
+            _ => None,
+        };
+        Ok(Observed { facts, acquired })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        let rerun = rerun(input)?;
+        let facts = &observed.facts;
+        let groups = checks::all(rerun, facts);
+        let mut results: Vec<CheckResult> = groups.iter().map(|(name, findings)| check(name, findings)).collect();
+        let mut findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
+        let (ledger, refusal) = acquisition(observed, findings.is_empty());
+        results.push(ledger);
+        findings.extend(refusal);
+
+        let admitted = findings.is_empty();
+        let resume_at = checks::resume_at(facts).ok();
+        let run = checks::run_ids(facts);
+        let receipt = RerunAdmissionReceipt {
+            held: rerun.held.clone(),
+            resume_at,
+            only: rerun.only,
+            reset: rerun.reset.clone(),
+            checks: results,
+            registry: facts.registry.found().map(|registry| registry.object.clone()),
+            ledger_sequence: observed.acquired.as_ref().and_then(Learned::found).copied(),
+            admitted,
+        };
+        let wave = vec![Author::new(input, Step::RerunDiscipline, run.clone()).artifact(receipt)?];
+        let extra = if admitted {
+            Extra {
+                closures: Some(go_on_with(facts)),
+                resume_at,
+                only: Some(rerun.only),
+                ..Extra::default()
+            }
+        } else {
+            Extra::default()
+        };
+        Ok(Evaluation {
+            findings,
+            waves: vec![wave],
+            run,
+            extra,
+        })
+    }
+}
+
+/// The rerun that the execution is; admission is for reruns alone.
+fn rerun(input: &StepInput) -> Result<&Rerun, Fault> {
+    input.input.rerun().ok_or_else(|| {
+        Fault::InvalidInput(
+            "execution input: `resume` is missing; only a rerun is admitted, give {\"resume\": {…}}".to_owned(),
+        )
+    })
+}
+
+/// The ledger's check, which comes last.
+fn acquisition(observed: &Observed, allowed: bool) -> (CheckResult, Option<Finding>) {
+    const NAME: &str = "M3G-A9-LEDGER-ACQUIRED";
+    match &observed.acquired {
+        Some(Learned::Found(sequence)) => (CheckResult::new(NAME, true, format!("holds: record {sequence}")), None),
+        Some(Learned::Problem(why)) => {
+            let finding = Blocker::RunLockNotOurs.on("ledger", why.clone());
+            (check(NAME, std::slice::from_ref(&finding)), Some(finding))
+        }
+        None if allowed => {
+            let finding = Blocker::RunLockNotOurs.on("ledger", "was not acquired");
+            (check(NAME, std::slice::from_ref(&finding)), Some(finding))
+        }
+        None => (
+            CheckResult::new(NAME, false, "not tried, because another check does not hold"),
+            None,
+        ),
+    }
+}
+
+/// The closures of the steps that stay closed. An admission that the held step rested on is replaced by this one.
+fn go_on_with(facts: &AdmissionFacts) -> Closures {
+    checks::closed_steps(facts)
+        .into_iter()
+        .map(|closure| (closure.step.clone(), closure.clone()))
+        .collect()
+}

@@ -1,0 +1,280 @@
+//! The step: is the run still the run that was pinned, untouched, and is a rerun the one that was admitted?
+
+use futures_util::future::{try_join3, try_join4};
+use p1_contract::artifacts::{
+    CheckResult, KeyVersions, M4HandoffPack, ProhibitedMutationGuardReceipts, RerunAdmissionReceipt,
+    RerunResetPolicySnapshot, RunHeader, RunRecord,
+};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::{Body, RunIds, Triplet};
+use p1_contract::handles;
+use p1_contract::reference::ADMISSION;
+use p1_contract::request::{Mode, StepInput, StepResult};
+use p1_contract::step::Step;
+use p1_runtime::{Author, ClosureRead, Evaluation, Fault, StepContext, StepLogic, Summary};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{Learned, TodaysRegistry};
+use crate::policy;
+
+/// The step.
+#[derive(Debug, Clone, Copy)]
+pub struct RerunDiscipline;
+
+/// What the step learned from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// The triplet that M3.B minted and M3.C proved.
+    pub run: Triplet,
+    /// The run's own documents, each with the ids that it carries.
+    pub documents: Vec<RunDocument>,
+    /// The latest registry.
+    pub registry: Learned<TodaysRegistry>,
+    /// Every key under the run root, with its versions.
+    pub keys: Vec<KeyVersions>,
+    /// The receipt of the admission; none where the chain has no admission.
+    pub admission: Option<Learned<RerunAdmissionReceipt>>,
+}
+
+/// A document that carries the triplet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunDocument {
+    /// Its name: `run`, `run_header` or `m4_handoff_pack`.
+    pub name: String,
+    /// The ids in its header, or why it could not be read.
+    pub run: Learned<RunIds>,
+}
+
+impl StepLogic for RerunDiscipline {
+    const STEP: Step = Step::RerunDiscipline;
+    type Observed = Observed;
+
+    async fn preempt(&self, ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
+        match ctx.input.mode {
+            Mode::Step => Ok(None),
+            Mode::Admission => Err(Fault::InvalidInput(
+                "payload: `mode` ADMISSION is not the step M3.G".to_owned(),
+            )),
+        }
+    }
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let upstream = |step| ctx.upstream(step);
+        let keys = handles::read_by(Step::RerunDiscipline);
+        let closures = try_join4(
+            upstream(Step::RunIdentity),
+            upstream(Step::ConfigDigest),
+            upstream(Step::RunPublication),
+            upstream(Step::M4Handoff),
+        );
+        let (closures, registry, admission) =
+            try_join3(closures, TodaysRegistry::read(ctx, keys), admission_receipt(ctx)).await?;
+        let (identity, digest, publication, handoff) = closures;
+        let ids = RunIds {
+            config_digest: digest.header.config_digest,
+            ..identity.header.run()
+        };
+        let run = ids.triplet().ok_or_else(|| {
+            Fault::internal(
+                "take the run's triplet from M3.B and M3.C",
+                "an id is missing there; start a new execution",
+            )
+        })?;
+        let (record, header, pack) = try_join3(
+            document::<RunRecord>(ctx, &publication),
+            document::<RunHeader>(ctx, &publication),
+            document::<M4HandoffPack>(ctx, &handoff),
+        )
+        .await?;
+        let versions = ctx
+            .store
+            .list_versions(ctx.bucket(), &run.platform_run_id.run_root())
+            .await?;
+        let keys = versions
+            .into_iter()
+            .map(|count| KeyVersions {
+                key: count.key,
+                versions: count.versions,
+                delete_markers: count.delete_markers,
+            })
+            .collect();
+        Ok(Observed {
+            run,
+            documents: vec![record, header, pack],
+            registry,
+            keys,
+            admission,
+        })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        let groups = [
+            ("M3G-V1-RUN-TRIPLET", triplet_findings(observed)),
+            ("M3G-V2-CONFIG-DIGEST", digest_findings(observed)),
+            ("M3G-V3-NO-MUTATION", mutation_findings(observed)),
+            ("M3G-V4-RERUN-POLICY", rerun_findings(input, observed)),
+        ];
+        let checks = groups.iter().map(|(name, findings)| check(name, findings)).collect();
+        let findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
+
+        let run = RunIds::from(observed.run.clone());
+        let author = Author::new(input, Step::RerunDiscipline, run.clone());
+        let snapshot = RerunResetPolicySnapshot {
+            identity_drift_policy: policy::IDENTITY_DRIFT_POLICY.to_owned(),
+            permitted_reset_classes: policy::PERMITTED_RESET_CLASSES.map(str::to_owned).to_vec(),
+            prohibited_actions: policy::PROHIBITED_ACTIONS.map(str::to_owned).to_vec(),
+            fallback_approval_rule: policy::FALLBACK_APPROVAL_RULE.to_owned(),
+            rerun: input.input.rerun().is_some(),
+            reset: input.input.rerun().map(|rerun| rerun.reset.clone()),
+            checks,
+            overall_pass: findings.is_empty(),
+        };
+        let guard = ProhibitedMutationGuardReceipts {
+            run_root: observed.run.platform_run_id.run_root(),
+            keys: observed.keys.clone(),
+            guard_pass: mutation_findings(observed).is_empty(),
+        };
+        let wave = vec![
+            author.artifact(snapshot)?,
+            author.artifact(policy::reset_class_matrix())?,
+            author.artifact(guard)?,
+        ];
+        Ok(Evaluation {
+            findings,
+            waves: vec![wave],
+            run,
+            ..Evaluation::default()
+        })
+    }
+}
+
+async fn document<B: Body>(ctx: &StepContext<'_>, summary: &Summary) -> Result<RunDocument, Fault> {
+    let read = ctx.artifact_if_intact::<B>(summary).await?;
+    Ok(RunDocument {
+        name: B::NAME.to_owned(),
+        run: Learned::from(read).map(|document| document.header.run()),
+    })
+}
+
+async fn admission_receipt(ctx: &StepContext<'_>) -> Result<Option<Learned<RerunAdmissionReceipt>>, Fault> {
+    let Some(closure) = ctx.input.admission() else {
+        return Ok(None);
+    };
+    Ok(Some(match ctx.closure(closure).await? {
+        ClosureRead::Unusable(why) => Learned::Problem(format!("{} {why}", closure.key)),
+        ClosureRead::Found(summary) => Learned::from(ctx.artifact_if_intact::<RerunAdmissionReceipt>(&summary).await?)
+            .map(|document| document.body),
+    }))
+}
+
+/// A check of the receipts, from what it found.
+pub(crate) fn check(name: &str, findings: &[Finding]) -> CheckResult {
+    let details: Vec<String> = findings
+        .iter()
+        .map(|finding| format!("{} {}: {}", finding.code, finding.subject, finding.detail))
+        .collect();
+    let detail = if details.is_empty() {
+        "holds".to_owned()
+    } else {
+        details.join("; ")
+    };
+    CheckResult::new(name, findings.is_empty(), detail)
+}
+
+/// The triplet stands, the same, in all three documents.
+fn triplet_findings(observed: &Observed) -> Vec<Finding> {
+    let drift = |document: &RunDocument| match document.run.as_result() {
+        Err(why) => Some(Blocker::IdentityDrift.on(&document.name, format!("identity cannot be confirmed: {why}"))),
+        Ok(ids) => {
+            let field = first_difference(ids, &observed.run)?;
+            Some(Blocker::IdentityDrift.on(&document.name, format!("its `{field}` is not the run's")))
+        }
+    };
+    observed.documents.iter().filter_map(drift).collect()
+}
+
+fn first_difference(ids: &RunIds, run: &Triplet) -> Option<&'static str> {
+    if ids.platform_run_id.as_ref() != Some(&run.platform_run_id) {
+        Some("platform_run_id")
+    } else if ids.scenario_run_id.as_ref() != Some(&run.scenario_run_id) {
+        Some("scenario_run_id")
+    } else if ids.config_digest.as_ref() != Some(&run.config_digest) {
+        Some("config_digest")
+    } else {
+        None
+    }
+}
+
+/// Today's registry still gives the run's digest.
+fn digest_findings(observed: &Observed) -> Vec<Finding> {
+    let registry = match observed.registry.as_result() {
+        Ok(registry) => registry,
+        Err(why) => {
+            return vec![Blocker::IdentityDrift.on("registry", format!("configuration cannot be confirmed: {why}"))];
+        }
+    };
+    match registry.config_digest() {
+        Err((handle, problem)) => {
+            vec![Blocker::IdentityDrift.on(handle, format!("configuration cannot be confirmed: today it {problem}"))]
+        }
+        Ok((_, digest)) if digest != observed.run.config_digest => {
+            let detail = format!(
+                "today's registry gives {digest}, the run has {}",
+                observed.run.config_digest
+            );
+            vec![Blocker::IdentityDrift.on("config_digest", detail)]
+        }
+        Ok(_) => Vec::new(),
+    }
+}
+
+/// One version a key, and no delete marker.
+fn mutation_findings(observed: &Observed) -> Vec<Finding> {
+    let touched = observed
+        .keys
+        .iter()
+        .filter(|key| key.versions != 1 || key.delete_markers != 0);
+    touched
+        .map(|key| {
+            let detail = format!(
+                "has {} versions and {} delete markers",
+                key.versions, key.delete_markers
+            );
+            Blocker::DestructiveMutation.on(key.key.as_str(), detail)
+        })
+        .collect()
+}
+
+/// The rerun is the one that was admitted, and its receipt still keeps the rules.
+fn rerun_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
+    let inconsistent = |detail: String| vec![Blocker::RerunPolicyInconsistent.on(ADMISSION, detail)];
+    let (rerun, receipt) = match (input.input.rerun(), &observed.admission) {
+        (None, None) => return Vec::new(),
+        (None, Some(_)) => {
+            return inconsistent("the chain has an admission, and the execution's input is no rerun".to_owned());
+        }
+        (Some(_), None) => return inconsistent("the input is a rerun, and the chain has no admission".to_owned()),
+        (Some(_), Some(Learned::Problem(why))) => return inconsistent(format!("its receipt cannot be read: {why}")),
+        (Some(rerun), Some(Learned::Found(receipt))) => (rerun, receipt),
+    };
+    let mut findings: Vec<Finding> = [
+        (receipt.admitted, "admitted"),
+        (receipt.held == rerun.held, "held"),
+        (receipt.only == rerun.only, "only"),
+        (receipt.reset == rerun.reset, "reset"),
+    ]
+    .into_iter()
+    .filter(|(agrees, _)| !agrees)
+    .map(|(_, field)| {
+        Blocker::RerunPolicyInconsistent.on(
+            ADMISSION,
+            format!("`{field}` of its receipt contradicts the rerun that this execution is"),
+        )
+    })
+    .collect();
+    findings.extend(policy::reset_findings(&receipt.reset));
+    findings
+}

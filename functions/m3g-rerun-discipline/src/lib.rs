@@ -1,0 +1,33 @@
+//! M3.G Rerun and reset discipline, in its two duties (contract sections 6 and 7): [`RerunDiscipline`] is the step,
+//! [`Admission`] decides whether a held or faulted run may go on.
+//!
+//! **Neither changes anything of a run but its ledger**, and that only the admission, by one create-only record, after
+//! every check has passed.
+
+pub mod admission;
+pub mod discipline;
+mod fact;
+pub mod policy;
+
+#[cfg(test)]
+mod tests;
+
+use p1_contract::request::{Mode, StepResult};
+use p1_runtime::{Fault, Harness, observed_run};
+
+pub use admission::Admission;
+pub use discipline::RerunDiscipline;
+pub use fact::{Learned, TodaysRegistry};
+
+/// Runs the duty that the payload calls for.
+///
+/// # Errors
+/// When no verdict could be reached.
+pub async fn handle(harness: &Harness, payload: &[u8]) -> Result<StepResult, Fault> {
+    let request = harness.request(payload)?;
+    match request.input.mode {
+        // Boxed: the two are deep, and the compiler's layout of both inside `main` is not.
+        Mode::Step => observed_run(&request, Box::pin(harness.run(&RerunDiscipline, &request))).await,
+        Mode::Admission => observed_run(&request, Box::pin(harness.run(&Admission, &request))).await,
+    }
+}

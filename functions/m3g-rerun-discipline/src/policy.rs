@@ -1,0 +1,212 @@
+//! The rules of reruns and resets, as they stand in evidence, and the reset receipt held against them.
+
+use p1_contract::artifacts::{ResetClass, ResetClassMatrix};
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::input::ResetReceipt;
+
+/// What happens when identity or configuration drifts.
+pub const IDENTITY_DRIFT_POLICY: &str = "new_platform_run_id_required";
+
+/// The reset classes that need no approval.
+pub const PERMITTED_RESET_CLASSES: [&str; 3] = ["service_runtime_reset", "checkpoint_reset", "data_replay_reset"];
+
+/// What is never done to a run, with or without approval.
+pub const PROHIBITED_ACTIONS: [&str; 6] = [
+    "change_platform_run_id_scenario_run_id_or_config_digest_of_a_run",
+    "delete_run_evidence",
+    "edit_or_skip_a_ledger_record",
+    "overwrite_run_evidence",
+    "resume_after_no_go_reset_required",
+    "resume_while_another_execution_holds_the_run",
+];
+
+/// What a reset outside the classes needs.
+pub const FALLBACK_APPROVAL_RULE: &str =
+    "a reset outside the permitted classes needs approval.who and approval.blocker, the code of the blocker it is for";
+
+/// What each class allows.
+#[must_use]
+pub fn reset_class_matrix() -> ResetClassMatrix {
+    let class = |class: &str, resets: &str, keeps: &str, approval_required| ResetClass {
+        class: class.to_owned(),
+        resets: resets.to_owned(),
+        keeps: keeps.to_owned(),
+        approval_required,
+    };
+    ResetClassMatrix {
+        classes: vec![
+            class(
+                PERMITTED_RESET_CLASSES[0],
+                "processes and deployments of the services that a step depends on",
+                "run identity, evidence, checkpoints and data",
+                false,
+            ),
+            class(
+                PERMITTED_RESET_CLASSES[1],
+                "the position from which a service goes on",
+                "run identity, evidence and data",
+                false,
+            ),
+            class(
+                PERMITTED_RESET_CLASSES[2],
+                "derived data, by replaying it from its source",
+                "run identity, evidence and source data",
+                false,
+            ),
+            class(
+                "any other",
+                "what its approval names",
+                "run identity and evidence",
+                true,
+            ),
+        ],
+    }
+}
+
+/// Holds a reset receipt against the rules: each fault once.
+///
+/// `M3G-B5` a field is missing or blank; `M3G-B4` the class is not the name of a class at all, so that no approval
+/// could be for it; `M3G-B6` the class is outside the permitted ones, and the approval is absent, or lacks who or the
+/// code of a blocker.
+#[must_use]
+pub fn reset_findings(reset: &ResetReceipt) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (field, value) in [
+        ("actor", &reset.actor),
+        ("reason", &reset.reason),
+        ("class", &reset.class),
+        ("scope", &reset.scope),
+    ] {
+        if is_blank(value.as_deref()) {
+            findings.push(Blocker::ResetReceiptIncomplete.on(format!("reset.{field}"), "is missing or empty"));
+        }
+    }
+    match reset.class.as_deref() {
+        Some(class) if is_blank(Some(class)) || PERMITTED_RESET_CLASSES.contains(&class) => {}
+        Some(class) if !is_class_name(class) => findings.push(Blocker::ResetClassNotPermitted.on(
+            "reset.class",
+            format!(
+                "is not the name of a reset class; permitted are {}",
+                PERMITTED_RESET_CLASSES.join(", ")
+            ),
+        )),
+        Some(class) => findings.extend(missing_approval(class, reset)),
+        None => {}
+    }
+    findings
+}
+
+fn missing_approval(class: &str, reset: &ResetReceipt) -> Option<Finding> {
+    let approval = reset.approval.clone().unwrap_or_default();
+    let lacking = if reset.approval.is_none() {
+        "there is no approval"
+    } else if is_blank(approval.who.as_deref()) {
+        "the approval does not say who approved"
+    } else if is_blank(approval.blocker.as_deref()) {
+        "the approval does not say for which blocker"
+    } else if approval
+        .blocker
+        .as_deref()
+        .and_then(|code| Blocker::from_code(code.trim()))
+        .is_none()
+    {
+        "the approval is for a blocker that P1 does not know"
+    } else {
+        return None;
+    };
+    Some(Blocker::ResetNotApproved.on(
+        "reset.approval",
+        format!("`{class}` is outside the permitted classes, and {lacking}"),
+    ))
+}
+
+fn is_blank(text: Option<&str>) -> bool {
+    text.is_none_or(|text| text.trim().is_empty())
+}
+
+/// `^[a-z][a-z0-9_]{2,63}$`
+fn is_class_name(text: &str) -> bool {
+    (3..=64).contains(&text.len())
+        && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use p1_contract::blocker::codes;
+    use p1_contract::input::Approval;
+
+    use super::*;
+
+    fn receipt(class: &str) -> ResetReceipt {
+        let text = |text: &str| Some(text.to_owned());
+        ResetReceipt {
+            actor: text("ops@example.com"),
+            reason: text("the machine was down"),
+            class: text(class),
+            scope: text("orchestrator"),
+            approval: None,
+        }
+    }
+
+    #[test]
+    fn permitted_classes_need_no_approval() {
+        for class in PERMITTED_RESET_CLASSES {
+            assert_eq!(reset_findings(&receipt(class)), []);
+        }
+    }
+
+    #[test]
+    fn other_classes_need_one_with_who_and_blocker() {
+        let approved = |who: Option<&str>, blocker: Option<&str>| ResetReceipt {
+            approval: Some(Approval {
+                who: who.map(str::to_owned),
+                blocker: blocker.map(str::to_owned),
+            }),
+            ..receipt("network_reset")
+        };
+        assert_eq!(reset_findings(&approved(Some("cto"), Some("M3D-B2"))), []);
+        let lacking = [
+            receipt("network_reset"),
+            approved(None, Some("M3D-B2")),
+            approved(Some("cto"), None),
+            approved(Some(" "), Some("M3D-B2")),
+            approved(Some("cto"), Some("M3D-B99")),
+        ];
+        for reset in lacking {
+            assert_eq!(codes(&reset_findings(&reset)), [Blocker::ResetNotApproved], "{reset:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_class_cannot_be_approved() {
+        for class in ["Service Runtime Reset", "ab", "9lives", "reset;drop", "é_reset"] {
+            let reset = ResetReceipt {
+                approval: Some(Approval {
+                    who: Some("cto".to_owned()),
+                    blocker: Some("M3D-B2".to_owned()),
+                }),
+                ..receipt(class)
+            };
+            assert_eq!(
+                codes(&reset_findings(&reset)),
+                [Blocker::ResetClassNotPermitted],
+                "{class}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_field_is_needed() {
+        let findings = reset_findings(&ResetReceipt::default());
+        assert_eq!(findings.len(), 4);
+        assert_eq!(codes(&findings), [Blocker::ResetReceiptIncomplete]);
+        let blank = ResetReceipt {
+            class: Some("  ".to_owned()),
+            ..receipt("checkpoint_reset")
+        };
+        assert_eq!(codes(&reset_findings(&blank)), [Blocker::ResetReceiptIncomplete]);
+    }
+}

@@ -1,0 +1,350 @@
+//! Both duties on a store in memory: one valid world, and one thing broken in it at a time.
+
+mod admission;
+mod discipline;
+mod refusal;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use p1_contract::artifacts::{M4HandoffPack, OrchestratorReference, RunHeader, RunIdentitySeed, RunRecord};
+use p1_contract::blocker::{Finding, codes};
+use p1_contract::canonical;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, Triplet, merge, summary_name};
+use p1_contract::handles::{HandleFacts, read_by_any};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
+use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::registry;
+use p1_contract::request::{Closures, StepResult};
+use p1_contract::step::Step;
+use p1_runtime::store::{MemoryStore, Store};
+use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, Orchestrator, Settings, key_in};
+use serde_json::{Value, json};
+
+const EVIDENCE: &str = "dev-evidence";
+const ARTIFACTS: &str = "dev-artifacts";
+const REGISTRY_KEY: &str = "registry/handles.md";
+const FIELDS: &str = "oracle_input_manifest_uri,oracle_input_manifest_sha256,config_digest";
+
+/// The stamp of the n-th execution.
+fn stamp(n: u8) -> Stamp {
+    Stamp::parse_compact(&format!("20261122T1200{n:02}Z")).unwrap()
+}
+
+/// The n-th execution.
+fn execution(n: u8) -> ExecutionArn {
+    ExecutionArn::parse(&format!(
+        "arn:aws:states:eu-west-2:123456789012:execution:orchestrator:run-{n}"
+    ))
+    .unwrap()
+}
+
+/// A registry that declares every handle that any step reads, with `changes` applied.
+fn registry_text(changes: &[(&str, &str)]) -> String {
+    let mut handles: BTreeMap<&str, String> = read_by_any()
+        .into_iter()
+        .map(|key| (key, format!("\"value of {key}\"")))
+        .collect();
+    let fixed = [
+        ("CONFIG_DIGEST_ALGO", "\"sha256\""),
+        ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"a\",\"b\"]"),
+        (
+            "ORACLE_SORT_KEY_BY_OUTPUT_ID",
+            "{\"a\":\"ts\",\"b\":\"ts\",\"c\":\"ts\"}",
+        ),
+        ("SCENARIO_RUN_ID_DERIVATION_MODE", "\"deterministic_hash_v1\""),
+        (
+            "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE",
+            "\"json_sorted_keys_v1\"",
+        ),
+    ];
+    for (key, value) in fixed {
+        handles.insert(key, value.to_owned());
+    }
+    handles.insert("SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS", format!("\"{FIELDS}\""));
+    for (key, value) in changes {
+        handles.insert(key, (*value).to_owned());
+    }
+    handles
+        .into_iter()
+        .map(|(key, value)| format!("* `{key} = {value}`\n"))
+        .collect()
+}
+
+fn object_ref(bucket: &str, key: &str, version: String, bytes: &[u8]) -> ObjectRef {
+    ObjectRef {
+        bucket: bucket.parse().unwrap(),
+        key: key.parse().unwrap(),
+        version_id: Some(version),
+        sha256: Sha256Hex::of(bytes),
+        bytes: bytes.len() as u64,
+    }
+}
+
+/// A run that execution 1 minted, in a store in memory.
+struct World {
+    store: MemoryStore,
+    running: Vec<ExecutionArn>,
+    registry: ObjectRef,
+    run: Triplet,
+    seed: SeedInputs,
+    closures: Closures,
+}
+
+impl World {
+    /// Nothing but a registry, and the ids that follow from it.
+    fn empty() -> Self {
+        let store = MemoryStore::with_buckets(&[EVIDENCE, ARTIFACTS]);
+        let text = registry_text(&[]);
+        let version = store.seed(ARTIFACTS, REGISTRY_KEY, text.as_bytes());
+        let registry = object_ref(ARTIFACTS, REGISTRY_KEY, version, text.as_bytes());
+        let handles = HandleFacts::read(&registry::parse(text.as_bytes()).unwrap(), &read_by_any());
+        let digest_input = DigestInput::from_handles(&handles).unwrap();
+        let config_digest = digest_input.digest().unwrap();
+        let seed = SeedInputs {
+            digest_profile: DIGEST_PROFILE.to_owned(),
+            digest_input,
+            config_digest: config_digest.clone(),
+            oracle_input_manifest_uri: "s3://oracle/manifest.json".to_owned(),
+            oracle_input_manifest_sha256: Sha256Hex::of(b"manifest"),
+            oracle_input_manifest_entries: Vec::new(),
+            scenario_fields: field_list(FIELDS),
+            scenario_derivation_mode: "deterministic_hash_v1".to_owned(),
+            canonicalization_mode: "json_sorted_keys_v1".to_owned(),
+        };
+        let run = Triplet {
+            platform_run_id: PlatformRunId::mint(stamp(1), 0).unwrap(),
+            scenario_run_id: seed.scenario_run_id().unwrap(),
+            config_digest,
+        };
+        World {
+            store,
+            running: Vec::new(),
+            registry,
+            run,
+            seed,
+            closures: Closures::new(),
+        }
+    }
+
+    /// A run whose execution 1 ended with `held`: all steps before it passed, and it has these blockers.
+    fn held_at(held: Step, blockers: &[Finding]) -> Self {
+        let mut world = World::empty();
+        world.ledger(&LedgerRecord::acquired(
+            &world.run.platform_run_id,
+            1,
+            &execution(1),
+            stamp(1),
+        ));
+        for step in held.before() {
+            world.close(1, step, &[]);
+        }
+        world.close(1, held, blockers);
+        world
+    }
+
+    fn ledger(&self, record: &LedgerRecord) {
+        let key = record.platform_run_id.ledger_key(record.sequence);
+        assert_eq!(record.artifact, LEDGER_RECORD);
+        self.store.seed(EVIDENCE, &key, canonical::document_of(record).unwrap());
+    }
+
+    fn ids(&self, step: Step) -> RunIds {
+        let mut ids = RunIds::from(self.run.clone());
+        if step <= Step::RunIdentity {
+            ids.config_digest = None;
+        }
+        if step == Step::HandleClosure {
+            RunIds::default()
+        } else {
+            ids
+        }
+    }
+
+    /// Publishes the artifacts and the summary of `step` in the n-th execution.
+    fn close(&mut self, n: u8, step: Step, blockers: &[Finding]) {
+        let id = PhaseExecutionId::derive(step.prefix(), stamp(n), execution(n).as_str(), step.id());
+        let artifacts = self.artifacts(step, &id);
+        let inputs = if step == Step::HandleClosure {
+            vec![self.registry.clone()]
+        } else {
+            Vec::new()
+        };
+        let upstream = Step::ALL.into_iter().filter_map(|step| self.closures.get(step.id()));
+        let upstream = upstream.chain(self.closures.get(ADMISSION)).cloned().collect();
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers.to_vec(), artifacts, inputs, upstream);
+        let name = summary_name(step);
+        let header = Header::new(&name, step, Some(id.clone()), &self.ids(step));
+        let bytes = canonical::to_document(&merge(&header, &summary).unwrap()).unwrap();
+        let key = key_in(&id, &format!("{name}.json")).unwrap();
+        let version_id = self.store.seed(EVIDENCE, key.as_str(), bytes.clone());
+        let closure = ClosureRef {
+            step: step.id().to_owned(),
+            phase_execution_id: id,
+            overall_pass: summary.overall_pass,
+            bucket: EVIDENCE.parse().unwrap(),
+            key,
+            version_id: Some(version_id),
+            sha256: Sha256Hex::of(&bytes),
+        };
+        self.closures.insert(step.id().to_owned(), closure);
+    }
+
+    fn artifacts(&self, step: Step, id: &PhaseExecutionId) -> Vec<ArtifactRef> {
+        let root = self.run.platform_run_id.run_root();
+        let pinned_at_utc = stamp(1);
+        match step {
+            Step::RunIdentity => {
+                let body = RunIdentitySeed {
+                    pinned_at_utc,
+                    seed_inputs: Some(self.seed.clone()),
+                };
+                let key = key_in(id, "m3b_run_identity_seed.json").unwrap();
+                vec![self.document(step, Some(id), key.as_str(), body)]
+            }
+            Step::RunPublication => {
+                let orchestrator = OrchestratorReference {
+                    state_machine_name: "orchestrator".to_owned(),
+                    state_machine_arn: "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator".to_owned(),
+                    role_arn: "arn:aws:iam::123456789012:role/orchestrator".to_owned(),
+                    sr_ready_commit_authority: "step_functions_only".to_owned(),
+                };
+                let ledger_prefix = format!("{root}ledger/");
+                let record = RunRecord {
+                    pinned_at_utc,
+                    orchestrator,
+                    ledger_prefix,
+                    source_closures: Vec::new(),
+                };
+                let run_json = self.document(step, None, &format!("{root}run.json"), record);
+                let header = RunHeader {
+                    pinned_at_utc,
+                    required_platform_run_id_env_key: "PLATFORM_RUN_ID".to_owned(),
+                    config_digest_algo: "sha256".to_owned(),
+                    run_json_key: run_json.key.clone(),
+                    run_json_sha256: run_json.sha256.clone(),
+                };
+                let header = self.document(step, None, &format!("{root}run_pin/run_header.json"), header);
+                vec![run_json, header]
+            }
+            Step::M4Handoff => {
+                let pack = M4HandoffPack {
+                    required_platform_run_id_env_key: "PLATFORM_RUN_ID".to_owned(),
+                    required_platform_run_id_env_value: self.run.platform_run_id.clone(),
+                    correlation_required_fields: vec!["platform_run_id".to_owned()],
+                    durable_references: Vec::new(),
+                    source_execution_ids: BTreeMap::new(),
+                    pinned_at_utc,
+                    overall_pass: true,
+                };
+                let key = key_in(id, "m4_handoff_pack.json").unwrap();
+                vec![self.document(step, None, key.as_str(), pack)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn document<B: Body>(&self, step: Step, id: Option<&PhaseExecutionId>, key: &str, body: B) -> ArtifactRef {
+        let header = Header::new(B::NAME, step, id.cloned(), &self.ids(step));
+        let bytes = Document { header, body }.render().unwrap();
+        let version_id = self.store.seed(EVIDENCE, key, bytes.clone());
+        ArtifactRef {
+            name: B::NAME.to_owned(),
+            bucket: EVIDENCE.parse().unwrap(),
+            key: S3Key::parse(key).unwrap(),
+            version_id: Some(version_id),
+            etag: "tag".to_owned(),
+            sha256: Sha256Hex::of(&bytes),
+            bytes: bytes.len() as u64,
+        }
+    }
+
+    /// Publishes another registry.
+    fn repin(&self, changes: &[(&str, &str)]) {
+        self.store.seed(ARTIFACTS, REGISTRY_KEY, registry_text(changes));
+    }
+
+    fn harness(&self) -> Harness {
+        let settings = [
+            ("P1_EVIDENCE_BUCKET", EVIDENCE.to_owned()),
+            ("P1_REGISTRY_URI", format!("s3://{ARTIFACTS}/{REGISTRY_KEY}")),
+            ("P1_COST_SOURCE", "cost_explorer".to_owned()),
+            ("AWS_REGION", "eu-west-2".to_owned()),
+        ];
+        let settings = settings
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        let running = |arn: &ExecutionArn| {
+            (
+                arn.as_str().to_owned(),
+                ExecutionAnswer::Found {
+                    status: "RUNNING".to_owned(),
+                },
+            )
+        };
+        let answers = FixedAnswers {
+            executions: self.running.iter().map(running).collect(),
+            ..FixedAnswers::default()
+        };
+        Harness {
+            settings: Settings::from_map(&settings).unwrap(),
+            store: Store::Memory(self.store.clone()),
+            orchestrator: Orchestrator::Fixed(Arc::new(answers)),
+        }
+    }
+
+    /// Calls the function in the n-th execution.
+    fn call(&self, n: u8, mode: &str, closures: &Closures, input: &Value) -> Result<StepResult, Fault> {
+        let payload = json!({
+            "mode": mode,
+            "context": {
+                "execution_arn": execution(n),
+                "execution_name": format!("run-{n}"),
+                "start_time": stamp(n).rfc3339(),
+                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
+                "state_name": "Admit rerun",
+                "retry_count": 0,
+                "redrive_count": 0,
+            },
+            "closures": closures,
+            "input": input,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(crate::handle(&self.harness(), payload.to_string().as_bytes()))
+    }
+
+    /// The rerun input for the closure of `step`.
+    fn rerun(&self, step: Step) -> Value {
+        let closure = &self.closures[step.id()];
+        json!({ "resume": {
+            "held": { "key": closure.key, "version_id": closure.version_id, "sha256": closure.sha256 },
+            "reset": { "actor": "ops", "reason": "the machine was down", "class": "service_runtime_reset", "scope": "orchestrator" },
+        }})
+    }
+
+    /// The artifact at `file` in the folder of a result's phase execution.
+    fn artifact(&self, result: &StepResult, file: &str) -> Value {
+        let key = key_in(&result.phase_execution_id, &format!("{file}.json")).unwrap();
+        serde_json::from_slice(&self.store.dump(EVIDENCE)[key.as_str()]).unwrap()
+    }
+}
+
+fn wire_codes(findings: &[Finding]) -> Vec<&'static str> {
+    codes(findings).into_iter().map(|code| code.code()).collect()
+}
+
+fn result_codes(result: &StepResult) -> Vec<&'static str> {
+    result.blockers.iter().map(|code| code.code()).collect()
+}
+
+/// The start of an operator, which is no rerun.
+fn operator_start() -> Value {
+    json!({ "m2_handoff": { "key": "evidence/dev_full/run_control/m2j_20261121T080000Z/m2j_m3_entry_readiness_receipt.json" }})
+}
