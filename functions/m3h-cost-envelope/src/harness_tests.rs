@@ -1,0 +1,334 @@
+//! The whole step through the harness, on a platform in memory.
+
+use p1_contract::blocker::Blocker;
+use p1_contract::request::StepResult;
+use p1_contract::step::Step;
+use p1_runtime::store::PutAnswer;
+use serde_json::{Value, json};
+
+use crate::explorer_tests::month;
+use crate::fixture::{BILLING_KEY, BUCKET, DAY_KEY, Platform, REGISTRY, billing, proof_key, step};
+
+async fn run(platform: &Platform) -> StepResult {
+    platform.harness().run(&step(&[]).0, &platform.request()).await.unwrap()
+}
+
+/// The codes of the result, and those of the published summary, which must be the same.
+async fn blocked(platform: &Platform) -> Vec<&'static str> {
+    let result = run(platform).await;
+    let codes: Vec<_> = result.blockers.iter().map(|blocker| blocker.code()).collect();
+    let summary = platform.published("m3h_execution_summary.json");
+    for blocker in summary["blockers"].as_array().unwrap() {
+        assert!(codes.iter().any(|code| blocker["code"] == *code), "{blocker}");
+    }
+    assert_eq!(result.overall_pass, codes.is_empty());
+    codes
+}
+
+#[tokio::test]
+async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
+    let platform = Platform::new();
+    let result = run(&platform).await;
+    assert!(result.overall_pass, "{:?}", result.blockers);
+    assert_eq!(result.next_gate, "M3.H_READY");
+    let envelope = platform.published("phase_budget_envelope.json");
+    assert_eq!(envelope["artifact"], "m3h_phase_budget_envelope");
+    assert_eq!(envelope["budget_alerts_usd"], json!(["120", "210.50", "270"]));
+    assert_eq!(envelope["envelope_valid"], true);
+    let proofs = envelope["expected_proof_artifacts"].as_array().unwrap();
+    assert!(
+        proofs.len() == 11 && proofs.iter().all(|proof| proof["present"] == true),
+        "{proofs:?}"
+    );
+    let receipt = platform.published("phase_cost_outcome_receipt.json");
+    assert_eq!(
+        (&receipt["phase_id"], &receipt["spend_amount"]),
+        (&json!("P1"), &json!("12.34"))
+    );
+    assert_eq!(
+        (&receipt["window_start_utc"], &receipt["window_end_utc"]),
+        (&json!("2026-11-01"), &json!("2026-11-22"))
+    );
+    assert_eq!(receipt["artifacts_emitted"].as_array().unwrap().len(), 15);
+    assert!(
+        receipt["decision_or_risk_retired"]
+            .as_str()
+            .unwrap()
+            .contains("platform_20261122T121701Z")
+    );
+    let posture = platform.published("daily_cost_posture.json");
+    assert_eq!(
+        (&posture["alerts_reached"], &posture["overall_pass"]),
+        (&json!(0), &json!(true))
+    );
+    let sources = platform.published("m3h_cost_source_receipts.json");
+    let passes: Vec<_> = sources["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|source| &source["pass"])
+        .collect();
+    assert_eq!(passes, [&json!(true), &json!(true)]);
+    let summary = platform.published("m3h_execution_summary.json");
+    assert_eq!(
+        (
+            summary["artifacts"].as_array().unwrap().len(),
+            summary["upstream"].as_array().unwrap().len()
+        ),
+        (5, 7)
+    );
+}
+
+#[tokio::test]
+async fn a_retry_writes_nothing_new() {
+    let platform = Platform::new();
+    let first = run(&platform).await;
+    let before = platform.store.dump(BUCKET);
+    // The world moves on; the observations of the first attempt count.
+    platform.store.seed(BUCKET, BILLING_KEY, "{}");
+    let again = run(&platform).await;
+    assert_eq!(first, again);
+    let mut after = platform.store.dump(BUCKET);
+    after.insert(BILLING_KEY.to_owned(), before[BILLING_KEY].clone());
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn blockers_of_the_registry_leave_complete_evidence() {
+    for (line, other, code) in [
+        (
+            "`BUDGET_CURRENCY = \"USD\"`",
+            "`BUDGET_CURRENCY = \"TO_PIN\"`",
+            "M3H-B1",
+        ),
+        ("/phase_budget_envelope.json", "/m3h_observations.json", "M3H-B1"),
+        (
+            "`AWS_COST_CAPTURE_ENABLED = true`",
+            "`AWS_COST_CAPTURE_ENABLED = false`",
+            "M3H-B3",
+        ),
+        ("* `DATABRICKS_COST_CAPTURE_REENABLE_GATE = \"M11.D\"`", "", "M3H-B4"),
+        ("ALERT_1_USD = 120", "ALERT_1_USD = 220", "M3H-B5"),
+        (
+            "`COST_OUTCOME_RECEIPT_REQUIRED_FIELDS = \"phase_id,",
+            "`COST_OUTCOME_RECEIPT_REQUIRED_FIELDS = \"",
+            "M3H-B6",
+        ),
+        ("`BUDGET_CURRENCY = \"USD\"`", "`BUDGET_CURRENCY = \"EUR\"`", "M3H-B7"),
+    ] {
+        assert!(REGISTRY.contains(line), "{line}");
+        let platform = Platform::with_registry(&REGISTRY.replace(line, other));
+        assert_eq!(blocked(&platform).await, [code], "{other}");
+        let summary = platform.published("m3h_execution_summary.json");
+        assert_eq!(summary["artifacts"].as_array().unwrap().len(), 5, "{other}");
+        assert_eq!(platform.published("daily_cost_posture.json")["overall_pass"], false);
+    }
+    let platform = Platform::with_registry("* `SOMETHING = 1`\n");
+    let result = run(&platform).await;
+    assert_eq!(result.blockers, [Blocker::CostHandleInvalid]);
+    assert_eq!(
+        platform.published("m3h_phase_budget_envelope.json")["budget_currency"],
+        Value::Null
+    );
+}
+
+#[tokio::test]
+async fn b2_a_closure_that_is_missing_changed_or_a_hold() {
+    let mut platform = Platform::new();
+    platform.closures.remove("M3.D");
+    assert_eq!(blocked(&platform).await, ["M3H-B2"]);
+
+    let platform = Platform::new();
+    platform
+        .store
+        .seed(BUCKET, platform.closures["M3.E"].key.as_str(), "{}");
+    assert_eq!(blocked(&platform).await, ["M3H-B2"]);
+
+    let mut platform = Platform::new();
+    let finding = Blocker::HandoffNotPublished.on("m4_handoff_pack", "refused");
+    platform.close(Step::M4Handoff, vec![finding], Vec::new(), |_| false);
+    assert_eq!(blocked(&platform).await, ["M3H-B2"]);
+
+    // Without M3.A nothing pins the registry: one cause, and evidence all the same.
+    let mut platform = Platform::new();
+    platform.closures.remove("M3.A");
+    assert_eq!(blocked(&platform).await, ["M3H-B2"]);
+    assert_eq!(
+        platform.published("m3h_phase_cost_outcome_receipt.json")["spend_amount"],
+        "12.34"
+    );
+}
+
+#[tokio::test]
+async fn b3_a_billing_artifact_that_cannot_be_used() {
+    let platform = Platform::new();
+    platform.store.deny(BUCKET, BILLING_KEY);
+    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
+    let mut extra = billing();
+    extra["comment"] = json!("hello");
+    let mut number = billing();
+    number["spend_amount"] = json!(12.34);
+    for document in [json!([]), json!({}), extra, number] {
+        let platform = Platform::new();
+        platform.set_billing(&document);
+        assert_eq!(blocked(&platform).await, ["M3H-B3"], "{document}");
+    }
+    let platform = Platform::new();
+    platform.store.seed(BUCKET, BILLING_KEY, " ".repeat(2 << 20));
+    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
+    assert_eq!(
+        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        Value::Null
+    );
+}
+
+#[tokio::test]
+async fn b3_a_secret_is_named_by_place_and_rule_and_never_published() {
+    let secret = format!("AKIA{}", "IOSFODNN7EXAMPLQ");
+    let platform = Platform::new();
+    let mut document = billing();
+    document["source"] = json!(secret);
+    platform.set_billing(&document);
+    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
+    let summary = platform.published("m3h_execution_summary.json");
+    let detail = summary["blockers"][0]["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("/source") && detail.contains("aws-access-key-id"),
+        "{detail}"
+    );
+    for (key, bytes) in platform.store.dump(BUCKET) {
+        assert!(
+            key == BILLING_KEY || !String::from_utf8_lossy(&bytes).contains(&secret),
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn b8_an_occupied_key() {
+    let platform = Platform::new();
+    let phase = crate::fixture::phase(Step::CostEnvelope);
+    let key = format!("evidence/dev_full/run_control/{phase}/phase_budget_envelope.json");
+    platform.store.seed(BUCKET, &key, "somebody else's");
+    assert_eq!(blocked(&platform).await, ["M3H-B8"]);
+}
+
+#[tokio::test]
+async fn b9_spend_without_proof() {
+    for (owner, name) in [
+        (Step::RunPublication, "run_header"),
+        (Step::HandleClosure, "m3a_handle_closure_snapshot"),
+    ] {
+        let platform = Platform::new();
+        platform.store.seed(BUCKET, &proof_key(owner, name), "changed");
+        assert_eq!(blocked(&platform).await, ["M3H-B9"], "{name}");
+        let envelope = platform.published("phase_budget_envelope.json");
+        let absent = envelope["expected_proof_artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|proof| proof["present"] == false);
+        assert_eq!(
+            absent.map(|proof| proof["name"].as_str().unwrap()).collect::<Vec<_>>(),
+            [name]
+        );
+    }
+    let mut platform = Platform::new();
+    platform.close(Step::RunIdentity, Vec::new(), Vec::new(), |name| {
+        name != "m3b_run_identity_seed"
+    });
+    assert_eq!(blocked(&platform).await, ["M3H-B9"]);
+}
+
+#[tokio::test]
+async fn cost_explorer_is_asked_once_a_day_and_its_answer_kept() {
+    let platform = Platform::new().use_cost_explorer();
+    let (asking, replay) = step(&[(200, month("99.5"))]);
+    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    assert!(result.overall_pass, "{:?}", result.blockers);
+    assert_eq!(replay.asked().len(), 1);
+    let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
+    assert_eq!(
+        (&kept["spend_amount"], &kept["source"]),
+        (&json!("99.5"), &json!("aws_cost_explorer"))
+    );
+    let summary = platform.published("m3h_execution_summary.json");
+    assert!(
+        summary["artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|artifact| artifact["key"] == DAY_KEY)
+    );
+
+    // Another execution of the day: a step that cannot ask at all.
+    let next = Platform::new().use_cost_explorer();
+    next.store
+        .seed(BUCKET, DAY_KEY, platform.store.dump(BUCKET)[DAY_KEY].clone());
+    assert!(run(&next).await.overall_pass);
+    assert_eq!(
+        next.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        "99.5"
+    );
+}
+
+#[tokio::test]
+async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
+    let platform = Platform::new().use_cost_explorer();
+    let denied = json!({"__type": "AccessDeniedException", "Message": "not authorized"});
+    let result = platform
+        .harness()
+        .run(&step(&[(400, denied)]).0, &platform.request())
+        .await
+        .unwrap();
+    assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
+    assert!(!platform.store.dump(BUCKET).contains_key(DAY_KEY));
+
+    let platform = Platform::new().use_cost_explorer();
+    platform.store.seed(BUCKET, DAY_KEY, "not ours");
+    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
+
+    let platform = Platform::new().use_cost_explorer();
+    platform
+        .store
+        .script(vec![PutAnswer::Refused("access denied".to_owned())]);
+    let result = platform
+        .harness()
+        .run(&step(&[(200, month("1"))]).0, &platform.request())
+        .await
+        .unwrap();
+    assert_eq!(result.blockers, [Blocker::CostNotPublished]);
+
+    let platform = Platform::new().use_cost_explorer();
+    let outage = platform
+        .harness()
+        .run(&step(&[(503, json!({}))]).0, &platform.request())
+        .await;
+    assert_eq!(outage.unwrap_err().name(), "Transient");
+}
+
+/// Two executions ask at once: the answer that was kept first counts for both.
+#[tokio::test]
+async fn a_race_for_the_days_answer_has_one_winner() {
+    let platform = Platform::new().use_cost_explorer();
+    let mut theirs = billing();
+    theirs["source"] = json!("aws_cost_explorer");
+    theirs["spend_amount"] = json!("98");
+    let (asking, replay) = step(&[(200, month("99.5"))]);
+    let store = platform.store.clone();
+    replay.meanwhile(move || drop(store.seed(BUCKET, DAY_KEY, theirs.to_string())));
+    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    assert!(result.overall_pass, "{:?}", result.blockers);
+    assert_eq!(
+        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        "98"
+    );
+}
+
+/// Without a usable billing region there is nothing to ask; the handle is the one cause.
+#[tokio::test]
+async fn cost_explorer_is_not_asked_without_a_region() {
+    let registry = REGISTRY.replace("\"us-east-1\"", "\"TO_PIN\"");
+    let platform = Platform::with_registry(&registry).use_cost_explorer();
+    assert_eq!(blocked(&platform).await, ["M3H-B1"]);
+}

@@ -1,0 +1,177 @@
+//! The AWS cost source: a pinned billing artifact, or the day's answer of Cost Explorer.
+
+use std::fmt;
+
+use p1_contract::artifacts::BillingArtifact;
+use p1_contract::canonical;
+use p1_contract::handles::HandleFacts;
+use p1_contract::ids::{BucketName, S3Key, S3Uri};
+use p1_contract::secrets::{self, SecretHit};
+use p1_contract::strict::{self, Limits};
+use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
+use p1_runtime::{CostSource, Fault, StepContext, run_control_key};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::explorer::CostExplorer;
+use crate::terms;
+
+/// What the AWS cost source said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFact {
+    /// Which source the deployment names.
+    pub kind: SourceKind,
+    /// The object that holds its answer.
+    pub object: String,
+    /// The answer.
+    pub answer: SourceAnswer,
+    /// Why the day's answer could not be kept; it is known all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
+}
+
+/// The kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A pinned billing artifact.
+    BillingArtifact,
+    /// Cost Explorer.
+    CostExplorer,
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            SourceKind::BillingArtifact => "billing_artifact",
+            SourceKind::CostExplorer => "cost_explorer",
+        })
+    }
+}
+
+/// An answer about the spend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceAnswer {
+    /// It has the shape of a billing artifact.
+    Answered {
+        /// What it says.
+        billing: Box<BillingArtifact>,
+    },
+    /// It is missing, unreadable, refused or of another shape.
+    Unusable {
+        /// In words.
+        problem: String,
+    },
+    /// It holds secret material: where and by which rule, never what. Nothing else of it is kept.
+    Secret {
+        /// The hits.
+        hits: Vec<SecretHit>,
+    },
+    /// It was not asked, because a handle that says whether or where to ask has no usable value or says no.
+    NotAsked,
+}
+
+/// Asks the deployment's cost source.
+pub(crate) async fn observe(
+    ctx: &StepContext<'_>,
+    explorer: &CostExplorer,
+    handles: Option<&HandleFacts>,
+) -> Result<SourceFact, Fault> {
+    let is_off = handles.is_some_and(|handles| handles.flag(terms::AWS_ENABLED) == Ok(false));
+    match &ctx.settings.cost_source {
+        CostSource::BillingArtifact(uri) => {
+            let answer = if is_off {
+                SourceAnswer::NotAsked
+            } else {
+                pinned(ctx, uri).await?
+            };
+            Ok(SourceFact {
+                kind: SourceKind::BillingArtifact,
+                object: uri.to_string(),
+                answer,
+                not_kept: None,
+            })
+        }
+        CostSource::CostExplorer => {
+            let key = run_control_key(&format!("_cost/{}.json", ctx.input.stamp.compact_date()))?;
+            let region = handles.and_then(|handles| terms::billing_region(handles).ok());
+            let (answer, not_kept) = match region {
+                Some(region) if !is_off => of_the_day(ctx, explorer, region, &key).await?,
+                _ => (SourceAnswer::NotAsked, None),
+            };
+            let object = format!("s3://{}/{key}", ctx.bucket());
+            Ok(SourceFact {
+                kind: SourceKind::CostExplorer,
+                object,
+                answer,
+                not_kept,
+            })
+        }
+    }
+}
+
+async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Fault> {
+    let answer = read(ctx, &uri.bucket, &uri.key).await?;
+    Ok(answer.unwrap_or_else(|| SourceAnswer::Unusable {
+        problem: "is missing".to_owned(),
+    }))
+}
+
+/// The deployment's answer for the day: the one that is kept, or else a new one, which is kept. What occupies the key
+/// counts, whoever was faster, and is never replaced: when it is unusable, asking again could not mend it.
+async fn of_the_day(
+    ctx: &StepContext<'_>,
+    explorer: &CostExplorer,
+    region: &str,
+    key: &S3Key,
+) -> Result<(SourceAnswer, Option<String>), Fault> {
+    if let Some(kept) = read(ctx, ctx.bucket(), key).await? {
+        return Ok((kept, None));
+    }
+    let billing = match explorer.month_to_date(region, ctx.input.stamp).await? {
+        Ok(billing) => Box::new(billing),
+        Err(problem) => return Ok((SourceAnswer::Unusable { problem }, None)),
+    };
+    let bytes =
+        canonical::document_of(&billing).map_err(|e| Fault::internal(format!("render {key}"), e.to_string()))?;
+    match ctx.create(ctx.bucket(), key, "day_cost_answer", &bytes).await {
+        Written::Stored(_) => Ok((SourceAnswer::Answered { billing }, None)),
+        Written::Occupied { .. } => match read(ctx, ctx.bucket(), key).await? {
+            Some(theirs) => Ok((theirs, None)),
+            None => Err(Fault::transient(format!("adopt {key}"), "it is not there any more")),
+        },
+        other => Ok((SourceAnswer::Answered { billing }, Some(other.describe()))),
+    }
+}
+
+/// Reads a billing artifact; none where there is no such object.
+async fn read(ctx: &StepContext<'_>, bucket: &BucketName, key: &S3Key) -> Result<Option<SourceAnswer>, Fault> {
+    let unusable = |problem: String| SourceAnswer::Unusable { problem };
+    Ok(match ctx.read(bucket, key, None, DOCUMENT_LIMIT).await? {
+        Read::NotFound => None,
+        Read::Denied => Some(unusable("may not be read".to_owned())),
+        Read::TooLarge(bytes) => Some(unusable(format!(
+            "has {bytes} bytes, more than the {DOCUMENT_LIMIT} allowed"
+        ))),
+        Read::Found(object) => Some(parse(&object.bytes)),
+    })
+}
+
+/// Scans the whole document before anything of it is kept.
+fn parse(bytes: &[u8]) -> SourceAnswer {
+    let unusable = |problem: String| SourceAnswer::Unusable { problem };
+    let value = match strict::parse_foreign(bytes, Limits::DOCUMENT) {
+        Ok(value) => value,
+        Err(error) => return unusable(format!("is not usable JSON: {error}")),
+    };
+    let hits = secrets::scan_value(&value);
+    if !hits.is_empty() {
+        return SourceAnswer::Secret { hits };
+    }
+    match serde_json::from_value(value) {
+        Ok(billing) => SourceAnswer::Answered { billing },
+        Err(error) => unusable(format!("is not a billing artifact: {error}")),
+    }
+}
