@@ -1,0 +1,85 @@
+//! The completion checklist of the plan's section 7, with the evidence for each item.
+
+use p1_contract::artifacts::{CLOSURE_NOTES, ChecklistItem, PhaseSummary, RollupBlockerRegister};
+use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::request::StepInput;
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use p1_runtime::{ClosureAudit, Fault, key_in};
+
+use crate::facts::Facts;
+
+/// How many items the plan has.
+pub(crate) const ITEMS: usize = 13;
+
+/// The items, in the plan's order and words.
+pub(crate) fn items(
+    input: &StepInput,
+    facts: &Facts,
+    verdict: PhaseVerdict,
+    resolved: bool,
+) -> Result<Vec<ChecklistItem>, Fault> {
+    let own = input.phase_execution_id(Step::PhaseVerdict);
+    let advances = verdict == PhaseVerdict::AdvanceToM4;
+    let mut items: Vec<ChecklistItem> = Step::PhaseVerdict
+        .before()
+        .map(|step| {
+            let link = facts.link(step.id());
+            item(
+                format!("{step} complete."),
+                link.is_some_and(ClosureAudit::is_green),
+                link.map(|link| link.closure.key.to_string()).into_iter().collect(),
+                None,
+            )
+        })
+        .collect();
+    items.push(item(
+        format!("{} complete.", Step::PhaseVerdict),
+        advances,
+        vec![key_in(&own, &format!("{}.json", PhaseSummary::NAME))?.to_string()],
+        advances.then_some("the COMMITTED record of the run's ledger names this summary"),
+    ));
+    // A hold that registers what it holds for is fail-closed, as the plan asks.
+    let register = facts
+        .link(Step::GateRollup.id())
+        .filter(|link| link.lists(RollupBlockerRegister::NAME))
+        .map(|link| {
+            format!(
+                "{}{}.json",
+                phase_folder(&link.closure.phase_execution_id),
+                RollupBlockerRegister::NAME
+            )
+        });
+    items.push(item(
+        "M3 blockers resolved or explicitly fail-closed.".to_owned(),
+        resolved || !advances,
+        register.into_iter().collect(),
+        None,
+    ));
+    let [_, implementation_map, logbook] = CLOSURE_NOTES;
+    let note = |name: &str| key_in(&own, &format!("{name}.md")).map(|key| vec![key.to_string()]);
+    let appended = "`cargo p1 close` appends the published note to the document";
+    items.push(item(
+        "M3 closure note appended in implementation map.".to_owned(),
+        advances,
+        note(implementation_map)?,
+        Some(appended),
+    ));
+    // What was done is logged for a hold too.
+    items.push(item(
+        "M3 action log appended in logbook.".to_owned(),
+        true,
+        note(logbook)?,
+        Some(appended),
+    ));
+    Ok(items)
+}
+
+fn item(item: String, complete: bool, evidence: Vec<String>, remaining: Option<&str>) -> ChecklistItem {
+    ChecklistItem {
+        item,
+        complete,
+        evidence,
+        remaining: remaining.map(str::to_owned),
+    }
+}

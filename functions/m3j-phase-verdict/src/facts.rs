@@ -1,0 +1,288 @@
+//! What M3.J learns from outside before it writes: the chain, M3.I's documents, the handoff pack, the ledger.
+
+use futures_util::future::{try_join_all, try_join3};
+use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
+use p1_contract::blocker::Finding;
+use p1_contract::evidence::{Body, Document, RunIds};
+use p1_contract::ids::PlatformRunId;
+use p1_contract::ledger::LedgerKind;
+use p1_contract::reference::{ClosureRef, ObjectRef};
+use p1_contract::step::Step;
+use p1_runtime::store::DOCUMENT_LIMIT;
+use p1_runtime::{
+    AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, SummaryFacts, run_ledger,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that the phase summary is a function of, besides the input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// The closures of M3.A … M3.I, as far as there are any, then the admission's; each summary was read again.
+    pub chain: Vec<ClosureAudit>,
+    /// What M3.I published.
+    pub rollup: RollupFacts,
+    /// The handoff pack.
+    pub pack: PackFacts,
+    /// The run's ledger.
+    pub ledger: LedgerFacts,
+}
+
+/// What M3.I published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollupFacts {
+    /// The closures that M3.I rolled up.
+    pub upstream: Vec<ClosureRef>,
+    /// Its verdict's object; none where it is not as the closure lists it.
+    pub verdict_object: Option<ObjectRef>,
+    /// Its verdict; none where the object is no verdict.
+    pub verdict: Option<P1Verdict>,
+    /// What stands in its blocker register.
+    pub unresolved: Vec<Finding>,
+    /// Why an object of its is not the document that it should be.
+    pub unreadable: Vec<AuditProblem>,
+}
+
+/// The handoff pack, as it stands in S3 now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PackFacts {
+    /// M3.F's closure lists none, or there is no such closure.
+    NotListed,
+    /// It is the pack that M3.F's closure lists.
+    Intact {
+        /// Where it lies.
+        object: ObjectRef,
+        /// The ids that it carries.
+        run: RunIds,
+        /// The run that it scopes a runtime to.
+        scoped_to: PlatformRunId,
+    },
+    /// It is listed, and missing, changed or no pack.
+    Unusable(AuditProblem),
+}
+
+/// Whether the ledger can hold a verdict of this execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerFacts {
+    /// Whether it can.
+    pub posture: CommitPosture,
+    /// What was seen.
+    pub detail: String,
+}
+
+impl Facts {
+    /// The link of `owner` (`M3.A` … or `ADMISSION`) in the chain.
+    #[must_use]
+    pub fn link(&self, owner: &str) -> Option<&ClosureAudit> {
+        self.chain.iter().find(|link| link.closure.step == owner)
+    }
+
+    /// What is known of the run: each id from the latest summary that carries it.
+    #[must_use]
+    pub fn run(&self) -> RunIds {
+        known_run(
+            self.chain
+                .iter()
+                .filter_map(|link| link.summary.as_ref())
+                .map(|summary| &summary.run),
+        )
+    }
+}
+
+fn known_run<'s>(summaries: impl Iterator<Item = &'s RunIds>) -> RunIds {
+    let mut run = RunIds::default();
+    for known in summaries {
+        run.platform_run_id = known.platform_run_id.clone().or(run.platform_run_id);
+        run.scenario_run_id = known.scenario_run_id.clone().or(run.scenario_run_id);
+        run.config_digest = known.config_digest.clone().or(run.config_digest);
+    }
+    run
+}
+
+/// Asks S3 for all of it: first the summaries, then what they lead to.
+///
+/// # Errors
+/// When the store gives no answer.
+pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
+    let steps = Step::PhaseVerdict.before().filter_map(|step| ctx.input.closure(step));
+    let closures: Vec<&ClosureRef> = steps.chain(ctx.input.admission()).collect();
+    let reads = try_join_all(closures.iter().map(|closure| ctx.closure(closure))).await?;
+    let mut chain: Vec<ClosureAudit> = closures
+        .into_iter()
+        .zip(&reads)
+        .map(|(closure, read)| link(closure, read))
+        .collect();
+
+    let summary = |step: Step| {
+        reads.iter().find_map(|read| match read {
+            ClosureRead::Found(summary) if summary.owner == step.id() => Some(summary.as_ref()),
+            _ => None,
+        })
+    };
+    let run = known_run(
+        chain
+            .iter()
+            .filter_map(|link| link.summary.as_ref())
+            .map(|summary| &summary.run),
+    );
+    let ((rollup, problems), pack, ledger) = try_join3(
+        read_rollup(ctx, summary(Step::GateRollup)),
+        read_pack(ctx, summary(Step::M4Handoff)),
+        read_ledger(ctx, run.platform_run_id.as_ref()),
+    )
+    .await?;
+    if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup.id()) {
+        link.problems.extend(problems);
+    }
+    Ok(Facts {
+        chain,
+        rollup,
+        pack,
+        ledger,
+    })
+}
+
+fn link(closure: &ClosureRef, read: &ClosureRead) -> ClosureAudit {
+    let (summary, problems) = match read {
+        ClosureRead::Found(summary) => {
+            let facts = SummaryFacts {
+                overall_pass: summary.body.overall_pass,
+                next_gate: summary.body.next_gate.clone(),
+                blockers: summary.body.blockers.clone(),
+                artifacts: summary
+                    .body
+                    .artifacts
+                    .iter()
+                    .map(|artifact| artifact.name.clone())
+                    .collect(),
+                run: summary.header.run(),
+            };
+            (Some(facts), Vec::new())
+        }
+        ClosureRead::Unusable(why) => (None, vec![problem(closure.key.as_str(), why.clone())]),
+    };
+    ClosureAudit {
+        closure: closure.clone(),
+        summary,
+        problems,
+    }
+}
+
+fn problem(subject: &str, detail: String) -> AuditProblem {
+    AuditProblem {
+        subject: subject.to_owned(),
+        detail,
+    }
+}
+
+/// Reads every artifact of M3.I again; what is not as its closure lists it, apart.
+async fn read_rollup(
+    ctx: &StepContext<'_>,
+    summary: Option<&Summary>,
+) -> Result<(RollupFacts, Vec<AuditProblem>), Fault> {
+    let mut facts = RollupFacts::default();
+    let mut problems = Vec::new();
+    let Some(summary) = summary else {
+        return Ok((facts, problems));
+    };
+    facts.upstream.clone_from(&summary.body.upstream);
+    let artifacts = &summary.body.artifacts;
+    let reads = try_join_all(artifacts.iter().map(|artifact| {
+        let version = artifact.version_id.as_deref();
+        ctx.read_exact(
+            &artifact.bucket,
+            &artifact.key,
+            version,
+            &artifact.sha256,
+            DOCUMENT_LIMIT,
+        )
+    }))
+    .await?;
+    for (artifact, read) in artifacts.iter().zip(reads) {
+        let Exact::Found(bytes) = read else {
+            problems.push(problem(artifact.key.as_str(), read.describe()));
+            continue;
+        };
+        if artifact.name == P1Verdict::NAME {
+            facts.verdict_object = Some(artifact.object());
+            match Document::<P1Verdict>::parse(&bytes) {
+                Ok(document) => facts.verdict = Some(document.body),
+                Err(e) => facts.unreadable.push(problem(artifact.key.as_str(), e.to_string())),
+            }
+        } else if artifact.name == RollupBlockerRegister::NAME {
+            match Document::<RollupBlockerRegister>::parse(&bytes) {
+                Ok(document) => {
+                    let registered = document.body.unresolved_blockers.into_iter();
+                    facts.unresolved = registered
+                        .map(|blocker| blocker.code.on(blocker.subject, blocker.detail))
+                        .collect();
+                }
+                Err(e) => facts.unreadable.push(problem(artifact.key.as_str(), e.to_string())),
+            }
+        }
+    }
+    Ok((facts, problems))
+}
+
+async fn read_pack(ctx: &StepContext<'_>, summary: Option<&Summary>) -> Result<PackFacts, Fault> {
+    let Some(artifact) = summary.and_then(|summary| summary.body.artifact(M4HandoffPack::NAME)) else {
+        return Ok(PackFacts::NotListed);
+    };
+    let version = artifact.version_id.as_deref();
+    let read = ctx
+        .read_exact(
+            &artifact.bucket,
+            &artifact.key,
+            version,
+            &artifact.sha256,
+            DOCUMENT_LIMIT,
+        )
+        .await?;
+    let unusable = |why: String| PackFacts::Unusable(problem(artifact.key.as_str(), why));
+    Ok(match read {
+        Exact::Found(bytes) => match Document::<M4HandoffPack>::parse(&bytes) {
+            Ok(pack) => PackFacts::Intact {
+                object: artifact.object(),
+                run: pack.header.run(),
+                scoped_to: pack.body.required_platform_run_id_env_value,
+            },
+            Err(e) => unusable(e.to_string()),
+        },
+        other => unusable(other.describe()),
+    })
+}
+
+/// Whether a verdict of this execution can be committed. A commit of its own that is there already, written by an
+/// attempt that died after it, counts as not yet made: making it again finds it.
+async fn read_ledger(ctx: &StepContext<'_>, run: Option<&PlatformRunId>) -> Result<LedgerFacts, Fault> {
+    let facts = |posture, detail: String| Ok(LedgerFacts { posture, detail });
+    let Some(run) = run else {
+        return facts(CommitPosture::NoLedger, "the run has no id".to_owned());
+    };
+    let ledger = match run_ledger::read(ctx, run).await? {
+        Ok(ledger) => ledger,
+        Err(why) => return facts(CommitPosture::LedgerLost, why),
+    };
+    let us = &ctx.input.execution;
+    match ledger.head() {
+        None => facts(CommitPosture::NoLedger, format!("{run} has no ledger")),
+        Some(head) if &head.holder == us => facts(
+            CommitPosture::ToBeCommitted,
+            format!("the ledger of {run} is held by this execution"),
+        ),
+        Some(head) => {
+            let does = match head.kind {
+                LedgerKind::Acquired => "is held by",
+                LedgerKind::Committed => "was committed to by",
+            };
+            facts(
+                CommitPosture::LedgerLost,
+                format!("the ledger of {run} {does} {}", head.holder),
+            )
+        }
+    }
+}

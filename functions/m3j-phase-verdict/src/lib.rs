@@ -1,0 +1,245 @@
+//! M3.J Phase verdict: closes the phase and, at a committed advance, opens M4 (contract section 7).
+//!
+//! The order of the writes is the point. The phase summary comes first, then the ledger's COMMITTED record with its
+//! hash, then, at an advance, the receipt that M4 waits for, then the closure notes. A verdict that is not in the
+//! ledger is void, and a receipt never precedes its commit. Concluding a hold is a pass of this step.
+
+mod checklist;
+mod checks;
+mod facts;
+mod next;
+mod notes;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use p1_contract::artifacts::{CommitPosture, M4EntryReadinessReceipt, PhaseSummary};
+use p1_contract::blocker::{Blocker, Finding, codes};
+use p1_contract::evidence::{Body, Document, merge};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::reference::ArtifactRef;
+use p1_contract::request::StepInput;
+use p1_contract::secrets::{self, SecretHit};
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use p1_runtime::run_ledger::{self, Committed};
+use p1_runtime::store::Written;
+use p1_runtime::{Author, Evaluation, Extra, Fault, StepContext, StepLogic};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crate::facts::{Facts, LedgerFacts, PackFacts, RollupFacts};
+pub use crate::summary::phase_summary;
+
+/// The step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PhaseVerdictStep;
+
+/// What the step learned, and the end states of what it wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// What was there before.
+    pub facts: Facts,
+    /// What became of the phase summary.
+    pub summary: SummaryWrite,
+    /// What became of the commit.
+    pub commit: CommitOutcome,
+}
+
+/// The end state of the phase summary's write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SummaryWrite {
+    /// It is there.
+    Stored(ArtifactRef),
+    /// Its key holds other bytes: those of an attempt that saw other facts, or somebody else's.
+    Occupied {
+        /// Their hash.
+        found: Sha256Hex,
+    },
+    /// It is not there, or whether it is could not be learned: in words.
+    NotStored(String),
+    /// It was not written, because it holds secret material.
+    Withheld(Vec<SecretHit>),
+}
+
+/// The end state of the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum CommitOutcome {
+    /// The ledger holds the verdict, in this record.
+    Done(ArtifactRef),
+    /// The ledger went to another execution since it was read: in words.
+    Lost(String),
+    /// Whether the record was written could not be learned: in words.
+    Inconclusive(String),
+    /// There was no ledger of ours, or no summary, to commit.
+    NotTried,
+}
+
+impl StepLogic for PhaseVerdictStep {
+    const STEP: Step = Step::PhaseVerdict;
+    type Observed = Observed;
+
+    async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
+        let facts = facts::gather(ctx).await?;
+        let (document, _) = phase_summary(ctx.input, &facts)?;
+        let summary = write(ctx, &document).await?;
+        let commit = match (&summary, &facts.run().platform_run_id) {
+            (SummaryWrite::Stored(stored), Some(run)) if facts.ledger.posture == CommitPosture::ToBeCommitted => {
+                match run_ledger::commit(ctx, run, document.body.verdict, &stored.object()).await? {
+                    Committed::Done(record) => CommitOutcome::Done(*record),
+                    Committed::Lost(why) => CommitOutcome::Lost(why),
+                    Committed::Inconclusive(why) => CommitOutcome::Inconclusive(why),
+                }
+            }
+            _ => CommitOutcome::NotTried,
+        };
+        Ok(Observed { facts, summary, commit })
+    }
+
+    fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+        let (document, mut findings) = phase_summary(input, &observed.facts)?;
+        findings.extend(write_findings(&document, observed)?);
+        let committed = match &observed.commit {
+            CommitOutcome::Done(record) => Some(record),
+            CommitOutcome::Lost(_) | CommitOutcome::Inconclusive(_) | CommitOutcome::NotTried => None,
+        };
+        // What is not in the ledger is void, and an advance that is void is a hold.
+        let verdict = if committed.is_some() {
+            document.body.verdict
+        } else {
+            PhaseVerdict::HoldM3
+        };
+
+        let author = Author::new(input, Self::STEP, observed.facts.run());
+        let mut waves = Vec::new();
+        if verdict == PhaseVerdict::AdvanceToM4 && findings.is_empty() {
+            match receipt(observed) {
+                Ok(receipt) => waves.push(vec![author.artifact(receipt)?]),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let closing = notes::Closing {
+            input,
+            verdict,
+            summary: &document,
+            observed,
+            own: &findings,
+        };
+        waves.push(closing.notes(&author)?);
+
+        let registered = document.body.unresolved_blockers.iter().map(|blocker| blocker.code);
+        let mut unresolved: Vec<Blocker> = registered.chain(codes(&findings)).collect();
+        unresolved.sort();
+        unresolved.dedup();
+        let extra = Extra {
+            verdict: Some(verdict),
+            committed: Some(committed.is_some()),
+            unresolved: Some(unresolved),
+            ..Extra::default()
+        };
+        Ok(Evaluation {
+            findings,
+            waves,
+            run: observed.facts.run(),
+            extra,
+        })
+    }
+}
+
+/// Writes the phase summary, unless it holds secret material.
+async fn write(ctx: &StepContext<'_>, document: &Document<PhaseSummary>) -> Result<SummaryWrite, Fault> {
+    let hits = secrets::scan_value(&merge(&document.header, &document.body)?);
+    if !hits.is_empty() {
+        return Ok(SummaryWrite::Withheld(hits));
+    }
+    let key = ctx.own_key(&format!("{}.json", PhaseSummary::NAME))?;
+    Ok(
+        match ctx
+            .create(ctx.bucket(), &key, PhaseSummary::NAME, &document.render()?)
+            .await
+        {
+            Written::Stored(artifact) => SummaryWrite::Stored(artifact),
+            Written::Occupied { found } => SummaryWrite::Occupied { found },
+            other => SummaryWrite::NotStored(other.describe()),
+        },
+    )
+}
+
+/// The blockers of the two writes.
+fn write_findings(document: &Document<PhaseSummary>, observed: &Observed) -> Result<Vec<Finding>, Fault> {
+    let mut findings = Vec::new();
+    let not_published = |detail: String| Blocker::VerdictNotPublished.on(PhaseSummary::NAME, detail);
+    match &observed.summary {
+        SummaryWrite::Stored(stored) => {
+            if stored.sha256 != Sha256Hex::of(&document.render()?) {
+                let detail = "what was written is not what follows from the observations";
+                findings.push(Blocker::SummaryInconsistent.on(stored.key.as_str(), detail));
+            }
+            if observed.facts.ledger.posture == CommitPosture::ToBeCommitted
+                && observed.commit == CommitOutcome::NotTried
+            {
+                let detail = "the ledger is ours, and the summary was not committed";
+                findings.push(Blocker::SummaryInconsistent.on(stored.key.as_str(), detail));
+            }
+        }
+        // An earlier attempt wrote its summary while the ledger was ours. That the ledger is gone is the cause.
+        SummaryWrite::Occupied { .. } if observed.facts.ledger.posture == CommitPosture::LedgerLost => {}
+        SummaryWrite::Occupied { found } => {
+            findings.push(not_published(format!(
+                "its key already holds other bytes (sha256 {found})"
+            )));
+        }
+        SummaryWrite::NotStored(why) => findings.push(not_published(why.clone())),
+        SummaryWrite::Withheld(hits) => {
+            for hit in hits {
+                findings.push(not_published(format!(
+                    "withheld: secret material at {}, rule {}",
+                    hit.place, hit.rule
+                )));
+            }
+        }
+    }
+    match &observed.commit {
+        CommitOutcome::Lost(why) => findings.push(Blocker::CommitLedgerLost.on("ledger", why)),
+        CommitOutcome::Inconclusive(why) => {
+            findings.push(Blocker::VerdictNotPublished.on("ledger", format!("COMMITTED record: {why}")));
+        }
+        CommitOutcome::Done(_) | CommitOutcome::NotTried => {}
+    }
+    Ok(findings)
+}
+
+/// The receipt of a committed advance.
+fn receipt(observed: &Observed) -> Result<M4EntryReadinessReceipt, Finding> {
+    let Observed { facts, summary, commit } = observed;
+    let missing =
+        |what| Blocker::ReceiptReferencesInvalid.on(M4EntryReadinessReceipt::NAME, format!("there is no {what}"));
+    let SummaryWrite::Stored(summary) = summary else {
+        return Err(missing("phase summary"));
+    };
+    let CommitOutcome::Done(commit) = commit else {
+        return Err(missing("commit"));
+    };
+    let PackFacts::Intact { object: pack, .. } = &facts.pack else {
+        return Err(missing("handoff pack"));
+    };
+    let Some(p1_verdict) = &facts.rollup.verdict_object else {
+        return Err(missing("verdict of M3.I"));
+    };
+    let receipt = M4EntryReadinessReceipt {
+        verdict: PhaseVerdict::AdvanceToM4,
+        p1_verdict: p1_verdict.clone(),
+        m4_handoff_pack: pack.clone(),
+        m3_execution_summary: summary.clone(),
+        commit: commit.clone(),
+        next_gate: checks::NEXT_GATE.to_owned(),
+        overall_pass: true,
+    };
+    match checks::receipt_defect(&receipt, facts, summary, commit) {
+        None => Ok(receipt),
+        Some(finding) => Err(finding),
+    }
+}

@@ -1,0 +1,6 @@
+//! A valid advance and a valid hold have no blockers; each test breaks one thing and expects one code.
+
+mod codes;
+mod defects;
+mod platform;
+mod verdicts;

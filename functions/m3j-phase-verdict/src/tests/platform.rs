@@ -1,0 +1,111 @@
+//! The valid examples: chains of closures with M3.I's documents, the handoff pack and the ledger.
+
+use p1_contract::artifacts::{M4HandoffPack, P1Verdict, RegisteredBlocker, RollupBlockerRegister};
+use p1_contract::blocker::{Finding, codes};
+use p1_contract::evidence::{Body, split};
+use p1_contract::request::StepResult;
+use p1_contract::step::Step;
+use p1_contract::verdict::{RollupVerdict, adjudicate};
+use p1_runtime::testing::TestExecution;
+use p1_runtime::{StepContext, StepLogic as _};
+
+use crate::{Observed, PhaseVerdictStep};
+
+/// An execution whose ledger is held by it, with the chain up to `last`, which has `blockers`, and M3.I's closure.
+pub(super) fn chain(last: Step, blockers: &[Finding]) -> TestExecution {
+    let mut execution = TestExecution::default();
+    execution.acquire(1, &execution.arn.clone());
+    steps(&mut execution, last, blockers);
+    roll_up(&mut execution, blockers);
+    execution
+}
+
+/// The closures of M3.A up to `last`.
+pub(super) fn steps(execution: &mut TestExecution, last: Step, blockers: &[Finding]) {
+    for step in Step::GATED.into_iter().filter(|step| *step <= last) {
+        let artifacts = match step {
+            Step::M4Handoff => vec![(M4HandoffPack::NAME, execution.document(step, pack(execution)))],
+            _ => vec![("proof", step.id().as_bytes().to_vec())],
+        };
+        let blockers = if step == last { blockers.to_vec() } else { Vec::new() };
+        execution.close(step.id(), &artifacts, blockers);
+    }
+}
+
+pub(super) fn pack(execution: &TestExecution) -> M4HandoffPack {
+    M4HandoffPack {
+        required_platform_run_id_env_key: "REQUIRED_PLATFORM_RUN_ID".to_owned(),
+        required_platform_run_id_env_value: execution.run().platform_run_id.unwrap(),
+        correlation_required_fields: vec!["platform_run_id".to_owned()],
+        durable_references: Vec::new(),
+        source_execution_ids: std::collections::BTreeMap::new(),
+        pinned_at_utc: execution.stamp,
+        overall_pass: true,
+    }
+}
+
+/// M3.I's closure over the chain, with these unresolved blockers.
+pub(super) fn roll_up(execution: &mut TestExecution, unresolved: &[Finding]) {
+    let not_reached: Vec<Step> = Step::GATED
+        .into_iter()
+        .filter(|step| !execution.closures.contains_key(step.id()))
+        .collect();
+    let verdict = adjudicate(&codes(unresolved), not_reached.is_empty());
+    let verdict = P1Verdict {
+        verdict,
+        unresolved_codes: codes(unresolved),
+        not_reached,
+        reproducible: true,
+        overall_pass: verdict == RollupVerdict::AdvanceToM3J,
+    };
+    let register = RollupBlockerRegister {
+        unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
+        unresolved_count: unresolved.len() as u64,
+    };
+    let artifacts = [
+        (P1Verdict::NAME, execution.document(Step::GateRollup, verdict)),
+        (
+            RollupBlockerRegister::NAME,
+            execution.document(Step::GateRollup, register),
+        ),
+    ];
+    execution.close("M3.I", &artifacts, Vec::new());
+}
+
+/// Every gate passed.
+pub(super) fn green() -> TestExecution {
+    chain(Step::CostEnvelope, &[])
+}
+
+/// Held at M3.E, with a mendable blocker.
+pub(super) fn held() -> TestExecution {
+    let detail = "s3 | `refuses`\n<!-- p1-closure: x -->";
+    chain(
+        Step::RunPublication,
+        &[p1_contract::blocker::Blocker::RunEvidenceWriteFailed.on("run.json", detail)],
+    )
+}
+
+pub(super) async fn conclude(execution: &mut TestExecution) -> StepResult {
+    execution.invoke(&PhaseVerdictStep).await.unwrap()
+}
+
+pub(super) fn published<B: Body>(execution: &TestExecution) -> Option<B> {
+    let value = execution.published(Step::PhaseVerdict, B::NAME)?;
+    Some(split(value, B::NAME).unwrap().body)
+}
+
+/// The observations of the execution, for doctoring.
+pub(super) async fn observe(execution: &TestExecution) -> Observed {
+    let request = execution.request(Step::PhaseVerdict);
+    let harness = execution.harness();
+    let id = request.input.phase_execution_id(Step::PhaseVerdict);
+    let ctx = StepContext::new(
+        &request.input,
+        &harness.settings,
+        &harness.store,
+        &harness.orchestrator,
+        id,
+    );
+    PhaseVerdictStep.observe(&ctx).await.unwrap()
+}
