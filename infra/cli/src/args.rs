@@ -1,0 +1,155 @@
+//! The command line of `cargo p1`: every subcommand and option in one place.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The exit status of `run`, with the outcomes beside a verdict.
+const RUN_STATUS: &str = "\
+Exit status:
+  0  ADVANCE_TO_M4; also: a state that ran alone passed, or the M2 handoff belongs to an earlier execution
+  1  HOLD_M3; also: a state that ran alone holds, or a rerun was refused
+  2  usage or invalid input
+  3  fault; also: the evidence could not be mirrored whole";
+
+/// What `cargo p1` understands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo p1",
+    bin_name = "cargo p1",
+    version,
+    about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
+    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands of `cargo p1`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Pin one run and print its verdict
+    ///
+    /// Without options everything is set up here: a local platform is started, deployed to and seeded with a small
+    /// sample platform, one run is pinned on it, and the platform is stopped again.
+    #[command(after_help = RUN_STATUS)]
+    Run(RunArgs),
+    /// Start the local platform and leave it up
+    Up(UpArgs),
+    /// Stop the local platform that `up` or `run --keep` left up
+    Down(DownArgs),
+    /// Say whether a local platform is up, and where
+    Status(StatusArgs),
+    /// Print the environment in which a function runs on the local platform that is up: eval "$(cargo p1 env)"
+    Env(EnvArgs),
+    /// Print the event of one step, for `cargo lambda invoke`
+    ///
+    /// A step works on the closures of those before it. M3.A without options: a start of its own from the latest M2
+    /// receipt of the local platform that is up.
+    Event(EventArgs),
+    /// Append the closure notes of a run to the three documents, once per run
+    Close(CloseArgs),
+    /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
+    #[command(hide = true)]
+    Tools,
+}
+
+/// Options of `cargo p1 run`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
+    /// Handles registry (Markdown) to pin the run against, instead of the sample
+    #[arg(long, value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+    /// Stack outputs as `terraform output -json` writes them, instead of those of the deployed stack; repeatable
+    #[arg(long = "stack-outputs", value_name = "FILE")]
+    pub stack_outputs: Vec<PathBuf>,
+    /// Directory that holds the oracle store's objects at their keys, instead of the sample manifests
+    #[arg(long, value_name = "DIR")]
+    pub oracle_dir: Option<PathBuf>,
+    /// Billing artifact (JSON), instead of the sample
+    #[arg(long, value_name = "FILE")]
+    pub billing: Option<PathBuf>,
+    /// M2 receipt (JSON) that starts the run, instead of a green sample; with --input it is put at the key named there
+    #[arg(long, value_name = "FILE")]
+    pub m2_receipt: Option<PathBuf>,
+    /// Profile (JSON) of the local platform: account, region and names
+    #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+    pub platform: Option<PathBuf>,
+    /// Start with this execution input (JSON) instead of the M2 receipt
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// New or empty directory for the mirrored evidence (default: a folder of the execution in target/p1/evidence)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Leave the local platform up afterwards
+    #[arg(long, conflicts_with = "stack")]
+    pub keep: bool,
+}
+
+/// Options of `cargo p1 up`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpArgs {
+    /// Profile (JSON) of the local platform: account, region and names
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
+    /// Put the sample platform's inputs there, and an M2 receipt, whose event starts a run
+    #[arg(long)]
+    pub sample: bool,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 env`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EnvArgs {
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 event`.
+#[derive(Debug, Clone, Args)]
+pub struct EventArgs {
+    /// M3.A to M3.J, or ADMISSION for the M3.G function in admission mode
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// Evidence directory of an execution, as `run --out` wrote it: the event that the state machine sent to the step
+    #[arg(long, value_name = "DIR", conflicts_with = "after")]
+    pub from: Option<PathBuf>,
+    /// Event of a step and the result that it was answered with: the event that follows
+    #[arg(long, num_args = 2, value_names = ["EVENT", "RESULT"])]
+    pub after: Option<Vec<PathBuf>>,
+}
+
+/// Options of `cargo p1 down`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DownArgs {}
+
+/// Options of `cargo p1 status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 close`.
+#[derive(Debug, Clone, Args)]
+pub struct CloseArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Directory that holds the three documents
+    #[arg(long, value_name = "DIR")]
+    pub docs: PathBuf,
+}

@@ -1,0 +1,23 @@
+//! `cargo p1 down`: stops the local platform that was left up.
+
+use super::say;
+use crate::args::DownArgs;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::Platform;
+
+/// Runs `cargo p1 down`. Nothing to stop is a success, and said.
+///
+/// # Errors
+/// [`CliError::Fault`] when the platform could not be stopped.
+pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
+    let said = match Platform::attach().await? {
+        Some(platform) => {
+            let (endpoint, pid) = (platform.endpoint().to_owned(), platform.pid());
+            platform.stop().await?;
+            format!("stopped the local platform at {endpoint} (pid {pid})")
+        }
+        None => "no local platform is up".to_owned(),
+    };
+    say(&said)?;
+    Ok(ExitStatus::Advance)
+}

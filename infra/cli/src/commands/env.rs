@@ -1,0 +1,160 @@
+//! `cargo p1 env`: the environment in which a function that runs outside the engine, under `cargo lambda watch` or a
+//! debugger, works on the local platform that is up.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::say;
+use crate::args::EnvArgs;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::{Deployment, Platform, Tools};
+use crate::progress::Lines;
+
+/// What a person may have set that would lead the SDK elsewhere than to the local platform.
+const MISLEADING: [&str; 5] = [
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SFN",
+];
+
+/// Runs `cargo p1 env`: prints lines for `eval "$(cargo p1 env)"`, or one JSON object. The lines also put the pinned tools,
+/// `cargo lambda` among them, at the end of PATH.
+///
+/// # Errors
+/// [`CliError::Usage`] when no local platform is up, [`CliError::Fault`] when the tools cannot be installed.
+pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
+    let platform = up().await?;
+    let variables = variables_of(&platform);
+    if args.json {
+        let object: Map<String, Value> = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
+        say(&Value::Object(object).to_string())?;
+    } else {
+        let tools = Tools::prepare(platform.checkout(), &Lines).await?;
+        say(&script(&variables, &tools.bin()))?;
+    }
+    Ok(ExitStatus::Advance)
+}
+
+/// The local platform that was left up.
+pub(super) async fn up() -> Result<Platform, CliError> {
+    Platform::attach()
+        .await?
+        .ok_or_else(|| CliError::usage("no local platform is up; start one with `cargo p1 up`"))
+}
+
+/// The variables for a platform: those that `infra/template.yaml` gives every function, and what leads its SDK clients there.
+#[must_use]
+pub fn variables_of(platform: &Platform) -> Vec<(&'static str, String)> {
+    variables(
+        platform.deployment(),
+        platform.endpoint(),
+        platform.region(),
+        platform.account(),
+    )
+}
+
+fn variables(deployment: &Deployment, endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, String)> {
+    let cost_source = match deployment.billing_artifact_uri.as_str() {
+        "" => "cost_explorer",
+        _ => "billing_artifact",
+    };
+    [
+        ("P1_EVIDENCE_BUCKET", deployment.evidence_bucket.as_str()),
+        ("P1_REGISTRY_URI", &deployment.registry_uri),
+        ("P1_STACK_OUTPUTS_URIS", &deployment.stack_outputs_uris.join(",")),
+        ("P1_COST_SOURCE", cost_source),
+        ("P1_BILLING_ARTIFACT_URI", &deployment.billing_artifact_uri),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        // The engine takes the access key id as the account.
+        ("AWS_ACCESS_KEY_ID", account),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into()
+}
+
+/// Lines for a POSIX shell. Evaluated twice they do the same as once.
+fn script(variables: &[(&'static str, String)], bin: &Path) -> String {
+    let mut lines = vec![format!("unset {}", MISLEADING.join(" "))];
+    lines.extend(
+        variables
+            .iter()
+            .map(|(name, value)| format!("export {name}={}", quoted(value))),
+    );
+    let bin = quoted(&bin.display().to_string());
+    lines.push(format!(
+        "case \":$PATH:\" in *:{bin}:*) ;; *) export PATH=\"$PATH\":{bin} ;; esac"
+    ));
+    lines.join("\n")
+}
+
+/// A word that the shell takes as it is.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::process::Command;
+
+    use super::*;
+
+    fn example(name: &str) -> Vec<(&'static str, String)> {
+        let deployment = Deployment {
+            stack: "s".to_owned(),
+            evidence_bucket: name.to_owned(),
+            object_store_bucket: "o".to_owned(),
+            artifacts_bucket: "a".to_owned(),
+            state_machine_arn: String::new(),
+            state_machine_name: String::new(),
+            state_machine_role_arn: String::new(),
+            registry_uri: "s3://a/registry.md".to_owned(),
+            stack_outputs_uris: vec!["s3://a/1.json".to_owned(), "s3://a/2.json".to_owned()],
+            billing_artifact_uri: "s3://a/billing.json".to_owned(),
+            outputs: BTreeMap::new(),
+        };
+        variables(&deployment, "http://127.0.0.1:4566", "eu-west-2", "123456789012")
+    }
+
+    #[test]
+    fn every_variable_that_the_template_gives_a_function_is_there() {
+        let template = include_str!("../../../template.yaml");
+        let given: Vec<&str> = template
+            .lines()
+            .filter_map(|line| line.trim().split_once(':').map(|(name, _)| name))
+            .filter(|name| name.starts_with("P1_"))
+            .collect();
+        assert!(given.len() >= 5, "{given:?}");
+        for name in given {
+            assert!(example("e").iter().any(|(known, _)| *known == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_the_lines_as_they_are_meant_however_often() {
+        let hostile = "it's $(false) \"x\" \\ `y`";
+        let script = script(&example(hostile), Path::new("/a folder/bin"));
+        let print = "printf '%s\\n%s\\n%s' \"$P1_EVIDENCE_BUCKET\" \"$AWS_PROFILE\" \"$PATH\"";
+        let output = Command::new("sh")
+            .args(["-euc", &format!("{script}\n{script}\nset +u\n{print}")])
+            .env("AWS_PROFILE", "somebody")
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            format!("{hostile}\n\n/usr/bin:/bin:/a folder/bin")
+        );
+    }
+}

@@ -1,0 +1,415 @@
+//! `cargo p1 event`: the payload of one step, to invoke its function by hand with `cargo lambda invoke`.
+//!
+//! Each step works on the closures of those before it, and evidence is never replaced. So there are three sources: an
+//! execution that ran (its payload again, to which the function answers what it answered then), an event that was
+//! answered by hand (the next one), and for M3.A alone nothing at all (a start of its own on the platform that is up).
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
+use p1_contract::input::M2_RECEIPT_FILE;
+use p1_contract::reference::ADMISSION;
+use p1_contract::request::{StepInput, StepResult};
+use p1_contract::step::Step;
+use serde_json::{Map, Value, json};
+
+use super::env::up;
+use super::say;
+use crate::args::EventArgs;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::Platform;
+use crate::run::history::{History, TaskRun};
+use crate::run::target::Target;
+use crate::run::text;
+
+/// The state that admits a rerun.
+const ADMIT_RERUN: &str = "Admit rerun";
+/// The file of a mirror that holds the engine's history.
+const HISTORY: &str = "execution_history.json";
+const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` wrote";
+
+/// What a function can be invoked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    Step(Step),
+    Admission,
+}
+
+impl Duty {
+    fn parse(name: &str) -> Result<Self, CliError> {
+        let wanted = name.to_uppercase();
+        match Step::from_id(&wanted) {
+            Some(step) => Ok(Self::Step(step)),
+            None if wanted == ADMISSION => Ok(Self::Admission),
+            None => Err(CliError::usage(format!(
+                "{}: is no step; give M3.A to M3.J, or ADMISSION",
+                text::brief(name, 40)
+            ))),
+        }
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Step(step) => step.id(),
+            Self::Admission => ADMISSION,
+        }
+    }
+
+    fn state(self) -> String {
+        match self {
+            Self::Step(step) => step.state_name(),
+            Self::Admission => ADMIT_RERUN.to_owned(),
+        }
+    }
+
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Step(_) => "STEP",
+            Self::Admission => ADMISSION,
+        }
+    }
+}
+
+/// Runs `cargo p1 event`: prints the payload as JSON.
+///
+/// # Errors
+/// [`CliError::Usage`] when the source is missing or holds no such event; [`CliError::Fault`] when the platform that is up
+/// does not answer.
+pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
+    let duty = Duty::parse(&args.step)?;
+    let payload = match (&args.from, args.after.as_deref()) {
+        (Some(dir), _) => {
+            let path = dir.join(HISTORY);
+            replay(&read_json(&path)?, duty).map_err(|why| refusal(&path, &why, NO_EXECUTION))?
+        }
+        (None, Some([event, result])) => {
+            let remedy = "give the event of a step and the result that `cargo lambda invoke` printed for it";
+            next(read_json(event)?, read_json(result)?, duty).map_err(|why| refusal(result, &why, remedy))?
+        }
+        (None, _) if duty == Duty::Step(Step::HandleClosure) => start(&up().await?).await?,
+        (None, _) => {
+            return Err(CliError::usage(format!(
+                "{} works on the closures of the steps before it: give --from DIR (an execution's evidence) or --after EVENT \
+                 RESULT (a step invoked by hand)",
+                duty.id()
+            )));
+        }
+    };
+    say(&format!("{payload:#}"))?;
+    Ok(ExitStatus::Advance)
+}
+
+/// An operator's start that is like no other, so that its evidence gets a place of its own, from the latest M2 receipt.
+async fn start(platform: &Platform) -> Result<Value, CliError> {
+    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+    let receipts = target.evidence().keys(&format!("{RUN_CONTROL_ROOT}m2j_")).await?;
+    let receipt = receipts.into_iter().filter(|key| key.ends_with(M2_RECEIPT_FILE)).max();
+    let Some(key) = receipt else {
+        return Err(CliError::usage(format!(
+            "s3://{} holds no M2 receipt; put the sample with `cargo p1 up --sample`",
+            target.evidence_bucket
+        )));
+    };
+    let now = Timestamp::now();
+    let name = format!("by-hand-{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..));
+    let machine = &target.state_machine;
+    let execution = ExecutionArn::parse(&format!(
+        "arn:{}:states:{}:{}:execution:{}:{name}",
+        machine.partition(),
+        machine.region(),
+        machine.account(),
+        machine.name()
+    ))
+    .map_err(|error| CliError::fault(error.to_string()))?;
+    payload(
+        Duty::Step(Step::HandleClosure),
+        &execution,
+        &format!("{now:.3}"),
+        Map::new(),
+        json!({"m2_handoff": {"key": key}}),
+    )
+    .map_err(CliError::fault)
+}
+
+/// The payload that the state machine sent, made again from the history: not every engine keeps it there.
+fn replay(document: &Value, duty: Duty) -> Result<Value, String> {
+    let arn = document
+        .get("execution_arn")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let execution = ExecutionArn::parse(arn).map_err(|error| error.to_string())?;
+    let events = document
+        .get("events")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let history = History::read(events);
+    let is_wanted = |task: &TaskRun| match duty {
+        Duty::Step(step) => task.step == Some(step),
+        Duty::Admission => task.state == ADMIT_RERUN,
+    };
+    let Some(at) = history.tasks.iter().position(is_wanted) else {
+        let reached: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
+        return Err(format!(
+            "this execution did not come to {}; it ran: {}",
+            duty.id(),
+            text::brief(&reached.join(", "), 400)
+        ));
+    };
+    let mut closures = Map::new();
+    for result in history.tasks[..at].iter().filter_map(|task| task.result.as_ref()) {
+        take(&mut closures, result)?;
+    }
+    let started = events.first().ok_or("it holds no events")?;
+    let input = started
+        .pointer("/executionStartedEventDetails/input")
+        .and_then(Value::as_str)
+        .ok_or("its first event holds no execution input")?;
+    let input = serde_json::from_str(input).map_err(|error| format!("the execution input is not JSON ({error})"))?;
+    // The event may be a moment later than the execution; the phase execution ids hold the second that counts.
+    let ids = history
+        .tasks
+        .iter()
+        .filter_map(|task| Some(&task.result.as_ref()?.phase_execution_id));
+    let start_time = match ids.into_iter().find_map(stamp_of) {
+        Some(stamp) => stamp.rfc3339(),
+        None => started
+            .get("timestamp")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let payload = payload(duty, &execution, &start_time, closures, input)?;
+    if let Some(result) = &history.tasks[at].result
+        && Some(&result.phase_execution_id) != phase_execution_id(&payload, duty).as_ref()
+    {
+        return Err(format!("the ids of {} do not belong to {arn}", duty.id()));
+    }
+    Ok(payload)
+}
+
+/// The event after one that was answered with `result`.
+fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
+    let result: StepResult =
+        serde_json::from_value(result).map_err(|error| format!("is not a step's result ({error})"))?;
+    let mut closures = match event.get_mut("closures").map(Value::take) {
+        Some(Value::Object(closures)) => closures,
+        _ => return Err("the event that it answers holds no `closures`".to_owned()),
+    };
+    take(&mut closures, &result)?;
+    let text = |pointer: &str| {
+        event
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let execution = ExecutionArn::parse(&text("/context/execution_arn")).map_err(|error| error.to_string())?;
+    let start_time = text("/context/start_time");
+    let input = event.get_mut("input").map(Value::take).unwrap_or_default();
+    payload(duty, &execution, &start_time, closures, input)
+}
+
+/// Adds what the state machine keeps of a result.
+fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<(), String> {
+    let value = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
+    match (&result.closures, &result.closure) {
+        (Some(all), _) => {
+            for (owner, closure) in all {
+                closures.insert(owner.clone(), value(serde_json::to_value(closure))?);
+            }
+        }
+        (None, Some(closure)) => {
+            closures.insert(result.step.clone(), value(serde_json::to_value(closure))?);
+        }
+        (None, None) => {
+            return Err(format!(
+                "{} closed nothing: its event belongs to another execution",
+                result.step
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A payload as the state machine makes it, held against the functions' own parser.
+fn payload(
+    duty: Duty,
+    execution: &ExecutionArn,
+    start_time: &str,
+    closures: Map<String, Value>,
+    input: Value,
+) -> Result<Value, String> {
+    let machine = StateMachineArn::for_name(
+        execution.region(),
+        execution.account(),
+        execution.state_machine(),
+        execution.partition(),
+    );
+    let payload = json!({
+        "mode": duty.mode(),
+        "context": {
+            "execution_arn": execution.as_str(),
+            "execution_name": execution.name(),
+            "start_time": start_time,
+            "state_machine_id": machine.map_err(|error| error.to_string())?.as_str(),
+            "state_name": duty.state(),
+            "retry_count": 0,
+            "redrive_count": 0
+        },
+        "closures": closures,
+        "input": input
+    });
+    parse(&payload).map(|_| payload)
+}
+
+/// Reads a payload as a function does, whose evidence bucket is the one that the payload speaks of.
+fn parse(payload: &Value) -> Result<StepInput, String> {
+    let named = payload.pointer("/input/detail/bucket/name");
+    let closed = payload["closures"]
+        .as_object()
+        .and_then(|closures| closures.values().next());
+    let bucket = closed
+        .and_then(|closure| closure.get("bucket"))
+        .or(named)
+        .and_then(Value::as_str);
+    // Where none is named none is compared.
+    let bucket = BucketName::parse(bucket.unwrap_or("unnamed")).map_err(|error| error.to_string())?;
+    StepInput::parse(payload.clone(), &bucket)
+        .map(|(input, _)| input)
+        .map_err(|error| error.to_string())
+}
+
+fn phase_execution_id(payload: &Value, duty: Duty) -> Option<PhaseExecutionId> {
+    let step = match duty {
+        Duty::Step(step) => step,
+        Duty::Admission => Step::RerunDiscipline,
+    };
+    parse(payload).ok().map(|input| input.phase_execution_id(step))
+}
+
+fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {
+    Stamp::parse_compact(id.as_str().split('_').nth(1)?).ok()
+}
+
+fn read_json(path: &Path) -> Result<Value, CliError> {
+    let bytes = fs::read(path)
+        .map_err(|error| refusal(path, &format!("cannot be read ({error})"), "name a file that is there"))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        refusal(
+            path,
+            &format!("is not JSON ({error})"),
+            "give the file as it was written",
+        )
+    })
+}
+
+fn refusal(path: &Path, what: &str, remedy: &str) -> CliError {
+    CliError::usage(format!(
+        "{}: {}; {remedy}",
+        text::clean(&path.display().to_string()),
+        text::brief(what, 600)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::history::tests::{answer, task};
+
+    const ARN: &str = "arn:aws:states:eu-west-2:123456789012:execution:machine:name";
+    const KEY: &str = "evidence/dev_full/run_control/m2j_20261122T115900Z/m2j_m3_entry_readiness_receipt.json";
+
+    /// The answer of a step, with the ids of the execution.
+    fn closed(step: Step) -> Value {
+        let stamp = Stamp::parse_compact("20261122T120000Z").unwrap();
+        let id = PhaseExecutionId::derive(step.prefix(), stamp, ARN, step.id());
+        let mut answer = answer(step.id(), &[]);
+        answer["phase_execution_id"] = Value::from(id.as_str());
+        answer["closure"]["phase_execution_id"] = Value::from(id.as_str());
+        answer
+    }
+
+    /// The history of an execution that passed these steps; its first event is from the second after its start.
+    fn history(steps: &[Step]) -> Value {
+        let input = json!({"m2_handoff": {"key": KEY}}).to_string();
+        let mut events = vec![json!({
+            "type": "ExecutionStarted", "timestamp": "2026-11-22T12:00:01.001Z",
+            "executionStartedEventDetails": {"input": input}
+        })];
+        for step in steps {
+            events.extend(task(*step, &closed(*step), 100.0));
+        }
+        json!({"execution_arn": ARN, "events": events})
+    }
+
+    #[test]
+    fn a_payload_is_made_again_from_the_history() {
+        let history = history(&Step::ALL[..3]);
+        let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
+        assert_eq!(first["closures"], json!({}));
+        assert_eq!(first["context"]["start_time"], "2026-11-22T12:00:00Z");
+        let third = replay(&history, Duty::parse("m3.c").unwrap()).unwrap();
+        assert_eq!(third["context"]["state_name"], "M3.C Config digest");
+        assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
+        let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
+        assert_eq!(owners, ["M3.A", "M3.B"]);
+        assert_eq!(third["input"], json!({"m2_handoff": {"key": KEY}}));
+    }
+
+    #[test]
+    fn what_did_not_happen_is_said() {
+        let why = replay(&history(&Step::ALL[..2]), Duty::Step(Step::PhaseVerdict)).unwrap_err();
+        assert!(
+            why.contains("did not come to M3.J") && why.contains("M3.B Run identity"),
+            "{why}"
+        );
+        assert!(replay(&history(&[Step::HandleClosure]), Duty::Admission).is_err());
+        assert!(replay(&json!({}), Duty::Step(Step::HandleClosure)).is_err());
+        assert!(replay(&json!({"execution_arn": ARN}), Duty::Step(Step::HandleClosure)).is_err());
+        let mut other = history(&Step::ALL[..2]);
+        other["execution_arn"] = Value::from(format!("{ARN}2"));
+        assert!(
+            replay(&other, Duty::Step(Step::RunIdentity))
+                .unwrap_err()
+                .contains("do not belong")
+        );
+        assert!(Duty::parse("M3.K").is_err());
+    }
+
+    #[test]
+    fn the_next_event_holds_the_closure_of_the_last() {
+        let history = history(&Step::ALL[..2]);
+        let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
+        let second = next(
+            first.clone(),
+            closed(Step::HandleClosure),
+            Duty::Step(Step::RunIdentity),
+        )
+        .unwrap();
+        assert_eq!(second, replay(&history, Duty::Step(Step::RunIdentity)).unwrap());
+
+        let mut duplicate = closed(Step::HandleClosure);
+        duplicate["closure"] = Value::Null;
+        assert!(
+            next(first.clone(), duplicate, Duty::Step(Step::RunIdentity))
+                .unwrap_err()
+                .contains("closed nothing")
+        );
+        assert!(next(first, json!({"errorType": "Transient"}), Duty::Step(Step::RunIdentity)).is_err());
+    }
+
+    #[test]
+    fn an_admission_hands_on_its_closures() {
+        let mut admitted = answer("M3.A", &[]);
+        admitted["step"] = Value::from(ADMISSION);
+        admitted["outcome"] = Value::from("ADMITTED");
+        admitted["closures"] = json!({"M3.A": closed(Step::HandleClosure)["closure"]});
+        let admitted: StepResult = serde_json::from_value(admitted).unwrap();
+        let mut closures = Map::new();
+        take(&mut closures, &admitted).unwrap();
+        assert_eq!(closures.keys().collect::<Vec<_>>(), ["M3.A"]);
+    }
+}

@@ -1,0 +1,42 @@
+//! The subcommands, one file each.
+
+pub mod close;
+pub mod down;
+pub mod env;
+pub mod event;
+pub mod run;
+pub mod status;
+pub mod tools;
+pub mod up;
+
+use std::io::Write;
+
+use crate::args::Command;
+use crate::outcome::{CliError, ExitStatus};
+
+/// Runs one subcommand.
+///
+/// # Errors
+/// [`CliError::Usage`] when the command line or a named file is not usable, [`CliError::Fault`] when something failed.
+pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
+    match command {
+        Command::Run(args) => run::run(args).await,
+        Command::Up(args) => up::up(args).await,
+        Command::Down(args) => down::down(args).await,
+        Command::Status(args) => status::status(args).await,
+        Command::Env(args) => env::env(args).await,
+        Command::Event(args) => event::event(args).await,
+        Command::Close(args) => close::close(args).await,
+        Command::Tools => tools::tools().await,
+    }
+}
+
+/// Writes one line to standard output. A reader that has closed it has had enough: that is no fault.
+fn say(text: &str) -> Result<(), CliError> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::failed("write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}

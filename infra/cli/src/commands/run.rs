@@ -1,0 +1,349 @@
+//! `cargo p1 run`: pins one run and prints its verdict.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::input::ExecutionInput;
+
+use crate::args::RunArgs;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::{Checkout, Deployment, Platform, PlatformOptions, Profile};
+use crate::run::evidence::{Chain, Evidence};
+use crate::run::follow::{Execution, follow};
+use crate::run::mirror::{self, Mirror, Wanted};
+use crate::run::paint::Paint;
+use crate::run::preflight::{self, Inputs};
+use crate::run::report::{self, RunResult};
+use crate::run::screen::Screen;
+use crate::run::start::{self, PutReceipt};
+use crate::run::target::Target;
+use crate::run::verdict::{self, Outcome};
+use crate::run::{seed, text};
+
+/// Runs `cargo p1 run`.
+///
+/// # Errors
+/// [`CliError::Usage`] when the command line or a file that it names is not usable; nothing was started then.
+/// [`CliError::Fault`] when no execution could be started or followed. An execution that ended is always reported, with
+/// its own exit status.
+pub async fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
+    let status = pin(&args).await;
+    if args.json
+        && let Err(CliError::Fault(_)) = &status
+    {
+        print_line(&RunResult::nothing_started().json())?;
+    }
+    status
+}
+
+async fn pin(args: &RunArgs) -> Result<ExitStatus, CliError> {
+    let inputs = preflight::check(args)?;
+    let screen = Screen::new();
+    let status = match &args.stack {
+        Some(stack) => on_aws(args, &inputs, stack, &screen).await,
+        None => on_local_platform(args, &inputs, &screen).await,
+    };
+    screen.finish();
+    status
+}
+
+async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -> Result<ExitStatus, CliError> {
+    let config = aws_sdk_config().await?;
+    let deployment = Deployment::read(&config, stack).await.map_err(|error| match CliError::from(error) {
+        CliError::Fault(message) if message.contains("does not exist") => CliError::usage(format!(
+            "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
+            text::clean(stack)
+        )),
+        other => other,
+    })?;
+    let target = Target::new(&deployment, &config, false)?;
+    check_input(args, inputs, target.evidence_bucket.as_str())?;
+    drive(args, inputs, &target, screen).await
+}
+
+/// Configuration from the person's own AWS settings.
+async fn aws_sdk_config() -> Result<SdkConfig, CliError> {
+    let https = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https)
+        .load()
+        .await;
+    if config.region().is_none() {
+        return Err(CliError::usage(
+            "--stack: no region is set; set AWS_REGION, or a region in your AWS profile",
+        ));
+    }
+    Ok(config)
+}
+
+async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {
+    let wanted = args
+        .platform
+        .as_deref()
+        .map(|path| Profile::load(Some(path)))
+        .transpose()?;
+    // Only what is to be left up has to be the only one; a platform that ends with this process is nobody else's.
+    let _one_at_a_time = if args.keep {
+        Some(Platform::lock_state().await?)
+    } else {
+        None
+    };
+    if let Some(mut platform) = Platform::attach().await? {
+        if wanted.is_some_and(|profile| profile != *platform.profile()) {
+            return Err(CliError::usage(format!(
+                "--platform: a local platform with another profile is up (stack {}, account {}); stop it with `cargo p1 down` first",
+                platform.stack(),
+                platform.account()
+            )));
+        }
+        check_input(args, inputs, platform.evidence_bucket())?;
+        screen.line(&format!(
+            "the local platform at {} is up; it is used, with the functions of this checkout",
+            platform.endpoint()
+        ));
+        platform.refresh(inputs.stack_outputs.len().max(1), screen).await?;
+        let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+        return drive(args, inputs, &target, screen).await;
+    }
+    let profile = match wanted {
+        Some(profile) => profile,
+        None => Profile::load(None)?,
+    };
+    check_input(args, inputs, &profile.evidence_bucket)?;
+    let options = PlatformOptions {
+        stack_outputs: inputs.stack_outputs.len().max(1),
+        ..PlatformOptions::new(profile)
+    };
+    let mut platform = Platform::start(options, screen).await?;
+    let status = match Target::new(platform.deployment(), &platform.sdk_config(), true) {
+        Ok(target) => drive(args, inputs, &target, screen).await,
+        Err(error) => Err(error),
+    };
+    if args.keep {
+        platform.keep().await?;
+        screen.line(&format!(
+            "the local platform stays up at {}; stop it with `cargo p1 down`",
+            platform.endpoint()
+        ));
+    } else {
+        platform.stop().await?;
+    }
+    status
+}
+
+/// Holds the execution input against the deployment that it is for, before anything is started.
+fn check_input(args: &RunArgs, inputs: &Inputs, evidence_bucket: &str) -> Result<(), CliError> {
+    let Some(input) = &inputs.input else { return Ok(()) };
+    let bucket = BucketName::parse(evidence_bucket).map_err(|error| CliError::fault(error.to_string()))?;
+    let path = args
+        .input
+        .as_deref()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    ExecutionInput::parse(input, &bucket)
+        .map(|_| ())
+        .map_err(|error| CliError::usage(format!("--input {}: {error}", text::clean(&path))))
+}
+
+/// Seeds, starts, follows and reports one execution.
+async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen) -> Result<ExitStatus, CliError> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let plan = seed::plan(target, inputs, today)?;
+    for note in &plan.notes {
+        screen.line(note);
+    }
+    let written = seed::upload(&target.s3, &plan).await?;
+    if !plan.uploads.is_empty() {
+        screen.line(&format!(
+            "inputs of the platform: {} objects, {written} of them new",
+            plan.uploads.len()
+        ));
+    }
+    let (execution, receipt_key) = match &inputs.input {
+        Some(input) => {
+            let receipt_key = preflight::receipt_key(input).map(str::to_owned);
+            place_receipt(inputs, target, receipt_key.as_deref(), screen).await?;
+            let arn = start::start_execution(target, input).await?;
+            (watch(target, &arn, screen).await?, receipt_key)
+        }
+        None => {
+            let receipt = start::put_receipt(target, inputs.m2_receipt.as_deref()).await?;
+            screen.line(&format!("M2 receipt: s3://{}/{}", target.evidence_bucket, receipt.key));
+            (
+                hand_over(target, &receipt, screen).await?,
+                Some(receipt.key.to_string()),
+            )
+        }
+    };
+    screen.finish();
+    conclude(args, target, &execution, receipt_key.as_deref(), screen).await
+}
+
+/// With `--input`, the receipt that it names is put only where the command line gives one.
+async fn place_receipt(inputs: &Inputs, target: &Target, key: Option<&str>, screen: &Screen) -> Result<(), CliError> {
+    match (key, &inputs.m2_receipt) {
+        (Some(key), Some(receipt)) => {
+            let key = S3Key::parse(key).map_err(|error| CliError::usage(format!("--input: {error}")))?;
+            start::put_receipt_at(target, &key, receipt).await?;
+            screen.line(&format!(
+                "M2 receipt: s3://{}/{key}; its event starts an execution of its own",
+                target.evidence_bucket
+            ));
+        }
+        (Some(key), None) => {
+            screen.line(&format!(
+                "M2 receipt: read as it is at s3://{}/{}; --m2-receipt FILE would put one",
+                target.evidence_bucket,
+                text::clean(key)
+            ));
+        }
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+/// Follows the execution that EventBridge starts for the receipt. The event is delivered at least once: where the execution
+/// turns out to be a second one, the first is followed.
+async fn hand_over(target: &Target, receipt: &PutReceipt, screen: &Screen) -> Result<Execution, CliError> {
+    let arn = start::await_execution(target, receipt, &[]).await?;
+    let execution = watch(target, &arn, screen).await?;
+    if verdict::read(&execution.history, &execution.ending).0 != Outcome::DuplicateDelivery {
+        return Ok(execution);
+    }
+    screen.line("that was a second delivery of the event; following the execution that has the handoff");
+    let first = start::await_execution(target, receipt, &[arn]).await?;
+    watch(target, &first, screen).await
+}
+
+async fn watch(target: &Target, arn: &str, screen: &Screen) -> Result<Execution, CliError> {
+    screen.line(&format!("execution: {}", text::clean(arn)));
+    follow(target, arn, screen).await
+}
+
+/// Mirrors and reports an ended execution.
+async fn conclude(
+    args: &RunArgs,
+    target: &Target,
+    execution: &Execution,
+    receipt_key: Option<&str>,
+    screen: &Screen,
+) -> Result<ExitStatus, CliError> {
+    let (outcome, document) = verdict::read(&execution.history, &execution.ending);
+    let dir = args
+        .out
+        .clone()
+        .unwrap_or_else(|| mirror::default_dir(&target_dir(), &execution.name));
+    let dir = std::path::absolute(&dir).unwrap_or(dir);
+    let evidence = target.evidence();
+    let chain = Chain::read(&evidence, execution.history.closures()).await;
+    let mirrored = collect(&evidence, &chain, execution, receipt_key, &dir).await;
+
+    let (objects, mut problems) = match mirrored {
+        Ok(mirror) => (Some(mirror.objects.len()), mirror.problems),
+        Err(error) => (None, vec![error.to_string()]),
+    };
+    problems.splice(0..0, chain.problems.iter().cloned());
+    let outcome = outcome.proven(problems.is_empty());
+    let shown_dir = dir.display().to_string();
+    let result = RunResult::new(
+        execution,
+        &outcome,
+        &document,
+        objects.is_some().then(|| shown_dir.clone()),
+    );
+    let is_terminal = if args.json {
+        std::io::stderr().is_terminal()
+    } else {
+        std::io::stdout().is_terminal()
+    };
+    let mut page = report::page(
+        execution,
+        &outcome,
+        &result,
+        &chain.findings,
+        Paint::for_stream(is_terminal),
+    );
+    for problem in &problems {
+        page.push_str(&format!("  problem: {}\n", text::brief(problem, 600)));
+    }
+    if let Some(count) = objects {
+        page.push_str(&format!("  evidence: {} ({count} objects)\n", text::clean(&shown_dir)));
+    }
+    if args.json {
+        screen.line(page.trim_end());
+        print_line(&result.json())?;
+    } else {
+        print_line(page.trim_end())?;
+    }
+    Ok(outcome.exit_status())
+}
+
+/// Mirrors what the summaries list, and what lies beside it.
+async fn collect(
+    evidence: &Evidence,
+    chain: &Chain,
+    execution: &Execution,
+    receipt_key: Option<&str>,
+    dir: &Path,
+) -> Result<Mirror, CliError> {
+    preflight::out_dir(dir)?;
+    let ids = execution.history.ids();
+    let wanted = Wanted {
+        execution_arn: &execution.arn,
+        events: &execution.events,
+        chain,
+        run: ids.platform_run_id.as_ref(),
+        receipt_key,
+    };
+    mirror::mirror(evidence, &wanted, dir).await
+}
+
+/// The build folder, beside which nothing of a run is left in the checkout.
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Checkout::default().root().join("target"), PathBuf::from)
+}
+
+fn print_line(text: &str) -> Result<(), CliError> {
+    writeln!(std::io::stdout(), "{text}").map_err(|error| CliError::failed("write to standard output", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_input_is_held_against_the_deployment() {
+        let args = RunArgs {
+            input: Some(PathBuf::from("in.json")),
+            ..RunArgs::default()
+        };
+        let inputs = |input| Inputs {
+            input: Some(input),
+            ..Inputs::default()
+        };
+        let good = json!({"m2_handoff": {"key": "evidence/dev_full/run_control/m2j_20261122T010203Z/m2j_m3_entry_readiness_receipt.json"}});
+        assert!(check_input(&args, &inputs(good), "test-evidence").is_ok());
+        assert!(check_input(&args, &Inputs::default(), "test-evidence").is_ok());
+        for (bad, named) in [
+            (json!({"m2_handoff": {"key": "../x"}}), "m2_handoff.key"),
+            (json!({"m2_handoff": {"key": "/evidence/x"}}), "m2_handoff.key"),
+            (json!({"m2_handoff": {"key": "k", "extra": 1}}), "extra"),
+            (json!({"resume": {}}), "held"),
+        ] {
+            let error = check_input(&args, &inputs(bad), "test-evidence").unwrap_err();
+            assert!(
+                matches!(&error, CliError::Usage(message) if message.contains("--input in.json") && message.contains(named)),
+                "{error}"
+            );
+        }
+    }
+}

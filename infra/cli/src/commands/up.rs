@@ -1,0 +1,45 @@
+//! `cargo p1 up`: starts a local platform and leaves it up.
+
+use crate::args::UpArgs;
+use crate::commands::status::PlatformReport;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::{Platform, PlatformOptions, Profile};
+use crate::progress::Lines;
+use crate::run::sample_platform;
+use crate::run::target::Target;
+
+/// Runs `cargo p1 up`. One that is up already is said and left as it is.
+///
+/// # Errors
+/// [`CliError::Usage`] for a profile that cannot be used, [`CliError::Fault`] when the platform did not come up, or one
+/// with another profile is up.
+pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
+    let profile = Profile::load(args.platform.as_deref())?;
+    let _one_at_a_time = Platform::lock_state().await?;
+    if let Some(platform) = Platform::attach().await? {
+        if *platform.profile() != profile {
+            return Err(CliError::fault(format!(
+                "a local platform with another profile is up (stack {}, account {}); stop it with `cargo p1 down` first",
+                platform.stack(),
+                platform.account()
+            )));
+        }
+        if args.sample {
+            put_sample(&platform).await?;
+        }
+        PlatformReport::of(&platform).print("the local platform is up already", args.json)?;
+        return Ok(ExitStatus::Advance);
+    }
+    let mut platform = Platform::start(PlatformOptions::new(profile), &Lines).await?;
+    platform.keep().await?;
+    if args.sample {
+        put_sample(&platform).await?;
+    }
+    PlatformReport::of(&platform).print("the local platform is up; stop it with `cargo p1 down`", args.json)?;
+    Ok(ExitStatus::Advance)
+}
+
+async fn put_sample(platform: &Platform) -> Result<(), CliError> {
+    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+    sample_platform::put(&target).await
+}

@@ -1,0 +1,14 @@
+//! The operator's tool `cargo p1`, as a library: the command line, the local platform, and the run it drives.
+//!
+//! Exit status: 0 `ADVANCE_TO_M4`, 1 `HOLD_M3`, 2 usage or invalid input, 3 fault.
+
+pub mod args;
+pub mod commands;
+pub mod outcome;
+pub mod platform;
+pub mod progress;
+pub mod run;
+pub mod sample;
+
+pub use args::{Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, RunArgs, StatusArgs, UpArgs};
+pub use outcome::{CliError, ExitStatus};

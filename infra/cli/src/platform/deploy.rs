@@ -1,0 +1,334 @@
+//! Deploys `infra/template.yaml`, unmodified, with `sam deploy`, and learns from the stack's outputs what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,
+    ObjectLockRule,
+};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use super::build::Build;
+use super::checkout::create_dir;
+use super::engine::Engine;
+use super::process::{leash, run};
+use super::{Checkout, PlatformError, PlatformOptions, Tools};
+
+/// The template and what it refers to, relative to the checkout, as `sam deploy` from a checkout finds them.
+const TEMPLATE: &str = "infra/template.yaml";
+const DEFINITION: &str = "statemachine/platform-run.asl.json";
+const ZIPS: &str = "target/lambda";
+
+/// What a deployed stack says of itself, on the local platform and on AWS alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The stack's name.
+    pub stack: String,
+    /// Bucket of the evidence.
+    pub evidence_bucket: String,
+    /// Bucket of the oracle store.
+    pub object_store_bucket: String,
+    /// Bucket of registry, stack outputs and billing artifact.
+    pub artifacts_bucket: String,
+    /// ARN of the state machine, without version or alias.
+    pub state_machine_arn: String,
+    /// Name of the state machine.
+    pub state_machine_name: String,
+    /// ARN of the state machine's role.
+    pub state_machine_role_arn: String,
+    /// Where the functions read the handles registry.
+    pub registry_uri: String,
+    /// Where the functions read the stack outputs.
+    pub stack_outputs_uris: Vec<String>,
+    /// Where M3.H reads the billing artifact; empty with Cost Explorer as its source.
+    pub billing_artifact_uri: String,
+    /// Every output of the stack by its key, these among them.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    /// Reads the outputs of a deployed stack.
+    ///
+    /// # Errors
+    /// [`PlatformError::Api`] when the stack cannot be described, [`PlatformError::Deployment`] when it is not one of
+    /// `infra/template.yaml`.
+    pub async fn read(config: &SdkConfig, stack: &str) -> Result<Self, PlatformError> {
+        let client = aws_sdk_cloudformation::Client::new(config);
+        let answer = client
+            .describe_stacks()
+            .stack_name(stack)
+            .send()
+            .await
+            .map_err(|error| PlatformError::api(format!("describe the stack {stack}"), &error))?;
+        let outputs: BTreeMap<String, String> = answer
+            .stacks()
+            .iter()
+            .flat_map(aws_sdk_cloudformation::types::Stack::outputs)
+            .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+            .collect();
+        Self::from_outputs(stack, outputs)
+    }
+
+    fn from_outputs(stack: &str, outputs: BTreeMap<String, String>) -> Result<Self, PlatformError> {
+        let output = |key: &str| {
+            outputs.get(key).cloned().ok_or_else(|| {
+                PlatformError::Deployment(format!(
+                    "the stack {stack} has no output {key}; deploy it from {TEMPLATE} of this version"
+                ))
+            })
+        };
+        let list = output("StackOutputsUris")?;
+        Ok(Self {
+            stack: stack.to_owned(),
+            evidence_bucket: output("EvidenceBucket")?,
+            object_store_bucket: output("ObjectStoreBucket")?,
+            artifacts_bucket: output("ArtifactsBucket")?,
+            state_machine_arn: output("StateMachineArn")?,
+            state_machine_name: output("StateMachineName")?,
+            state_machine_role_arn: output("StateMachineRoleArn")?,
+            registry_uri: output("RegistryUri")?,
+            stack_outputs_uris: uris(&list),
+            billing_artifact_uri: uris(&output("BillingArtifactUri")?).pop().unwrap_or_default(),
+            outputs,
+        })
+    }
+}
+
+/// CloudFormation refuses an empty output: the template writes `none` for it.
+fn uris(list: &str) -> Vec<String> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|uri| !uri.is_empty() && *uri != "none")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Configuration of SDK clients for an engine; reads nothing of the person's own AWS settings.
+pub(super) fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
+    let credentials = Credentials::new(account, "test", None, None, "local platform");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+/// Deploys to the engine, and brings the deployed platform to the state that the template describes where the engine
+/// itself does not.
+pub(super) async fn deploy(
+    checkout: &Checkout,
+    tools: &Tools,
+    build: &Build,
+    engine: &Engine,
+    options: &PlatformOptions,
+) -> Result<Deployment, PlatformError> {
+    let stage = engine.directory().join("stage");
+    lay_out(checkout, build, &stage)?;
+    sam_deploy(checkout, tools, engine, options, &stage).await?;
+    let config = sdk_config(engine.endpoint(), &options.profile.region, &options.profile.account);
+    let deployment = Deployment::read(&config, &options.profile.stack_name).await?;
+    settle_evidence_bucket(&config, &deployment).await?;
+    Ok(deployment)
+}
+
+/// The staging directory has the layout of a checkout in which `cargo lambda build` has run, so that the template needs no
+/// change: the zips built for this machine lie where it names those built for AWS.
+fn lay_out(checkout: &Checkout, build: &Build, stage: &Path) -> Result<(), PlatformError> {
+    for file in [TEMPLATE, DEFINITION] {
+        place(&checkout.root().join(file), &stage.join(file))?;
+    }
+    for (package, zip) in &build.zips {
+        place(zip, &stage.join(ZIPS).join(package).join("bootstrap.zip"))?;
+    }
+    Ok(())
+}
+
+fn place(source: &Path, target: &Path) -> Result<(), PlatformError> {
+    if let Some(parent) = target.parent() {
+        create_dir(parent)?;
+    }
+    match std::fs::remove_file(target) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(PlatformError::file("replace", target)(error));
+        }
+        _ => {}
+    }
+    std::fs::copy(source, target)
+        .map(|_| ())
+        .map_err(PlatformError::file("stage", source))
+}
+
+async fn sam_deploy(
+    checkout: &Checkout,
+    tools: &Tools,
+    engine: &Engine,
+    options: &PlatformOptions,
+    stage: &Path,
+) -> Result<(), PlatformError> {
+    let profile = &options.profile;
+    let home = stage.join("home");
+    create_dir(&home)?;
+    let mut path = tools.bin().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+    let mut command = Command::new(tools.bin().join("sam"));
+    command
+        .args([
+            "deploy",
+            "--template-file",
+            TEMPLATE,
+            "--resolve-s3",
+            "--no-confirm-changeset",
+        ])
+        .args([
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+            "--capabilities",
+            "CAPABILITY_NAMED_IAM",
+        ])
+        .args([
+            "--stack-name",
+            &profile.stack_name,
+            "--region",
+            &profile.region,
+            "--parameter-overrides",
+        ])
+        .args(parameters(options))
+        .current_dir(stage)
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", &home)
+        .env("TMPDIR", &home)
+        .env("LANG", "C.UTF-8")
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("SAM_CLI_POLL_DELAY", "0.2")
+        .env("AWS_ENDPOINT_URL", engine.endpoint())
+        .env("AWS_ACCESS_KEY_ID", &profile.account)
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", &profile.region)
+        .env("AWS_DEFAULT_REGION", &profile.region)
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    leash(&mut command, checkout);
+    run(command, "sam deploy of infra/template.yaml to the local platform")
+        .await
+        .map(|_| ())
+}
+
+/// The template's parameters on the local platform.
+fn parameters(options: &PlatformOptions) -> Vec<String> {
+    let profile = &options.profile;
+    let artifacts = &profile.artifacts_bucket;
+    let stack_outputs: Vec<String> = (1..=options.stack_outputs)
+        .map(|number| format!("s3://{artifacts}/p1/stack_outputs_{number:02}.json"))
+        .collect();
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    [
+        ("Architecture", architecture),
+        ("EvidenceBucketName", &profile.evidence_bucket),
+        ("ObjectStoreBucketName", &profile.object_store_bucket),
+        ("ArtifactsBucketName", artifacts),
+        ("StateMachineName", &profile.state_machine_name),
+        ("StateMachineRoleName", &profile.state_machine_role_name),
+        ("RegistryUri", &format!("s3://{artifacts}/p1/handles.registry.md")),
+        ("StackOutputsUris", &stack_outputs.join(",")),
+        ("CostSource", "billing_artifact"),
+        (
+            "BillingArtifactUri",
+            &format!("s3://{artifacts}/p1/billing_artifact.json"),
+        ),
+        // The engine does not know versions and aliases of state machines.
+        ("PublishStateMachineVersion", "false"),
+    ]
+    .iter()
+    .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
+    .collect()
+}
+
+/// The engine's CloudFormation drops the Object Lock of a bucket: it is set here through the S3 API, with the retention
+/// that the stack declares, and asserted, as the versioning is.
+async fn settle_evidence_bucket(config: &SdkConfig, deployment: &Deployment) -> Result<(), PlatformError> {
+    let s3 = aws_sdk_s3::Client::new(config);
+    let bucket = &deployment.evidence_bucket;
+    let versioning = s3
+        .get_bucket_versioning()
+        .bucket(bucket)
+        .send()
+        .await
+        .map_err(|error| PlatformError::api(format!("read the versioning of {bucket}"), &error))?;
+    if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
+        return Err(PlatformError::Deployment(format!(
+            "versioning is not enabled on the evidence bucket {bucket}; infra/template.yaml must enable it"
+        )));
+    }
+    if locked(&s3, bucket).await? {
+        return Ok(());
+    }
+    let lock = lock_of(deployment)?;
+    s3.put_object_lock_configuration()
+        .bucket(bucket)
+        .object_lock_configuration(lock)
+        .send()
+        .await
+        .map_err(|error| PlatformError::api(format!("set the Object Lock of {bucket}"), &error))?;
+    if locked(&s3, bucket).await? {
+        return Ok(());
+    }
+    Err(PlatformError::Deployment(format!(
+        "the evidence bucket {bucket} does not keep its Object Lock"
+    )))
+}
+
+fn lock_of(deployment: &Deployment) -> Result<ObjectLockConfiguration, PlatformError> {
+    let mode = deployment
+        .outputs
+        .get("EvidenceRetentionMode")
+        .map_or("GOVERNANCE", String::as_str);
+    let days = deployment
+        .outputs
+        .get("EvidenceRetentionDays")
+        .map_or("1", String::as_str);
+    let days: i32 = days.parse().map_err(|_| {
+        PlatformError::Deployment(format!(
+            "the stack's output EvidenceRetentionDays is not a number: {days:?}"
+        ))
+    })?;
+    let retention = DefaultRetention::builder()
+        .mode(ObjectLockRetentionMode::from(mode))
+        .days(days)
+        .build();
+    let rule = ObjectLockRule::builder().default_retention(retention).build();
+    Ok(ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(rule)
+        .build())
+}
+
+/// Whether the bucket has Object Lock with a default retention.
+async fn locked(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<bool, PlatformError> {
+    match s3.get_object_lock_configuration().bucket(bucket).send().await {
+        Ok(answer) => Ok(answer.object_lock_configuration().is_some_and(|lock| {
+            lock.object_lock_enabled() == Some(&ObjectLockEnabled::Enabled)
+                && lock.rule().and_then(ObjectLockRule::default_retention).is_some()
+        })),
+        Err(error) => {
+            let code = error
+                .as_service_error()
+                .and_then(|service| service.meta().code().map(str::to_owned));
+            if code.as_deref() == Some("ObjectLockConfigurationNotFoundError") {
+                return Ok(false);
+            }
+            Err(PlatformError::api(format!("read the Object Lock of {bucket}"), &error))
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The local copy of an execution's evidence: every object at its key below the folder, each held against the hash that the
+//! summaries list, with `objects.json` and `execution_history.json` beside them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use p1_contract::canonical;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{PlatformRunId, S3Key};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::outcome::CliError;
+use crate::run::evidence::{Chain, Evidence, Fetched, Listed, verified};
+use crate::run::{history, text};
+
+/// How many objects are fetched at once.
+const CONCURRENT_READS: usize = 16;
+/// Every object of the evidence lies below this.
+const EVIDENCE_ROOT: &str = "evidence/";
+/// Where a version goes whose key another version has already.
+const OTHER_VERSIONS: &str = "other_versions";
+
+/// A mirrored object, as `objects.json` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct MirroredObject {
+    /// Its key.
+    pub key: String,
+    /// Its version id; `null` where the bucket is not versioned.
+    pub version_id: Option<String>,
+    /// Its entity tag without quotes.
+    pub etag: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Hex,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// A mirror, and what is wrong with the evidence.
+#[derive(Debug)]
+pub struct Mirror {
+    /// The objects, as `objects.json` lists them.
+    pub objects: Vec<MirroredObject>,
+    /// Each names an object: it is not there, or is not what the summaries list. It is not in the mirror then.
+    pub problems: Vec<String>,
+}
+
+/// What is to be mirrored.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The execution.
+    pub execution_arn: &'a str,
+    /// The engine's events, all of them.
+    pub events: &'a [Value],
+    /// What the summaries list.
+    pub chain: &'a Chain,
+    /// The run, where there is one: everything below its root is mirrored.
+    pub run: Option<&'a PlatformRunId>,
+    /// The M2 receipt that started the execution.
+    pub receipt_key: Option<&'a str>,
+}
+
+/// Mirrors the evidence into `dir`, which is new or empty. An object that is not what the summaries list is a problem; the
+/// others are mirrored all the same.
+///
+/// # Errors
+/// A fault that names the file or the folder, when the bucket cannot be listed or the mirror not be written.
+pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
+    let listed = complete(evidence, wanted).await?;
+    let (mut fetched, problems) = fetch_all(evidence, listed).await;
+    // The version that a summary lists comes first and gets the key; what nobody lists never displaces it.
+    fetched.sort_by(|(a, _), (b, _)| {
+        (&a.key, a.sha256.is_none(), &a.version_id).cmp(&(&b.key, b.sha256.is_none(), &b.version_id))
+    });
+
+    let mut objects = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for (listed, object) in fetched {
+        let entry = MirroredObject {
+            key: listed.key.to_string(),
+            version_id: object.version_id,
+            etag: object.etag,
+            sha256: Sha256Hex::of(&object.bytes),
+            bytes: object.bytes.len() as u64,
+        };
+        if objects.contains(&entry) {
+            continue;
+        }
+        let is_first = keys.insert(listed.key.clone());
+        let path = place(
+            dir,
+            &listed.key,
+            if is_first { None } else { entry.version_id.as_deref() },
+        )?;
+        write_atomically(&path, &object.bytes)?;
+        objects.insert(entry);
+    }
+    let objects: Vec<MirroredObject> = objects.into_iter().collect();
+    write_document(
+        &dir.join("objects.json"),
+        &serde_json::to_value(&objects).unwrap_or_default(),
+    )?;
+    let events: Vec<Value> = wanted.events.iter().cloned().map(history::readable).collect();
+    write_document(
+        &dir.join("execution_history.json"),
+        &json!({ "execution_arn": wanted.execution_arn, "events": events }),
+    )?;
+    Ok(Mirror { objects, problems })
+}
+
+/// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the run root, and the receipt.
+async fn complete(evidence: &Evidence, wanted: &Wanted<'_>) -> Result<BTreeSet<Listed>, CliError> {
+    let mut listed = wanted.chain.listed.clone();
+    let known: BTreeSet<S3Key> = listed.iter().map(|listed| listed.key.clone()).collect();
+    let mut prefixes: Vec<String> = wanted.chain.folders.iter().cloned().collect();
+    prefixes.extend(wanted.run.map(PlatformRunId::run_root));
+    let mut beside: Vec<String> = Vec::new();
+    for prefix in &prefixes {
+        beside.extend(evidence.keys(prefix).await?);
+    }
+    if let Some(key) = wanted.receipt_key
+        && S3Key::parse(key).is_ok_and(|key| !known.contains(&key))
+        && evidence.get(key, None).await?.is_some()
+    {
+        beside.push(key.to_owned());
+    }
+    for key in beside {
+        let key = S3Key::parse(&key).map_err(|error| {
+            CliError::fault(format!(
+                "the evidence bucket holds a key that cannot be mirrored: {error}"
+            ))
+        })?;
+        if !known.contains(&key) {
+            listed.insert(Listed {
+                key,
+                version_id: None,
+                sha256: None,
+            });
+        }
+    }
+    Ok(listed)
+}
+
+async fn fetch_all(evidence: &Evidence, listed: BTreeSet<Listed>) -> (Vec<(Listed, Fetched)>, Vec<String>) {
+    let places = Arc::new(Semaphore::new(CONCURRENT_READS));
+    let mut reads = JoinSet::new();
+    for listed in listed {
+        let (evidence, places) = (evidence.clone(), Arc::clone(&places));
+        reads.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let fetched = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await?;
+            let fetched = verified(&listed.key, listed.sha256.as_ref(), fetched)?;
+            Ok::<_, CliError>((listed, fetched))
+        });
+    }
+    let (mut fetched, mut problems) = (Vec::with_capacity(reads.len()), Vec::new());
+    while let Some(read) = reads.join_next().await {
+        match read.unwrap_or_else(|error| Err(CliError::failed("read the evidence", &error))) {
+            Ok(object) => fetched.push(object),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    problems.sort();
+    (fetched, problems)
+}
+
+/// The file of an object: its key below the folder, or, for a further version of a key, below a folder of that version.
+fn place(dir: &Path, key: &S3Key, other_version: Option<&str>) -> Result<PathBuf, CliError> {
+    let refuse = |what: &str| Err(CliError::fault(format!("failed to mirror {key}: {what}")));
+    // An S3Key has no empty, `.` or `..` part and no leading slash; a backslash would be a separator elsewhere.
+    if !key.as_str().starts_with(EVIDENCE_ROOT) || key.as_str().contains('\\') {
+        return refuse("its key is not a path below evidence/");
+    }
+    let base = match other_version {
+        None => dir.to_owned(),
+        Some(version) if is_plain(version) => dir.join(OTHER_VERSIONS).join(version),
+        Some(_) => return refuse("its version id is not a plain name"),
+    };
+    Ok(key.as_str().split('/').fold(base, |path, part| path.join(part)))
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=128).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
+}
+
+fn write_document(path: &Path, document: &Value) -> Result<(), CliError> {
+    let bytes = canonical::to_document(document)
+        .map_err(|error| CliError::failed(&format!("write {}", path.display()), &error))?;
+    write_atomically(path, &bytes)
+}
+
+/// Writes a file so that it is either there as a whole or not at all.
+///
+/// # Errors
+/// A fault that names the file.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::failed(&format!("write {}", text::clean(&path.display().to_string())), &error)
+    };
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    // The name is cut, so that a long key with the suffix is still a file name.
+    let short: String = name.chars().take(40).collect();
+    let temporary = path.with_file_name(format!(".{short}.{}.tmp", std::process::id()));
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(failed)
+}
+
+/// The default folder of an execution's mirror below the build folder.
+#[must_use]
+pub fn default_dir(target: &Path, execution_name: &str) -> PathBuf {
+    let name: String = execution_name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(80)
+        .collect();
+    target.join("p1").join("evidence").join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scratch::Scratch;
+
+    #[test]
+    fn a_key_never_leaves_the_folder() {
+        let dir = Path::new("/mirror");
+        let key = |text: &str| S3Key::parse(text).unwrap();
+        assert_eq!(
+            place(dir, &key("evidence/a/b.json"), None).unwrap(),
+            Path::new("/mirror/evidence/a/b.json")
+        );
+        assert_eq!(
+            place(dir, &key("evidence/a"), Some("v-1")).unwrap(),
+            Path::new("/mirror/other_versions/v-1/evidence/a")
+        );
+        for outside in [
+            "objects.json",
+            "execution_history.json",
+            "evidence\\..\\x",
+            "x/evidence/a",
+            "evidence/..\\x",
+        ] {
+            assert!(place(dir, &key(outside), None).is_err(), "{outside}");
+        }
+        for outside in [
+            "../evidence/a",
+            "/evidence/a",
+            "evidence/../../a",
+            "evidence//a",
+            "evidence/./a",
+        ] {
+            assert!(S3Key::parse(outside).is_err(), "{outside}");
+        }
+        for version in ["..", "a/b", "", ".x"] {
+            assert!(place(dir, &key("evidence/a"), Some(version)).is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn files_are_written_whole_and_nothing_stays_behind() {
+        let scratch = Scratch::new();
+        let path = scratch.path("evidence/deep/file.json");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        // A folder in the way is an error with the file's name, not a panic.
+        let error = write_atomically(&scratch.path("evidence/deep"), b"x")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("evidence/deep"), "{error}");
+    }
+
+    #[test]
+    fn the_default_folder_is_one_plain_name() {
+        let dir = default_dir(Path::new("/t"), "../../etc/x:1");
+        assert_eq!(dir, Path::new("/t/p1/evidence/______etc_x_1"));
+    }
+}

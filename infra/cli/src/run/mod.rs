@@ -1,0 +1,19 @@
+//! Drives one P1 execution and shows it: preflight, seed, start, follow, mirror, report.
+
+pub mod evidence;
+pub mod follow;
+pub mod history;
+pub mod mirror;
+pub mod paint;
+pub mod preflight;
+pub mod report;
+pub mod sample_platform;
+pub mod screen;
+pub mod seed;
+pub mod start;
+pub mod target;
+pub mod text;
+pub mod verdict;
+
+#[cfg(test)]
+pub(crate) mod scratch;
