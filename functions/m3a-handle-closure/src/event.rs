@@ -1,29 +1,13 @@
 //! The claim of an event: EventBridge delivers at least once, and one delivery pins one run (contract section 5).
 
+use p1_contract::artifacts::{EVENT_CLAIM, EventClaim};
 use p1_contract::canonical;
-use p1_contract::evidence::{PHASE_ID, SCHEMA_VERSION};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{ExecutionArn, S3Key};
+use p1_contract::ids::S3Key;
 use p1_contract::input::ExecutionInput;
 use p1_contract::request::StepResult;
 use p1_runtime::store::Written;
 use p1_runtime::{Fault, StepContext, duplicate_delivery, run_control_key};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-const EVENT_CLAIM: &str = "p1_event_claim";
-
-/// Which execution an event started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct EventClaim {
-    schema_version: u64,
-    artifact: String,
-    phase_id: String,
-    owner: ExecutionArn,
-    key: S3Key,
-    sequencer: String,
-}
 
 struct Claim {
     key: S3Key,
@@ -35,14 +19,7 @@ fn claim_of(ctx: &StepContext<'_>) -> Result<Option<Claim>, Fault> {
         return Ok(None);
     };
     let id = Sha256Hex::of(format!("{}\n{}\n{sequencer}", ctx.bucket(), receipt.key).as_bytes());
-    let claim = EventClaim {
-        schema_version: SCHEMA_VERSION,
-        artifact: EVENT_CLAIM.to_owned(),
-        phase_id: PHASE_ID.to_owned(),
-        owner: ctx.input.execution.clone(),
-        key: receipt.key.clone(),
-        sequencer: sequencer.clone(),
-    };
+    let claim = EventClaim::new(&ctx.input.execution, &receipt.key, sequencer);
     let bytes = canonical::document_of(&claim).map_err(|e| Fault::internal("render the event claim", e.to_string()))?;
     Ok(Some(Claim {
         key: run_control_key(&format!("_events/{id}.json"))?,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// A fact, or in words why it could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Learned_{T}")]
 pub enum Learned<T> {
     /// The fact.
     Found(T),

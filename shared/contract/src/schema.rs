@@ -48,10 +48,9 @@ pub fn observations<O: JsonSchema>(name: &str, step: Step) -> Value {
 #[must_use]
 pub fn record<T: JsonSchema>(name: &str) -> Value {
     let mut generator = generator();
-    let root = T::json_schema(&mut generator).to_value();
-    let mut schema = finished(root, name, &T::schema_name(), generator);
-    name_it(&mut schema, name);
-    schema
+    let mut root = T::json_schema(&mut generator).to_value();
+    name_it(&mut root, name);
+    finished(root, name, &T::schema_name(), generator)
 }
 
 /// The text of a schema's file.
@@ -81,7 +80,9 @@ fn generator() -> SchemaGenerator {
 /// The schema of a document with the common header over a body of type `T`.
 fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> Value {
     let mut generator = generator();
-    let head = Header::json_schema(&mut generator).to_value();
+    let mut head = Header::json_schema(&mut generator).to_value();
+    // Before the ids of the run may become required: by its type an id that is there is still no null.
+    tighten(&mut head);
     let mut root = T::json_schema(&mut generator).to_value();
     let fields = |schema: &Value| schema["properties"].as_object().cloned().unwrap_or_default();
     let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
@@ -103,18 +104,17 @@ fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> V
     root["properties"] = Value::Object(properties);
     root["required"] = Value::Array(all_required);
 
-    let mut schema = finished(root, name, title, generator);
-    name_it(&mut schema, name);
-    fix(&mut schema, "step", json!({ "const": step }));
+    name_it(&mut root, name);
+    fix(&mut root, "step", json!({ "const": step }));
     if scope != Scope::Run {
         let pattern = format!("^{}_[0-9]{{8}}T[0-9]{{6}}Z_[0-9a-f]{{12}}$", step.prefix());
         fix(
-            &mut schema,
+            &mut root,
             PHASE_EXECUTION,
             json!({ "type": "string", "pattern": pattern }),
         );
     }
-    schema
+    finished(root, name, title, generator)
 }
 
 /// Makes the fields that name a document constant.
@@ -295,5 +295,101 @@ fn list_words(keywords: &mut Map<String, Value>) {
         keywords.remove("oneOf");
         keywords.insert("type".to_owned(), json!("string"));
         keywords.insert("enum".to_owned(), Value::Array(words));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::ids::Stamp;
+
+    /// What was seen,
+    /// as [`Stamp`] has it.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Sample {
+        always: Option<Stamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_times: Option<Stamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        count: u32,
+        total: u64,
+        anything: BTreeMap<String, Value>,
+        /// Anything.
+        described: Value,
+    }
+
+    impl Body for Sample {
+        const NAME: &'static str = "m3d_sample";
+    }
+
+    #[test]
+    fn a_schema_is_as_strict_as_what_is_written() {
+        let schema = document::<Sample>(Step::OrchestratorReadiness);
+        let property = |name: &str| schema["properties"][name].clone();
+        assert_eq!(schema["$id"], "urn:p1:schema:m3d_sample:1");
+        assert_eq!(schema["description"], "What was seen, as `Stamp` has it.");
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(property("artifact")["const"], "m3d_sample");
+        assert_eq!(property("step")["const"], "M3.D");
+        assert_eq!(
+            property("always")["anyOf"],
+            json!([reference("Stamp"), { "type": "null" }])
+        );
+        assert_eq!(property("at_times"), reference("Stamp"));
+        assert_eq!(property("text"), json!({ "type": "string" }));
+        assert_eq!(
+            property("count"),
+            json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+        );
+        assert_eq!(property("total")["maximum"], MAX_INTEGER);
+        assert_eq!(property("anything")["additionalProperties"], reference(ANY_JSON));
+        assert_eq!(property("described")["$ref"], "#/$defs/CanonicalJson");
+        let definitions: Vec<&String> = schema["$defs"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            definitions,
+            [ANY_JSON, "PlatformRunId", "ScenarioRunId", "Sha256Hex", "Stamp"]
+        );
+        let required: Vec<&str> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(Value::as_str)
+            .collect();
+        assert_eq!(
+            required,
+            [
+                "schema_version",
+                "artifact",
+                "phase_id",
+                "step",
+                "phase_execution_id",
+                "always",
+                "count",
+                "total",
+                "anything",
+                "described"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_ids_of_a_header_depend_on_what_the_document_is_of() {
+        let ids = |scope| {
+            let schema = headed::<Sample>("sample", "Sample", Step::RunPublication, scope);
+            let allowed = |id: &&str| schema["properties"].get(*id).is_some();
+            let required = |id: &&str| schema["required"].as_array().unwrap().contains(&json!(id));
+            let all = [PHASE_EXECUTION].into_iter().chain(RUN_IDS);
+            let (allowed, required): (Vec<_>, Vec<_>) =
+                (all.clone().filter(allowed).collect(), all.filter(required).collect());
+            (allowed.len(), required)
+        };
+        assert_eq!(ids(Scope::Attempt), (4, vec![PHASE_EXECUTION]));
+        assert_eq!(ids(Scope::Observations), (1, vec![PHASE_EXECUTION]));
+        assert_eq!(ids(Scope::Run), (3, RUN_IDS.to_vec()));
     }
 }

@@ -1,0 +1,92 @@
+//! The steps' logic on a store in memory: the valid chain, its determinism, and one change a blocker.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+
+mod blockers;
+mod world;
+
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use world::{EVIDENCE, World};
+
+#[tokio::test]
+async fn the_valid_chain_passes_and_pins_the_run() {
+    let mut world = World::new();
+    world.up_to(Step::PhaseVerdict).await;
+    let result = world.run(Step::PhaseVerdict).await;
+    assert_eq!(
+        result.verdict,
+        Some(PhaseVerdict::AdvanceToM4),
+        "{}",
+        world.blockers(&result)
+    );
+    assert_eq!(result.committed, Some(true));
+    let objects = world.store.dump(EVIDENCE);
+    let run = "evidence/runs/platform_20260223T174307Z/";
+    for key in [
+        "run.json",
+        "run_pin/run_header.json",
+        "ledger/000001.json",
+        "ledger/000002.json",
+    ] {
+        assert!(objects.contains_key(&format!("{run}{key}")), "{key}");
+    }
+    assert!(
+        objects
+            .keys()
+            .any(|key| key.ends_with("/m4_entry_readiness_receipt.json"))
+    );
+}
+
+#[tokio::test]
+async fn invoked_again_every_step_gives_the_same_result_and_the_same_bytes() {
+    let mut world = World::new();
+    for step in Step::ALL {
+        let first = world.run(step).await;
+        let objects = world.store.dump(EVIDENCE);
+        let second = world.again(step).await;
+        assert_eq!(first, second, "{step}");
+        assert_eq!(objects, world.store.dump(EVIDENCE), "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_adopts_its_observations_and_asks_nothing_again() {
+    let mut world = World::new();
+    let first = world.run(Step::HandleClosure).await;
+    // The world changes; the observations stay.
+    world.machines.clear();
+    world.edit_registry("CONFIG_DIGEST_ALGO = \"sha256\"", "CONFIG_DIGEST_ALGO = \"TO_PIN\"");
+    assert_eq!(first, world.again(Step::HandleClosure).await);
+}
+
+#[tokio::test]
+async fn a_second_execution_of_the_same_inputs_has_the_same_digest_and_scenario() {
+    let mut first = World::new();
+    first.up_to(Step::OrchestratorReadiness).await;
+    let digest = first.run(Step::OrchestratorReadiness).await.run;
+    let mut second = World::new();
+    second.execution = second.execution.replace("run-1", "run-2");
+    second.start_time = "2026-02-24T00:00:00Z".to_owned();
+    second.up_to(Step::OrchestratorReadiness).await;
+    let again = second.run(Step::OrchestratorReadiness).await.run;
+    assert_eq!(
+        (&digest.config_digest, &digest.scenario_run_id),
+        (&again.config_digest, &again.scenario_run_id)
+    );
+    assert_ne!(digest.platform_run_id, again.platform_run_id);
+}
+
+#[tokio::test]
+async fn two_executions_of_one_second_get_two_run_ids() {
+    let mut world = World::new();
+    world.up_to(Step::ConfigDigest).await;
+    world.execution = world.execution.replace("run-1", "run-2");
+    world.closures.clear();
+    world.run(Step::HandleClosure).await;
+    let result = world.run(Step::RunIdentity).await;
+    assert!(result.overall_pass);
+    assert_eq!(
+        result.run.platform_run_id.unwrap().to_string(),
+        "platform_20260223T174307Z_01"
+    );
+}
