@@ -37,6 +37,12 @@ pub enum Command {
     /// sample platform, one run is pinned on it, and the platform is stopped again.
     #[command(after_help = RUN_STATUS)]
     Run(RunArgs),
+    /// Go on with a held or faulted run, from the last summary that it published
+    ///
+    /// On the local platform that is up, or on a stack on AWS. The run keeps its id; a registry that was mended in a handle
+    /// that only later steps read is pinned for them.
+    #[command(after_help = RUN_STATUS)]
+    Resume(ResumeArgs),
     /// Start the local platform and leave it up
     Up(UpArgs),
     /// Stop the local platform that `up` or `run --keep` left up
@@ -93,6 +99,32 @@ pub struct RunArgs {
     /// Leave the local platform up afterwards
     #[arg(long, conflicts_with = "stack")]
     pub keep: bool,
+}
+
+/// Options of `cargo p1 resume`.
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArgs {
+    /// Key of the last summary among M3.A … M3.H that the run published
+    #[arg(long, value_name = "KEY")]
+    pub held: String,
+    /// Run that one state alone, and commit nothing
+    #[arg(long)]
+    pub only: bool,
+    /// Reset receipt (JSON): actor, reason, class, scope and, outside the permitted classes, approval
+    #[arg(long, value_name = "FILE")]
+    pub reset: PathBuf,
+    /// Mended handles registry (Markdown) to put in place first
+    #[arg(long, value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 up`.

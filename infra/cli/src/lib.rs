@@ -10,5 +10,5 @@ pub mod progress;
 pub mod run;
 pub mod sample;
 
-pub use args::{Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, RunArgs, StatusArgs, UpArgs};
+pub use args::{Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, ResumeArgs, RunArgs, StatusArgs, UpArgs};
 pub use outcome::{CliError, ExitStatus};

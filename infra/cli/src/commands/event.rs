@@ -128,8 +128,8 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
         Duty::Step(Step::HandleClosure),
         &execution,
         &format!("{now:.3}"),
-        Map::new(),
-        json!({"m2_handoff": {"key": key}}),
+        &Map::new(),
+        &json!({"m2_handoff": {"key": key}}),
     )
     .map_err(CliError::fault)
 }
@@ -167,7 +167,8 @@ fn replay(document: &Value, duty: Duty) -> Result<Value, String> {
         .pointer("/executionStartedEventDetails/input")
         .and_then(Value::as_str)
         .ok_or("its first event holds no execution input")?;
-    let input = serde_json::from_str(input).map_err(|error| format!("the execution input is not JSON ({error})"))?;
+    let input: Value =
+        serde_json::from_str(input).map_err(|error| format!("the execution input is not JSON ({error})"))?;
     // The event may be a moment later than the execution; the phase execution ids hold the second that counts.
     let ids = history
         .tasks
@@ -181,7 +182,7 @@ fn replay(document: &Value, duty: Duty) -> Result<Value, String> {
             .unwrap_or_default()
             .to_owned(),
     };
-    let payload = payload(duty, &execution, &start_time, closures, input)?;
+    let payload = payload(duty, &execution, &start_time, &closures, &input)?;
     if let Some(result) = &history.tasks[at].result
         && Some(&result.phase_execution_id) != phase_execution_id(&payload, duty).as_ref()
     {
@@ -209,7 +210,7 @@ fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
     let execution = ExecutionArn::parse(&text("/context/execution_arn")).map_err(|error| error.to_string())?;
     let start_time = text("/context/start_time");
     let input = event.get_mut("input").map(Value::take).unwrap_or_default();
-    payload(duty, &execution, &start_time, closures, input)
+    payload(duty, &execution, &start_time, &closures, &input)
 }
 
 /// Adds what the state machine keeps of a result.
@@ -239,8 +240,8 @@ fn payload(
     duty: Duty,
     execution: &ExecutionArn,
     start_time: &str,
-    closures: Map<String, Value>,
-    input: Value,
+    closures: &Map<String, Value>,
+    input: &Value,
 ) -> Result<Value, String> {
     let machine = StateMachineArn::for_name(
         execution.region(),
@@ -315,101 +316,4 @@ fn refusal(path: &Path, what: &str, remedy: &str) -> CliError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::history::tests::{answer, task};
-
-    const ARN: &str = "arn:aws:states:eu-west-2:123456789012:execution:machine:name";
-    const KEY: &str = "evidence/dev_full/run_control/m2j_20261122T115900Z/m2j_m3_entry_readiness_receipt.json";
-
-    /// The answer of a step, with the ids of the execution.
-    fn closed(step: Step) -> Value {
-        let stamp = Stamp::parse_compact("20261122T120000Z").unwrap();
-        let id = PhaseExecutionId::derive(step.prefix(), stamp, ARN, step.id());
-        let mut answer = answer(step.id(), &[]);
-        answer["phase_execution_id"] = Value::from(id.as_str());
-        answer["closure"]["phase_execution_id"] = Value::from(id.as_str());
-        answer
-    }
-
-    /// The history of an execution that passed these steps; its first event is from the second after its start.
-    fn history(steps: &[Step]) -> Value {
-        let input = json!({"m2_handoff": {"key": KEY}}).to_string();
-        let mut events = vec![json!({
-            "type": "ExecutionStarted", "timestamp": "2026-11-22T12:00:01.001Z",
-            "executionStartedEventDetails": {"input": input}
-        })];
-        for step in steps {
-            events.extend(task(*step, &closed(*step), 100.0));
-        }
-        json!({"execution_arn": ARN, "events": events})
-    }
-
-    #[test]
-    fn a_payload_is_made_again_from_the_history() {
-        let history = history(&Step::ALL[..3]);
-        let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
-        assert_eq!(first["closures"], json!({}));
-        assert_eq!(first["context"]["start_time"], "2026-11-22T12:00:00Z");
-        let third = replay(&history, Duty::parse("m3.c").unwrap()).unwrap();
-        assert_eq!(third["context"]["state_name"], "M3.C Config digest");
-        assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
-        let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
-        assert_eq!(owners, ["M3.A", "M3.B"]);
-        assert_eq!(third["input"], json!({"m2_handoff": {"key": KEY}}));
-    }
-
-    #[test]
-    fn what_did_not_happen_is_said() {
-        let why = replay(&history(&Step::ALL[..2]), Duty::Step(Step::PhaseVerdict)).unwrap_err();
-        assert!(
-            why.contains("did not come to M3.J") && why.contains("M3.B Run identity"),
-            "{why}"
-        );
-        assert!(replay(&history(&[Step::HandleClosure]), Duty::Admission).is_err());
-        assert!(replay(&json!({}), Duty::Step(Step::HandleClosure)).is_err());
-        assert!(replay(&json!({"execution_arn": ARN}), Duty::Step(Step::HandleClosure)).is_err());
-        let mut other = history(&Step::ALL[..2]);
-        other["execution_arn"] = Value::from(format!("{ARN}2"));
-        assert!(
-            replay(&other, Duty::Step(Step::RunIdentity))
-                .unwrap_err()
-                .contains("do not belong")
-        );
-        assert!(Duty::parse("M3.K").is_err());
-    }
-
-    #[test]
-    fn the_next_event_holds_the_closure_of_the_last() {
-        let history = history(&Step::ALL[..2]);
-        let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
-        let second = next(
-            first.clone(),
-            closed(Step::HandleClosure),
-            Duty::Step(Step::RunIdentity),
-        )
-        .unwrap();
-        assert_eq!(second, replay(&history, Duty::Step(Step::RunIdentity)).unwrap());
-
-        let mut duplicate = closed(Step::HandleClosure);
-        duplicate["closure"] = Value::Null;
-        assert!(
-            next(first.clone(), duplicate, Duty::Step(Step::RunIdentity))
-                .unwrap_err()
-                .contains("closed nothing")
-        );
-        assert!(next(first, json!({"errorType": "Transient"}), Duty::Step(Step::RunIdentity)).is_err());
-    }
-
-    #[test]
-    fn an_admission_hands_on_its_closures() {
-        let mut admitted = answer("M3.A", &[]);
-        admitted["step"] = Value::from(ADMISSION);
-        admitted["outcome"] = Value::from("ADMITTED");
-        admitted["closures"] = json!({"M3.A": closed(Step::HandleClosure)["closure"]});
-        let admitted: StepResult = serde_json::from_value(admitted).unwrap();
-        let mut closures = Map::new();
-        take(&mut closures, &admitted).unwrap();
-        assert_eq!(closures.keys().collect::<Vec<_>>(), ["M3.A"]);
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ pub mod close;
 pub mod down;
 pub mod env;
 pub mod event;
+pub mod resume;
 pub mod run;
 pub mod status;
 pub mod tools;
@@ -21,6 +22,7 @@ use crate::outcome::{CliError, ExitStatus};
 pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
     match command {
         Command::Run(args) => run::run(args).await,
+        Command::Resume(args) => resume::resume(args).await,
         Command::Up(args) => up::up(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Status(args) => status::status(args).await,

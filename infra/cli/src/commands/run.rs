@@ -53,6 +53,13 @@ async fn pin(args: &RunArgs) -> Result<ExitStatus, CliError> {
 }
 
 async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -> Result<ExitStatus, CliError> {
+    let target = aws_target(stack).await?;
+    check_input(args, inputs, target.evidence_bucket.as_str())?;
+    drive(args, inputs, &target, screen).await
+}
+
+/// A stack on AWS, by the person's own settings.
+pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
     let config = aws_sdk_config().await?;
     let deployment = Deployment::read(&config, stack).await.map_err(|error| match CliError::from(error) {
         CliError::Fault(message) if message.contains("does not exist") => CliError::usage(format!(
@@ -61,9 +68,7 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
         )),
         other => other,
     })?;
-    let target = Target::new(&deployment, &config, false)?;
-    check_input(args, inputs, target.evidence_bucket.as_str())?;
-    drive(args, inputs, &target, screen).await
+    Target::new(&deployment, &config, false)
 }
 
 /// Configuration from the person's own AWS settings.
@@ -222,13 +227,13 @@ async fn hand_over(target: &Target, receipt: &PutReceipt, screen: &Screen) -> Re
     watch(target, &first, screen).await
 }
 
-async fn watch(target: &Target, arn: &str, screen: &Screen) -> Result<Execution, CliError> {
+pub(super) async fn watch(target: &Target, arn: &str, screen: &Screen) -> Result<Execution, CliError> {
     screen.line(&format!("execution: {}", text::clean(arn)));
     follow(target, arn, screen).await
 }
 
 /// Mirrors and reports an ended execution.
-async fn conclude(
+pub(super) async fn conclude(
     args: &RunArgs,
     target: &Target,
     execution: &Execution,

@@ -114,13 +114,27 @@ pub fn receipt_key(input: &Value) -> Option<&str> {
         .as_str()
 }
 
-fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
+/// Reads and checks `--registry`.
+///
+/// # Errors
+/// [`CliError::Usage`] when the file is no registry.
+pub fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
     let option = "--registry";
     let bytes = read(option, path, REGISTRY_MAX_BYTES)?;
     // The parser's own message says what to do.
     p1_contract::registry::parse(&bytes)
         .map_err(|error| CliError::usage(format!("{option} {}: {}", show(path), text::clean(&error.to_string()))))?;
     Ok(bytes)
+}
+
+/// Reads `--reset`: any JSON object. Whether it is a complete receipt is a verdict, and the platform's.
+///
+/// # Errors
+/// [`CliError::Usage`] when the file is no JSON object.
+pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
+    let remedy = "give a reset receipt: {\"actor\": …, \"reason\": …, \"class\": …, \"scope\": …}";
+    let bytes = foreign_object("--reset", path, remedy)?;
+    serde_json::from_slice(&bytes).map_err(|error| refusal("--reset", path, &error.to_string(), remedy))
 }
 
 fn stack_outputs(path: &Path) -> Result<Vec<u8>, CliError> {

@@ -169,6 +169,20 @@ pub fn page(
         let _ = writeln!(page, "  {}", text::brief(&cause(&fault.failure.cause), 600));
     }
     let _ = writeln!(page, "\n  {}", next(outcome, &result.blockers));
+    if matches!(outcome, Outcome::Hold | Outcome::SingleState(_)) && !needs_new_start(&result.blockers) {
+        let held = execution
+            .history
+            .closures()
+            .into_iter()
+            .rfind(|closure| Step::from_id(&closure.step).is_some_and(|step| Step::GATED.contains(&step)));
+        if let Some(held) = held {
+            let _ = writeln!(
+                page,
+                "        cargo p1 resume --reset FILE --held {}",
+                text::clean(held.key.as_str())
+            );
+        }
+    }
     page
 }
 
@@ -285,7 +299,7 @@ fn next(outcome: &Outcome, codes: &[String]) -> String {
     match outcome {
         Outcome::Advance => "next: M4 may start; `cargo p1 close DIR --docs DIR` appends the closure notes".to_owned(),
         Outcome::Hold if needs_new_start(codes) => "next: mend what each blocker says, then start anew".to_owned(),
-        Outcome::Hold => "next: mend what each blocker says, then resume with the rerun_input of M3.J's m3_execution_summary as --input".to_owned(),
+        Outcome::Hold => "next: mend what each blocker says, then resume; FILE says who resets what and why (actor, reason, class, scope)".to_owned(),
         Outcome::DuplicateDelivery => "next: nothing; look at the execution that has the handoff".to_owned(),
         Outcome::SingleState(_) => "next: resume the whole run when the state passes".to_owned(),
         Outcome::RerunRefused => "next: mend what each blocker says, then ask for the rerun again, or start anew".to_owned(),

@@ -1,0 +1,108 @@
+//! `cargo p1 resume`: goes on with a held or faulted run, from the last summary that it published.
+
+use p1_contract::hash::Sha256Hex;
+use p1_contract::input::ExecutionInput;
+use serde_json::{Value, json};
+
+use super::run;
+use crate::args::{ResumeArgs, RunArgs};
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::Platform;
+use crate::run::screen::Screen;
+use crate::run::seed::{self, Content, Upload};
+use crate::run::target::Target;
+use crate::run::{preflight, start, text};
+
+/// Runs `cargo p1 resume`.
+///
+/// # Errors
+/// [`CliError::Usage`] when the command line or a file that it names is not usable, or no platform is up; nothing was
+/// started then. [`CliError::Fault`] when the execution could not be started or followed.
+pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
+    let reset = preflight::reset(&args.reset)?;
+    let registry = args.registry.as_deref().map(preflight::registry).transpose()?;
+    let screen = Screen::new();
+    let status = match &args.stack {
+        Some(stack) => go_on(&args, reset, registry, &run::aws_target(stack).await?, &screen).await,
+        None => {
+            let mut platform = super::env::up().await?;
+            go_on(
+                &args,
+                reset,
+                registry,
+                &local_target(&mut platform, &screen).await?,
+                &screen,
+            )
+            .await
+        }
+    };
+    screen.finish();
+    status
+}
+
+async fn local_target(platform: &mut Platform, screen: &Screen) -> Result<Target, CliError> {
+    platform.refresh(platform.stack_outputs_uris().len(), screen).await?;
+    Target::new(platform.deployment(), &platform.sdk_config(), true)
+}
+
+async fn go_on(
+    args: &ResumeArgs,
+    reset: Value,
+    registry: Option<Vec<u8>>,
+    target: &Target,
+    screen: &Screen,
+) -> Result<ExitStatus, CliError> {
+    let input = input(args, reset, target).await?;
+    if let Some(bytes) = registry {
+        let upload = Upload {
+            what: "registry",
+            to: target.registry.clone(),
+            content: Content::Bytes(bytes),
+        };
+        let plan = seed::Plan {
+            uploads: vec![upload],
+            notes: Vec::new(),
+        };
+        let written = seed::upload(&target.s3, &plan).await?;
+        screen.line(if written == 1 {
+            "registry: a new version"
+        } else {
+            "registry: unchanged"
+        });
+    }
+    let arn = start::start_execution(target, &input).await?;
+    let execution = run::watch(target, &arn, screen).await?;
+    screen.finish();
+    let args = RunArgs {
+        out: args.out.clone(),
+        json: args.json,
+        ..RunArgs::default()
+    };
+    run::conclude(&args, target, &execution, None, screen).await
+}
+
+/// The rerun input: the held summary by the version and the hash that it has now.
+async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value, CliError> {
+    let key = text::clean(&args.held);
+    let held = target.evidence().get(&args.held, None).await?.ok_or_else(|| {
+        CliError::usage(format!(
+            "--held {key}: there is no such object in {}; give the key of the last summary, which `cargo p1 run` prints",
+            target.evidence_bucket
+        ))
+    })?;
+    let Some(version_id) = held.version_id else {
+        return Err(CliError::usage(format!(
+            "--held {key}: the object has no version; enable versioning on the bucket"
+        )));
+    };
+    let mut input = json!({"resume": {
+        "held": {"key": args.held, "version_id": version_id, "sha256": Sha256Hex::of(&held.bytes).to_string()},
+        "reset": reset,
+    }});
+    if args.only {
+        input["resume"]["only"] = json!(true);
+    }
+    ExecutionInput::parse(&input, &target.evidence_bucket)
+        .map_err(|error| CliError::usage(format!("--held {key}: {}", text::clean(&error.to_string()))))?;
+    Ok(input)
+}

@@ -1,0 +1,55 @@
+//! The pages that are generated from the code are what the code gives today. `UPDATE=1` rewrites them.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use p1_contract::blocker::{Blocker, Severity};
+use p1_contract::step::Step;
+
+fn blockers_page() -> String {
+    let mut page = String::from(
+        "# Blockers\n\n\
+         Generated from `shared/contract/src/blocker.rs`; a test holds it. A blocker is a rule that did not hold: a verdict,\n\
+         never a failure. S1 is a no-go: only a new start is offered. S2 is to be mended, then the run goes on. The phase\n\
+         code is the one of the phase plan that the blocker counts under. Codes marked ° can only be raised by a defect of\n\
+         P1's own; they stay as defence in depth.\n",
+    );
+    for step in Step::ALL {
+        let _ = write!(
+            page,
+            "\n## {}\n\n| code | severity | phase code | rule | remedy |\n|---|---|---|---|---|\n",
+            step.state_name()
+        );
+        for blocker in Blocker::ALL.iter().filter(|blocker| blocker.step() == step) {
+            let severity = match blocker.severity() {
+                Severity::S1 => "S1",
+                Severity::S2 => "S2",
+            };
+            let mark = if blocker.is_internal() { "°" } else { "" };
+            let cell = |text: &str| text.replace('|', "\\|");
+            let _ = writeln!(
+                page,
+                "| `{blocker}`{mark} | {severity} | `{}` | {} | {} |",
+                blocker.phase_code(),
+                cell(blocker.rule()),
+                cell(blocker.remedy())
+            );
+        }
+    }
+    page
+}
+
+#[test]
+fn the_table_of_blockers_is_the_taxonomy() -> Result<(), std::io::Error> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/blockers.md");
+    let page = blockers_page();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page)?;
+    }
+    assert_eq!(
+        std::fs::read_to_string(&path)?,
+        page,
+        "docs/blockers.md is stale: UPDATE=1 cargo test -p p1-tests"
+    );
+    Ok(())
+}
