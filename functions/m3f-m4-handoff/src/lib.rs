@@ -228,7 +228,7 @@ async fn reference(ctx: &StepContext<'_>, name: &str, summary: Option<&Summary>)
             let found = match &exact {
                 Exact::Found(_) => Some(artifact.sha256.clone()),
                 Exact::Changed(found) => Some(found.clone()),
-                Exact::Missing | Exact::Denied => None,
+                Exact::Missing | Exact::Denied | Exact::TooLarge(_) => None,
             };
             (found, exact.describe())
         }

@@ -44,6 +44,8 @@ pub enum Exact {
     Denied,
     /// Other bytes.
     Changed(Sha256Hex),
+    /// More bytes than any such object has; they were not read.
+    TooLarge(u64),
 }
 
 impl Exact {
@@ -55,6 +57,7 @@ impl Exact {
             Exact::Missing => "missing".to_owned(),
             Exact::Denied => "may not be read".to_owned(),
             Exact::Changed(found) => format!("has other bytes (sha256 {found})"),
+            Exact::TooLarge(bytes) => format!("has other bytes ({bytes} of them, too many to read)"),
         }
     }
 }
@@ -115,7 +118,7 @@ impl<'a> StepContext<'a> {
             Read::Found(object) => self.exact(bucket, key, object, sha256),
             Read::NotFound => Exact::Missing,
             Read::Denied => Exact::Denied,
-            Read::TooLarge(_) => Exact::Changed(Sha256Hex::of(b"")),
+            Read::TooLarge(bytes) => Exact::TooLarge(bytes),
         })
     }
 

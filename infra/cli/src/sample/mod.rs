@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use p1_contract::canonical::to_document;
 
 /// The handles registry, with its names still in double braces.
 pub const REGISTRY: &str = include_str!("../../../local/sample/handles.registry.md");
@@ -50,10 +51,14 @@ pub fn registry(names: &Names) -> Vec<u8> {
     )
 }
 
-/// A green M2 receipt of the M2 execution that ended at `stamp`.
+/// A green M2 receipt of the M2 execution that ended at `stamp`, in canonical JSON as all other evidence beside it.
 #[must_use]
 pub fn m2_receipt(stamp: &str) -> Vec<u8> {
-    fill(M2_RECEIPT, &[("stamp", stamp)])
+    let filled = fill(M2_RECEIPT, &[("stamp", stamp)]);
+    let canonical = serde_json::from_slice(&filled)
+        .ok()
+        .and_then(|value| to_document(&value).ok());
+    canonical.unwrap_or(filled)
 }
 
 /// A billing artifact for the month up to `today`.
