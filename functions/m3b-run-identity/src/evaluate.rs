@@ -230,7 +230,7 @@ fn scenario(seed: &SeedInputs, findings: &mut Vec<Finding>) -> Option<ScenarioRu
 }
 
 /// Serialise, parse, serialise: the seed must come out the same, and so must the scenario id derived from it.
-fn is_stable(seed: &SeedInputs, scenario: &ScenarioRunId, findings: &mut Vec<Finding>) -> bool {
+pub(crate) fn is_stable(seed: &SeedInputs, scenario: &ScenarioRunId, findings: &mut Vec<Finding>) -> bool {
     let first = canonical::canonical_of(seed).unwrap_or_default();
     let again: Option<SeedInputs> = strict::parse_strict(&first, Limits::DOCUMENT)
         .ok()

@@ -5,6 +5,8 @@
 
 mod evaluate;
 mod manifest;
+#[cfg(test)]
+mod tests;
 
 use p1_contract::artifacts::{CollisionProbe, ProbeOutcome};
 use p1_contract::handles::{self, HandleFacts};

@@ -1,6 +1,9 @@
 //! M3.C Config payload and digest: what does this run run with, and does its digest come out the same twice?
 //! (contract section 7)
 
+#[cfg(test)]
+mod tests;
+
 use p1_contract::artifacts::{
     ConfigDigestSnapshot, DigestReceipt, DigestRecomputeReceipts, RunConfigPayload, RunIdentitySeed,
 };

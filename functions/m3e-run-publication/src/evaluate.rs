@@ -90,7 +90,7 @@ fn write_finding(key: &S3Key, written: &Written) -> Option<Finding> {
 }
 
 /// Both objects must carry the same triplet: the last line of defence against a defect of our own.
-fn disagreement(plan: &Plan) -> Option<Finding> {
+pub(crate) fn disagreement(plan: &Plan) -> Option<Finding> {
     let ids = |planned: &Planned| {
         let value: serde_json::Value = serde_json::from_slice(&planned.bytes).ok()?;
         let id = |field: &str| value.get(field).and_then(|id| id.as_str()).map(str::to_owned);

@@ -5,18 +5,18 @@
 
 mod evaluate;
 mod plan;
+#[cfg(test)]
+mod tests;
 
-use futures_util::future::try_join_all;
 use p1_contract::artifacts::{OrchestratorReadinessSnapshot, RunIdentitySeed};
-use p1_contract::evidence::{Body, RunIds};
+use p1_contract::evidence::RunIds;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::{S3Key, Stamp};
-use p1_contract::reference::ClosureRef;
 use p1_contract::request::StepInput;
 use p1_contract::secrets::SecretHit;
 use p1_contract::step::Step;
 use p1_runtime::store::Written;
-use p1_runtime::{ClosureRead, Evaluation, Fault, StepContext, StepLogic, Summary, run_ledger};
+use p1_runtime::{Evaluation, Fault, Prerequisite, Prerequisites, StepContext, StepLogic, run_ledger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,18 +50,6 @@ pub struct Facts {
     pub handles: HandleFacts,
     /// Why the ledger is not ours, in words; none when it is.
     pub ledger_lost: Option<String>,
-}
-
-/// A closure that the publication rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Prerequisite {
-    /// The step.
-    pub step: Step,
-    /// Its closure; none where the chain has none.
-    pub closure: Option<ClosureRef>,
-    /// Why it cannot be rested on, in words; none when it can.
-    pub problem: Option<String>,
 }
 
 /// The orchestrator as M3.D closed it.
@@ -127,46 +115,33 @@ impl StepLogic for RunPublication {
 }
 
 async fn facts(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
-    let registry = async {
-        // Without M3.A's closure there is no pinned registry: that is the prerequisite's blocker, not a fault.
-        if ctx.input.closure(Step::HandleClosure).is_none() && ctx.input.admission().is_none() {
-            return Ok(Err("the chain pins no registry".to_owned()));
-        }
-        ctx.pinned_registry().await
-    };
-    let closures = try_join_all(PREREQUISITES.map(|step| prerequisite(ctx, step)));
-    let closures = closures.await?;
-    let intact = closures.iter().all(|(prerequisite, _)| prerequisite.problem.is_none());
-    let registry = if intact {
-        registry.await?
-    } else {
-        Err("a prerequisite does not hold".to_owned())
-    };
-    let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::RunPublication)));
-    let summary = |step: Step| {
-        closures
-            .iter()
-            .find(|(p, _)| p.step == step)
-            .and_then(|(_, summary)| summary.as_ref())
-    };
-
-    let run = summary(Step::ConfigDigest)
+    let closures = Prerequisites::read(ctx, &PREREQUISITES).await?;
+    let run = closures
+        .summary(Step::ConfigDigest)
         .map(|summary| summary.header.run())
         .unwrap_or_default();
-    let seed = read_artifact::<RunIdentitySeed>(ctx, summary(Step::RunIdentity));
-    let readiness = read_artifact::<OrchestratorReadinessSnapshot>(ctx, summary(Step::OrchestratorReadiness));
-    let ledger = ledger_lost(ctx, &run);
-    let (seed, readiness, ledger_lost) = futures_util::try_join!(seed, readiness, ledger)?;
-    let mut prerequisites: Vec<Prerequisite> = closures.into_iter().map(|(prerequisite, _)| prerequisite).collect();
-    for (step, why) in [
-        (Step::RunIdentity, seed.as_ref().err()),
-        (Step::OrchestratorReadiness, readiness.as_ref().err()),
-        (Step::HandleClosure, handles.as_ref().err()),
-    ] {
-        if let (Some(why), Some(prerequisite)) = (why, prerequisites.iter_mut().find(|p| p.step == step)) {
-            prerequisite.problem.get_or_insert_with(|| why.clone());
+    // Without M3.A's closure there is no pinned registry: that is the prerequisite's blocker, not a fault.
+    let registry = async {
+        if closures.hold() {
+            ctx.pinned_registry().await
+        } else {
+            Ok(Err("a prerequisite does not hold".to_owned()))
         }
-    }
+    };
+    let seed = closures.artifact::<RunIdentitySeed>(ctx, Step::RunIdentity);
+    let readiness = closures.artifact::<OrchestratorReadinessSnapshot>(ctx, Step::OrchestratorReadiness);
+    let ledger = ledger_lost(ctx, &run);
+    let (registry, seed, readiness, ledger_lost) = futures_util::try_join!(registry, seed, readiness, ledger)?;
+    let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::RunPublication)));
+    let prerequisites = if closures.hold() {
+        closures.into_facts(&[
+            (Step::RunIdentity, seed.as_ref().err()),
+            (Step::OrchestratorReadiness, readiness.as_ref().err()),
+            (Step::HandleClosure, handles.as_ref().err()),
+        ])
+    } else {
+        closures.into_facts(&[])
+    };
     Ok(Facts {
         prerequisites,
         run,
@@ -175,43 +150,6 @@ async fn facts(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
         handles: handles.unwrap_or_default(),
         ledger_lost,
     })
-}
-
-async fn prerequisite(ctx: &StepContext<'_>, step: Step) -> Result<(Prerequisite, Option<Summary>), Fault> {
-    let Some(closure) = ctx.input.closure(step) else {
-        let problem = Some("the chain has no such closure".to_owned());
-        return Ok((
-            Prerequisite {
-                step,
-                closure: None,
-                problem,
-            },
-            None,
-        ));
-    };
-    let (summary, problem) = match ctx.closure(closure).await? {
-        ClosureRead::Found(summary) if summary.body.overall_pass => (Some(*summary), None),
-        ClosureRead::Found(summary) => (Some(*summary), Some("it is not a pass".to_owned())),
-        ClosureRead::Unusable(why) => (None, Some(why)),
-    };
-    Ok((
-        Prerequisite {
-            step,
-            closure: Some(closure.clone()),
-            problem,
-        },
-        summary,
-    ))
-}
-
-async fn read_artifact<B: Body>(ctx: &StepContext<'_>, summary: Option<&Summary>) -> Result<Result<B, String>, Fault> {
-    match summary {
-        None => Ok(Err("the closure cannot be read".to_owned())),
-        Some(summary) => Ok(ctx
-            .artifact_if_intact::<B>(summary)
-            .await?
-            .map(|document| document.body)),
-    }
 }
 
 async fn ledger_lost(ctx: &StepContext<'_>, run: &RunIds) -> Result<Option<String>, Fault> {

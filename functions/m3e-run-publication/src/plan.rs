@@ -69,7 +69,7 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
 }
 
 fn prerequisites(facts: &Facts) -> Vec<Finding> {
-    let problem = |p: &crate::Prerequisite| {
+    let problem = |p: &p1_runtime::Prerequisite| {
         p.problem
             .as_ref()
             .map(|why| Blocker::PublicationPrerequisite.on(p.step.id(), why.as_str()))

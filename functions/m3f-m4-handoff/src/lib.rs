@@ -17,8 +17,9 @@ use p1_contract::reference::ArtifactRef;
 use p1_contract::request::StepInput;
 use p1_contract::scope::{CORRELATION_FIELDS, is_env_key};
 use p1_contract::step::Step;
-use p1_runtime::store::DOCUMENT_LIMIT;
-use p1_runtime::{Author, ClosureRead, Evaluation, Exact, Fault, StepContext, StepLogic, Summary, run_ledger};
+use p1_runtime::{
+    Author, Evaluation, Exact, Fault, Prerequisite, Prerequisites, StepContext, StepLogic, Summary, run_ledger,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub struct M4Handoff;
 #[serde(deny_unknown_fields)]
 pub struct Observed {
     /// The closures that the handoff rests on, M3.A … M3.E, in order.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Prerequisite>,
     /// The ids that the chain has closed.
     pub run: RunIds,
     /// When the run was minted; none where M3.B's seed cannot be read.
@@ -42,18 +43,6 @@ pub struct Observed {
     pub handles: HandleFacts,
     /// Why the ledger is not ours, in words; none when it is.
     pub ledger_lost: Option<String>,
-}
-
-/// A closure that the handoff rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The step.
-    pub step: Step,
-    /// Its phase execution; none where the chain has no closure.
-    pub phase_execution_id: Option<PhaseExecutionId>,
-    /// Why it cannot be rested on, in words; none when it can.
-    pub problem: Option<String>,
 }
 
 /// An object that M4 will rely on, as it stands now.
@@ -90,31 +79,19 @@ impl StepLogic for M4Handoff {
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let mut sources = try_join_all(SOURCES.map(|step| source(ctx, step))).await?;
-        let summary = |step: Step| {
-            sources
-                .iter()
-                .find(|(s, _)| s.step == step)
-                .and_then(|(_, summary)| summary.as_ref())
-        };
-        let run = summary(Step::RunPublication)
+        let sources = Prerequisites::read(ctx, &SOURCES).await?;
+        let run = sources
+            .summary(Step::RunPublication)
             .map(|summary| summary.header.run())
             .unwrap_or_default();
-        let references = try_join_all(REFERENCES.map(|(name, step)| reference(ctx, name, summary(step))));
-        let seed = async {
-            match summary(Step::RunIdentity) {
-                None => Ok(Err("the closure cannot be read".to_owned())),
-                Some(summary) => ctx.artifact_if_intact::<RunIdentitySeed>(summary).await,
-            }
-        };
+        let references = try_join_all(REFERENCES.map(|(name, step)| reference(ctx, name, sources.summary(step))));
+        let seed = sources.artifact::<RunIdentitySeed>(ctx, Step::RunIdentity);
         let registry = async {
-            if sources
-                .iter()
-                .any(|(source, _)| source.step == Step::HandleClosure && source.problem.is_some())
-            {
-                return Ok(Err("M3.A's closure pins no registry".to_owned()));
+            if sources.hold() {
+                ctx.pinned_registry().await
+            } else {
+                Ok(Err("a source does not hold".to_owned()))
             }
-            ctx.pinned_registry().await
         };
         let ledger = async {
             match &run.platform_run_id {
@@ -124,18 +101,19 @@ impl StepLogic for M4Handoff {
         };
         let (references, seed, registry, ledger_lost) = futures_util::try_join!(references, seed, registry, ledger)?;
         let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::M4Handoff)));
-        for (step, why) in [
-            (Step::RunIdentity, seed.as_ref().err()),
-            (Step::HandleClosure, handles.as_ref().err()),
-        ] {
-            if let (Some(why), Some((source, _))) = (why, sources.iter_mut().find(|(s, _)| s.step == step)) {
-                source.problem.get_or_insert_with(|| why.clone());
-            }
-        }
+        let sources = if sources.hold() {
+            let closed = [
+                (Step::RunIdentity, seed.as_ref().err()),
+                (Step::HandleClosure, handles.as_ref().err()),
+            ];
+            sources.into_facts(&closed)
+        } else {
+            sources.into_facts(&[])
+        };
         Ok(Observed {
-            sources: sources.into_iter().map(|(source, _)| source).collect(),
+            sources,
             run,
-            pinned_at_utc: seed.ok().map(|seed| seed.body.pinned_at_utc),
+            pinned_at_utc: seed.ok().map(|seed| seed.pinned_at_utc),
             references,
             handles: handles.unwrap_or_default(),
             ledger_lost,
@@ -183,48 +161,12 @@ impl StepLogic for M4Handoff {
 const ENV_KEY: &str = "REQUIRED_PLATFORM_RUN_ID_ENV_KEY";
 const CORRELATION: &str = "CORRELATION_REQUIRED_FIELDS";
 
-async fn source(ctx: &StepContext<'_>, step: Step) -> Result<(Source, Option<Summary>), Fault> {
-    let Some(closure) = ctx.input.closure(step) else {
-        let problem = Some("the chain has no such closure".to_owned());
-        return Ok((
-            Source {
-                step,
-                phase_execution_id: None,
-                problem,
-            },
-            None,
-        ));
-    };
-    let (summary, problem) = match ctx.closure(closure).await? {
-        ClosureRead::Found(summary) if summary.body.overall_pass => (Some(*summary), None),
-        ClosureRead::Found(summary) => (Some(*summary), Some("it is not a pass".to_owned())),
-        ClosureRead::Unusable(why) => (None, Some(why)),
-    };
-    Ok((
-        Source {
-            step,
-            phase_execution_id: Some(closure.phase_execution_id.clone()),
-            problem,
-        },
-        summary,
-    ))
-}
-
 async fn reference(ctx: &StepContext<'_>, name: &str, summary: Option<&Summary>) -> Result<ReferenceFact, Fault> {
     let listed = summary.and_then(|summary| summary.body.artifact(name)).cloned();
     let (found, outcome) = match &listed {
         None => (None, "its closure does not list it".to_owned()),
         Some(artifact) => {
-            let version = artifact.version_id.as_deref();
-            let exact = ctx
-                .read_exact(
-                    &artifact.bucket,
-                    &artifact.key,
-                    version,
-                    &artifact.sha256,
-                    DOCUMENT_LIMIT,
-                )
-                .await?;
+            let exact = ctx.read_listed(artifact).await?;
             let found = match &exact {
                 Exact::Found(_) => Some(artifact.sha256.clone()),
                 Exact::Changed(found) => Some(found.clone()),
@@ -242,7 +184,7 @@ async fn reference(ctx: &StepContext<'_>, name: &str, summary: Option<&Summary>)
 }
 
 fn source_findings(observed: &Observed) -> Vec<Finding> {
-    let problem = |source: &Source| {
+    let problem = |source: &Prerequisite| {
         source
             .problem
             .as_ref()
@@ -327,7 +269,12 @@ fn pack(observed: &Observed, env_key: Option<String>, correlation: Option<Vec<St
     let source_execution_ids: BTreeMap<String, PhaseExecutionId> = observed
         .sources
         .iter()
-        .filter_map(|source| Some((source.step.id().to_owned(), source.phase_execution_id.clone()?)))
+        .filter_map(|source| {
+            Some((
+                source.step.id().to_owned(),
+                source.closure.as_ref()?.phase_execution_id.clone(),
+            ))
+        })
         .collect();
     Some(M4HandoffPack {
         required_platform_run_id_env_key: env_key?,

@@ -148,21 +148,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
 
 fn link(closure: &ClosureRef, read: &ClosureRead) -> ClosureAudit {
     let (summary, problems) = match read {
-        ClosureRead::Found(summary) => {
-            let facts = SummaryFacts {
-                overall_pass: summary.body.overall_pass,
-                next_gate: summary.body.next_gate.clone(),
-                blockers: summary.body.blockers.clone(),
-                artifacts: summary
-                    .body
-                    .artifacts
-                    .iter()
-                    .map(|artifact| artifact.name.clone())
-                    .collect(),
-                run: summary.header.run(),
-            };
-            (Some(facts), Vec::new())
-        }
+        ClosureRead::Found(summary) => (Some(SummaryFacts::of(summary)), Vec::new()),
         ClosureRead::Unusable(why) => (None, vec![problem(closure.key.as_str(), why.clone())]),
     };
     ClosureAudit {
@@ -232,16 +218,7 @@ async fn read_pack(ctx: &StepContext<'_>, summary: Option<&Summary>) -> Result<P
     let Some(artifact) = summary.and_then(|summary| summary.body.artifact(M4HandoffPack::NAME)) else {
         return Ok(PackFacts::NotListed);
     };
-    let version = artifact.version_id.as_deref();
-    let read = ctx
-        .read_exact(
-            &artifact.bucket,
-            &artifact.key,
-            version,
-            &artifact.sha256,
-            DOCUMENT_LIMIT,
-        )
-        .await?;
+    let read = ctx.read_listed(artifact).await?;
     let unusable = |why: String| PackFacts::Unusable(problem(artifact.key.as_str(), why));
     Ok(match read {
         Exact::Found(bytes) => match Document::<M4HandoffPack>::parse(&bytes) {

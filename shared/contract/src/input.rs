@@ -11,12 +11,19 @@ use thiserror::Error;
 use crate::evidence::RUN_CONTROL_ROOT;
 use crate::hash::Sha256Hex;
 use crate::ids::{BucketName, PhaseExecutionId, S3Key, S3Uri};
+use crate::parse_error::one_line;
 
 /// The file name of the M2 handoff receipt.
 pub const M2_RECEIPT_FILE: &str = "m2j_m3_entry_readiness_receipt.json";
 
 /// The longest text that an input field may hold, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
+
+/// The longest path of a field that a message shows in full, in bytes.
+const MAX_PATH_BYTES: usize = 512;
+
+/// How much a message repeats of what serde says, which repeats what it refuses.
+const MAX_REASON_CHARS: usize = 400;
 
 /// An execution input that is none of the three forms, or a field of it that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -214,9 +221,29 @@ fn bounded(path: &str, value: &Value) -> Result<(), InputError> {
     }
 }
 
-fn join(path: &str, part: &str) -> String {
+/// The path of the field `part` of the object at `path`. Names are the sender's: they are escaped and cut, and those that would not
+/// be seen, or taken for two, stand in quotes.
+pub(crate) fn join(path: &str, part: &str) -> String {
+    if path.len() > MAX_PATH_BYTES {
+        return if path.ends_with('…') {
+            path.to_owned()
+        } else {
+            format!("{path}.…")
+        };
+    }
+    let quote = if part.is_empty() || part.contains('.') {
+        "\""
+    } else {
+        ""
+    };
     let part: String = part.chars().take(64).flat_map(char::escape_debug).collect();
+    let part = format!("{quote}{part}{quote}");
     if path == "." { part } else { format!("{path}.{part}") }
+}
+
+/// What serde said, fit for a message.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    one_line(&error.to_string(), MAX_REASON_CHARS)
 }
 
 /// Refuses fields that the form does not have.
@@ -352,7 +379,7 @@ fn rerun(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
     };
     let reset = object("resume", resume, "reset")?;
     let reset: ResetReceipt = serde_json::from_value(Value::Object(reset.clone()))
-        .map_err(|e| error("resume.reset", format!("is no reset receipt ({e})"), SHAPE))?;
+        .map_err(|e| error("resume.reset", format!("is no reset receipt ({})", reason(&e)), SHAPE))?;
     Ok(ExecutionInput::Rerun(Rerun { held, only, reset }))
 }
 

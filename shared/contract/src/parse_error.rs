@@ -28,8 +28,13 @@ impl ParseError {
 
 /// The first 80 characters of a text, with control characters escaped: fit for a message on one line.
 pub(crate) fn shown(text: &str) -> String {
-    let mut out: String = text.chars().take(SHOWN_CHARS).flat_map(shown_char).collect();
-    if text.chars().nth(SHOWN_CHARS).is_some() {
+    one_line(text, SHOWN_CHARS)
+}
+
+/// The first characters of a text, with control characters escaped: for the words of a reader that repeats what it refuses.
+pub(crate) fn one_line(text: &str, most_chars: usize) -> String {
+    let mut out: String = text.chars().take(most_chars).flat_map(shown_char).collect();
+    if text.chars().nth(most_chars).is_some() {
         out.push('…');
     }
     out

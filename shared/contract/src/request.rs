@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::blocker::Blocker;
 use crate::evidence::RunIds;
 use crate::ids::{BucketName, ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
-use crate::input::{ExecutionInput, InputError};
+use crate::input::{ExecutionInput, InputError, join, reason};
 use crate::reference::{ADMISSION, ClosureRef};
 use crate::step::Step;
 use crate::verdict::PhaseVerdict;
@@ -89,7 +89,7 @@ impl StepInput {
     pub fn parse(payload: Value, evidence_bucket: &BucketName) -> Result<(Self, Attempt), InputError> {
         let raw: RawRequest = serde_json::from_value(payload).map_err(|e| InputError {
             field: "payload".to_owned(),
-            problem: format!("is not what the state machine sends ({e})"),
+            problem: format!("is not what the state machine sends ({})", reason(&e)),
             remedy: "invoke the function through the state machine, or with one of the sample events",
         })?;
         let stamp = Stamp::from_rfc3339_floor(&raw.context.start_time).map_err(|e| InputError {
@@ -101,7 +101,7 @@ impl StepInput {
             let known = owner == ADMISSION || Step::from_id(owner).is_some();
             if !known || owner != &closure.step || &closure.bucket != evidence_bucket {
                 return Err(InputError {
-                    field: format!("closures.{}", owner.escape_debug()),
+                    field: join("closures", owner),
                     problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
                     remedy: "pass the closures on as the steps return them",
                 });

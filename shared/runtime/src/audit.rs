@@ -7,9 +7,8 @@ use p1_contract::reference::ClosureRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{ClosureRead, Exact, StepContext};
+use crate::context::{ClosureRead, Exact, StepContext, Summary};
 use crate::fault::Fault;
-use crate::store::DOCUMENT_LIMIT;
 
 /// A closure as it stands in S3 now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +36,21 @@ pub struct SummaryFacts {
     pub artifacts: Vec<String>,
     /// The ids that it carries.
     pub run: RunIds,
+}
+
+impl SummaryFacts {
+    /// The facts of `summary`.
+    #[must_use]
+    pub fn of(summary: &Summary) -> Self {
+        let artifacts = summary.body.artifacts.iter();
+        SummaryFacts {
+            overall_pass: summary.body.overall_pass,
+            next_gate: summary.body.next_gate.clone(),
+            blockers: summary.body.blockers.clone(),
+            artifacts: artifacts.map(|artifact| artifact.name.clone()).collect(),
+            run: summary.header.run(),
+        }
+    }
 }
 
 /// Something that is not as the chain says.
@@ -94,36 +108,15 @@ pub async fn audit(ctx: &StepContext<'_>, closure: &ClosureRef) -> Result<Closur
             "its verdict is not the one that the chain names".to_owned(),
         ));
     }
-    let reads = summary.body.artifacts.iter().map(|artifact| {
-        let version = artifact.version_id.as_deref();
-        ctx.read_exact(
-            &artifact.bucket,
-            &artifact.key,
-            version,
-            &artifact.sha256,
-            DOCUMENT_LIMIT,
-        )
-    });
+    let reads = summary.body.artifacts.iter().map(|artifact| ctx.read_listed(artifact));
     for (artifact, exact) in summary.body.artifacts.iter().zip(try_join_all(reads).await?) {
         if !matches!(exact, Exact::Found(_)) {
             problems.push(problem(artifact.key.as_str(), exact.describe()));
         }
     }
-    let facts = SummaryFacts {
-        overall_pass: summary.body.overall_pass,
-        next_gate: summary.body.next_gate.clone(),
-        blockers: summary.body.blockers.clone(),
-        artifacts: summary
-            .body
-            .artifacts
-            .iter()
-            .map(|artifact| artifact.name.clone())
-            .collect(),
-        run: summary.header.run(),
-    };
     Ok(ClosureAudit {
         closure: closure.clone(),
-        summary: Some(facts),
+        summary: Some(SummaryFacts::of(&summary)),
         problems,
     })
 }

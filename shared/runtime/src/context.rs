@@ -122,6 +122,22 @@ impl<'a> StepContext<'a> {
         })
     }
 
+    /// Reads an artifact as a closure lists it.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn read_listed(&self, artifact: &ArtifactRef) -> Result<Exact, Fault> {
+        let version = artifact.version_id.as_deref();
+        self.read_exact(
+            &artifact.bucket,
+            &artifact.key,
+            version,
+            &artifact.sha256,
+            DOCUMENT_LIMIT,
+        )
+        .await
+    }
+
     fn exact(&self, bucket: &BucketName, key: &S3Key, object: Object, sha256: &Sha256Hex) -> Exact {
         let reference = object_ref(bucket, key, &object);
         if &reference.sha256 != sha256 {
@@ -242,17 +258,7 @@ impl<'a> StepContext<'a> {
         let Some(artifact) = summary.body.artifact(B::NAME) else {
             return Ok(Err(format!("the closure of {} lists no {}", summary.owner, B::NAME)));
         };
-        let version = artifact.version_id.as_deref();
-        let exact = self
-            .read_exact(
-                &artifact.bucket,
-                &artifact.key,
-                version,
-                &artifact.sha256,
-                DOCUMENT_LIMIT,
-            )
-            .await?;
-        Ok(match exact {
+        Ok(match self.read_listed(artifact).await? {
             Exact::Found(bytes) => Document::parse(&bytes).map_err(|e| e.to_string()),
             other => Err(format!(
                 "s3://{}/{} {}",

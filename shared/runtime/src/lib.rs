@@ -9,6 +9,7 @@ mod context;
 mod fault;
 mod harness;
 mod orchestrator;
+mod prerequisite;
 pub mod run_ledger;
 mod serve;
 mod settings;
@@ -22,6 +23,7 @@ pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, k
 pub use fault::Fault;
 pub use harness::{Harness, Observations, Request, duplicate_delivery};
 pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator};
+pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{harness, observed_run, serve, serve_step, start_logging};
 pub use settings::{CostSource, Settings, SettingsError};
 pub use step::{Artifact, Author, Content, Evaluation, Extra, StepLogic};

@@ -1,0 +1,107 @@
+//! A closure that a step rests on, for the steps that have a blocker for one that is missing, changed or not a pass.
+
+use futures_util::future::try_join_all;
+use p1_contract::evidence::Body;
+use p1_contract::reference::ClosureRef;
+use p1_contract::step::Step;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::{ClosureRead, StepContext, Summary};
+use crate::fault::Fault;
+
+/// A closure that a step rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prerequisite {
+    /// The step.
+    pub step: Step,
+    /// Its closure; none where the chain has none.
+    pub closure: Option<ClosureRef>,
+    /// Why it cannot be rested on, in words; none when it can.
+    pub problem: Option<String>,
+}
+
+/// Prerequisites with their summaries, where those could be read.
+#[derive(Debug, Default)]
+pub struct Prerequisites(Vec<(Prerequisite, Option<Summary>)>);
+
+impl Prerequisites {
+    /// Reads the closures of `steps`, all at once.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn read(ctx: &StepContext<'_>, steps: &[Step]) -> Result<Self, Fault> {
+        try_join_all(steps.iter().map(|step| read_one(ctx, *step)))
+            .await
+            .map(Prerequisites)
+    }
+
+    /// Whether all of them can be rested on.
+    #[must_use]
+    pub fn hold(&self) -> bool {
+        self.0.iter().all(|(prerequisite, _)| prerequisite.problem.is_none())
+    }
+
+    /// The summary of `step`, where it could be read.
+    #[must_use]
+    pub fn summary(&self, step: Step) -> Option<&Summary> {
+        self.0
+            .iter()
+            .find(|(prerequisite, _)| prerequisite.step == step)
+            .and_then(|(_, summary)| summary.as_ref())
+    }
+
+    /// The document of kind `B` that the closure of `step` lists; in words why not, where it cannot be read.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn artifact<B: Body>(&self, ctx: &StepContext<'_>, step: Step) -> Result<Result<B, String>, Fault> {
+        match self.summary(step) {
+            None => Ok(Err("the closure cannot be read".to_owned())),
+            Some(summary) => Ok(ctx
+                .artifact_if_intact::<B>(summary)
+                .await?
+                .map(|document| document.body)),
+        }
+    }
+
+    /// The prerequisites, with what else turned out to be wrong with the closure of a step.
+    #[must_use]
+    pub fn into_facts(self, problems: &[(Step, Option<&String>)]) -> Vec<Prerequisite> {
+        let mut facts: Vec<Prerequisite> = self.0.into_iter().map(|(prerequisite, _)| prerequisite).collect();
+        for (step, problem) in problems {
+            if let (Some(problem), Some(fact)) = (problem, facts.iter_mut().find(|fact| fact.step == *step)) {
+                fact.problem.get_or_insert_with(|| (*problem).clone());
+            }
+        }
+        facts
+    }
+}
+
+async fn read_one(ctx: &StepContext<'_>, step: Step) -> Result<(Prerequisite, Option<Summary>), Fault> {
+    let Some(closure) = ctx.input.closure(step) else {
+        let problem = Some("the chain has no such closure".to_owned());
+        return Ok((
+            Prerequisite {
+                step,
+                closure: None,
+                problem,
+            },
+            None,
+        ));
+    };
+    let (summary, problem) = match ctx.closure(closure).await? {
+        ClosureRead::Found(summary) if summary.body.overall_pass => (Some(*summary), None),
+        ClosureRead::Found(summary) => (Some(*summary), Some("it is not a pass".to_owned())),
+        ClosureRead::Unusable(why) => (None, Some(why)),
+    };
+    Ok((
+        Prerequisite {
+            step,
+            closure: Some(closure.clone()),
+            problem,
+        },
+        summary,
+    ))
+}
