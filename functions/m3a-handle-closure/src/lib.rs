@@ -5,6 +5,8 @@
 
 mod evaluate;
 mod event;
+#[cfg(test)]
+mod hostile;
 mod m2_receipt;
 mod stack_outputs;
 

@@ -126,18 +126,20 @@ fn facts(key: &str, receipt: &Value) -> M2ReceiptFact {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::any_json;
+    use proptest::prelude::*;
     use serde_json::json;
 
-    fn objections(receipt: Value) -> usize {
-        facts("key", &receipt).objections().len()
+    fn objections(receipt: &Value) -> usize {
+        facts("key", receipt).objections().len()
     }
 
     #[test]
     fn green_receipts_pass_and_each_objection_stands_alone() {
         let green =
             json!({"overall_pass": true, "blockers": [], "phase_execution_id": "m2j_1", "next_gate": "M3_READY"});
-        assert_eq!(objections(green.clone()), 0);
-        assert_eq!(objections(json!({"m3_entry_ready": true})), 0);
+        assert_eq!(objections(&green), 0);
+        assert_eq!(objections(&json!({"m3_entry_ready": true})), 0);
         for (field, bad) in [
             ("overall_pass", json!(false)),
             ("overall_pass", json!("true")),
@@ -148,8 +150,61 @@ mod tests {
         ] {
             let mut receipt = green.clone();
             receipt[field] = bad;
-            assert_eq!(objections(receipt.clone()), 1, "{receipt}");
+            assert_eq!(objections(&receipt), 1, "{receipt}");
         }
-        assert_eq!(objections(json!([1])), 1);
+        assert_eq!(objections(&json!([1])), 1);
+    }
+
+    const DECIDES: [&str; 5] = [
+        "overall_pass",
+        "m3_entry_ready",
+        "blockers",
+        "phase_execution_id",
+        "next_gate",
+    ];
+
+    fn any_receipt() -> impl Strategy<Value = Value> {
+        let value = prop_oneof![
+            4 => Just(json!(true)),
+            2 => Just(json!([])),
+            2 => Just(json!("m2j_20260223T061612Z")),
+            2 => Just(json!("M3_READY")),
+            1 => any_json(),
+        ];
+        prop::collection::btree_map(prop::sample::select(&DECIDES[..]), value, 0..5)
+            .prop_map(|map| Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+    }
+
+    /// The contract's sentence on the receipt, in other words than the code's.
+    fn is_green(receipt: &Value) -> bool {
+        let absent_or = |field: &str, holds: &dyn Fn(&Value) -> bool| receipt.get(field).is_none_or(holds);
+        receipt.is_object()
+            && (receipt["overall_pass"] == json!(true) || receipt["m3_entry_ready"] == json!(true))
+            && absent_or("blockers", &|blockers| *blockers == json!([]))
+            && absent_or(
+                "phase_execution_id",
+                &|id| matches!(id, Value::String(id) if id.starts_with("m2j_")),
+            )
+            && absent_or(
+                "next_gate",
+                &|gate| matches!(gate, Value::String(gate) if gate.ends_with("M3_READY")),
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn any_receipt_gets_an_answer_and_only_green_ones_pass(receipt in prop_oneof![1 => any_json(), 4 => any_receipt()]) {
+            let fact = facts("key", &receipt);
+            prop_assert_eq!(fact.objections().is_empty(), is_green(&receipt));
+            // Nothing of somebody else's document is kept but the answers.
+            prop_assert!(serde_json::to_string(&fact).unwrap().len() < 300);
+        }
+
+        #[test]
+        fn a_field_that_decides_nothing_decides_nothing(receipt in any_receipt(), value in any_json()) {
+            let mut more = receipt.clone();
+            more["note"] = value;
+            prop_assert_eq!(facts("key", &more), facts("key", &receipt));
+        }
     }
 }

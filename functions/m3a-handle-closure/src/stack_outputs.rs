@@ -84,21 +84,18 @@ fn claims(document: &Value) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String>
     for (output, body) in outputs {
         let body = body
             .as_object()
-            .ok_or_else(|| format!("output `{}` is not an object", output.escape_debug()))?;
+            .ok_or_else(|| format!("output `{}` is not an object", shown(output)))?;
         match body.get("sensitive") {
             // Never looked at, not even by the scan.
             Some(Value::Bool(true)) => continue,
             None | Some(Value::Bool(false)) => {}
             Some(_) => {
-                return Err(format!(
-                    "output `{}`: `sensitive` is not true or false",
-                    output.escape_debug()
-                ));
+                return Err(format!("output `{}`: `sensitive` is not true or false", shown(output)));
             }
         }
         let value = body
             .get("value")
-            .ok_or_else(|| format!("output `{}` has no value", output.escape_debug()))?;
+            .ok_or_else(|| format!("output `{}` has no value", shown(output)))?;
         let named_value = serde_json::json!({ output.clone(): value.clone() });
         hits.extend(secrets::scan_value(&named_value));
         let mut claim = |handle: &str, value: &Value| {
@@ -115,12 +112,17 @@ fn claims(document: &Value) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String>
                 map.iter().for_each(|(handle, value)| claim(handle, value));
             }
             _ if output.ends_with(MATERIALIZATION) => {
-                return Err(format!("output `{}` is not a map by handle", output.escape_debug()));
+                return Err(format!("output `{}` is not a map by handle", shown(output)));
             }
             value => claim(&output.to_ascii_uppercase(), value),
         }
     }
     Ok((claims, hits))
+}
+
+/// An output's name, cut and fit for a message: it is the sender's.
+fn shown(output: &str) -> String {
+    output.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
 /// A value as text: strings bare, all else as JSON.
@@ -131,6 +133,8 @@ pub(crate) fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::{any_json, any_name};
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -169,6 +173,61 @@ mod tests {
             json!({"a_handle_materialization": {"value": 1}}),
         ] {
             assert!(claims(&bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Documents that are nearly stack outputs.
+    fn any_outputs() -> impl Strategy<Value = Value> {
+        let sensitive = prop_oneof![3 => Just(Value::Bool(false)), 1 => Just(Value::Bool(true)), 1 => any_json()];
+        let body = prop_oneof![
+            6 => (sensitive, any_json()).prop_map(|(sensitive, value)| json!({"sensitive": sensitive, "value": value})),
+            6 => any_json().prop_map(|value| json!({ "value": value })),
+            1 => any_json(),
+        ];
+        let name = prop_oneof!["[a-z_]{1,12}", "[a-z]{0,6}_handle_materialization", any_name()];
+        prop::collection::btree_map(name, body, 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_gets_an_answer(document in prop_oneof![1 => any_json(), 4 => any_outputs()]) {
+            match claims(&document) {
+                Ok((claims, _)) => {
+                    for claim in claims {
+                        prop_assert!(HandleKey::parse(&claim.handle).is_ok());
+                        let body = &document[&claim.output];
+                        prop_assert_ne!(body.get("sensitive"), Some(&Value::Bool(true)));
+                        let value = if claim.output.ends_with(MATERIALIZATION) { &body["value"][&claim.handle] } else { &body["value"] };
+                        prop_assert_eq!(claim.value, plain(value));
+                    }
+                }
+                Err(why) => {
+                    prop_assert!(!why.contains(char::is_control) && why.len() < 1000, "{why:?}");
+                    prop_assert!(why.contains("output `") || !document.is_object(), "names no output: {why}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_sensitive_output_changes_nothing(document in any_outputs(), name in "[a-z_]{1,12}", value in any_json()) {
+            let mut with = document.clone();
+            with[&name] = json!({"sensitive": true, "value": value});
+            let mut without = document;
+            without.as_object_mut().unwrap().remove(&name);
+            let seen = |result: Result<_, String>| format!("{result:?}");
+            prop_assert_eq!(seen(claims(&with)), seen(claims(&without)));
+        }
+
+        #[test]
+        fn redaction_leaves_no_secret(document in any_outputs(), secret in "AKIA[A-Z2-7]{16}") {
+            let mut document = document;
+            document["planted"] = json!({ "value": { "deep": [secret] } });
+            let Ok((claims, hits)) = claims(&document) else { return Ok(()) };
+            prop_assert!(!hits.is_empty());
+            let mut fact = StackOutputsFact { uri: "s3://b/k".into(), unreadable: None, claims };
+            fact.redact();
+            let kept = format!("{fact:?} {hits:?}");
+            prop_assert!(!kept.contains(&secret), "{}", kept);
         }
     }
 }

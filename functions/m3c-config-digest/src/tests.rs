@@ -86,8 +86,14 @@ fn the_valid_example_has_no_blocker() {
 
 #[test]
 fn a_payload_without_an_id_is_b1() {
-    assert_eq!(found(|observed| observed.run.scenario_run_id = None), [Blocker::PayloadFieldMissing]);
-    assert_eq!(found(|observed| observed.run.platform_run_id = None), [Blocker::PayloadFieldMissing]);
+    assert_eq!(
+        found(|observed| observed.run.scenario_run_id = None),
+        [Blocker::PayloadFieldMissing]
+    );
+    assert_eq!(
+        found(|observed| observed.run.platform_run_id = None),
+        [Blocker::PayloadFieldMissing]
+    );
 }
 
 #[test]

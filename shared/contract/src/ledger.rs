@@ -175,7 +175,12 @@ impl Ledger {
                     found: record.sequence,
                 });
             }
-            if &record.platform_run_id != run || record.artifact != LEDGER_RECORD || record.phase_id != PHASE_ID {
+            let shape = (
+                record.schema_version,
+                record.artifact.as_str(),
+                record.phase_id.as_str(),
+            );
+            if &record.platform_run_id != run || shape != (SCHEMA_VERSION, LEDGER_RECORD, PHASE_ID) {
                 return Err(illegal("it is not a record of this run's ledger"));
             }
             let committed = record.kind == LedgerKind::Committed;
@@ -361,6 +366,8 @@ mod tests {
         use PhaseVerdict::{AdvanceToM4, HoldM3};
         let mut foreign = acquired(1, "a");
         foreign.platform_run_id = PlatformRunId::parse("platform_20260223T174308Z").unwrap();
+        let mut of_another_shape = acquired(1, "a");
+        of_another_shape.schema_version = 2;
         let mut verdict_on_acquired = acquired(1, "a");
         verdict_on_acquired.verdict = Some(HoldM3);
         for (records, why) in [
@@ -377,6 +384,7 @@ mod tests {
                 "nothing follows",
             ),
             (vec![foreign], "not a record of this run"),
+            (vec![of_another_shape], "not a record of this run"),
             (vec![verdict_on_acquired], "COMMITTED alone"),
         ] {
             let error = Ledger::read(&run(), records).unwrap_err().to_string();

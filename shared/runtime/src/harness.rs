@@ -144,6 +144,14 @@ impl Harness {
             observed,
         };
         let bytes = document(&header, &observations)?;
+        if bytes.len() as u64 > DOCUMENT_LIMIT {
+            // They could not be read again, by a retry neither.
+            let problem = format!(
+                "they are {} bytes, the limit is {DOCUMENT_LIMIT}; give smaller documents",
+                bytes.len()
+            );
+            return Err(Fault::internal(format!("store {key}"), problem));
+        }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok((artifact, observations)),
             Written::Occupied { .. } => {
