@@ -12,6 +12,19 @@ Exit status:
   2  usage or invalid input
   3  fault; also: the evidence could not be mirrored whole";
 
+/// The exit status of `verify`.
+const VERIFY_STATUS: &str = "\
+Exit status:
+  0  pinned and intact: a committed advance
+  1  held, intact
+  2  tampered or inconsistent
+  3  incomplete: something that is named is not there, or no verdict was committed
+  4  usage: the directory is no evidence directory, or cannot be read
+
+Signing does not exist yet: every directory is UNSIGNED. Whoever can rewrite the whole directory can make another whole
+run of it; hold the COMMITTED record's hash against the bucket's to know that it is this one. objects.json and
+execution_history.json are the mirror's and the engine's account: of the latter, the execution and its outcome are read.";
+
 /// What `cargo p1` understands.
 #[derive(Debug, Parser)]
 #[command(
@@ -19,7 +32,7 @@ Exit status:
     bin_name = "cargo p1",
     version,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
-    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault.",
+    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify` has its own.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -58,6 +71,9 @@ pub enum Command {
     Event(EventArgs),
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
+    /// Check an evidence directory offline: was the run pinned, by which evidence, and has a byte changed since
+    #[command(after_help = VERIFY_STATUS)]
+    Verify(VerifyArgs),
     /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
     #[command(hide = true)]
     Tools,
@@ -184,4 +200,15 @@ pub struct CloseArgs {
     /// Directory that holds the three documents
     #[arg(long, value_name = "DIR")]
     pub docs: PathBuf,
+}
+
+/// Options of `cargo p1 verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
 }

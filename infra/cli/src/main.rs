@@ -4,12 +4,25 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use p1::{Cli, CliError, commands};
+use p1::verify::Standing;
+use p1::{Cli, CliError, ExitStatus, commands};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // `verify` says by 2 that evidence was tampered with: a mistyped command line must not.
+            let verify = std::env::args_os().nth(1).is_some_and(|command| command == "verify");
+            return match (error.use_stderr(), verify) {
+                (false, _) => ExitCode::SUCCESS,
+                (true, true) => ExitStatus::Verified(Standing::Usage).into(),
+                (true, false) => ExitStatus::Usage.into(),
+            };
+        }
+    };
     // When a signal wins, the command's future is dropped, and with it every process that it holds.
     let outcome = tokio::select! {
         outcome = commands::dispatch(cli.command) => outcome,

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use crate::platform::PlatformError;
+use crate::verify::Standing;
 
 /// The documented exit status of `cargo p1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum ExitStatus {
     Usage,
     /// 3: no verdict could be reached.
     Fault,
+    /// What `verify` found, by its own exit status.
+    Verified(Standing),
 }
 
 impl ExitStatus {
@@ -27,6 +30,7 @@ impl ExitStatus {
             Self::Hold => 1,
             Self::Usage => 2,
             Self::Fault => 3,
+            Self::Verified(standing) => standing.code(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod run;
 pub mod status;
 pub mod tools;
 pub mod up;
+pub mod verify;
 
 use std::io::Write;
 
@@ -29,6 +30,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Env(args) => env::env(args).await,
         Command::Event(args) => event::event(args).await,
         Command::Close(args) => close::close(args).await,
+        Command::Verify(args) => verify::verify(&args),
         Command::Tools => tools::tools().await,
     }
 }

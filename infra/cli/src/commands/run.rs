@@ -247,14 +247,22 @@ pub(super) async fn conclude(
         .unwrap_or_else(|| mirror::default_dir(&target_dir(), &execution.name));
     let dir = std::path::absolute(&dir).unwrap_or(dir);
     let evidence = target.evidence();
-    let chain = Chain::read(&evidence, execution.history.closures()).await;
+    let mut closures = execution.history.closures();
+    let mut unread = None;
+    if let Some(run) = &execution.history.ids().platform_run_id {
+        match evidence.committed(run).await {
+            Ok(committed) => closures.extend(committed),
+            Err(error) => unread = Some(error.to_string()),
+        }
+    }
+    let chain = Chain::read(&evidence, closures).await;
     let mirrored = collect(&evidence, &chain, execution, receipt_key, &dir).await;
 
     let (objects, mut problems) = match mirrored {
         Ok(mirror) => (Some(mirror.objects.len()), mirror.problems),
         Err(error) => (None, vec![error.to_string()]),
     };
-    problems.splice(0..0, chain.problems.iter().cloned());
+    problems.splice(0..0, unread.into_iter().chain(chain.problems.iter().cloned()));
     let outcome = outcome.proven(problems.is_empty());
     let shown_dir = dir.display().to_string();
     let result = RunResult::new(

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use p1_contract::blocker::Finding;
+use p1_contract::evidence::{ExecutionSummary, split, summary_name};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::ids::{BucketName, PlatformRunId, S3Key};
+use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
@@ -102,6 +105,55 @@ impl Evidence {
             );
         }
         Ok(keys)
+    }
+}
+
+impl Evidence {
+    /// M3.J's closure of every execution that committed to the ledger of `run`. A rerun's own closures do not reach those of
+    /// the attempts before it, but the ledger does.
+    ///
+    /// # Errors
+    /// A fault that names the object, when S3 does not answer.
+    pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, CliError> {
+        let mut closures = Vec::new();
+        for key in self.keys(&format!("{}ledger/", run.run_root())).await? {
+            let Some(record) = self.get(&key, None).await? else {
+                continue;
+            };
+            // What is no record is `verify`'s to say.
+            let record = serde_json::from_slice::<LedgerRecord>(&record.bytes).ok();
+            let Some(summary) = record.and_then(|record| record.summary) else {
+                continue;
+            };
+            let name = summary_name(Step::PhaseVerdict);
+            let key = summary
+                .key
+                .as_str()
+                .rsplit_once('/')
+                .map(|(folder, _)| format!("{folder}/{name}.json"));
+            let Some(key) = key.and_then(|key| S3Key::parse(&key).ok()) else {
+                continue;
+            };
+            let Some(last) = self.get(key.as_str(), None).await? else {
+                continue;
+            };
+            let value = parse_strict(&last.bytes, Limits::DOCUMENT).ok();
+            let document = value.and_then(|value| split::<ExecutionSummary>(value, &name).ok());
+            if let Some((document, phase_execution_id)) =
+                document.and_then(|document| Some((document.body, document.header.phase_execution_id?)))
+            {
+                closures.push(ClosureRef {
+                    step: Step::PhaseVerdict.id().to_owned(),
+                    phase_execution_id,
+                    overall_pass: document.overall_pass,
+                    bucket: self.bucket.clone(),
+                    key,
+                    version_id: last.version_id,
+                    sha256: Sha256Hex::of(&last.bytes),
+                });
+            }
+        }
+        Ok(closures)
     }
 }
 

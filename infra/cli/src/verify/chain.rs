@@ -1,0 +1,352 @@
+//! The chain: from the ledger's COMMITTED record to every object that a closure names. No object hangs loose.
+
+use std::collections::BTreeSet;
+
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::evidence::{Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId};
+use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::step::Step;
+use p1_runtime::ADMISSION_SUMMARY;
+
+use super::shape::Documents;
+use super::{Findings, Folder};
+
+/// A closure, and what its summary says.
+pub(super) struct Closed {
+    pub(super) closure: ClosureRef,
+    pub(super) header: Header,
+    pub(super) body: ExecutionSummary,
+}
+
+/// What was walked.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub(super) closures: Vec<Closed>,
+    /// The phase summary of the execution that the directory is of, with its key.
+    pub(super) phase: Option<(String, Document<PhaseSummary>)>,
+    /// The ledger's records in the order of their keys.
+    pub(super) ledger: Vec<LedgerRecord>,
+    /// The COMMITTED record of that execution.
+    pub(super) committed: Option<LedgerRecord>,
+    pub(super) outside: BTreeSet<(String, String, Option<String>)>,
+    pub(super) hashes: usize,
+    named: BTreeSet<String>,
+    bucket: Option<BucketName>,
+    /// Whether a summary could not be walked, so that what it names is not known.
+    pub(super) broken: bool,
+}
+
+/// A reference to an object, with what it says of it.
+struct Named<'a> {
+    bucket: &'a BucketName,
+    key: &'a str,
+    version_id: Option<&'a str>,
+    sha256: &'a Sha256Hex,
+    bytes: Option<u64>,
+    etag: Option<&'a str>,
+    by: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn object(object: &'a ObjectRef, by: &'a str) -> Self {
+        Named {
+            bucket: &object.bucket,
+            key: object.key.as_str(),
+            version_id: object.version_id.as_deref(),
+            sha256: &object.sha256,
+            bytes: Some(object.bytes),
+            etag: None,
+            by,
+        }
+    }
+
+    fn artifact(artifact: &'a ArtifactRef, by: &'a str) -> Self {
+        Named {
+            bucket: &artifact.bucket,
+            key: artifact.key.as_str(),
+            version_id: artifact.version_id.as_deref(),
+            sha256: &artifact.sha256,
+            bytes: Some(artifact.bytes),
+            etag: Some(&artifact.etag),
+            by,
+        }
+    }
+
+    fn closure(closure: &'a ClosureRef, by: &'a str) -> Self {
+        Named {
+            bucket: &closure.bucket,
+            key: closure.key.as_str(),
+            version_id: closure.version_id.as_deref(),
+            sha256: &closure.sha256,
+            bytes: None,
+            etag: None,
+            by,
+        }
+    }
+}
+
+/// Walks everything.
+pub(super) fn walk(folder: &Folder, documents: &Documents, findings: &mut Findings) -> Chain {
+    let mut chain = Chain::default();
+    chain.read_ledger(documents);
+    let mut open = chain.roots(folder, documents, findings);
+    let mut seen = BTreeSet::new();
+    while let Some((closure, by)) = open.pop() {
+        if seen.insert(closure.clone()) {
+            open.extend(chain.take(folder, documents, closure, &by, findings));
+        }
+    }
+    let order = |closed: &Closed| Step::from_id(&closed.closure.step);
+    chain.closures.sort_by_key(order);
+    for key in folder.files.keys().filter(|key| !chain.named.contains(*key)) {
+        if chain.broken {
+            findings.incomplete(key, "cannot be reached, because a summary is missing");
+        } else {
+            findings.tampered(key, "is a foreign file: no closure names it");
+        }
+    }
+    chain
+}
+
+impl Chain {
+    fn read_ledger(&mut self, documents: &Documents) {
+        for (key, document) in documents {
+            let place = key
+                .strip_prefix("evidence/runs/")
+                .and_then(|rest| rest.split_once("/ledger/"));
+            let Some(record) = place.and_then(|_| serde_json::from_value::<LedgerRecord>(document.clone()).ok()) else {
+                continue;
+            };
+            if record.platform_run_id.ledger_key(record.sequence) == *key {
+                self.named.insert(key.clone());
+                self.ledger.push(record);
+            }
+        }
+        // What a lost record names cannot be reached from it.
+        self.broken = (1..)
+            .zip(&self.ledger)
+            .any(|(expected, record)| record.sequence != expected);
+    }
+
+    /// M3.J's closure of every execution that committed, and of the one that the directory is of.
+    fn roots(&mut self, folder: &Folder, documents: &Documents, findings: &mut Findings) -> Vec<(ClosureRef, String)> {
+        let ours = folder.ending.as_ref().map(|ending| &ending.execution);
+        let committed: Vec<LedgerRecord> = self
+            .ledger
+            .iter()
+            .filter(|record| record.kind == LedgerKind::Committed)
+            .cloned()
+            .collect();
+        self.committed = committed
+            .iter()
+            .rev()
+            .find(|record| ours.is_none_or(|ours| *ours == record.holder))
+            .cloned();
+        let mut roots = Vec::new();
+        for record in &committed {
+            let Some(summary) = &record.summary else { continue };
+            let by = record.platform_run_id.ledger_key(record.sequence);
+            self.bucket.get_or_insert_with(|| summary.bucket.clone());
+            self.name(folder, &Named::object(summary, &by), findings);
+            let phase = documents.get(summary.key.as_str()).cloned();
+            let phase = phase.and_then(|phase| split::<PhaseSummary>(phase, "m3_execution_summary").ok());
+            if let Some(phase) = phase {
+                roots.extend(
+                    phase
+                        .body
+                        .closures
+                        .iter()
+                        .map(|closure| (closure.clone(), summary.key.to_string())),
+                );
+                if self.committed.as_ref() == Some(record) {
+                    self.phase = Some((summary.key.to_string(), phase));
+                }
+            } else {
+                self.broken = true;
+            }
+            let own = sibling(summary.key.as_str());
+            self.last(folder, documents, &own, &mut roots, findings);
+        }
+        if self.committed.is_none() {
+            self.uncommitted(folder, documents, &mut roots, findings);
+        }
+        roots
+    }
+
+    /// M3.J of an execution that committed nothing: a hold without a ledger, or a verdict that is void.
+    fn uncommitted(
+        &mut self,
+        folder: &Folder,
+        documents: &Documents,
+        roots: &mut Vec<(ClosureRef, String)>,
+        findings: &mut Findings,
+    ) {
+        let last = |key: &&String| key.ends_with("/m3j_execution_summary.json");
+        let ending = folder.ending.as_ref().and_then(|ending| ending.closure.as_ref());
+        let said = ending
+            .map(|closure| closure.key.to_string())
+            .filter(|key| folder.files.contains_key(key));
+        let Some(key) = said.or_else(|| folder.files.keys().find(last).cloned()) else {
+            self.broken = true;
+            findings.incomplete("m3j_execution_summary", "is not there: no verdict was reached");
+            return;
+        };
+        self.last(folder, documents, &key, roots, findings);
+        let phase = sibling_named(&key, "m3_execution_summary");
+        let document = documents.get(&phase).cloned();
+        self.phase = document
+            .and_then(|document| split::<PhaseSummary>(document, "m3_execution_summary").ok())
+            .map(|document| (phase, document));
+    }
+
+    /// M3.J's own summary, which nothing in the bucket names: its bytes are held against `objects.json` and the engine's word.
+    fn last(
+        &mut self,
+        folder: &Folder,
+        documents: &Documents,
+        key: &str,
+        roots: &mut Vec<(ClosureRef, String)>,
+        findings: &mut Findings,
+    ) {
+        self.named.insert(key.to_owned());
+        let Some(file) = folder.files.get(key) else {
+            self.broken = true;
+            findings.incomplete(key, "is not there, and M3.J ends with it");
+            return;
+        };
+        let summary = documents.get(key).cloned();
+        let summary = summary.and_then(|document| split::<ExecutionSummary>(document, "m3j_execution_summary").ok());
+        let Some((summary, key)) = summary.zip(p1_contract::ids::S3Key::parse(key).ok()) else {
+            self.broken = true;
+            return;
+        };
+        let upstream = summary.body.upstream.first().map(|closure| closure.bucket.clone());
+        let bucket = self.bucket.clone().or(upstream);
+        if let (Some(bucket), Some(phase_execution_id)) = (bucket, summary.header.phase_execution_id) {
+            let closure = ClosureRef {
+                step: Step::PhaseVerdict.id().to_owned(),
+                phase_execution_id,
+                overall_pass: summary.body.overall_pass,
+                bucket,
+                version_id: folder
+                    .listed
+                    .get(key.as_str())
+                    .and_then(|listed| listed.version_id.clone()),
+                key,
+                sha256: file.sha256.clone(),
+            };
+            self.bucket.get_or_insert_with(|| closure.bucket.clone());
+            roots.push((closure, "the directory".to_owned()));
+        }
+    }
+
+    /// Holds a reference against the file. Whether the file is there with these bytes.
+    fn name(&mut self, folder: &Folder, named: &Named<'_>, findings: &mut Findings) -> bool {
+        let Named { key, by, .. } = *named;
+        if self.bucket.as_ref().is_some_and(|bucket| bucket != named.bucket) {
+            let version = named.version_id.map(str::to_owned);
+            self.outside.insert((named.bucket.to_string(), key.to_owned(), version));
+            return false;
+        }
+        self.named.insert(key.to_owned());
+        let Some(file) = folder.files.get(key) else {
+            findings.incomplete(key, format!("is not there, and {by} names it"));
+            return false;
+        };
+        self.hashes += 1;
+        if file.sha256 != *named.sha256 || named.bytes.is_some_and(|bytes| bytes != file.bytes.len() as u64) {
+            findings.tampered(key, format!("has other bytes than {by} names"));
+            return false;
+        }
+        if let Some(listed) = folder.listed.get(key) {
+            let version = listed.version_id.as_deref();
+            if named.version_id.is_some() && named.version_id != version {
+                findings.tampered(key, format!("is another version than {by} names"));
+            }
+            if named.etag.is_some_and(|etag| etag != listed.etag) {
+                findings.tampered(key, format!("has another entity tag than {by} names"));
+            }
+        }
+        true
+    }
+
+    /// Reads one summary; gives the closures that it rests on.
+    fn take(
+        &mut self,
+        folder: &Folder,
+        documents: &Documents,
+        closure: ClosureRef,
+        by: &str,
+        findings: &mut Findings,
+    ) -> Vec<(ClosureRef, String)> {
+        let key = closure.key.to_string();
+        if !self.name(folder, &Named::closure(&closure, by), findings) {
+            self.broken = true;
+            return Vec::new();
+        }
+        let step = Step::from_id(&closure.step);
+        let name = step.map_or_else(|| ADMISSION_SUMMARY.to_owned(), summary_name);
+        let document = documents
+            .get(&key)
+            .filter(|document| document["artifact"] == name.as_str());
+        let Some(document) = document.and_then(|document| split::<ExecutionSummary>(document.clone(), &name).ok())
+        else {
+            self.broken = true;
+            findings.tampered(key, format!("is not the summary of {}", closure.step.escape_debug()));
+            return Vec::new();
+        };
+        for artifact in &document.body.artifacts {
+            self.name(folder, &Named::artifact(artifact, &key), findings);
+            let own = documents.get(artifact.key.as_str());
+            if own.is_some_and(|own| own["artifact"] != artifact.name.as_str()) {
+                findings.tampered(artifact.key.as_str(), format!("is another artifact than {key} names"));
+            }
+        }
+        for input in &document.body.inputs {
+            self.name(folder, &Named::object(input, &key), findings);
+        }
+        let upstream = document
+            .body
+            .upstream
+            .iter()
+            .map(|closure| (closure.clone(), key.clone()))
+            .collect();
+        self.closures.push(Closed {
+            closure,
+            header: document.header,
+            body: document.body,
+        });
+        upstream
+    }
+
+    /// The key of an artifact that the closure with this id lists.
+    pub(super) fn artifact(&self, of: &PhaseExecutionId, name: &str) -> Option<&ArtifactRef> {
+        let closed = self
+            .closures
+            .iter()
+            .find(|closed| closed.closure.phase_execution_id == *of)?;
+        closed.body.artifact(name)
+    }
+}
+
+/// The key at which a closure's summary must lie.
+pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
+    let name = match Step::from_id(&closure.step) {
+        Some(step) => summary_name(step),
+        None if closure.step == ADMISSION => ADMISSION_SUMMARY.to_owned(),
+        None => return None,
+    };
+    Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
+}
+
+fn sibling(phase_summary: &str) -> String {
+    sibling_named(phase_summary, &summary_name(Step::PhaseVerdict))
+}
+
+fn sibling_named(key: &str, name: &str) -> String {
+    let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/{name}.json")
+}

@@ -1,0 +1,221 @@
+//! An evidence directory as it lies there: the files, `objects.json`, and the engine's last word.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use p1_contract::canonical;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::ExecutionArn;
+use p1_contract::reference::ClosureRef;
+use p1_contract::strict::{Limits, parse_strict};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Findings;
+
+const OBJECTS: &str = "objects.json";
+const HISTORY: &str = "execution_history.json";
+/// A history may have many events; every other document is small.
+const LIMITS: Limits = Limits {
+    max_bytes: 64 << 20,
+    max_depth: 64,
+};
+
+/// Why a directory cannot be checked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It is not a directory with evidence in it.
+    #[error(
+        "{0} is no evidence directory: it has neither evidence/ nor objects.json; name a folder that `cargo p1 run --out` wrote"
+    )]
+    NoEvidence(PathBuf),
+    /// A file or folder cannot be read.
+    #[error("failed to read {path}")]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A file below `evidence/`.
+#[derive(Debug)]
+pub struct File {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Their hash.
+    pub sha256: Sha256Hex,
+}
+
+/// What `objects.json` says of an object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    key: String,
+    /// Its version.
+    pub version_id: Option<String>,
+    /// Its entity tag.
+    pub etag: String,
+    sha256: Sha256Hex,
+    bytes: u64,
+}
+
+/// What the engine says of the execution: who it was, and which closure it ended with.
+#[derive(Debug)]
+pub struct Ending {
+    /// The execution.
+    pub execution: ExecutionArn,
+    /// M3.J's closure; none where the execution ended without a verdict.
+    pub closure: Option<ClosureRef>,
+}
+
+/// The directory.
+#[derive(Debug)]
+pub struct Folder {
+    /// Every file below `evidence/`, by key.
+    pub files: BTreeMap<String, File>,
+    /// What `objects.json` lists, by key.
+    pub listed: BTreeMap<String, Listed>,
+    /// The engine's last word.
+    pub ending: Option<Ending>,
+}
+
+impl Folder {
+    /// Reads the directory, and holds `objects.json` against the files.
+    pub(super) fn read(dir: &Path, findings: &mut Findings) -> Result<Self, Unusable> {
+        let root = dir.join("evidence");
+        if !root.is_dir() && !dir.join(OBJECTS).is_file() {
+            return Err(Unusable::NoEvidence(dir.to_owned()));
+        }
+        let mut files = BTreeMap::new();
+        if root.is_dir() {
+            collect(&root, "evidence", &mut files, findings)?;
+        }
+        if dir.join("other_versions").exists() {
+            findings.tampered("other_versions", "a key has more than one version: it was overwritten");
+        }
+        let listed = document(dir, OBJECTS, findings)?.map(|value| listed(value, findings));
+        if let Some(listed) = &listed {
+            compare(&files, listed, findings);
+        }
+        let ending = document(dir, HISTORY, findings)?.and_then(|history| ending(&history, findings));
+        Ok(Folder {
+            files,
+            listed: listed.unwrap_or_default(),
+            ending,
+        })
+    }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Unusable {
+    let path = path.to_owned();
+    |source| Unusable::Unreadable { path, source }
+}
+
+fn collect(
+    folder: &Path,
+    key: &str,
+    files: &mut BTreeMap<String, File>,
+    findings: &mut Findings,
+) -> Result<(), Unusable> {
+    for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+        let entry = entry.map_err(unreadable(folder))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(unreadable(&path))?;
+        let name = entry.file_name();
+        let key = format!("{key}/{}", name.to_string_lossy());
+        if name.to_str().is_none() || !(kind.is_dir() || kind.is_file()) {
+            findings.tampered(key, "is no ordinary file with a readable name");
+        } else if kind.is_dir() {
+            collect(&path, &key, files, findings)?;
+        } else {
+            let bytes = fs::read(&path).map_err(unreadable(&path))?;
+            let sha256 = Sha256Hex::of(&bytes);
+            files.insert(key, File { bytes, sha256 });
+        }
+    }
+    Ok(())
+}
+
+/// A canonical document beside the evidence; none, with a finding, where there is none.
+fn document(dir: &Path, name: &str, findings: &mut Findings) -> Result<Option<Value>, Unusable> {
+    let path = dir.join(name);
+    if !path.is_file() {
+        findings.incomplete(name, "is not there");
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).map_err(unreadable(&path))?;
+    match parse_strict(&bytes, LIMITS) {
+        Ok(value) if canonical::to_document(&value).is_ok_and(|again| again == bytes) => Ok(Some(value)),
+        Ok(_) => {
+            findings.tampered(name, "is not canonical JSON");
+            Ok(None)
+        }
+        Err(error) => {
+            findings.tampered(name, error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+fn listed(value: Value, findings: &mut Findings) -> BTreeMap<String, Listed> {
+    let list: Vec<Listed> = match serde_json::from_value(value) {
+        Ok(list) => list,
+        Err(error) => {
+            findings.tampered(OBJECTS, format!("is no list of objects: {error}"));
+            return BTreeMap::new();
+        }
+    };
+    let mut by_key = BTreeMap::new();
+    for object in list {
+        let key = object.key.clone();
+        if by_key.insert(key.clone(), object).is_some() {
+            findings.tampered(key, "has more than one version: it was overwritten");
+        }
+    }
+    by_key
+}
+
+fn compare(files: &BTreeMap<String, File>, listed: &BTreeMap<String, Listed>, findings: &mut Findings) {
+    for (key, object) in listed {
+        match files.get(key) {
+            None => findings.incomplete(key, "is not there, and objects.json lists it"),
+            Some(file) if file.sha256 != object.sha256 || file.bytes.len() as u64 != object.bytes => {
+                findings.tampered(key, "has other bytes than objects.json lists");
+            }
+            Some(_) => {}
+        }
+    }
+    for key in files.keys().filter(|key| !listed.contains_key(*key)) {
+        findings.tampered(key, "is a foreign file: objects.json does not list it");
+    }
+}
+
+/// The execution, and the closure in its output or in the cause of its failure.
+fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
+    let fields: Vec<&str> = history.as_object()?.keys().map(String::as_str).collect();
+    let execution = history["execution_arn"].as_str().and_then(|arn| arn.parse().ok());
+    let (Some(execution), ["events", "execution_arn"]) = (execution, fields.as_slice()) else {
+        findings.tampered(HISTORY, "is not an execution and its events");
+        return None;
+    };
+    let last = history["events"].as_array().and_then(|events| events.last());
+    let word = last.and_then(|event| {
+        let output = event.pointer("/executionSucceededEventDetails/output");
+        output
+            .or_else(|| event.pointer("/executionFailedEventDetails/cause"))?
+            .as_str()
+    });
+    let outcome: Value = word
+        .and_then(|word| serde_json::from_str(word).ok())
+        .unwrap_or_default();
+    let closure = serde_json::from_value(outcome["closure"].clone()).ok();
+    let closure = closure.filter(|_| outcome["outcome"] == "VERDICT");
+    if closure.is_none() {
+        findings.incomplete(HISTORY, "the execution ended without a verdict");
+    }
+    Some(Ending { execution, closure })
+}

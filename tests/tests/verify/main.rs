@@ -1,0 +1,191 @@
+//! `cargo p1 verify`: intact evidence is believed, and every damage is caught, by the tool and by
+//! `tests/verify/verify.py` alike.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+#![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
+
+mod damage;
+mod forgery;
+mod runs;
+mod second;
+#[path = "../steps/world.rs"]
+#[expect(dead_code, reason = "the tests of the steps use the rest of it")]
+mod world;
+
+use std::fs;
+use std::path::Path;
+
+use p1::verify::{Report, verify};
+use serde_json::{Value, json};
+
+use crate::damage::Damage;
+use crate::forgery::forged;
+use crate::runs::{Mirrored, advanced, held, held_at_once, resumed};
+use crate::second::Second;
+
+const START: &str = "2026-02-23T17:43:07.250Z";
+const OTHER_START: &str = "2026-03-01T09:00:00Z";
+
+/// Both implementations on one directory; they must agree.
+fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
+    let report = verify(dir).unwrap();
+    let said = second.verify(dir);
+    (report.standing.code(), report, said.to_string())
+}
+
+/// The intact directory has this exit status, and every damage of it the right one.
+fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
+    let dir = run.write(name);
+    let second = &mut Second::start();
+    let (status, report, _) = both(second, &dir);
+    assert_eq!(status, intact, "{name}: {:?}", report.findings);
+    let said = second.verify(&dir);
+    let counts = report.counts;
+    let counts = json!([
+        counts.objects,
+        counts.hashes,
+        counts.closures,
+        counts.named_not_mirrored
+    ]);
+    assert_eq!(
+        (&said["exit_status"], &said["counts"]),
+        (&json!(intact), &counts),
+        "{name}: {said}"
+    );
+    assert_eq!(said["run"], json!(report.run), "{name}");
+
+    let (mut tampered, mut missed) = (0, Vec::new());
+    for Damage {
+        what,
+        expected,
+        changes,
+    } in damage::all(&run.files, &other.files)
+    {
+        tampered += 1;
+        for (path, bytes) in &changes {
+            put(&dir, path, bytes.as_deref());
+        }
+        let (status, report, said) = both(second, &dir);
+        let theirs: Value = serde_json::from_str(&said).unwrap();
+        if (status, &theirs["exit_status"]) != (expected, &json!(expected)) {
+            let (first, second) = (report.findings.first(), &theirs["findings"][0]);
+            missed.push(format!(
+                "{what}: {status} {first:?}, {} {second}",
+                theirs["exit_status"]
+            ));
+        }
+        for (path, _) in &changes {
+            put(&dir, path, run.files.get(path).map(Vec::as_slice));
+        }
+        let _ = fs::remove_dir_all(dir.join("other_versions"));
+    }
+    assert_eq!(both(second, &dir).0, intact, "{name} is not as it was");
+    println!(
+        "verify, {name} run: {tampered} tampered / {} caught",
+        tampered - missed.len()
+    );
+    assert!(
+        missed.is_empty(),
+        "{name}: {} missed\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
+    let _ = fs::remove_dir_all(dir);
+}
+
+fn put(dir: &Path, path: &str, bytes: Option<&[u8]>) {
+    let path = dir.join(path);
+    let _ = fs::remove_file(&path);
+    if let Some(bytes) = bytes {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_damage_of_an_advanced_run_is_caught() {
+    damaged("advanced", &advanced(START).await, &advanced(OTHER_START).await, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_held_run_is_caught() {
+    damaged("held", &held(START).await, &held(OTHER_START).await, 1);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_resumed_run_is_caught() {
+    damaged("resumed", &resumed(START).await, &resumed(OTHER_START).await, 0);
+}
+
+#[tokio::test]
+async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
+    let dir = held_at_once(START).await.write("held_at_once");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 1, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":1"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
+#[test]
+fn what_is_no_evidence_is_a_usage_error() {
+    assert!(verify(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
+    let said = Second::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(said["exit_status"], 4);
+}
+
+/// Which run, which document, and what the forger makes of it.
+type Forgery = (bool, &'static str, fn(&mut Value));
+
+#[tokio::test]
+async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
+    let (advanced, held) = (advanced(START).await, held(START).await);
+    let forgeries: [Forgery; 9] = [
+        (true, "/m3_execution_summary.json", |document| {
+            document["verdict"] = json!("ADVANCE_TO_M4");
+            document["overall_pass"] = json!(true);
+        }),
+        (true, "/ledger/000002.json", |record| {
+            record["verdict"] = json!("ADVANCE_TO_M4");
+        }),
+        (true, "/m3f_execution_summary.json", |document| {
+            document["blockers"] = json!([]);
+            document["blocker_count"] = json!(0);
+            document["overall_pass"] = json!(true);
+            document["next_gate"] = json!("M3.F_READY");
+        }),
+        (true, "/m3i_p1_verdict.json", |document| {
+            document["verdict"] = json!("ADVANCE_TO_M3J");
+        }),
+        (false, "/m3b_run_identity_seed.json", |document| {
+            document["seed_inputs"]["digest_input"]["oracle_engine_run_id"] = json!("another");
+        }),
+        (false, "/m3b_run_identity_seed.json", |document| {
+            document["seed_inputs"]["oracle_input_manifest_uri"] = json!("s3://another/manifest");
+        }),
+        (false, "/run.json", |document| {
+            document["platform_run_id"] = json!("platform_20200101T000000Z");
+        }),
+        (false, "/ledger/000001.json", |record| {
+            record["holder"] = json!(record["holder"].as_str().unwrap().replace("run-1", "run-9"));
+        }),
+        (false, "/m4_handoff_pack.json", |document| {
+            document["config_digest"] = json!("0".repeat(64));
+        }),
+    ];
+    let second = &mut Second::start();
+    for (number, (is_held, name, edit)) in forgeries.into_iter().enumerate() {
+        let files = forged(if is_held { &held.files } else { &advanced.files }, name, edit);
+        let dir = Mirrored { files }.write(&format!("forged-{number}"));
+        let (status, report, said) = both(second, &dir);
+        assert_eq!(status, 2, "{name}: {:?}", report.findings);
+        let by_hash = report
+            .findings
+            .iter()
+            .find(|finding| finding.detail.contains("other bytes"));
+        assert_eq!(by_hash, None, "{name}: the forger left a hash unmended");
+        assert!(
+            said.contains("\"exit_status\": 2") || said.contains("\"exit_status\":2"),
+            "{name}: {said}"
+        );
+        let _ = fs::remove_dir_all(dir);
+    }
+}
