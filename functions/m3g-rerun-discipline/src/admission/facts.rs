@@ -98,7 +98,7 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
     };
     let ((chain, seed), readings, history) = try_join3(
         try_join(audit_all(ctx, closures.iter().chain(&earlier)), seed(ctx, &closed)),
-        readings(ctx, &closed, &admissions),
+        readings(ctx, &closures, &closed, &admissions),
         history,
     )
     .await?;
@@ -198,17 +198,28 @@ async fn seed(ctx: &StepContext<'_>, closed: &[Summary]) -> Result<Learned<RunId
     Ok(Learned::from(ctx.artifact_if_intact(identity).await?).map(|document| document.body))
 }
 
-/// What each closed step read, each registry version read once.
+/// What each closed step read, each registry version read once. A step whose summary could not be read here has a
+/// reading too: one that cannot be confirmed, whatever another read of it says.
 async fn readings(
     ctx: &StepContext<'_>,
+    closures: &[ClosureRef],
     closed: &[Summary],
     admissions: &[Summary],
 ) -> Result<Vec<StepReading>, Fault> {
-    let steps: Vec<(Step, Learned<&ObjectRef>)> = closed
+    let pinned = |closure: &ClosureRef| {
+        let id = Some(&closure.phase_execution_id);
+        let summary = closed
+            .iter()
+            .find(|summary| summary.owner == closure.step && summary.header.phase_execution_id.as_ref() == id);
+        match summary {
+            Some(summary) => Learned::from(pin(ctx, summary, closed, admissions)),
+            None => Learned::Problem(format!("{} could not be read", closure.key)),
+        }
+    };
+    let steps: Vec<(Step, Learned<&ObjectRef>)> = closures
         .iter()
-        .filter(|summary| summary.body.overall_pass)
-        .filter_map(|summary| Some((Step::from_id(&summary.owner)?, summary)))
-        .map(|(step, summary)| (step, Learned::from(pin(ctx, summary, closed, admissions))))
+        .filter(|closure| closure.overall_pass)
+        .filter_map(|closure| Some((Step::from_id(&closure.step)?, pinned(closure))))
         .collect();
     let pins: BTreeSet<&ObjectRef> = steps.iter().filter_map(|(_, pin)| pin.found().copied()).collect();
     let reads = try_join_all(pins.iter().map(|pin| registry_of(ctx, pin))).await?;
