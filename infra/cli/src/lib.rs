@@ -11,5 +11,7 @@ pub mod run;
 pub mod sample;
 pub mod verify;
 
-pub use args::{Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, ResumeArgs, RunArgs, StatusArgs, UpArgs, VerifyArgs};
+pub use args::{
+    Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, ResumeArgs, RunArgs, StatusArgs, UpArgs, VerifyArgs,
+};
 pub use outcome::{CliError, ExitStatus};

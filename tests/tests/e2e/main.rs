@@ -1,7 +1,15 @@
 //! Runs through the real engine, with the real functions, on one local platform.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
+mod codes;
+mod duplicates;
+mod faults;
+mod ledger;
+mod many;
+mod pointers;
+mod processes;
 mod reruns;
+mod secrets;
 mod stage;
 
 use std::collections::BTreeSet;

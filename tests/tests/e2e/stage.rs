@@ -40,6 +40,11 @@ pub(crate) fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     });
 }
 
+/// How often the tests of many executions at once are repeated: `P1_REPEAT`, else once.
+pub(crate) fn rounds() -> usize {
+    std::env::var("P1_REPEAT").map_or(1, |text| text.parse().unwrap())
+}
+
 pub(crate) struct Stage {
     pub(crate) platform: Platform,
     pub(crate) s3: aws_sdk_s3::Client,
@@ -120,19 +125,25 @@ impl Stage {
 
     async fn seed(&self) {
         self.put_registry(&self.registry()).await;
-        let outputs = json!({"p1_handle_materialization": {
-            "sensitive": false,
-            "value": {"S3_EVIDENCE_BUCKET": self.platform.evidence_bucket()}
-        }});
-        for uri in self.platform.stack_outputs_uris() {
-            self.put(&uri.parse().unwrap(), outputs.to_string().into_bytes()).await;
-        }
+        self.put_stack_outputs(None).await;
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         self.put(
             &self.platform.billing_artifact_uri().parse().unwrap(),
             sample::billing(today),
         )
         .await;
+    }
+
+    /// Puts stack outputs: the valid ones, or these.
+    pub(crate) async fn put_stack_outputs(&self, outputs: Option<&Value>) {
+        let valid = json!({"p1_handle_materialization": {
+            "sensitive": false,
+            "value": {"S3_EVIDENCE_BUCKET": self.platform.evidence_bucket()}
+        }});
+        let outputs = outputs.unwrap_or(&valid);
+        for uri in self.platform.stack_outputs_uris() {
+            self.put(&uri.parse().unwrap(), outputs.to_string().into_bytes()).await;
+        }
     }
 
     /// Puts a registry, and the manifests that it resolves to.
@@ -206,8 +217,25 @@ impl Stage {
 
     /// Publishes a green receipt as M2 would, and follows the execution that the rule starts.
     pub(crate) async fn run(&self) -> Ended {
+        let execution = self.deliver().await;
+        self.ended(&execution).await
+    }
+
+    /// An operator's start from a receipt that has come in already.
+    pub(crate) async fn operator_start(&self) -> Value {
+        let execution = self.run().await.expect_advance();
+        let event: Value = serde_json::from_str(&self.input(&execution.arn).await).unwrap();
+        json!({"m2_handoff": {"key": event["detail"]["object"]["key"]}})
+    }
+
+    /// Publishes a green receipt as M2 would; the execution that the rule starts.
+    pub(crate) async fn deliver(&self) -> String {
+        self.deliver_receipt(sample::m2_receipt("20260223T061612Z")).await
+    }
+
+    /// Publishes these bytes as M2's receipt; the execution that the rule starts.
+    pub(crate) async fn deliver_receipt(&self, receipt: Vec<u8>) -> String {
         let key = Self::new_receipt_key();
-        let receipt = sample::m2_receipt("20260223T061612Z");
         let request = self
             .s3
             .put_object()
@@ -219,7 +247,7 @@ impl Stage {
         loop {
             for execution in self.executions().await {
                 if self.input(&execution).await.contains(&key) {
-                    return self.ended(&execution).await;
+                    return execution;
                 }
             }
             assert!(
@@ -256,6 +284,47 @@ impl Stage {
         jiff::Timestamp::new(seconds, 0).unwrap().to_string()
     }
 
+    /// The ARN of an execution of this name.
+    pub(crate) fn execution_arn(&self, name: &str) -> String {
+        let machine = self.platform.state_machine_arn();
+        format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"))
+    }
+
+    /// Starts an execution of this name, and gives its ARN.
+    pub(crate) async fn begin(&self, name: &str, input: &Value) -> String {
+        let request = self
+            .sfn
+            .start_execution()
+            .state_machine_arn(self.platform.state_machine_arn());
+        let answer = request.name(name).input(input.to_string()).send().await.unwrap();
+        answer.execution_arn().to_owned()
+    }
+
+    /// Waits until the first function of an execution has answered, or the execution has ended.
+    pub(crate) async fn first_answer(&self, arn: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.sfn.describe_execution().execution_arn(arn).send().await.unwrap();
+            if *answer.status() != ExecutionStatus::Running || !self.answers(arn).await.0.is_empty() {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no function of {arn} answers");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Starts an execution with this text as its input and follows it; the engine's answer when it refuses the input.
+    pub(crate) async fn try_start(&self, input: &str) -> Result<Ended, String> {
+        let request = self
+            .sfn
+            .start_execution()
+            .state_machine_arn(self.platform.state_machine_arn());
+        match request.input(input).send().await {
+            Ok(answer) => Ok(self.ended(answer.execution_arn()).await),
+            Err(error) => Err(format!("{:?}", error.into_service_error())),
+        }
+    }
+
     /// Starts an execution with this input and follows it.
     pub(crate) async fn start(&self, input: &Value) -> Ended {
         let request = self
@@ -266,7 +335,8 @@ impl Stage {
         self.ended(answer.execution_arn()).await
     }
 
-    async fn ended(&self, arn: &str) -> Ended {
+    /// Follows an execution to its end.
+    pub(crate) async fn ended(&self, arn: &str) -> Ended {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let answer = self.sfn.describe_execution().execution_arn(arn).send().await.unwrap();
@@ -350,6 +420,37 @@ impl Stage {
             }
         }
         dir
+    }
+
+    /// Whether an object is there.
+    pub(crate) async fn exists(&self, key: &str) -> bool {
+        let request = self.s3.head_object().bucket(self.platform.evidence_bucket()).key(key);
+        request.send().await.is_ok()
+    }
+
+    /// The versions of every object below a prefix of the evidence bucket; none of them was deleted.
+    pub(crate) async fn versions(&self, prefix: &str) -> BTreeMap<String, Vec<String>> {
+        self.versions_in(self.platform.evidence_bucket(), prefix).await
+    }
+
+    pub(crate) async fn versions_in(&self, bucket: &str, prefix: &str) -> BTreeMap<String, Vec<String>> {
+        let mut versions = BTreeMap::<String, Vec<String>>::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        loop {
+            let request = self.s3.list_object_versions().bucket(bucket).prefix(prefix);
+            let request = request.set_key_marker(key_marker).set_version_id_marker(version_marker);
+            let answer = request.send().await.unwrap();
+            assert!(answer.delete_markers().is_empty(), "{:?}", answer.delete_markers());
+            for version in answer.versions() {
+                let (key, id) = (version.key().unwrap(), version.version_id().unwrap());
+                versions.entry(key.to_owned()).or_default().push(id.to_owned());
+            }
+            if answer.is_truncated() != Some(true) {
+                return versions;
+            }
+            key_marker = answer.next_key_marker().map(str::to_owned);
+            version_marker = answer.next_version_id_marker().map(str::to_owned);
+        }
     }
 
     /// Every object of the execution has one version, and none was deleted.
