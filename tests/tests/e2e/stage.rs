@@ -70,9 +70,27 @@ impl Ended {
         serde_json::from_str(&self.cause).unwrap_or_else(|_| panic!("{}: {}", self.error, self.cause))
     }
 
+    /// The status that `cargo p1 run` ends with after such an execution.
+    pub(crate) fn exit_status(&self) -> p1::ExitStatus {
+        let succeeded = self.status == ExecutionStatus::Succeeded;
+        let ending = p1::run::history::Ending {
+            status: if succeeded { "SUCCEEDED" } else { "FAILED" },
+            output: succeeded.then(|| self.output.to_string()),
+            failure: p1::run::history::Failure {
+                error: self.error.clone(),
+                cause: self.cause.clone(),
+            },
+        };
+        let (outcome, _) = p1::run::verdict::read(&p1::run::history::History::default(), &ending);
+        outcome.exit_status()
+    }
+
     pub(crate) fn expect_advance(self) -> Self {
         assert_eq!(self.outcome()["verdict"], "ADVANCE_TO_M4", "{self:?}");
-        assert_eq!(self.status, ExecutionStatus::Succeeded);
+        assert_eq!(
+            (&self.status, self.exit_status()),
+            (&ExecutionStatus::Succeeded, p1::ExitStatus::Advance)
+        );
         self
     }
 

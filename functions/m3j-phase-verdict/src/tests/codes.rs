@@ -11,6 +11,7 @@ use p1_runtime::store::PutAnswer;
 use p1_runtime::testing::{BUCKET, TestExecution};
 
 use super::platform::{chain, conclude, green, held, observe, pack, published, roll_up, steps};
+use crate::PhaseVerdictStep;
 
 /// Concludes, and expects a hold of exactly these codes with no receipt.
 async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
@@ -132,19 +133,27 @@ async fn an_occupied_key_is_b7() {
     );
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
     assert_eq!(result.committed, Some(false));
+}
 
+/// The ledger's word stands: what is published after a committed advance is a redrive's business, never a hold.
+#[tokio::test]
+async fn an_occupied_receipt_after_the_commit_is_a_fault() {
     let mut execution = green();
-    execution.store.seed(
-        BUCKET,
-        &artifact_key(&execution, "M3.J", "m4_entry_readiness_receipt"),
-        "other",
+    let key = artifact_key(&execution, "M3.J", "m4_entry_readiness_receipt");
+    execution.store.seed(BUCKET, &key, "other");
+    let fault = execution.invoke(&PhaseVerdictStep).await.unwrap_err();
+    assert_eq!(fault.name(), "Internal");
+    assert!(
+        fault.to_string().contains("the advance is committed and stands"),
+        "{fault}"
     );
-    let result = conclude(&mut execution).await;
-    assert_eq!(
-        (result.overall_pass, result.blockers.as_slice()),
-        (false, &[Blocker::VerdictNotPublished][..])
+    let objects = execution.store.dump(BUCKET);
+    assert!(!objects.contains_key(&artifact_key(&execution, "M3.J", "m3j_execution_summary")));
+    assert!(
+        objects
+            .values()
+            .any(|bytes| String::from_utf8_lossy(bytes).contains("\"kind\":\"COMMITTED\""))
     );
-    assert_eq!(result.committed, Some(true), "the ledger's word stands");
 }
 
 /// The valid advance with its summary written by an earlier attempt, so that the first PUT answers 412.

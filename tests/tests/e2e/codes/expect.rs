@@ -26,7 +26,11 @@ fn codes(blockers: &Value) -> Vec<String> {
 /// Held with exactly the row's code, and with all evidence of it.
 pub(crate) async fn held(stage: &Stage, row: &Row, ended: &Ended) {
     let (code, what) = (row.code, format!("{} {}: {ended:?}", row.code, row.what));
-    assert_eq!(ended.error, "M3.Hold", "{what}");
+    assert_eq!(
+        (ended.error.as_str(), ended.exit_status()),
+        ("M3.Hold", p1::ExitStatus::Hold),
+        "{what}"
+    );
     let outcome = ended.outcome();
     assert_eq!(
         (&outcome["outcome"], &outcome["verdict"], &outcome["blockers"]),
