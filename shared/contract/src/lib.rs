@@ -4,6 +4,7 @@
 //! reads, writes and asks.
 
 pub mod artifacts;
+pub mod attestation;
 pub mod blocker;
 pub mod canonical;
 pub mod evidence;

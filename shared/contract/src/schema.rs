@@ -8,6 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::attestation::{ENVELOPE_SCHEMA, Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Statement};
 use crate::evidence::{Body, ExecutionSummary, HOLD, Header, PHASE_ID, SCHEMA_VERSION};
 use crate::step::Step;
 
@@ -51,6 +52,38 @@ pub fn record<T: JsonSchema>(name: &str) -> Value {
     let mut root = T::json_schema(&mut generator).to_value();
     name_it(&mut root, name);
     finished(root, name, &T::schema_name(), generator)
+}
+
+/// The schema of a DSSE envelope around an in-toto Statement.
+#[must_use]
+pub fn envelope() -> Value {
+    let mut generator = generator();
+    let mut root = Envelope::json_schema(&mut generator).to_value();
+    let base64 = json!({ "type": "string", "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$" });
+    fix(&mut root, "payloadType", json!({ "const": PAYLOAD_TYPE }));
+    fix(&mut root, "payload", base64.clone());
+    root["properties"]["signatures"]["minItems"] = json!(1);
+    root["properties"]["signatures"]["maxItems"] = json!(1);
+    let mut schema = finished(root, ENVELOPE_SCHEMA, &Envelope::schema_name(), generator);
+    let signature = &mut schema["$defs"]["EnvelopeSignature"];
+    fix(
+        signature,
+        "keyid",
+        json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
+    );
+    fix(signature, "sig", base64);
+    schema
+}
+
+/// The schema of an in-toto Statement with a predicate `P` of this type.
+#[must_use]
+pub fn statement<P: JsonSchema>(name: &str, predicate_type: &str) -> Value {
+    let mut generator = generator();
+    let mut root = Statement::<P>::json_schema(&mut generator).to_value();
+    fix(&mut root, "_type", json!({ "const": STATEMENT_TYPE }));
+    fix(&mut root, "predicateType", json!({ "const": predicate_type }));
+    root["properties"]["subject"]["minItems"] = json!(1);
+    finished(root, name, &format!("Statement of {name}"), generator)
 }
 
 /// The text of a schema's file.
