@@ -3,11 +3,13 @@
     validate.py [--schemas DIR] [DIR ...]
 
 Each DIR is the evidence directory of a run, as `cargo p1 run --out` leaves it: every JSON file below DIR/evidence is
-held against the schema of the artifact that it says it is. The schemas themselves are always held against the
-metaschema, even without a DIR. Exit status: 0 all is valid, 1 something is not, 2 usage.
+held against the schema of the artifact that it says it is. A signed sidecar (`*.dsse.json`) is held against the schema of
+the envelope, and what is in it against that of the statement that it says it is. The schemas themselves are always held
+against the metaschema, even without a DIR. Exit status: 0 all is valid, 1 something is not, 2 usage.
 """
 
 import argparse
+import base64
 import json
 import sys
 from pathlib import Path
@@ -20,6 +22,8 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "statemachine" / "schemas"
 SUFFIX = ".schema.json"
 # The receipt of the phase before P1: an input that lies among the evidence, in a shape of its own.
 FOREIGN = "m2j_"
+# Signed statements beside the evidence, and the schema of the envelope that each lies in.
+SIDECAR, ENVELOPE = ".dsse.json", "dsse_envelope"
 
 
 class Refused(ValueError):
@@ -27,7 +31,12 @@ class Refused(ValueError):
 
 
 def read(path):
-    """The document at `path`, without floats and duplicate keys, which JSON Schema cannot see."""
+    """The document at `path`."""
+    return parse(path.read_bytes())
+
+
+def parse(data):
+    """A document without floats and duplicate keys, which JSON Schema cannot see."""
 
     def members(pairs):
         found = dict(pairs)
@@ -39,7 +48,7 @@ def read(path):
         raise Refused(f"{text} is no integer")
 
     return json.loads(
-        path.read_bytes().decode("utf-8"),
+        data.decode("utf-8"),
         object_pairs_hook=members,
         parse_float=no_float,
         parse_constant=no_float,
@@ -72,7 +81,10 @@ def load_schemas(directory):
             continue
         if schema.get("$schema") != DIALECT:
             problems.append(f"{path.name}: is not of the dialect {DIALECT}")
-        if schema.get("properties", {}).get("artifact", {}).get("const") != name:
+        said = {field: about.get("const") for field, about in schema.get("properties", {}).items()}
+        if "predicateType" in said:
+            validators[said["predicateType"]] = Validator(schema)
+        elif said.get("artifact") != name and name != ENVELOPE:
             problems.append(f"{path.name}: is not the schema of an artifact `{name}`")
         validators[name] = Validator(schema)
     if not validators:
@@ -86,13 +98,36 @@ def check_document(path, validators):
         document = read(path)
     except ValueError as error:
         return [f"is not usable JSON: {error}"]
+    if path.name.endswith(SIDECAR):
+        return check_sidecar(document, validators)
     if not isinstance(document, dict) or not isinstance(document.get("artifact"), str):
         return ["does not say which artifact it is"]
     validator = validators.get(document["artifact"])
     if validator is None:
         return [f"is the artifact `{document['artifact']}`, which has no schema"]
+    return departures(document["artifact"], validator, document)
+
+
+def departures(name, validator, document):
     errors = sorted(validator.iter_errors(document), key=lambda error: error.json_path)
-    return [f"{document['artifact']} at {error.json_path}: {shortened(error.message)}" for error in errors]
+    return [f"{name} at {error.json_path}: {shortened(error.message)}" for error in errors]
+
+
+def check_sidecar(envelope, validators):
+    """What is wrong with an envelope, or with the statement in it."""
+    if ENVELOPE not in validators:
+        return [f"is an envelope, and there is no schema {ENVELOPE}"]
+    wrong = departures(ENVELOPE, validators[ENVELOPE], envelope)
+    if wrong:
+        return wrong
+    try:
+        statement = parse(base64.b64decode(envelope["payload"], validate=True))
+    except ValueError as error:
+        return [f"its payload is not usable JSON: {error}"]
+    kind = statement.get("predicateType") if isinstance(statement, dict) else None
+    if not isinstance(kind, str) or kind not in validators:
+        return [f"its payload is a statement of the type {kind!r}, which has no schema"]
+    return departures(kind, validators[kind], statement)
 
 
 def shortened(message, most=300):
@@ -126,7 +161,8 @@ def main():
         problems.extend(wrong)
     for problem in problems:
         print(problem)
-    print(f"{checked} documents, {len(validators)} schemas, {len(problems)} problems")
+    schemas = len({id(validator) for validator in validators.values()})
+    print(f"{checked} documents, {schemas} schemas, {len(problems)} problems")
     return 1 if problems else 0
 
 

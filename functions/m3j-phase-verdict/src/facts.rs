@@ -2,6 +2,7 @@
 
 use futures_util::future::{try_join_all, try_join3};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
+use p1_contract::attestation::run_evidence;
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, Document, RunIds};
 use p1_contract::ids::PlatformRunId;
@@ -25,6 +26,9 @@ pub struct Facts {
     pub rollup: RollupFacts,
     /// The handoff pack.
     pub pack: PackFacts,
+    /// `run.json`, the run header and the handoff pack as the closures of M3.E and M3.F list them, in the order of the keys:
+    /// what a signature is about, beside the closures.
+    pub run_evidence: Vec<ObjectRef>,
     /// The run's ledger.
     pub ledger: LedgerFacts,
 }
@@ -135,6 +139,8 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
         read_ledger(ctx, run.platform_run_id.as_ref()),
     )
     .await?;
+    let published = [Step::RunPublication, Step::M4Handoff].map(|step| summary(step).map(|summary| &summary.body));
+    let run_evidence = run_evidence(published.into_iter().flatten());
     if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup.id()) {
         link.problems.extend(problems);
     }
@@ -142,6 +148,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
         chain,
         rollup,
         pack,
+        run_evidence,
         ledger,
     })
 }

@@ -3,12 +3,18 @@
 //! The order of the writes is the point. The phase summary comes first, then the ledger's COMMITTED record with its
 //! hash, then, at an advance, the receipt that M4 waits for, then the closure notes. A verdict that is not in the
 //! ledger is void, and a receipt never precedes its commit. Concluding a hold is a pass of this step.
+//!
+//! Last of all, once its own summary is there, what was concluded is signed, where the deployment signs. That adds sidecars,
+//! and changes nothing else.
 
 mod checklist;
 mod checks;
 mod facts;
+mod kms;
 mod next;
 mod notes;
+mod seal;
+mod signer;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -24,16 +30,21 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
 use p1_runtime::store::Written;
-use p1_runtime::{Author, Evaluation, Extra, Fault, StepContext, StepLogic};
+use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, StepContext, StepLogic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::facts::{Facts, LedgerFacts, PackFacts, RollupFacts};
+pub use crate::kms::KmsKey;
+pub use crate::signer::{LocalKey, Signer, SignerError};
 pub use crate::summary::phase_summary;
 
 /// The step.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PhaseVerdictStep;
+#[derive(Debug, Clone, Default)]
+pub struct PhaseVerdictStep {
+    /// What it signs its verdict with.
+    pub signer: Signer,
+}
 
 /// What the step learned, and the end states of what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -146,6 +157,10 @@ impl StepLogic for PhaseVerdictStep {
             run: observed.facts.run(),
             extra,
         })
+    }
+
+    async fn seal(&self, ctx: &StepContext<'_>, closed: Closed<'_, Observed>) -> Result<(), Fault> {
+        seal::seal(ctx, &self.signer, closed).await
     }
 }
 

@@ -3,4 +3,6 @@
 mod codes;
 mod defects;
 mod platform;
+mod replay;
+mod sealing;
 mod verdicts;

@@ -18,7 +18,7 @@ use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
 use crate::settings::Settings;
-use crate::step::{Artifact, Content, Evaluation, Extra, StepLogic};
+use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
 use crate::store::{DOCUMENT_LIMIT, Read, Store, Written};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
@@ -109,6 +109,12 @@ impl Harness {
             input.upstream(),
         );
         let closure = self.close(step, &ctx, &evaluation.run, &summary).await?;
+        let closed = Closed {
+            observed: &observed,
+            summary: &summary,
+            closure: &closure,
+        };
+        step.seal(&ctx, closed).await?;
         let result = result(
             step.owner(),
             input.mode,

@@ -25,5 +25,5 @@ pub use harness::{Harness, Observations, Request, duplicate_delivery};
 pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator};
 pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{harness, observed_run, serve, serve_step, start_logging};
-pub use settings::{CostSource, Settings, SettingsError};
-pub use step::{Artifact, Author, Content, Evaluation, Extra, StepLogic};
+pub use settings::{CostSource, Settings, SettingsError, Signing};
+pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, StepLogic};

@@ -1,6 +1,7 @@
 //! The deployment's settings, from the environment of the functions. Only the harness reads them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use p1_contract::ids::{BucketName, S3Uri};
 use thiserror::Error;
@@ -18,6 +19,19 @@ pub struct Settings {
     pub cost_source: CostSource,
     /// `AWS_REGION`.
     pub region: String,
+    /// `P1_SIGNING` and, unless that is `off` or not set, `P1_SIGNING_KEY`. M3.J alone is given them.
+    pub signing: Signing,
+}
+
+/// What M3.J signs its verdict with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// Nothing: the verdict is not signed.
+    Off,
+    /// The asymmetric KMS key (ECC_NIST_P256, SIGN_VERIFY) of this ARN.
+    Kms(String),
+    /// A private key in a file, PKCS #8 in PEM: on the local platform.
+    LocalKey(PathBuf),
 }
 
 /// Where M3.H learns what was spent.
@@ -87,12 +101,25 @@ impl Settings {
                 });
             }
         };
+        let signing = match vars.get("P1_SIGNING").map_or("off", String::as_str) {
+            "off" | "" => Signing::Off,
+            "kms" => Signing::Kms(required(vars, "P1_SIGNING_KEY")?.to_owned()),
+            "local_key" => Signing::LocalKey(required(vars, "P1_SIGNING_KEY")?.into()),
+            _ => {
+                let problem = "is neither off, kms nor local_key".to_owned();
+                return Err(SettingsError {
+                    name: "P1_SIGNING",
+                    problem,
+                });
+            }
+        };
         Ok(Settings {
             evidence_bucket,
             registry: uri("P1_REGISTRY_URI", required(vars, "P1_REGISTRY_URI")?)?,
             stack_outputs,
             cost_source,
             region: required(vars, "AWS_REGION")?.to_owned(),
+            signing,
         })
     }
 }
@@ -104,5 +131,48 @@ fn required<'v>(vars: &'v BTreeMap<String, String>, name: &'static str) -> Resul
             name,
             problem: "is not set".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(signing: &[(&str, &str)]) -> Result<Signing, SettingsError> {
+        let base = [
+            ("P1_EVIDENCE_BUCKET", "evidence"),
+            ("P1_REGISTRY_URI", "s3://artifacts/registry.md"),
+            ("P1_COST_SOURCE", "cost_explorer"),
+            ("AWS_REGION", "eu-west-2"),
+        ];
+        let vars = base.iter().chain(signing);
+        let vars = vars.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::from_map(&vars.collect()).map(|settings| settings.signing)
+    }
+
+    #[test]
+    fn signing_is_off_unless_it_is_asked_for() {
+        assert_eq!(read(&[]), Ok(Signing::Off));
+        assert_eq!(read(&[("P1_SIGNING", "off")]), Ok(Signing::Off));
+        let arn = "arn:aws:kms:eu-west-2:123456789012:key/1";
+        assert_eq!(
+            read(&[("P1_SIGNING", "kms"), ("P1_SIGNING_KEY", arn)]),
+            Ok(Signing::Kms(arn.to_owned()))
+        );
+        assert_eq!(
+            read(&[("P1_SIGNING", "local_key"), ("P1_SIGNING_KEY", "/key.pem")]),
+            Ok(Signing::LocalKey("/key.pem".into()))
+        );
+    }
+
+    #[test]
+    fn signing_without_a_key_or_with_an_unknown_word_is_refused() {
+        for (vars, name) in [
+            (&[("P1_SIGNING", "kms")][..], "P1_SIGNING_KEY"),
+            (&[("P1_SIGNING", "local_key"), ("P1_SIGNING_KEY", "")], "P1_SIGNING_KEY"),
+            (&[("P1_SIGNING", "on"), ("P1_SIGNING_KEY", "k")], "P1_SIGNING"),
+        ] {
+            assert_eq!(read(vars).unwrap_err().name, name);
+        }
     }
 }

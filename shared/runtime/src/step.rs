@@ -1,8 +1,9 @@
 //! What a step is to the harness: its observations, and a pure evaluation of them.
 
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::{Body, Document, Header, RunIds};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
 use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::reference::ClosureRef;
 use p1_contract::request::{Closures, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -56,6 +57,30 @@ pub trait StepLogic: Send + Sync {
     /// # Errors
     /// When the observations contradict themselves: a defect.
     fn evaluate(&self, input: &StepInput, observed: &Self::Observed) -> Result<Evaluation, Fault>;
+
+    /// What is done once the step has closed, beside its evidence: nothing of it changes the verdict, and no closure names
+    /// what is written here. M3.J signs.
+    ///
+    /// # Errors
+    /// When it is not done; the step has closed all the same, and a redrive does it.
+    fn seal(
+        &self,
+        _ctx: &StepContext<'_>,
+        _closed: Closed<'_, Self::Observed>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// A step that has closed.
+#[derive(Debug)]
+pub struct Closed<'a, O> {
+    /// What it observed.
+    pub observed: &'a O,
+    /// Its summary.
+    pub summary: &'a ExecutionSummary,
+    /// Where the summary lies.
+    pub closure: &'a ClosureRef,
 }
 
 /// What follows from the observations.

@@ -20,7 +20,7 @@ use crate::context::{ADMISSION_SUMMARY, key_in};
 use crate::fault::Fault;
 use crate::harness::{Harness, Request};
 use crate::orchestrator::{FixedAnswers, Orchestrator};
-use crate::settings::{CostSource, Settings};
+use crate::settings::{CostSource, Settings, Signing};
 use crate::step::StepLogic;
 use crate::store::{MemoryStore, Store};
 
@@ -180,6 +180,7 @@ impl TestExecution {
             stack_outputs: Vec::new(),
             cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/billing.json").parse().expect("a URI")),
             region: "eu-west-2".to_owned(),
+            signing: Signing::Off,
         };
         let orchestrator = Orchestrator::Fixed(Arc::clone(&self.answers));
         Harness {

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use p1_contract::attestation::{
+    ENVELOPE_SCHEMA, Envelope, VERDICT_PREDICATE, VERDICT_SIDECAR, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE,
+    VSA_STATEMENT_SCHEMA,
+};
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -10,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::registry::schemas;
 use crate::validator::{Scratch, validate};
-use crate::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World};
+use crate::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 
 type Objects = BTreeMap<String, Vec<u8>>;
 
@@ -29,6 +33,7 @@ async fn close(world: &mut World, first: Step) -> StepResult {
 /// A run that an operator started, and that `change` holds.
 async fn held(change: fn(&mut World)) -> World {
     let mut world = World::new();
+    world.signer = signer(1);
     change(&mut world);
     let result = close(&mut world, Step::HandleClosure).await;
     assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
@@ -38,6 +43,7 @@ async fn held(change: fn(&mut World)) -> World {
 /// A run from the event of its receipt to its advance.
 async fn advanced() -> World {
     let mut world = World::new();
+    world.signer = signer(1);
     world.input = json!({
         "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
         "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
@@ -85,6 +91,21 @@ fn by_artifact(objects: &Objects, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {name}")).1
 }
 
+/// The schemas that a document is held against.
+fn schemas_of(key: &str, document: &Value) -> Vec<String> {
+    if !key.ends_with(".dsse.json") {
+        return vec![document["artifact"].as_str().unwrap().to_owned()];
+    }
+    let envelope: Envelope = serde_json::from_value(document.clone()).unwrap();
+    let payload: Value = serde_json::from_slice(&envelope.payload().unwrap()).unwrap();
+    let statement = match payload["predicateType"].as_str() {
+        Some(VERDICT_PREDICATE) => VERDICT_STATEMENT_SCHEMA,
+        Some(VSA_PREDICATE) => VSA_STATEMENT_SCHEMA,
+        other => panic!("{key}: a statement of the type {other:?}"),
+    };
+    vec![ENVELOPE_SCHEMA.to_owned(), statement.to_owned()]
+}
+
 #[tokio::test]
 async fn what_a_run_publishes_is_valid() {
     let unpinned = held(|world| {
@@ -127,8 +148,10 @@ async fn what_a_run_publishes_is_valid() {
     assert!(said.text.starts_with(&format!("{count} documents, ")), "{}", said.text);
 
     let mut unseen = schemas();
-    for (_, document) in documents(&all) {
-        unseen.remove(document["artifact"].as_str().unwrap());
+    for (key, document) in documents(&all) {
+        for name in schemas_of(key, &document) {
+            unseen.remove(&name);
+        }
     }
     let unseen: Vec<String> = unseen.into_keys().collect();
     assert_eq!(unseen, Vec::<String>::new(), "not published by any of these runs");
@@ -213,6 +236,80 @@ async fn what_departs_from_the_schemas_is_refused() {
         );
     }
     assert_eq!(said.text.lines().count(), broken.len() + 1, "{}", said.text);
+}
+
+#[tokio::test]
+async fn sidecars_that_depart_from_the_schemas_are_refused() {
+    let valid = held(|world| world.edit_registry("\"deterministic_hash_v1\"", "\"random\"")).await;
+    let objects = valid.store.dump(EVIDENCE);
+    let (_, bytes) = objects.iter().find(|(key, _)| key.ends_with(VERDICT_SIDECAR)).unwrap();
+    let envelope: Envelope = serde_json::from_slice(bytes).unwrap();
+    let payload = String::from_utf8(envelope.payload().unwrap()).unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let with = |payload: &str| {
+        let payload = aws_smithy_types::base64::encode(payload);
+        text.replace(&envelope.payload, &payload)
+    };
+    let rows = [
+        (
+            "extra field",
+            text.replace("\"payload\":", "\"cert\":\"\",\"payload\":"),
+            "'cert' was unexpected",
+        ),
+        (
+            "no signature",
+            text.replace(&text[text.find("[{").unwrap()..text.find("}]").unwrap() + 2], "[]"),
+            "$.signatures",
+        ),
+        (
+            "other type",
+            text.replace("in-toto+json", "in-toto+xml"),
+            "$.payloadType",
+        ),
+        ("url-safe", text.replace("\"sig\":\"", "\"sig\":\"-_"), "does not match"),
+        ("no statement", with("[]"), "a statement of the type None"),
+        (
+            "half a statement",
+            with(&payload[..40]),
+            "its payload is not usable JSON",
+        ),
+        (
+            "other predicate",
+            with(&payload.replace(VERDICT_PREDICATE, "urn:p1:predicate:other:1")),
+            "has no schema",
+        ),
+        (
+            "no subject",
+            with(&payload.replace(&payload[payload.find("\"subject\":[").unwrap()..], "\"subject\":[]}")),
+            "$.subject",
+        ),
+        (
+            "other verdict",
+            with(&payload.replace("\"HOLD_M3\"", "\"GO\"")),
+            "$.predicate.verdict",
+        ),
+        (
+            "field in the predicate",
+            with(&payload.replace("\"committed\":", "\"by\":1,\"committed\":")),
+            "'by' was unexpected",
+        ),
+    ];
+    let place = |what: &str| format!("evidence/{what}/{VERDICT_SIDECAR}");
+    let mut broken: Objects = rows
+        .iter()
+        .map(|(what, text, _)| (place(what), text.clone().into_bytes()))
+        .collect();
+    broken.insert(place("valid"), bytes.clone());
+    let said = validate(&[Scratch::mirror("sidecars", &broken).path()]).await;
+    for (what, _, expected) in &rows {
+        let (start, mut lines) = (format!("{}: ", place(what)), said.text.lines());
+        assert!(
+            lines.any(|line| line.starts_with(&start) && line.contains(expected)),
+            "{what}: {}",
+            said.text
+        );
+    }
+    assert!(!said.text.contains("/valid/"), "{}", said.text);
 }
 
 #[tokio::test]

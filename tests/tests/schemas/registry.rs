@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use p1_contract::artifacts::*;
+use p1_contract::attestation::{
+    ENVELOPE_SCHEMA, VERDICT_PREDICATE, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE, VSA_STATEMENT_SCHEMA,
+    VerdictPredicate, VerificationSummary,
+};
 use p1_contract::evidence::{Body, observations_name, summary_name};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::schema;
@@ -76,8 +80,17 @@ pub(crate) fn schemas() -> BTreeMap<String, Value> {
     all.document::<PhaseSummary>(Step::PhaseVerdict);
     all.document::<M4EntryReadinessReceipt>(Step::PhaseVerdict);
 
+    all.add(ENVELOPE_SCHEMA, schema::envelope());
+    let name = VERDICT_STATEMENT_SCHEMA;
+    all.add(name, schema::statement::<VerdictPredicate>(name, VERDICT_PREDICATE));
+    let name = VSA_STATEMENT_SCHEMA;
+    all.add(name, schema::statement::<VerificationSummary>(name, VSA_PREDICATE));
+
     all.0
 }
+
+/// The schemas of the sidecars, which are told by their place and predicate and not by an `artifact`.
+pub(crate) const OF_SIDECARS: [&str; 3] = [ENVELOPE_SCHEMA, VERDICT_STATEMENT_SCHEMA, VSA_STATEMENT_SCHEMA];
 
 #[derive(Default)]
 struct All(BTreeMap<String, Value>);

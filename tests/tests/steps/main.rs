@@ -6,7 +6,7 @@ mod world;
 
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use world::{EVIDENCE, World};
+use world::{EVIDENCE, World, signer};
 
 #[tokio::test]
 async fn the_valid_chain_passes_and_pins_the_run() {
@@ -40,6 +40,7 @@ async fn the_valid_chain_passes_and_pins_the_run() {
 #[tokio::test]
 async fn invoked_again_every_step_gives_the_same_result_and_the_same_bytes() {
     let mut world = World::new();
+    world.signer = signer(1);
     for step in Step::ALL {
         let first = world.run(step).await;
         let objects = world.store.dump(EVIDENCE);

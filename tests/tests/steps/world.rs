@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
 use p1::sample::{self, Names};
 use p1_contract::ids::ExecutionArn;
 use p1_contract::reference::ClosureRef;
@@ -13,6 +14,8 @@ use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
 use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, MachineAnswer, Orchestrator, Settings, StepLogic};
+use p256::ecdsa::SigningKey;
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::{Value, json};
 
 pub(crate) const EVIDENCE: &str = "fraud-platform-dev-full-evidence";
@@ -36,6 +39,21 @@ pub(crate) struct World {
     pub(crate) start_time: String,
     pub(crate) input: Value,
     pub(crate) closures: BTreeMap<String, ClosureRef>,
+    /// What M3.J signs with; nothing, unless a test says so.
+    pub(crate) signer: Signer,
+}
+
+/// A signer for tests. It is not a secret: its key is the number `n`.
+pub(crate) fn signer(n: u8) -> Signer {
+    let pem = signing_key(n).to_pkcs8_pem(LineEnding::LF).unwrap();
+    Signer::Local(LocalKey::from_pem(&pem).unwrap())
+}
+
+/// The key of [`signer`].
+pub(crate) fn signing_key(n: u8) -> SigningKey {
+    let mut secret = [0; 32];
+    secret[31] = n;
+    SigningKey::from_slice(&secret).unwrap()
 }
 
 pub(crate) fn registry() -> String {
@@ -69,6 +87,7 @@ impl World {
             start_time: "2026-02-23T17:43:07.250Z".to_owned(),
             input: json!({"m2_handoff": {"key": RECEIPT}}),
             closures: BTreeMap::new(),
+            signer: Signer::Off,
         };
         world.store.seed(ARTIFACTS, REGISTRY, registry());
         world
@@ -202,7 +221,10 @@ impl World {
                 self.step(&m3h_cost_envelope::CostEnvelope { explorer }).await
             }
             Step::GateRollup => self.step(&m3i_gate_rollup::GateRollup).await,
-            Step::PhaseVerdict => self.step(&m3j_phase_verdict::PhaseVerdictStep).await,
+            Step::PhaseVerdict => {
+                let signer = self.signer.clone();
+                self.step(&PhaseVerdictStep { signer }).await
+            }
         }
     }
 

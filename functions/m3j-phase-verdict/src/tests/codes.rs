@@ -141,7 +141,7 @@ async fn an_occupied_receipt_after_the_commit_is_a_fault() {
     let mut execution = green();
     let key = artifact_key(&execution, "M3.J", "m4_entry_readiness_receipt");
     execution.store.seed(BUCKET, &key, "other");
-    let fault = execution.invoke(&PhaseVerdictStep).await.unwrap_err();
+    let fault = execution.invoke(&PhaseVerdictStep::default()).await.unwrap_err();
     assert_eq!(fault.name(), "Internal");
     assert!(
         fault.to_string().contains("the advance is committed and stands"),

@@ -16,7 +16,12 @@ async fn evaluated(break_it: impl FnOnce(&mut Observed)) -> Vec<Blocker> {
     let mut observed = observe(&execution).await;
     break_it(&mut observed);
     let request = execution.request(Step::PhaseVerdict);
-    codes(&PhaseVerdictStep.evaluate(&request.input, &observed).unwrap().findings)
+    codes(
+        &PhaseVerdictStep::default()
+            .evaluate(&request.input, &observed)
+            .unwrap()
+            .findings,
+    )
 }
 
 /// The codes of a doctored phase summary.
@@ -42,7 +47,7 @@ async fn a_commit_that_lost_the_race_is_b9_and_a_hold() {
     let mut observed = observe(&execution).await;
     observed.commit = CommitOutcome::Lost("another execution wrote record 2 first".to_owned());
     let request = execution.request(Step::PhaseVerdict);
-    let evaluation = PhaseVerdictStep.evaluate(&request.input, &observed).unwrap();
+    let evaluation = PhaseVerdictStep::default().evaluate(&request.input, &observed).unwrap();
     assert_eq!(codes(&evaluation.findings), [Blocker::CommitLedgerLost]);
     assert_eq!(
         (evaluation.extra.verdict, evaluation.extra.committed),

@@ -87,7 +87,7 @@ pub(super) fn held() -> TestExecution {
 }
 
 pub(super) async fn conclude(execution: &mut TestExecution) -> StepResult {
-    execution.invoke(&PhaseVerdictStep).await.unwrap()
+    execution.invoke(&PhaseVerdictStep::default()).await.unwrap()
 }
 
 pub(super) fn published<B: Body>(execution: &TestExecution) -> Option<B> {
@@ -107,5 +107,5 @@ pub(super) async fn observe(execution: &TestExecution) -> Observed {
         &harness.orchestrator,
         id,
     );
-    PhaseVerdictStep.observe(&ctx).await.unwrap()
+    PhaseVerdictStep::default().observe(&ctx).await.unwrap()
 }

@@ -200,7 +200,9 @@ impl<'a> Bench<'a> {
                 Box::pin(harness.run(&CostEnvelope { explorer }, &request)).await
             }
             Step::GateRollup => Box::pin(harness.run(&m3i_gate_rollup::GateRollup, &request)).await,
-            Step::PhaseVerdict => Box::pin(harness.run(&m3j_phase_verdict::PhaseVerdictStep, &request)).await,
+            Step::PhaseVerdict => {
+                Box::pin(harness.run(&m3j_phase_verdict::PhaseVerdictStep::default(), &request)).await
+            }
         }
     }
 

@@ -1,0 +1,79 @@
+//! KMS: the public half of the signing key, and signatures by the private half, which never leaves it.
+
+use aws_config::SdkConfig;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
+use p1_contract::attestation::PublicKey;
+use p1_runtime::Fault;
+
+/// An asymmetric key (ECC_NIST_P256, SIGN_VERIFY) in KMS.
+#[derive(Debug, Clone)]
+pub struct KmsKey {
+    client: Client,
+    arn: String,
+}
+
+impl KmsKey {
+    /// The key of this ARN, as the deployment's credentials reach it.
+    #[must_use]
+    pub fn new(config: &SdkConfig, arn: &str) -> Self {
+        KmsKey {
+            client: Client::new(config),
+            arn: arn.to_owned(),
+        }
+    }
+
+    /// The public key, by `GetPublicKey`.
+    pub(crate) async fn public_key(&self) -> Result<PublicKey, Fault> {
+        let operation = || format!("ask KMS for the public key of {}", self.arn);
+        let answer = self.client.get_public_key().key_id(&self.arn).send().await;
+        let answer = answer.map_err(|error| fault(operation(), &error))?;
+        let der = answer.public_key().map(Blob::as_ref).unwrap_or_default();
+        PublicKey::from_der(der).map_err(|error| Fault::internal(operation(), format!("{error}; {REMEDY}")))
+    }
+
+    /// The signature of a SHA-256 digest in DER, by `Sign`.
+    pub(crate) async fn sign(&self, digest: [u8; 32]) -> Result<Vec<u8>, Fault> {
+        let operation = || format!("have KMS sign with {}", self.arn);
+        let request = self
+            .client
+            .sign()
+            .key_id(&self.arn)
+            .message_type(MessageType::Digest)
+            .message(Blob::new(digest))
+            .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256);
+        let answer = request.send().await.map_err(|error| fault(operation(), &error))?;
+        let signature = answer.signature().map(Blob::as_ref).unwrap_or_default();
+        Ok(signature.to_vec())
+    }
+}
+
+/// What a person does about a key that cannot sign.
+const REMEDY: &str = "the verdict stands and is not signed: mend the key or its policy, then redrive the execution";
+
+/// Codes that pass by themselves, though some come as client errors.
+const PASSING: [&str; 9] = [
+    "ThrottlingException",
+    "Throttling",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "DependencyTimeoutException",
+    "KMSInternalException",
+    "KeyUnavailableException",
+    "ExpiredTokenException",
+    "RequestTimeTooSkewed",
+];
+
+/// Slow, throttled, failing or out of reach is transient; a refusal is the deployment's.
+fn fault<E: ProvideErrorMetadata + std::error::Error + 'static>(operation: String, error: &SdkError<E>) -> Fault {
+    let status = error.raw_response().map(|response| response.status());
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let refused = status.is_some_and(|status| status.is_client_error() && status.as_u16() != 429);
+    match code {
+        Some(code) if refused && !PASSING.contains(&code) => Fault::internal(operation, format!("{code}; {REMEDY}")),
+        Some(code) => Fault::transient(operation, code),
+        None => Fault::transient(operation, DisplayErrorContext(error).to_string()),
+    }
+}

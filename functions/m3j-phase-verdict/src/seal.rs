@@ -1,0 +1,136 @@
+//! Signing what was concluded: two envelopes and the public key, beside the evidence.
+//!
+//! They are written after M3.J's own summary, whose hash they hold. A sidecar that is there already is adopted when it is what
+//! this attempt would sign, by the same key; anything else at its key is a fault, and is kept.
+
+use futures_util::future::try_join;
+use p1_contract::attestation::{
+    AttestationError, Conclusion, Envelope, KEY_SIDECAR, PAYLOAD_TYPE, PublicKey, VERDICT_SIDECAR, VSA_SIDECAR,
+    normal_form, pae,
+};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::S3Key;
+use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
+use p1_runtime::{Closed, Fault, StepContext};
+
+use crate::signer::Signer;
+use crate::{CommitOutcome, Observed, SummaryWrite, phase_summary};
+
+/// Signs the conclusion of a step that has closed, unless nothing is to be signed.
+///
+/// # Errors
+/// When it is not signed: the verdict stands, and a redrive signs it.
+pub(crate) async fn seal(ctx: &StepContext<'_>, signer: &Signer, closed: Closed<'_, Observed>) -> Result<(), Fault> {
+    let Some(key) = signer.public_key().await? else {
+        return Ok(());
+    };
+    let (verdict, vsa) = payloads(ctx, &closed)?;
+    // The key comes first: an envelope that is there has its key beside it.
+    let pem = key.to_pem().map_err(defect)?;
+    let place = ctx.own_key(KEY_SIDECAR)?;
+    let written = ctx
+        .store
+        .create(ctx.bucket(), &place, KEY_SIDECAR, pem.as_bytes())
+        .await;
+    stored(&place, &written)?;
+    try_join(
+        sidecar(ctx, signer, &key, VERDICT_SIDECAR, &verdict),
+        sidecar(ctx, signer, &key, VSA_SIDECAR, &vsa),
+    )
+    .await?;
+    Ok(())
+}
+
+/// What is signed: a pure function of input, observations and the own closure.
+fn payloads(ctx: &StepContext<'_>, closed: &Closed<'_, Observed>) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    let Observed { facts, summary, commit } = closed.observed;
+    let (phase, _) = phase_summary(ctx.input, facts)?;
+    let conclusion = Conclusion {
+        execution: &ctx.input.execution,
+        phase: &phase,
+        phase_object: match summary {
+            SummaryWrite::Stored(stored) => Some((&stored.key, &stored.sha256)),
+            SummaryWrite::Occupied { .. } | SummaryWrite::NotStored(_) | SummaryWrite::Withheld(_) => None,
+        },
+        commit: match commit {
+            CommitOutcome::Done(record) => Some((&record.key, &record.sha256)),
+            CommitOutcome::Lost(_) | CommitOutcome::Inconclusive(_) | CommitOutcome::NotTried => None,
+        },
+        run_evidence: &facts.run_evidence,
+        closure: closed.closure,
+        blockers: &closed.summary.blockers,
+    };
+    Ok((
+        conclusion.verdict_payload().map_err(defect)?,
+        conclusion.vsa_payload().map_err(defect)?,
+    ))
+}
+
+/// One envelope: adopted where it is there, else signed, verified and created.
+async fn sidecar(
+    ctx: &StepContext<'_>,
+    signer: &Signer,
+    key: &PublicKey,
+    name: &str,
+    payload: &[u8],
+) -> Result<(), Fault> {
+    let place = ctx.own_key(name)?;
+    if adopted(ctx, key, &place, payload).await? {
+        return Ok(());
+    }
+    let digest = Sha256Hex::of(&pae(PAYLOAD_TYPE, payload)).to_bytes();
+    let Some(signature) = signer.sign(digest).await? else {
+        return Ok(());
+    };
+    let signed = || -> Result<Vec<u8>, AttestationError> {
+        let envelope = Envelope::new(payload, key, &normal_form(&signature)?);
+        envelope.verify(key)?;
+        envelope.render()
+    };
+    let bytes =
+        signed().map_err(|error| Fault::internal(format!("sign {place}"), format!("{error}; nothing was stored")))?;
+    match ctx.store.create(ctx.bucket(), &place, name, &bytes).await {
+        // Another attempt of this very invocation was faster, and its signature is another one.
+        Written::Occupied { .. } if adopted(ctx, key, &place, payload).await? => Ok(()),
+        written => stored(&place, &written),
+    }
+}
+
+/// Whether the key holds the very statement, signed by the very key; `false` when it holds nothing.
+async fn adopted(ctx: &StepContext<'_>, key: &PublicKey, place: &S3Key, payload: &[u8]) -> Result<bool, Fault> {
+    let refused = |why: String| {
+        let problem = format!("{why}; the verdict stands: keep the object, and find who wrote it");
+        Fault::internal(format!("adopt the signature at {place}"), problem)
+    };
+    let found = match ctx.store.read(ctx.bucket(), place, None, DOCUMENT_LIMIT).await? {
+        Read::NotFound => return Ok(false),
+        Read::Found(object) => object.bytes,
+        Read::Denied => return Err(refused("it may not be read".to_owned())),
+        Read::TooLarge(bytes) => return Err(refused(format!("it has {bytes} bytes"))),
+    };
+    let signed = Envelope::parse(&found).and_then(|envelope| envelope.verify(key));
+    match signed {
+        Ok(theirs) if theirs == payload => Ok(true),
+        Ok(_) => Err(refused("it is of another statement".to_owned())),
+        Err(error) => Err(refused(error.to_string())),
+    }
+}
+
+fn stored(place: &S3Key, written: &Written) -> Result<(), Fault> {
+    let operation = format!("store {place}");
+    match written {
+        Written::Stored(_) => Ok(()),
+        Written::Occupied { .. } | Written::Altered { .. } => {
+            let problem = format!(
+                "{}; the verdict stands: keep the object, and find who wrote it",
+                written.describe()
+            );
+            Err(Fault::internal(operation, problem))
+        }
+        other => Err(Fault::transient(operation, other.describe())),
+    }
+}
+
+fn defect(error: AttestationError) -> Fault {
+    Fault::internal("render the statement", error.to_string())
+}
