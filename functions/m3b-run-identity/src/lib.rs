@@ -11,9 +11,10 @@ mod tests;
 use p1_contract::artifacts::{CollisionProbe, ProbeOutcome};
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::PlatformRunId;
+use p1_contract::ledger::LedgerRecord;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{Evaluation, Fault, StepContext, StepLogic, run_ledger};
+use p1_runtime::{Evaluation, Fault, Recreated, StepContext, StepLogic, run_ledger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,19 @@ impl StepLogic for RunIdentity {
             probes,
             reserved: reserved.map(|run| run.to_string()),
         })
+    }
+
+    /// The reservations: the first record of every candidate's ledger that was not taken.
+    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        let ours = observed
+            .probes
+            .iter()
+            .filter(|probe| probe.outcome != ProbeOutcome::LedgerTaken);
+        ours.map(|probe| {
+            let run = &probe.candidate_platform_run_id;
+            run_ledger::recorded(&LedgerRecord::acquired(run, 1, &input.execution, input.stamp))
+        })
+        .collect()
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

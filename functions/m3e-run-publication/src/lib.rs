@@ -16,7 +16,7 @@ use p1_contract::request::StepInput;
 use p1_contract::secrets::SecretHit;
 use p1_contract::step::Step;
 use p1_runtime::store::Written;
-use p1_runtime::{Evaluation, Fault, Prerequisite, Prerequisites, StepContext, StepLogic, run_ledger};
+use p1_runtime::{Evaluation, Fault, Prerequisite, Prerequisites, Recreated, StepContext, StepLogic, run_ledger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,22 @@ impl StepLogic for RunPublication {
             }
         };
         Ok(Observed { facts, writes })
+    }
+
+    /// `run.json` and the run header.
+    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        let Ok(plan) = plan::plan(input, &observed.facts) else {
+            return Ok(Vec::new());
+        };
+        let recreated = |name: &str, planned: Planned| Recreated {
+            name: name.to_owned(),
+            key: planned.key,
+            bytes: planned.bytes,
+        };
+        Ok(vec![
+            recreated(plan::RUN_JSON, plan.run_json),
+            recreated(plan::RUN_HEADER, plan.run_header),
+        ])
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

@@ -29,7 +29,7 @@ use futures_util::future::try_join;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{ClosureAudit, ClosureRead, Evaluation, Fault, StepContext, StepLogic, audit_all};
+use p1_runtime::{ClosureAudit, ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_all};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +111,11 @@ impl StepLogic for CostEnvelope {
             registry,
             source,
         })
+    }
+
+    /// The day's answer of Cost Explorer.
+    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        source::recreate(input.stamp, &observed.source)
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

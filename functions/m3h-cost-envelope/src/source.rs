@@ -5,11 +5,11 @@ use std::fmt;
 use p1_contract::artifacts::BillingArtifact;
 use p1_contract::canonical;
 use p1_contract::handles::HandleFacts;
-use p1_contract::ids::{BucketName, S3Key, S3Uri};
+use p1_contract::ids::{BucketName, S3Key, S3Uri, Stamp};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
-use p1_runtime::{CostSource, Fault, StepContext, run_control_key};
+use p1_runtime::{CostSource, Fault, Recreated, StepContext, run_control_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ pub(crate) async fn observe(
             })
         }
         CostSource::CostExplorer => {
-            let key = run_control_key(&format!("_cost/{}.json", ctx.input.stamp.compact_date()))?;
+            let key = day_key(ctx.input.stamp)?;
             let region = handles.and_then(|handles| terms::billing_region(handles).ok());
             let (answer, not_kept) = match region {
                 Some(region) if !is_off => of_the_day(ctx, explorer, region, &key).await?,
@@ -109,6 +109,30 @@ pub(crate) async fn observe(
                 not_kept,
             })
         }
+    }
+}
+
+/// Where the day's answer of Cost Explorer is kept.
+fn day_key(stamp: Stamp) -> Result<S3Key, Fault> {
+    run_control_key(&format!("_cost/{}.json", stamp.compact_date()))
+}
+
+fn day_answer(key: &S3Key, billing: &BillingArtifact) -> Result<Recreated, Fault> {
+    let bytes = canonical::document_of(billing).map_err(|e| Fault::internal(format!("render {key}"), e.to_string()))?;
+    Ok(Recreated {
+        name: "day_cost_answer".to_owned(),
+        key: key.clone(),
+        bytes,
+    })
+}
+
+/// The day's answer, where it is one of Cost Explorer.
+pub(crate) fn recreate(stamp: Stamp, source: &SourceFact) -> Result<Vec<Recreated>, Fault> {
+    match (&source.kind, &source.answer) {
+        (SourceKind::CostExplorer, SourceAnswer::Answered { billing }) => {
+            Ok(vec![day_answer(&day_key(stamp)?, billing)?])
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -134,9 +158,8 @@ async fn of_the_day(
         Ok(billing) => Box::new(billing),
         Err(problem) => return Ok((SourceAnswer::Unusable { problem }, None)),
     };
-    let bytes =
-        canonical::document_of(&billing).map_err(|e| Fault::internal(format!("render {key}"), e.to_string()))?;
-    match ctx.create(ctx.bucket(), key, "day_cost_answer", &bytes).await {
+    let kept = day_answer(key, &billing)?;
+    match ctx.create(ctx.bucket(), key, &kept.name, &kept.bytes).await {
         Written::Stored(_) => Ok((SourceAnswer::Answered { billing }, None)),
         Written::Occupied { .. } => match read(ctx, ctx.bucket(), key).await? {
             Some(theirs) => Ok((theirs, None)),

@@ -23,6 +23,7 @@ use p1_contract::artifacts::{CommitPosture, M4EntryReadinessReceipt, PhaseSummar
 use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::evidence::{Body, Document, merge};
 use p1_contract::hash::Sha256Hex;
+use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::ArtifactRef;
 use p1_contract::request::StepInput;
 use p1_contract::secrets::{self, SecretHit};
@@ -30,7 +31,7 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
 use p1_runtime::store::Written;
-use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, StepContext, StepLogic};
+use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic, key_in};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,32 @@ impl StepLogic for PhaseVerdictStep {
             _ => CommitOutcome::NotTried,
         };
         Ok(Observed { facts, summary, commit })
+    }
+
+    /// The phase summary, and the COMMITTED record that names it.
+    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        let (document, _) = phase_summary(input, &observed.facts)?;
+        let summary = Recreated {
+            name: PhaseSummary::NAME.to_owned(),
+            key: key_in(
+                &input.phase_execution_id(Self::STEP),
+                &format!("{}.json", PhaseSummary::NAME),
+            )?,
+            bytes: document.render()?,
+        };
+        let mut all = vec![summary];
+        if let (SummaryWrite::Stored(stored), CommitOutcome::Done(record), Some(run)) = (
+            &observed.summary,
+            &observed.commit,
+            observed.facts.run().platform_run_id,
+        ) && let Some(sequence) = run_ledger::sequence(&run, &record.key)
+        {
+            let verdict = document.body.verdict;
+            let (holder, stamp) = (&input.execution, input.stamp);
+            let record = LedgerRecord::committed(&run, sequence, holder, stamp, verdict, stored.object());
+            all.push(run_ledger::recorded(&record)?);
+        }
+        Ok(all)
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

@@ -26,4 +26,4 @@ pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrato
 pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{harness, observed_run, serve, serve_step, start_logging};
 pub use settings::{CostSource, Settings, SettingsError, Signing};
-pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, StepLogic};
+pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};

@@ -12,6 +12,7 @@ use p1_contract::verdict::PhaseVerdict;
 
 use crate::context::StepContext;
 use crate::fault::Fault;
+use crate::step::Recreated;
 use crate::store::{DOCUMENT_LIMIT, Read, Written};
 
 /// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.
@@ -41,8 +42,29 @@ fn record_key(run: &PlatformRunId, sequence: u32) -> Result<S3Key, Fault> {
     S3Key::parse(&run.ledger_key(sequence)).map_err(|e| Fault::internal("name a ledger record", e.to_string()))
 }
 
-fn record_bytes(record: &LedgerRecord) -> Result<Vec<u8>, Fault> {
-    canonical::document_of(record).map_err(|e| Fault::internal("render a ledger record", e.to_string()))
+/// The number of the record at `key` of the run's ledger; none where it is no record's key.
+#[must_use]
+pub fn sequence(run: &PlatformRunId, key: &S3Key) -> Option<u32> {
+    let number = key.as_str().strip_prefix(&ledger_prefix(run))?.strip_suffix(".json")?;
+    let sequence = number.parse().ok()?;
+    (run.ledger_key(sequence) == key.as_str()).then_some(sequence)
+}
+
+/// A record as it lies in the ledger.
+///
+/// # Errors
+/// Never for a record of parsed parts; the writer's error otherwise.
+pub fn recorded(record: &LedgerRecord) -> Result<Recreated, Fault> {
+    Ok(Recreated {
+        name: LEDGER_RECORD.to_owned(),
+        key: record_key(&record.platform_run_id, record.sequence)?,
+        bytes: canonical::document_of(record).map_err(|e| Fault::internal("render a ledger record", e.to_string()))?,
+    })
+}
+
+async fn create(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<Written, Fault> {
+    let Recreated { name, key, bytes } = recorded(record)?;
+    Ok(ctx.create(ctx.bucket(), &key, &name, &bytes).await)
 }
 
 /// Where a run's ledger lies.
@@ -108,11 +130,7 @@ pub async fn lost(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Option<S
 /// When whether it was written cannot be learned.
 pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool, Fault> {
     let record = LedgerRecord::acquired(run, 1, &ctx.input.execution, ctx.input.stamp);
-    let key = record_key(run, 1)?;
-    match ctx
-        .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
-        .await
-    {
+    match create(ctx, &record).await? {
         Written::Stored(_) => Ok(true),
         Written::Occupied { .. } => Ok(false),
         other => Err(Fault::transient(
@@ -152,11 +170,7 @@ pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acqui
         }
     };
     let record = LedgerRecord::acquired(run, sequence, us, ctx.input.stamp);
-    let key = record_key(run, sequence)?;
-    match ctx
-        .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
-        .await
-    {
+    match create(ctx, &record).await? {
         Written::Stored(_) => Ok(Acquired::Ours(sequence)),
         Written::Occupied { .. } => Ok(Acquired::Refused(format!(
             "another execution acquired record {sequence} of {run}'s ledger first"
@@ -191,17 +205,11 @@ pub async fn commit(
         }
     };
     let record = LedgerRecord::committed(run, sequence, us, ctx.input.stamp, verdict, summary.clone());
-    let key = record_key(run, sequence)?;
-    Ok(
-        match ctx
-            .create(ctx.bucket(), &key, LEDGER_RECORD, &record_bytes(&record)?)
-            .await
-        {
-            Written::Stored(artifact) => Committed::Done(Box::new(artifact)),
-            Written::Occupied { .. } => Committed::Lost(format!(
-                "another execution wrote record {sequence} of {run}'s ledger first"
-            )),
-            other => Committed::Inconclusive(other.describe()),
-        },
-    )
+    Ok(match create(ctx, &record).await? {
+        Written::Stored(artifact) => Committed::Done(Box::new(artifact)),
+        Written::Occupied { .. } => Committed::Lost(format!(
+            "another execution wrote record {sequence} of {run}'s ledger first"
+        )),
+        other => Committed::Inconclusive(other.describe()),
+    })
 }

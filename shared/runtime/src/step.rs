@@ -52,6 +52,15 @@ pub trait StepLogic: Send + Sync {
     /// When an answer cannot be had.
     fn observe(&self, ctx: &StepContext<'_>) -> impl Future<Output = Result<Self::Observed, Fault>> + Send;
 
+    /// What [`observe`](Self::observe) created beside the observations, made again from them: a pure function, for whoever
+    /// recomputes the step offline. What was not stored in the end may be among it; the observations say what was.
+    ///
+    /// # Errors
+    /// When the observations contradict themselves: a defect.
+    fn recreate(&self, _input: &StepInput, _observed: &Self::Observed) -> Result<Vec<Recreated>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// The verdict and the artifacts: a pure function of input and observations.
     ///
     /// # Errors
@@ -130,6 +139,17 @@ pub struct Artifact {
     pub key: S3Key,
     /// What it says.
     pub content: Content,
+}
+
+/// An object that a step created while it observed, made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recreated {
+    /// Its name.
+    pub name: String,
+    /// Where it lies in the evidence bucket.
+    pub key: S3Key,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// The content of an artifact before the secret scan.

@@ -10,11 +10,12 @@ mod history;
 use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::input::Rerun;
+use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Closures, Mode, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
-use p1_runtime::{ADMISSION_SUMMARY, Author, Evaluation, Extra, Fault, StepContext, StepLogic};
+use p1_runtime::{ADMISSION_SUMMARY, Author, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,18 @@ impl StepLogic for Admission {
             _ => None,
         };
         Ok(Observed { facts, acquired })
+    }
+
+    /// The ledger record that was acquired.
+    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        let sequence = observed.acquired.as_ref().and_then(Learned::found).copied();
+        match (checks::run_ids(&observed.facts).platform_run_id, sequence) {
+            (Some(run), Some(sequence)) => {
+                let record = LedgerRecord::acquired(&run, sequence, &input.execution, input.stamp);
+                Ok(vec![run_ledger::recorded(&record)?])
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

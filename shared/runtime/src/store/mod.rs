@@ -1,10 +1,12 @@
 //! The evidence store: reads, and create-only writes with the contract's answer table (section 2).
 //!
 //! **There is no overwriting and no deleting method**: write-once is structural. Two sides answer the same
-//! questions, S3 and memory, and one conformance suite runs on both.
+//! questions, S3 and memory, and one conformance suite runs on both. A third, the recording of an execution that has
+//! ended, writes nothing at all.
 
 #[cfg(any(test, feature = "memory"))]
 mod memory;
+mod recorded;
 mod s3;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(test, feature = "memory"))]
 pub use self::memory::MemoryStore;
+pub use self::recorded::RecordedStore;
+use self::recorded::unanswerable;
 pub use self::s3::S3Store;
 use crate::fault::Fault;
 
@@ -108,14 +112,33 @@ impl Written {
     pub fn describe(&self) -> String {
         match self {
             Written::Stored(_) => "stored".to_owned(),
-            Written::Occupied { found } => format!("the key already holds other bytes (sha256 {found})"),
-            Written::Altered { found } => format!("read back with other bytes (sha256 {found})"),
-            Written::Vanished => "created, and not there when read back".to_owned(),
-            Written::Refused(why) => format!("the store refuses the write: {why}"),
-            Written::Inconclusive(why) => format!("INCONCLUSIVE, whether it was written could not be learned: {why}"),
+            Written::Occupied { found } => format!("{OCCUPIED}{found})"),
+            Written::Altered { found } => format!("{ALTERED}{found})"),
+            Written::Vanished => VANISHED.to_owned(),
+            Written::Refused(why) => format!("{REFUSED}{why}"),
+            Written::Inconclusive(why) => format!("{INCONCLUSIVE}{why}"),
         }
     }
+
+    /// The end state that [`Self::describe`] put into these words: of an object that was not stored, its blocker's detail is
+    /// all that the evidence has. None for other words.
+    #[must_use]
+    pub fn from_description(words: &str) -> Option<Self> {
+        let found = |prefix: &str| Sha256Hex::parse(words.strip_prefix(prefix)?.strip_suffix(')')?).ok();
+        let why = |prefix: &str| words.strip_prefix(prefix).map(str::to_owned);
+        None.or_else(|| found(OCCUPIED).map(|found| Written::Occupied { found }))
+            .or_else(|| found(ALTERED).map(|found| Written::Altered { found }))
+            .or_else(|| (words == VANISHED).then_some(Written::Vanished))
+            .or_else(|| why(REFUSED).map(Written::Refused))
+            .or_else(|| why(INCONCLUSIVE).map(Written::Inconclusive))
+    }
 }
+
+const OCCUPIED: &str = "the key already holds other bytes (sha256 ";
+const ALTERED: &str = "read back with other bytes (sha256 ";
+const VANISHED: &str = "created, and not there when read back";
+const REFUSED: &str = "the store refuses the write: ";
+const INCONCLUSIVE: &str = "INCONCLUSIVE, whether it was written could not be learned: ";
 
 /// A key with all that ever happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +170,8 @@ pub enum BucketPosture {
 pub enum Store {
     /// S3.
     S3(S3Store),
+    /// What an execution left behind, for whoever recomputes it.
+    Recorded(RecordedStore),
     /// Memory, for tests of the steps.
     #[cfg(any(test, feature = "memory"))]
     Memory(MemoryStore),
@@ -169,6 +194,7 @@ impl Store {
     ) -> Result<Read, Fault> {
         match self {
             Store::S3(store) => store.read(bucket, key, version, limit).await,
+            Store::Recorded(store) => Ok(store.read(bucket, key, version, limit)),
             #[cfg(any(test, feature = "memory"))]
             Store::Memory(store) => store.read(bucket, key, version, limit),
         }
@@ -177,6 +203,7 @@ impl Store {
     async fn put_if_absent(&self, bucket: &BucketName, key: &S3Key, bytes: &[u8], hash: &Sha256Hex) -> PutAnswer {
         match self {
             Store::S3(store) => store.put_if_absent(bucket, key, bytes, hash).await,
+            Store::Recorded(_) => PutAnswer::Refused("a recording is not written to".to_owned()),
             #[cfg(any(test, feature = "memory"))]
             Store::Memory(store) => store.put_if_absent(bucket, key, bytes),
         }
@@ -189,6 +216,7 @@ impl Store {
     pub async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<S3Key>, Fault> {
         match self {
             Store::S3(store) => store.list(bucket, prefix, limit).await,
+            Store::Recorded(_) => Err(unanswerable(format!("list s3://{bucket}/{prefix}"))),
             #[cfg(any(test, feature = "memory"))]
             Store::Memory(store) => Ok(store.list(bucket, prefix, limit)),
         }
@@ -201,6 +229,7 @@ impl Store {
     pub async fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<VersionCount>, Fault> {
         match self {
             Store::S3(store) => store.list_versions(bucket, prefix).await,
+            Store::Recorded(_) => Err(unanswerable(format!("list the versions of s3://{bucket}/{prefix}"))),
             #[cfg(any(test, feature = "memory"))]
             Store::Memory(store) => Ok(store.list_versions(bucket, prefix)),
         }
@@ -213,6 +242,7 @@ impl Store {
     pub async fn posture(&self, bucket: &BucketName) -> Result<BucketPosture, Fault> {
         match self {
             Store::S3(store) => store.posture(bucket).await,
+            Store::Recorded(_) => Err(unanswerable(format!("query bucket {bucket}"))),
             #[cfg(any(test, feature = "memory"))]
             Store::Memory(store) => Ok(store.posture(bucket)),
         }
@@ -220,6 +250,9 @@ impl Store {
 
     /// Creates an object and reads it back by version: the answer table of the contract's section 2.
     pub async fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
+        if let Store::Recorded(store) = self {
+            return store.create(bucket, key, name, bytes);
+        }
         let hash = Sha256Hex::of(bytes);
         let mut last = String::from("no answer");
         for attempt in 0..WRITE_ATTEMPTS {

@@ -1,8 +1,9 @@
 //! The answer table of the contract's section 2, row by row.
 
+use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
-use super::{MemoryStore, PutAnswer, Read, Store, Written};
+use super::{MemoryStore, Object, PutAnswer, Read, RecordedStore, Store, Written};
 
 const BUCKET: &str = "evidence";
 const KEY: &str = "evidence/a.json";
@@ -141,4 +142,76 @@ async fn reads_are_bounded() {
     bench.memory.seed(BUCKET, KEY, "12345");
     let read = bench.store.read(&bench.bucket, &bench.key, None, 4).await.unwrap();
     assert_eq!(read, Read::TooLarge(5));
+}
+
+#[test]
+fn an_end_state_is_read_back_from_its_words() {
+    let found = Sha256Hex::of(b"theirs");
+    for written in [
+        Written::Occupied { found: found.clone() },
+        Written::Altered { found },
+        Written::Vanished,
+        Written::Refused("403 AccessDenied".to_owned()),
+        Written::Inconclusive("timed out".to_owned()),
+    ] {
+        assert_eq!(Written::from_description(&written.describe()), Some(written));
+    }
+    for words in ["stored", "", "the key already holds other bytes (sha256 0)"] {
+        assert_eq!(Written::from_description(words), None, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
+    let (bucket, key) = (BucketName::parse(BUCKET).unwrap(), S3Key::parse(KEY).unwrap());
+    let other = S3Key::parse("evidence/b.json").unwrap();
+    let object = Object {
+        bytes: b"{}".to_vec(),
+        version_id: Some("v7".to_owned()),
+        etag: "e7".to_owned(),
+    };
+    let recording = RecordedStore::new(bucket.clone(), [(key.clone(), object)].into());
+    let store = Store::Recorded(recording.clone());
+    let Written::Stored(stored) = store.create(&bucket, &key, "a", b"{}").await else {
+        panic!("not as recorded")
+    };
+    assert_eq!((stored.version_id.as_deref(), stored.etag.as_str()), (Some("v7"), "e7"));
+    let found = Sha256Hex::of(b"{}");
+    assert_eq!(
+        store.create(&bucket, &key, "a", b"[]").await,
+        Written::Occupied { found }
+    );
+    assert!(matches!(
+        store.create(&bucket, &other, "b", b"{}").await,
+        Written::Refused(_)
+    ));
+    recording.note_ends([(other.clone(), Written::Vanished)].into());
+    assert_eq!(store.create(&bucket, &other, "b", b"{}").await, Written::Vanished);
+    // What was stored and is lost is answered by the version that it had.
+    recording.note_ends(
+        [
+            (other.clone(), Written::Stored(stored)),
+            (key.clone(), Written::Vanished),
+        ]
+        .into(),
+    );
+    let Written::Stored(lost) = store.create(&bucket, &other, "b", b"[1]").await else {
+        panic!("not as noted")
+    };
+    let expected = (Some("v7"), Sha256Hex::of(b"[1]"), "evidence/b.json");
+    assert_eq!((lost.version_id.as_deref(), lost.sha256, lost.key.as_str()), expected);
+    assert_eq!(store.create(&bucket, &key, "a", b"{}").await, Written::Vanished);
+    let names: Vec<String> = recording.take_creations().into_iter().map(|made| made.name).collect();
+    assert_eq!(names, ["a", "a", "b", "b", "b", "a"]);
+    assert!(recording.take_creations().is_empty());
+
+    assert_eq!(store.read(&bucket, &other, None, 10).await.unwrap(), Read::NotFound);
+    assert!(matches!(
+        store.read(&bucket, &key, Some("v7"), 10).await.unwrap(),
+        Read::Found(_)
+    ));
+    assert_eq!(store.read(&bucket, &key, Some("v8"), 10).await.unwrap(), Read::NotFound);
+    assert!(store.list(&bucket, "evidence/", 1).await.is_err());
+    assert!(store.list_versions(&bucket, "evidence/").await.is_err());
+    assert!(store.posture(&bucket).await.is_err());
 }

@@ -1,0 +1,112 @@
+//! The store as an execution left it: read-only, for whoever recomputes the execution from its evidence.
+//!
+//! It writes nothing, anywhere. Creating an object answers with what became of that object then, as the recording has
+//! it, and is noted down, so that the bytes can be held against the recording's. Every other question is a fault: its
+//! answer stands in the observations, and a step that adopts those asks nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::reference::ArtifactRef;
+
+use super::{Object, Read, Written};
+use crate::fault::Fault;
+use crate::step::Recreated;
+
+/// The evidence bucket as an execution left it.
+#[derive(Debug, Clone)]
+pub struct RecordedStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    bucket: BucketName,
+    objects: BTreeMap<S3Key, Object>,
+    ends: Mutex<BTreeMap<S3Key, Written>>,
+    creations: Mutex<Vec<Recreated>>,
+}
+
+impl RecordedStore {
+    /// The recording of `bucket`, one version a key.
+    #[must_use]
+    pub fn new(bucket: BucketName, objects: BTreeMap<S3Key, Object>) -> Self {
+        let (ends, creations) = (Mutex::default(), Mutex::default());
+        RecordedStore {
+            inner: Arc::new(Inner {
+                bucket,
+                objects,
+                ends,
+                creations,
+            }),
+        }
+    }
+
+    /// The object at `key`.
+    #[must_use]
+    pub fn object(&self, key: &S3Key) -> Option<&Object> {
+        self.inner.objects.get(key)
+    }
+
+    /// Notes what became of writes, as the execution's summary says it. That an object could not be stored is to be seen in
+    /// no bucket; that it was stored counts for objects that the recording lacks.
+    pub fn note_ends(&self, ends: BTreeMap<S3Key, Written>) {
+        *self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    /// Everything that was to be created since the last time this was asked, in the order of the calls.
+    #[must_use]
+    pub fn take_creations(&self) -> Vec<Recreated> {
+        std::mem::take(&mut self.inner.creations.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn read(&self, bucket: &BucketName, key: &S3Key, version: Option<&str>, limit: u64) -> Read {
+        let found = self.object(key).filter(|_| *bucket == self.inner.bucket);
+        match found.filter(|object| version.is_none() || version == object.version_id.as_deref()) {
+            None => Read::NotFound,
+            Some(object) if object.bytes.len() as u64 > limit => Read::TooLarge(object.bytes.len() as u64),
+            Some(object) => Read::Found(object.clone()),
+        }
+    }
+
+    pub(super) fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
+        let mut creations = self.inner.creations.lock().unwrap_or_else(PoisonError::into_inner);
+        creations.push(Recreated {
+            name: name.to_owned(),
+            key: key.clone(),
+            bytes: bytes.to_vec(),
+        });
+        let ends = self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let sha256 = Sha256Hex::of(bytes);
+        let stored = |version_id: Option<String>, etag: String| {
+            Written::Stored(ArtifactRef {
+                name: name.to_owned(),
+                bucket: bucket.clone(),
+                key: key.clone(),
+                version_id,
+                etag,
+                sha256: sha256.clone(),
+                bytes: bytes.len() as u64,
+            })
+        };
+        match (ends.get(key), self.read(bucket, key, None, u64::MAX)) {
+            (None | Some(Written::Stored(_)), Read::Found(object)) => match Sha256Hex::of(&object.bytes) {
+                found if found == sha256 => stored(object.version_id, object.etag),
+                found => Written::Occupied { found },
+            },
+            (Some(Written::Stored(said)), _) => stored(said.version_id.clone(), said.etag.clone()),
+            (Some(failure), _) => failure.clone(),
+            (None, _) => Written::Refused("the recording does not have it".to_owned()),
+        }
+    }
+}
+
+/// What a recording cannot answer.
+pub(super) fn unanswerable(operation: String) -> Fault {
+    Fault::internal(
+        operation,
+        "a recording answers no such question; its answers are the observations",
+    )
+}
