@@ -25,6 +25,17 @@ Signing does not exist yet: every directory is UNSIGNED. Whoever can rewrite the
 run of it; hold the COMMITTED record's hash against the bucket's to know that it is this one. objects.json and
 execution_history.json are the mirror's and the engine's account: of the latter, the execution and its outcome are read.";
 
+/// The exit status of `replay`.
+const REPLAY_STATUS: &str = "\
+Exit status:
+  0  every step, computed again, gives the bytes that are there
+  2  a step gives other bytes: the step, the artifact and the first difference are named
+  3  something that is needed is missing, or no replayed step makes an object that is there
+  4  usage: the directory is no evidence directory, or cannot be read
+
+A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
+as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
+
 /// What `cargo p1` understands.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,7 +43,7 @@ execution_history.json are the mirror's and the engine's account: of the latter,
     bin_name = "cargo p1",
     version,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
-    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify` has its own.",
+    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify` and `replay` have their own.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -71,6 +82,11 @@ pub enum Command {
     Event(EventArgs),
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
+    /// Compute every step of an evidence directory again, offline, and compare the bytes
+    ///
+    /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
+    #[command(after_help = REPLAY_STATUS)]
+    Replay(ReplayArgs),
     /// Check an evidence directory offline: was the run pinned, by which evidence, and has a byte changed since
     #[command(after_help = VERIFY_STATUS)]
     Verify(VerifyArgs),
@@ -200,6 +216,17 @@ pub struct CloseArgs {
     /// Directory that holds the three documents
     #[arg(long, value_name = "DIR")]
     pub docs: PathBuf,
+}
+
+/// Options of `cargo p1 replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 verify`.

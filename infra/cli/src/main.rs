@@ -14,9 +14,11 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            // `verify` says by 2 that evidence was tampered with: a mistyped command line must not.
-            let verify = std::env::args_os().nth(1).is_some_and(|command| command == "verify");
-            return match (error.use_stderr(), verify) {
+            // These say by 2 that evidence was tampered with: a mistyped command line must not.
+            let checks = std::env::args_os()
+                .nth(1)
+                .is_some_and(|command| ["verify", "replay"].iter().any(|check| command == *check));
+            return match (error.use_stderr(), checks) {
                 (false, _) => ExitCode::SUCCESS,
                 (true, true) => ExitStatus::Verified(Standing::Usage).into(),
                 (true, false) => ExitStatus::Usage.into(),

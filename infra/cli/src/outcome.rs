@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use crate::platform::PlatformError;
+use crate::replay;
 use crate::verify::Standing;
 
 /// The documented exit status of `cargo p1`.
@@ -19,6 +20,8 @@ pub enum ExitStatus {
     Fault,
     /// What `verify` found, by its own exit status.
     Verified(Standing),
+    /// What `replay` found, by its own exit status.
+    Replayed(replay::Standing),
 }
 
 impl ExitStatus {
@@ -31,6 +34,7 @@ impl ExitStatus {
             Self::Usage => 2,
             Self::Fault => 3,
             Self::Verified(standing) => standing.code(),
+            Self::Replayed(standing) => standing.code(),
         }
     }
 }

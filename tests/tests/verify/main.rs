@@ -1,10 +1,11 @@
 //! `cargo p1 verify`: intact evidence is believed, and every damage is caught, by the tool and by
-//! `tests/verify/verify.py` alike.
+//! `tests/verify/verify.py` alike. `cargo p1 replay`, on the same directories: see `replays`.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
 mod damage;
 mod forgery;
+mod replays;
 mod runs;
 mod second;
 #[path = "../steps/world.rs"]
@@ -174,7 +175,8 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     let second = &mut Second::start();
     for (number, (is_held, name, edit)) in forgeries.into_iter().enumerate() {
         let files = forged(if is_held { &held.files } else { &advanced.files }, name, edit);
-        let dir = Mirrored { files }.write(&format!("forged-{number}"));
+        let told = Vec::new();
+        let dir = Mirrored { files, told }.write(&format!("forged-{number}"));
         let (status, report, said) = both(second, &dir);
         assert_eq!(status, 2, "{name}: {:?}", report.findings);
         let by_hash = report

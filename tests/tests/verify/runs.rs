@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use p1_contract::blocker::Blocker;
 use p1_contract::canonical::to_document;
+use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -20,20 +22,29 @@ const BROKEN: (&str, &str) = ("runtime_lane,trace_id\"", "trace_id\"");
 
 /// A run that has ended, as its mirror shows it.
 pub(crate) struct Mirrored {
-    /// Every file, by its path in the directory.
+    /// Every file, by its path in the directory. The history holds its last event alone, so that each byte of it counts.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// The history with the input, and with every Task's answer.
+    pub(crate) told: Vec<u8>,
 }
 
+/// What the Task states of an execution answered, in their order.
+type Tasks = Vec<(String, StepResult)>;
+
 /// Takes the run from `first` to its verdict, as the gates do.
-async fn close(world: &mut World, first: Step) -> StepResult {
-    // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
-    for step in Step::GATED.into_iter().filter(|step| *step >= first) {
-        if !Box::pin(world.run(step)).await.overall_pass {
-            break;
+async fn close(world: &mut World, first: Step, tasks: &mut Tasks) -> StepResult {
+    let rest = [Step::GateRollup, Step::PhaseVerdict];
+    let mut holds = false;
+    for step in Step::GATED.into_iter().filter(|step| *step >= first).chain(rest) {
+        if holds && !rest.contains(&step) {
+            continue;
         }
+        // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
+        let result = Box::pin(world.run(step)).await;
+        holds |= !result.overall_pass;
+        tasks.push((step.state_name(), result));
     }
-    Box::pin(world.run(Step::GateRollup)).await;
-    Box::pin(world.run(Step::PhaseVerdict)).await
+    tasks.last().unwrap().1.clone()
 }
 
 fn at(start_time: &str) -> World {
@@ -50,18 +61,33 @@ pub(crate) async fn advanced(start_time: &str) -> Mirrored {
         "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
         "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
     });
-    let result = close(&mut world, Step::HandleClosure).await;
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
     assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
-    mirrored(&world, &result).await
+    mirrored(&world, &tasks).await
 }
 
 /// A run that M3.F holds.
 pub(crate) async fn held(start_time: &str) -> Mirrored {
     let mut world = at(start_time);
     world.edit_registry(BROKEN.0, BROKEN.1);
-    let result = close(&mut world, Step::HandleClosure).await;
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
     assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
-    mirrored(&world, &result).await
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.C holds, because somebody else's object is where one of its own belongs.
+pub(crate) async fn occupied(start_time: &str) -> Mirrored {
+    let mut world = at(start_time);
+    let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
+    let id = PhaseExecutionId::derive("m3c", stamp, &world.execution, "M3.C");
+    let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
+    world.store.seed(EVIDENCE, &key, "theirs");
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.unresolved, Some(vec![Blocker::ConfigDigestNotPublished]));
+    mirrored(&world, &tasks).await
 }
 
 /// A run that M3.A holds, before it has an id or a ledger.
@@ -71,16 +97,17 @@ pub(crate) async fn held_at_once(start_time: &str) -> Mirrored {
         "CONFIG_DIGEST_FIELD = \"config_digest\"",
         "CONFIG_DIGEST_FIELD = \"TO_PIN\"",
     );
-    let result = close(&mut world, Step::HandleClosure).await;
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
     assert_eq!(result.committed, Some(false));
-    mirrored(&world, &result).await
+    mirrored(&world, &tasks).await
 }
 
 /// A run that M3.F held, mended, admitted and advanced.
 pub(crate) async fn resumed(start_time: &str) -> Mirrored {
     let mut world = at(start_time);
     world.edit_registry(BROKEN.0, BROKEN.1);
-    let held = close(&mut world, Step::HandleClosure).await;
+    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
     world.edit_registry(BROKEN.1, BROKEN.0);
     let first = world.execution.clone();
     let folder = held
@@ -108,14 +135,16 @@ pub(crate) async fn resumed(start_time: &str) -> Mirrored {
     let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
     assert_eq!(result.resume_at, Some(Step::M4Handoff), "{}", world.blockers(&result));
-    world.closures = result.closures.unwrap();
-    let result = close(&mut world, Step::M4Handoff).await;
+    world.closures = result.closures.clone().unwrap();
+    let mut tasks = vec![("Admit rerun".to_owned(), result)];
+    let result = close(&mut world, Step::M4Handoff, &mut tasks).await;
     assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
-    mirrored(&world, &result).await
+    mirrored(&world, &tasks).await
 }
 
 /// The evidence bucket, `objects.json` and the engine's last word.
-async fn mirrored(world: &World, result: &StepResult) -> Mirrored {
+async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
+    let result = &tasks.last().unwrap().1;
     let bucket = BucketName::parse(EVIDENCE).unwrap();
     let store = Store::Memory(world.store.clone());
     let (mut files, mut objects) = (BTreeMap::new(), Vec::new());
@@ -140,13 +169,35 @@ async fn mirrored(world: &World, result: &StepResult) -> Mirrored {
         }
         _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
     };
-    let history = json!({"execution_arn": world.execution, "events": [event]});
+    let history = |events: Value| to_document(&json!({"execution_arn": world.execution, "events": events})).unwrap();
     files.insert("objects.json".to_owned(), to_document(&Value::Array(objects)).unwrap());
-    files.insert("execution_history.json".to_owned(), to_document(&history).unwrap());
-    Mirrored { files }
+    files.insert("execution_history.json".to_owned(), history(json!([&event])));
+    let input = json!({"input": world.input.to_string()});
+    let mut events = vec![json!({"type": "ExecutionStarted", "executionStartedEventDetails": input})];
+    for (state, result) in tasks {
+        let answer = StepResult {
+            function_arn: Some("arn:aws:lambda:eu-west-2:123456789012:function:p1:1".to_owned()),
+            ..result.clone()
+        };
+        let output = json!({"Payload": answer}).to_string();
+        events.push(json!({"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": state}}));
+        events.push(json!({"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": output}}));
+    }
+    events.push(event);
+    Mirrored {
+        files,
+        told: history(Value::Array(events)),
+    }
 }
 
 impl Mirrored {
+    /// The directory with the whole history.
+    pub(crate) fn whole(mut self) -> Self {
+        self.files
+            .insert("execution_history.json".to_owned(), self.told.clone());
+        self
+    }
+
     /// Writes the directory anew.
     pub(crate) fn write(&self, name: &str) -> PathBuf {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("verify-{name}"));

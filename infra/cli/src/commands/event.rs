@@ -9,10 +9,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use p1_contract::evidence::RUN_CONTROL_ROOT;
-use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::reference::ADMISSION;
-use p1_contract::request::{StepInput, StepResult};
+use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use serde_json::{Map, Value, json};
 
@@ -22,54 +22,24 @@ use crate::args::EventArgs;
 use crate::outcome::{CliError, ExitStatus};
 use crate::platform::Platform;
 use crate::run::history::{History, TaskRun};
+use crate::run::payload::{ADMIT_RERUN, Duty, payload, phase_execution_id, take};
 use crate::run::target::Target;
 use crate::run::text;
 
-/// The state that admits a rerun.
-const ADMIT_RERUN: &str = "Admit rerun";
 /// The file of a mirror that holds the engine's history.
 const HISTORY: &str = "execution_history.json";
 const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` wrote";
 
-/// What a function can be invoked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duty {
-    Step(Step),
-    Admission,
-}
-
-impl Duty {
-    fn parse(name: &str) -> Result<Self, CliError> {
-        let wanted = name.to_uppercase();
-        match Step::from_id(&wanted) {
-            Some(step) => Ok(Self::Step(step)),
-            None if wanted == ADMISSION => Ok(Self::Admission),
-            None => Err(CliError::usage(format!(
-                "{}: is no step; give M3.A to M3.J, or ADMISSION",
-                text::brief(name, 40)
-            ))),
-        }
-    }
-
-    fn id(self) -> &'static str {
-        match self {
-            Self::Step(step) => step.id(),
-            Self::Admission => ADMISSION,
-        }
-    }
-
-    fn state(self) -> String {
-        match self {
-            Self::Step(step) => step.state_name(),
-            Self::Admission => ADMIT_RERUN.to_owned(),
-        }
-    }
-
-    fn mode(self) -> &'static str {
-        match self {
-            Self::Step(_) => "STEP",
-            Self::Admission => ADMISSION,
-        }
+/// The duty of this name.
+fn duty(name: &str) -> Result<Duty, CliError> {
+    let wanted = name.to_uppercase();
+    match Step::from_id(&wanted) {
+        Some(step) => Ok(Duty::Step(step)),
+        None if wanted == ADMISSION => Ok(Duty::Admission),
+        None => Err(CliError::usage(format!(
+            "{}: is no step; give M3.A to M3.J, or ADMISSION",
+            text::brief(name, 40)
+        ))),
     }
 }
 
@@ -79,7 +49,7 @@ impl Duty {
 /// [`CliError::Usage`] when the source is missing or holds no such event; [`CliError::Fault`] when the platform that is up
 /// does not answer.
 pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
-    let duty = Duty::parse(&args.step)?;
+    let duty = duty(&args.step)?;
     let payload = match (&args.from, args.after.as_deref()) {
         (Some(dir), _) => {
             let path = dir.join(HISTORY);
@@ -211,84 +181,6 @@ fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
     let start_time = text("/context/start_time");
     let input = event.get_mut("input").map(Value::take).unwrap_or_default();
     payload(duty, &execution, &start_time, &closures, &input)
-}
-
-/// Adds what the state machine keeps of a result.
-fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<(), String> {
-    let value = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
-    match (&result.closures, &result.closure) {
-        (Some(all), _) => {
-            for (owner, closure) in all {
-                closures.insert(owner.clone(), value(serde_json::to_value(closure))?);
-            }
-        }
-        (None, Some(closure)) => {
-            closures.insert(result.step.clone(), value(serde_json::to_value(closure))?);
-        }
-        (None, None) => {
-            return Err(format!(
-                "{} closed nothing: its event belongs to another execution",
-                result.step
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A payload as the state machine makes it, held against the functions' own parser.
-fn payload(
-    duty: Duty,
-    execution: &ExecutionArn,
-    start_time: &str,
-    closures: &Map<String, Value>,
-    input: &Value,
-) -> Result<Value, String> {
-    let machine = StateMachineArn::for_name(
-        execution.region(),
-        execution.account(),
-        execution.state_machine(),
-        execution.partition(),
-    );
-    let payload = json!({
-        "mode": duty.mode(),
-        "context": {
-            "execution_arn": execution.as_str(),
-            "execution_name": execution.name(),
-            "start_time": start_time,
-            "state_machine_id": machine.map_err(|error| error.to_string())?.as_str(),
-            "state_name": duty.state(),
-            "retry_count": 0,
-            "redrive_count": 0
-        },
-        "closures": closures,
-        "input": input
-    });
-    parse(&payload).map(|_| payload)
-}
-
-/// Reads a payload as a function does, whose evidence bucket is the one that the payload speaks of.
-fn parse(payload: &Value) -> Result<StepInput, String> {
-    let named = payload.pointer("/input/detail/bucket/name");
-    let closed = payload["closures"]
-        .as_object()
-        .and_then(|closures| closures.values().next());
-    let bucket = closed
-        .and_then(|closure| closure.get("bucket"))
-        .or(named)
-        .and_then(Value::as_str);
-    // Where none is named none is compared.
-    let bucket = BucketName::parse(bucket.unwrap_or("unnamed")).map_err(|error| error.to_string())?;
-    StepInput::parse(payload.clone(), &bucket)
-        .map(|(input, _)| input)
-        .map_err(|error| error.to_string())
-}
-
-fn phase_execution_id(payload: &Value, duty: Duty) -> Option<PhaseExecutionId> {
-    let step = match duty {
-        Duty::Step(step) => step,
-        Duty::Admission => Step::RerunDiscipline,
-    };
-    parse(payload).ok().map(|input| input.phase_execution_id(step))
 }
 
 fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {

@@ -4,6 +4,7 @@ pub mod close;
 pub mod down;
 pub mod env;
 pub mod event;
+pub mod replay;
 pub mod resume;
 pub mod run;
 pub mod status;
@@ -30,6 +31,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Env(args) => env::env(args).await,
         Command::Event(args) => event::event(args).await,
         Command::Close(args) => close::close(args).await,
+        Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args),
         Command::Tools => tools::tools().await,
     }

@@ -5,6 +5,7 @@ pub mod follow;
 pub mod history;
 pub mod mirror;
 pub mod paint;
+pub mod payload;
 pub mod preflight;
 pub mod report;
 pub mod sample_platform;

@@ -33,7 +33,7 @@ fn a_payload_is_made_again_from_the_history() {
     let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
     assert_eq!(first["closures"], json!({}));
     assert_eq!(first["context"]["start_time"], "2026-11-22T12:00:00Z");
-    let third = replay(&history, Duty::parse("m3.c").unwrap()).unwrap();
+    let third = replay(&history, duty("m3.c").unwrap()).unwrap();
     assert_eq!(third["context"]["state_name"], "M3.C Config digest");
     assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
     let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
@@ -58,7 +58,7 @@ fn what_did_not_happen_is_said() {
             .unwrap_err()
             .contains("do not belong")
     );
-    assert!(Duty::parse("M3.K").is_err());
+    assert!(duty("M3.K").is_err());
 }
 
 #[test]
