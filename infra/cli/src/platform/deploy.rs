@@ -224,7 +224,7 @@ async fn sam_deploy(
 /// The template's parameters on the local platform.
 fn parameters(options: &PlatformOptions) -> Vec<String> {
     let profile = &options.profile;
-    let artifacts = &profile.artifacts_bucket;
+    let (account, artifacts) = (&profile.account, &profile.artifacts_bucket);
     let stack_outputs: Vec<String> = (1..=options.stack_outputs)
         .map(|number| format!("s3://{artifacts}/p1/stack_outputs_{number:02}.json"))
         .collect();
@@ -249,6 +249,8 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
         ),
         // The engine does not know versions and aliases of state machines.
         ("PublishStateMachineVersion", "false"),
+        // The template needs it; nobody checks it here.
+        ("UpstreamRoleArn", &format!("arn:aws:iam::{account}:role/m2-handoff")),
     ]
     .iter()
     .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
