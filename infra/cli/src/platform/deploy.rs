@@ -249,6 +249,8 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
         ),
         // The engine does not know versions and aliases of state machines.
         ("PublishStateMachineVersion", "false"),
+        // Nor the saved queries of Logs Insights, nor alarms that add up metrics.
+        ("Observability", "basic"),
         // The template needs it; nobody checks it here.
         ("UpstreamRoleArn", &format!("arn:aws:iam::{account}:role/m2-handoff")),
     ]
