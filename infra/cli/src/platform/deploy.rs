@@ -251,8 +251,12 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
         ("PublishStateMachineVersion", "false"),
         // Nor the saved queries of Logs Insights, nor alarms that add up metrics.
         ("Observability", "basic"),
-        // The template needs it; nobody checks it here.
+        // Nobody checks them here; the template needs the one and makes the operator's role for the other.
         ("UpstreamRoleArn", &format!("arn:aws:iam::{account}:role/m2-handoff")),
+        (
+            "OperatorPrincipalArns",
+            &format!("arn:aws:iam::{account}:role/operators"),
+        ),
     ]
     .iter()
     .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
