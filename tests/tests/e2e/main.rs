@@ -9,6 +9,7 @@ mod many;
 mod pointers;
 mod processes;
 mod reruns;
+mod roles;
 mod secrets;
 mod stage;
 

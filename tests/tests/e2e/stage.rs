@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static STAGE: OnceCell<Stage> = OnceCell::const_new();
+static GUARDED_STAGE: OnceCell<Stage> = OnceCell::const_new();
 static TURN: Mutex<()> = Mutex::const_new(());
 static RECEIPTS: AtomicU64 = AtomicU64::new(0);
 
@@ -34,7 +35,17 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     RUNTIME.block_on(async {
         let _turn = TURN.lock().await;
-        let stage = STAGE.get_or_init(Stage::set).await;
+        let stage = STAGE.get_or_init(|| Stage::set(false)).await;
+        stage.seed().await;
+        test(stage).await;
+    });
+}
+
+/// The same on a platform whose engine holds the functions to the policies of their roles.
+pub(crate) fn on_guarded_stage(test: impl AsyncFnOnce(&Stage)) {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let stage = GUARDED_STAGE.get_or_init(|| Stage::set(true)).await;
         stage.seed().await;
         test(stage).await;
     });
@@ -112,9 +123,12 @@ impl Ended {
 }
 
 impl Stage {
-    async fn set() -> Stage {
-        let mut options = PlatformOptions::new(Profile::load(None).unwrap());
-        options.wait_scale = Some(0.0);
+    async fn set(enforce_roles: bool) -> Stage {
+        let options = PlatformOptions {
+            wait_scale: Some(0.0),
+            enforce_roles,
+            ..PlatformOptions::new(Profile::load(None).unwrap())
+        };
         let platform = Platform::start(options, &Lines).await.unwrap();
         let config = platform.sdk_config();
         let s3 = aws_sdk_s3::config::Builder::from(&config)

@@ -5,10 +5,6 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use aws_sdk_s3::types::{
-    BucketVersioningStatus, DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,
-    ObjectLockRule,
-};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -16,7 +12,7 @@ use super::build::Build;
 use super::checkout::create_dir;
 use super::engine::Engine;
 use super::process::{leash, run};
-use super::{Checkout, PlatformError, PlatformOptions, Tools};
+use super::{Checkout, PlatformError, PlatformOptions, Tools, bucket};
 
 /// The template and what it refers to, relative to the checkout, as `sam deploy` from a checkout finds them.
 const TEMPLATE: &str = "infra/template.yaml";
@@ -131,10 +127,13 @@ pub(super) async fn deploy(
 ) -> Result<Deployment, PlatformError> {
     let stage = engine.directory().join("stage");
     lay_out(checkout, build, &stage)?;
-    sam_deploy(checkout, tools, engine, options, &stage).await?;
     let config = sdk_config(engine.endpoint(), &options.profile.region, &options.profile.account);
+    if options.enforce_roles {
+        bucket::make(&config, &options.profile).await?;
+    }
+    sam_deploy(checkout, tools, engine, options, &stage).await?;
     let deployment = Deployment::read(&config, &options.profile.stack_name).await?;
-    settle_evidence_bucket(&config, &deployment).await?;
+    bucket::settle_evidence(&config, &deployment).await?;
     Ok(deployment)
 }
 
@@ -228,6 +227,7 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
     let stack_outputs: Vec<String> = (1..=options.stack_outputs)
         .map(|number| format!("s3://{artifacts}/p1/stack_outputs_{number:02}.json"))
         .collect();
+    let creates_buckets = if options.enforce_roles { "false" } else { "true" };
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -247,6 +247,9 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
             "BillingArtifactUri",
             &format!("s3://{artifacts}/p1/billing_artifact.json"),
         ),
+        ("CreateEvidenceBucket", creates_buckets),
+        ("CreateObjectStoreBucket", creates_buckets),
+        ("CreateArtifactsBucket", creates_buckets),
         // The engine does not know versions and aliases of state machines.
         ("PublishStateMachineVersion", "false"),
         // Nor the saved queries of Logs Insights, nor alarms that add up metrics.
@@ -261,82 +264,4 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
     .iter()
     .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
     .collect()
-}
-
-/// The engine's CloudFormation drops the Object Lock of a bucket: it is set here through the S3 API, with the retention
-/// that the stack declares, and asserted, as the versioning is.
-async fn settle_evidence_bucket(config: &SdkConfig, deployment: &Deployment) -> Result<(), PlatformError> {
-    let s3 = aws_sdk_s3::Client::new(config);
-    let bucket = &deployment.evidence_bucket;
-    let versioning = s3
-        .get_bucket_versioning()
-        .bucket(bucket)
-        .send()
-        .await
-        .map_err(|error| PlatformError::api(format!("read the versioning of {bucket}"), &error))?;
-    if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
-        return Err(PlatformError::Deployment(format!(
-            "versioning is not enabled on the evidence bucket {bucket}; infra/template.yaml must enable it"
-        )));
-    }
-    if locked(&s3, bucket).await? {
-        return Ok(());
-    }
-    let lock = lock_of(deployment)?;
-    s3.put_object_lock_configuration()
-        .bucket(bucket)
-        .object_lock_configuration(lock)
-        .send()
-        .await
-        .map_err(|error| PlatformError::api(format!("set the Object Lock of {bucket}"), &error))?;
-    if locked(&s3, bucket).await? {
-        return Ok(());
-    }
-    Err(PlatformError::Deployment(format!(
-        "the evidence bucket {bucket} does not keep its Object Lock"
-    )))
-}
-
-fn lock_of(deployment: &Deployment) -> Result<ObjectLockConfiguration, PlatformError> {
-    let mode = deployment
-        .outputs
-        .get("EvidenceRetentionMode")
-        .map_or("GOVERNANCE", String::as_str);
-    let days = deployment
-        .outputs
-        .get("EvidenceRetentionDays")
-        .map_or("1", String::as_str);
-    let days: i32 = days.parse().map_err(|_| {
-        PlatformError::Deployment(format!(
-            "the stack's output EvidenceRetentionDays is not a number: {days:?}"
-        ))
-    })?;
-    let retention = DefaultRetention::builder()
-        .mode(ObjectLockRetentionMode::from(mode))
-        .days(days)
-        .build();
-    let rule = ObjectLockRule::builder().default_retention(retention).build();
-    Ok(ObjectLockConfiguration::builder()
-        .object_lock_enabled(ObjectLockEnabled::Enabled)
-        .rule(rule)
-        .build())
-}
-
-/// Whether the bucket has Object Lock with a default retention.
-async fn locked(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<bool, PlatformError> {
-    match s3.get_object_lock_configuration().bucket(bucket).send().await {
-        Ok(answer) => Ok(answer.object_lock_configuration().is_some_and(|lock| {
-            lock.object_lock_enabled() == Some(&ObjectLockEnabled::Enabled)
-                && lock.rule().and_then(ObjectLockRule::default_retention).is_some()
-        })),
-        Err(error) => {
-            let code = error
-                .as_service_error()
-                .and_then(|service| service.meta().code().map(str::to_owned));
-            if code.as_deref() == Some("ObjectLockConfigurationNotFoundError") {
-                return Ok(false);
-            }
-            Err(PlatformError::api(format!("read the Object Lock of {bucket}"), &error))
-        }
-    }
 }

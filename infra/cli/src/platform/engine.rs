@@ -38,17 +38,22 @@ pub(super) struct EngineOptions {
     pub(super) account: String,
     pub(super) region: String,
     pub(super) wait_scale: Option<f64>,
+    pub(super) enforce_roles: bool,
 }
 
 impl EngineOptions {
     pub(super) fn of(options: &PlatformOptions) -> Self {
         let PlatformOptions {
-            profile, wait_scale, ..
+            profile,
+            wait_scale,
+            enforce_roles,
+            ..
         } = options;
         Self {
             account: profile.account.clone(),
             region: profile.region.clone(),
             wait_scale: *wait_scale,
+            enforce_roles: *enforce_roles,
         }
     }
 }
@@ -318,6 +323,9 @@ fn environment(
         ("AWS_DEFAULT_REGION", (&options.region).into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
     ];
+    if options.enforce_roles {
+        variables.push(("AUTH", "true".into()));
+    }
     if let Some(scale) = options.wait_scale {
         variables.push(("SFN_WAIT_SCALE", scale.to_string().into()));
     }

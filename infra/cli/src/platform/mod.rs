@@ -3,6 +3,7 @@
 //! [`Platform::start`] sets everything up and gives a running platform, which ends with the value, unless
 //! [`Platform::keep`] leaves it up. [`Platform::attach`] finds one that was left up.
 
+mod bucket;
 mod build;
 mod checkout;
 mod deploy;
@@ -36,16 +37,20 @@ pub struct PlatformOptions {
     pub stack_outputs: usize,
     /// Factor on the waits of the state machine: 0 makes retries immediate. `None` leaves them in real time.
     pub wait_scale: Option<f64>,
+    /// Whether the engine holds the functions to the policies of their roles. It cannot evaluate the policies of buckets, so the
+    /// buckets are then made before the deployment, and have none.
+    pub enforce_roles: bool,
 }
 
 impl PlatformOptions {
-    /// Options with one stack outputs document and waits in real time.
+    /// Options with one stack outputs document, waits in real time, and roles that nobody is held to.
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
             stack_outputs: 1,
             wait_scale: None,
+            enforce_roles: false,
         }
     }
 }
@@ -133,6 +138,8 @@ impl Platform {
             profile: self.state.profile.clone(),
             stack_outputs,
             wait_scale: self.state.wait_scale,
+            // A platform that is left up never does.
+            enforce_roles: false,
         };
         let began = Instant::now();
         progress.begin(DEPLOYING);
