@@ -19,7 +19,13 @@ Exit status:
   1  held, intact
   2  tampered or inconsistent
   3  incomplete: something that is named is not there, or no verdict was committed
-  4  usage: the directory is no evidence directory, or cannot be read
+  4  usage: the directory is no evidence directory or cannot be read, or there is no such run in the bucket
+
+In a bucket a run is named by its root, s3://BUCKET/evidence/runs/<platform_run_id>/, for the verdict that was committed last,
+or by the folder of a step below s3://BUCKET/evidence/dev_full/run_control/, for M3.J's the verdict of that execution. It is read by
+the ordinary AWS credentials and region, AWS_ENDPOINT_URL too, and never written to: s3:ListBucket, s3:ListBucketVersions,
+s3:GetObject and s3:GetObjectVersion. A second version of a key or a delete marker is tampering. What may not be read or gives
+no answer makes the evidence incomplete, never tampered.
 
 Signing does not exist yet: every directory is UNSIGNED. Whoever can rewrite the whole directory can make another whole
 run of it; hold the COMMITTED record's hash against the bucket's to know that it is this one. objects.json and
@@ -87,7 +93,7 @@ pub enum Command {
     /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
     #[command(after_help = REPLAY_STATUS)]
     Replay(ReplayArgs),
-    /// Check an evidence directory offline: was the run pinned, by which evidence, and has a byte changed since
+    /// Check a run's evidence, a directory offline or the bucket: was it pinned, by which evidence, has a byte changed since
     #[command(after_help = VERIFY_STATUS)]
     Verify(VerifyArgs),
     /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
@@ -232,8 +238,8 @@ pub struct ReplayArgs {
 /// Options of `cargo p1 verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// Evidence directory of a run, as `run --out` wrote it
-    #[arg(value_name = "DIR")]
+    /// Evidence directory of a run, as `run --out` wrote it, or s3://BUCKET/PREFIX
+    #[arg(value_name = "DIR|S3-URI")]
     pub dir: PathBuf,
     /// Print one JSON object as the last line of standard output
     #[arg(long)]

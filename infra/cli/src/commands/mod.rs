@@ -32,7 +32,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Event(args) => event::event(args).await,
         Command::Close(args) => close::close(args).await,
         Command::Replay(args) => replay::replay(&args).await,
-        Command::Verify(args) => verify::verify(&args),
+        Command::Verify(args) => verify::verify(&args).await,
         Command::Tools => tools::tools().await,
     }
 }

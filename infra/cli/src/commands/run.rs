@@ -60,7 +60,7 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
 
 /// A stack on AWS, by the person's own settings.
 pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
-    let config = aws_sdk_config().await?;
+    let config = aws_sdk_config("--stack").await?;
     let deployment = Deployment::read(&config, stack).await.map_err(|error| match CliError::from(error) {
         CliError::Fault(message) if message.contains("does not exist") => CliError::usage(format!(
             "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
@@ -71,8 +71,8 @@ pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
     Target::new(&deployment, &config, false)
 }
 
-/// Configuration from the person's own AWS settings.
-async fn aws_sdk_config() -> Result<SdkConfig, CliError> {
+/// Configuration from the person's own AWS settings; `what` asks for it.
+pub(super) async fn aws_sdk_config(what: &str) -> Result<SdkConfig, CliError> {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -81,9 +81,9 @@ async fn aws_sdk_config() -> Result<SdkConfig, CliError> {
         .load()
         .await;
     if config.region().is_none() {
-        return Err(CliError::usage(
-            "--stack: no region is set; set AWS_REGION, or a region in your AWS profile",
-        ));
+        return Err(CliError::usage(format!(
+            "{what}: no region is set; set AWS_REGION, or a region in your AWS profile"
+        )));
     }
     Ok(config)
 }

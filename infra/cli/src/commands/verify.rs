@@ -4,31 +4,40 @@ use std::io::IsTerminal;
 
 use serde_json::json;
 
+use super::run::aws_sdk_config;
 use super::say;
 use crate::args::VerifyArgs;
 use crate::outcome::{CliError, ExitStatus, chain};
+use crate::run::evidence::Evidence;
 use crate::run::paint::Paint;
 use crate::run::text;
-use crate::verify::{Grade, Report, Standing, verify as check};
+use crate::verify::{BucketError, Grade, Place, Report, Standing, verify as check, verify_bucket};
 
 /// Runs `cargo p1 verify`.
 ///
 /// # Errors
 /// A fault, when standard output cannot be written to.
-pub fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
-    let report = match check(&args.dir) {
+pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
+    let checked = match args.dir.to_str().filter(|place| place.starts_with("s3://")) {
+        Some(place) => in_bucket(place).await,
+        None => check(&args.dir).map_err(|error| (Standing::Usage, chain(&error))),
+    };
+    let report = match checked {
         Ok(report) => report,
-        Err(error) => {
-            let why = text::clean(&chain(&error));
-            if args.json {
-                say(
-                    &json!({"standing": Standing::Usage, "exit_status": Standing::Usage.code(), "error": why})
-                        .to_string(),
-                )?;
+        Err((standing, why)) => {
+            let why = text::clean(&why);
+            let word = if standing == Standing::Usage {
+                "USAGE"
             } else {
-                say(&format!("USAGE  {why}"))?;
+                "INCOMPLETE"
+            };
+            if args.json {
+                let document = json!({"standing": standing, "exit_status": standing.code(), "error": why});
+                say(&document.to_string())?;
+            } else {
+                say(&format!("{word}  {why}"))?;
             }
-            return Ok(ExitStatus::Verified(Standing::Usage));
+            return Ok(ExitStatus::Verified(standing));
         }
     };
     let paint = Paint::for_stream(std::io::stdout().is_terminal() && !args.json);
@@ -44,6 +53,31 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Verified(report.standing))
 }
 
+/// Checks a run in its bucket, by the person's own AWS settings. A refusal or no answer says nothing of the evidence.
+async fn in_bucket(place: &str) -> Result<Report, (Standing, String)> {
+    let usage = |why: String| (Standing::Usage, why);
+    let what = text::brief(place, 200);
+    let (bucket, place) = Place::parse(place).map_err(|error| usage(error.to_string()))?;
+    let config = aws_sdk_config(&what).await;
+    let config = config.map_err(|error| usage(error.to_string()))?;
+    // Path style: an endpoint that stands in for S3 has no names for its buckets.
+    let s3 = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(config.endpoint_url().is_some())
+        .build();
+    let evidence = Evidence {
+        s3: aws_sdk_s3::Client::from_conf(s3),
+        bucket,
+    };
+    verify_bucket(&evidence, &place).await.map_err(|error| {
+        let standing = match &error {
+            BucketError::NoEvidence { .. } => Standing::Usage,
+            BucketError::Unread(unread) if unread.is_no_bucket() => Standing::Usage,
+            BucketError::Unread(_) | BucketError::Failed(_) => Standing::Incomplete,
+        };
+        (standing, error.to_string())
+    })
+}
+
 fn page(report: &Report, paint: Paint) -> Vec<String> {
     let (word, meaning) = match report.standing {
         Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
@@ -54,7 +88,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         ),
         Standing::Incomplete => (
             "INCOMPLETE",
-            "the evidence is not whole, or no verdict was committed; mirror it again",
+            "the evidence is not whole or could not be read, or no verdict was committed",
         ),
         Standing::Usage => ("USAGE", "there is nothing to check"),
     };

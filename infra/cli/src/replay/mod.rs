@@ -143,7 +143,10 @@ pub async fn replay(dir: &Path) -> Result<Report, Unusable> {
     let mut walked = walk::Walked::default();
     let mut reports = Vec::new();
     for execution in &executions {
-        reports.push(walk::execution(&recording, execution, &mut walked).await);
+        match walk::execution(&recording, execution, &mut walked).await {
+            Ok(report) => reports.push(report),
+            Err(why) => missing.push((execution.arn.to_string(), why)),
+        }
     }
     for closure in &walked.rested_on {
         if !walked.made.contains(closure) {

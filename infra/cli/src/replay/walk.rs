@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{PhaseExecutionId, S3Key, S3Uri};
+use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::request::{StepInput, StepResult, TaskOutcome};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
-use p1_runtime::{CostSource, FixedAnswers, Harness, Orchestrator, Request, Settings, Signing};
+use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, Settings};
 use serde_json::{Map, Value};
 
 use super::executions::Execution;
@@ -50,13 +50,20 @@ struct Task<'a> {
 }
 
 /// Replays one execution.
-pub(super) async fn execution(recording: &Recording, execution: &Execution, walked: &mut Walked) -> ExecutionReport {
+///
+/// # Errors
+/// In words, when its names are none that the functions could run with.
+pub(super) async fn execution(
+    recording: &Recording,
+    execution: &Execution,
+    walked: &mut Walked,
+) -> Result<ExecutionReport, String> {
     let mut report = ExecutionReport {
         execution_arn: execution.arn.to_string(),
         input: execution.source,
         steps: Vec::new(),
     };
-    let harness = harness(recording, execution);
+    let harness = harness(recording, execution)?;
     let mut closures = Map::new();
     let mut only = false;
     let mut ran = Vec::new();
@@ -96,7 +103,7 @@ pub(super) async fn execution(recording: &Recording, execution: &Execution, walk
     {
         order(&said.history, &ran, &mut report);
     }
-    report
+    Ok(report)
 }
 
 /// The gates (contract section 6).
@@ -134,24 +141,19 @@ fn order(history: &crate::run::history::History, ran: &[String], report: &mut Ex
 }
 
 /// The functions' harness over the recording. It asks nothing: every answer is among the observations.
-fn harness(recording: &Recording, execution: &Execution) -> Harness {
-    let settings = Settings {
-        evidence_bucket: recording.bucket.clone(),
-        registry: S3Uri {
-            bucket: recording.bucket.clone(),
-            key: recording.keys[0].clone(),
-        },
-        stack_outputs: Vec::new(),
-        cost_source: CostSource::CostExplorer,
-        region: execution.arn.region().to_owned(),
-        // A signature lies beside the evidence; what is computed again is what it is of.
-        signing: Signing::Off,
-    };
-    Harness {
-        settings,
+fn harness(recording: &Recording, execution: &Execution) -> Result<Harness, String> {
+    let settings = [
+        ("P1_EVIDENCE_BUCKET", recording.bucket.to_string()),
+        ("P1_REGISTRY_URI", format!("s3://{}/not-asked", recording.bucket)),
+        ("P1_COST_SOURCE", "cost_explorer".to_owned()),
+        ("AWS_REGION", execution.arn.region().to_owned()),
+    ];
+    let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(Harness {
+        settings: Settings::from_map(&settings.collect()).map_err(|error| error.to_string())?,
         store: Store::Recorded(recording.store.clone()),
         orchestrator: Orchestrator::Fixed(Arc::new(FixedAnswers::default())),
-    }
+    })
 }
 
 impl<'a> Task<'a> {

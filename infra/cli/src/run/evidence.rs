@@ -38,20 +38,86 @@ pub struct Fetched {
     pub etag: String,
 }
 
+/// S3 gave no answer to a read, or refused it: nothing was learned of the object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("failed to {operation} {place}: {cause}; {}", self.remedy())]
+pub struct ReadError {
+    /// What was being done: `read`, `list`, `list the versions of`.
+    operation: &'static str,
+    /// The object or the prefix, as an S3 URI.
+    place: String,
+    /// The service's code, where there was an answer.
+    code: Option<String>,
+    /// What came back.
+    cause: String,
+}
+
+impl ReadError {
+    fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, error: &E) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        Self {
+            operation,
+            place: format!("s3://{bucket}/{}", text::clean(key)),
+            code: error.code().map(|code| text::brief(code, 80)),
+            cause: text::brief(&error_chain(error), 400),
+        }
+    }
+
+    /// Whether there is no such bucket.
+    #[must_use]
+    pub fn is_no_bucket(&self) -> bool {
+        self.code.as_deref() == Some("NoSuchBucket")
+    }
+
+    /// What a person does about it.
+    fn remedy(&self) -> &'static str {
+        match self.code.as_deref() {
+            Some("NoSuchBucket") => "check the name of the bucket, the region and the account",
+            Some("AccessDenied" | "Forbidden" | "AllAccessDisabled") => {
+                "these credentials need s3:ListBucket, s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion on the bucket, \
+                 and kms:Decrypt where it is encrypted with a key of its own"
+            }
+            Some(
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "TokenRefreshRequired",
+            ) => "renew the AWS credentials",
+            Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+                "set AWS_REGION to the region of the bucket"
+            }
+            Some(_) => "try again",
+            None => "check the network, AWS_ENDPOINT_URL, the region and the credentials, then try again",
+        }
+    }
+}
+
+impl From<ReadError> for CliError {
+    fn from(error: ReadError) -> Self {
+        Self::fault(error.to_string())
+    }
+}
+
+/// One version of a key, or a delete marker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The key.
+    pub key: String,
+    /// Its version id; none where the bucket is not versioned.
+    pub version_id: Option<String>,
+    /// Whether it says that the object was deleted.
+    pub is_delete_marker: bool,
+}
+
 impl Evidence {
     /// Fetches an object: this version, or the latest. `None` when there is none.
     ///
     /// # Errors
-    /// A fault that names the object, when S3 does not answer.
-    pub async fn get(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, CliError> {
-        let failed = |cause: String| {
-            CliError::fault(format!(
-                "failed to read s3://{}/{}: {}",
-                self.bucket,
-                text::clean(key),
-                text::brief(&cause, 400)
-            ))
-        };
+    /// When S3 does not answer, or refuses; the error names the object.
+    pub async fn get(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, ReadError> {
         let request = self
             .s3
             .get_object()
@@ -63,7 +129,7 @@ impl Evidence {
             Err(error) if matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed")) => {
                 return Ok(None);
             }
-            Err(error) => return Err(failed(error_chain(&error))),
+            Err(error) => return Err(ReadError::new("read", &self.bucket, key, &error)),
         };
         let version_id = object.version_id.filter(|id| id != "null");
         let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
@@ -71,7 +137,12 @@ impl Evidence {
             .body
             .collect()
             .await
-            .map_err(|error| failed(error_chain(&error)))?
+            .map_err(|error| ReadError {
+                operation: "read",
+                place: format!("s3://{}/{}", self.bucket, text::clean(key)),
+                code: None,
+                cause: text::brief(&error_chain(&error), 400),
+            })?
             .to_vec();
         Ok(Some(Fetched {
             bytes,
@@ -80,11 +151,55 @@ impl Evidence {
         }))
     }
 
+    /// Every version and every delete marker of the keys that begin with `prefix`, the latest of a key first.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn versions(&self, prefix: &str) -> Result<Vec<Version>, ReadError> {
+        let mut all = Vec::new();
+        let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
+        loop {
+            let request = self
+                .s3
+                .list_object_versions()
+                .bucket(self.bucket.as_str())
+                .prefix(prefix);
+            let answer = request
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| ReadError::new("list the versions of", &self.bucket, prefix, &error))?;
+            let named = |key: Option<&str>, id: Option<&str>, is_delete_marker| Version {
+                key: key.unwrap_or_default().to_owned(),
+                version_id: id.filter(|id| *id != "null").map(str::to_owned),
+                is_delete_marker,
+            };
+            all.extend(
+                answer
+                    .versions()
+                    .iter()
+                    .map(|version| named(version.key(), version.version_id(), false)),
+            );
+            all.extend(
+                answer
+                    .delete_markers()
+                    .iter()
+                    .map(|marker| named(marker.key(), marker.version_id(), true)),
+            );
+            key_marker = answer.next_key_marker().map(str::to_owned);
+            version_marker = answer.next_version_id_marker().map(str::to_owned);
+            if answer.is_truncated() != Some(true) || key_marker.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// The keys below `prefix`, in the order of the keys.
     ///
     /// # Errors
-    /// A fault, when S3 does not answer.
-    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, CliError> {
+    /// When S3 does not answer, or refuses.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
         let mut pages = self
             .s3
             .list_objects_v2()
@@ -94,9 +209,7 @@ impl Evidence {
             .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                CliError::failed(&format!("list s3://{}/{}", self.bucket, text::clean(prefix)), &error)
-            })?;
+            let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, &error))?;
             keys.extend(
                 page.contents()
                     .iter()
@@ -113,8 +226,8 @@ impl Evidence {
     /// the attempts before it, but the ledger does.
     ///
     /// # Errors
-    /// A fault that names the object, when S3 does not answer.
-    pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, CliError> {
+    /// When S3 does not answer, or refuses; the error names the object.
+    pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
         for key in self.keys(&format!("{}ledger/", run.run_root())).await? {
             let Some(record) = self.get(&key, None).await? else {
@@ -134,26 +247,31 @@ impl Evidence {
             let Some(key) = key.and_then(|key| S3Key::parse(&key).ok()) else {
                 continue;
             };
-            let Some(last) = self.get(key.as_str(), None).await? else {
-                continue;
-            };
-            let value = parse_strict(&last.bytes, Limits::DOCUMENT).ok();
-            let document = value.and_then(|value| split::<ExecutionSummary>(value, &name).ok());
-            if let Some((document, phase_execution_id)) =
-                document.and_then(|document| Some((document.body, document.header.phase_execution_id?)))
-            {
-                closures.push(ClosureRef {
-                    step: Step::PhaseVerdict.id().to_owned(),
-                    phase_execution_id,
-                    overall_pass: document.overall_pass,
-                    bucket: self.bucket.clone(),
-                    key,
-                    version_id: last.version_id,
-                    sha256: Sha256Hex::of(&last.bytes),
-                });
-            }
+            closures.extend(self.last(&key).await?);
         }
         Ok(closures)
+    }
+
+    /// M3.J's closure, as its summary at `key` is it; nothing in the bucket names it. None where there is no such summary.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn last(&self, key: &S3Key) -> Result<Option<ClosureRef>, ReadError> {
+        let Some(last) = self.get(key.as_str(), None).await? else {
+            return Ok(None);
+        };
+        let value = parse_strict(&last.bytes, Limits::DOCUMENT).ok();
+        let document = value.and_then(|value| split::<ExecutionSummary>(value, &summary_name(Step::PhaseVerdict)).ok());
+        let closed = document.and_then(|document| Some((document.body, document.header.phase_execution_id?)));
+        Ok(closed.map(|(body, phase_execution_id)| ClosureRef {
+            step: Step::PhaseVerdict.id().to_owned(),
+            phase_execution_id,
+            overall_pass: body.overall_pass,
+            bucket: self.bucket.clone(),
+            key: key.clone(),
+            version_id: last.version_id,
+            sha256: Sha256Hex::of(&last.bytes),
+        }))
     }
 }
 
@@ -177,8 +295,10 @@ pub struct Chain {
     pub listed: BTreeSet<Listed>,
     /// The folders of the phase executions, each ending in `/`.
     pub folders: BTreeSet<String>,
-    /// What is not as a closure says.
+    /// What is not as a closure says, or could not be read.
     pub problems: Vec<String>,
+    /// Those of them that could not be read.
+    pub unread: Vec<(S3Key, ReadError)>,
 }
 
 /// What a summary says, as far as the mirror needs it.
@@ -206,7 +326,12 @@ impl Chain {
                     open.extend(summary.upstream.iter().cloned());
                     chain.take(&closure, summary);
                 }
-                Err(error) => chain.problems.push(error.to_string()),
+                Err(unread) => {
+                    chain.problems.push(unread.to_string());
+                    if let NoSummary::Unread(error) = unread {
+                        chain.unread.push((closure.key, error));
+                    }
+                }
             }
         }
         chain
@@ -234,25 +359,36 @@ impl Chain {
     }
 }
 
-async fn read_summary(evidence: &Evidence, closure: &ClosureRef) -> Result<Summary, CliError> {
+/// Why a closure's summary is not known.
+#[derive(Debug, thiserror::Error)]
+enum NoSummary {
+    /// S3 does not say.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    /// It is not what the closure says.
+    #[error(transparent)]
+    Other(#[from] CliError),
+}
+
+async fn read_summary(evidence: &Evidence, closure: &ClosureRef) -> Result<Summary, NoSummary> {
     if closure.bucket != evidence.bucket {
-        return Err(CliError::fault(format!(
+        return Err(NoSummary::Other(CliError::fault(format!(
             "the closure of {} lies in bucket {}, not in the deployment's evidence bucket {}",
             text::clean(&closure.step),
             closure.bucket,
             evidence.bucket
-        )));
+        ))));
     }
     let fetched = evidence
         .get(closure.key.as_str(), closure.version_id.as_deref())
         .await?;
     let bytes = verified(&closure.key, Some(&closure.sha256), fetched)?.bytes;
     summary(&bytes).map_err(|reason| {
-        CliError::fault(format!(
+        NoSummary::Other(CliError::fault(format!(
             "failed to read the summary {}: {}",
             closure.key,
             text::brief(&reason, 300)
-        ))
+        )))
     })
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::outcome::CliError;
-use crate::run::evidence::{Chain, Evidence, Fetched, Listed, verified};
+use crate::run::evidence::{Chain, Evidence, Fetched, Listed, ReadError, verified};
 use crate::run::{history, text};
 
 /// How many objects are fetched at once.
@@ -71,7 +71,15 @@ pub struct Wanted<'a> {
 /// A fault that names the file or the folder, when the bucket cannot be listed or the mirror not be written.
 pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
     let listed = complete(evidence, wanted).await?;
-    let (mut fetched, problems) = fetch_all(evidence, listed).await;
+    let (mut fetched, mut problems) = (Vec::new(), Vec::new());
+    for (listed, read) in fetch(evidence, listed).await? {
+        let object = read.map_err(CliError::from);
+        match object.and_then(|object| verified(&listed.key, listed.sha256.as_ref(), object)) {
+            Ok(object) => fetched.push((listed, object)),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    problems.sort();
     // The version that a summary lists comes first and gets the key; what nobody lists never displaces it.
     fetched.sort_by(|(a, _), (b, _)| {
         (&a.key, a.sha256.is_none(), &a.version_id).cmp(&(&b.key, b.sha256.is_none(), &b.version_id))
@@ -145,27 +153,29 @@ async fn complete(evidence: &Evidence, wanted: &Wanted<'_>) -> Result<BTreeSet<L
     Ok(listed)
 }
 
-async fn fetch_all(evidence: &Evidence, listed: BTreeSet<Listed>) -> (Vec<(Listed, Fetched)>, Vec<String>) {
+/// What S3 said of an object: its bytes, that it is not there, or nothing.
+pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
+
+/// Fetches objects, some at once, in no order.
+///
+/// # Errors
+/// A fault, when a read of ours panicked: a defect.
+pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Result<Vec<(Listed, Reading)>, CliError> {
     let places = Arc::new(Semaphore::new(CONCURRENT_READS));
     let mut reads = JoinSet::new();
     for listed in listed {
         let (evidence, places) = (evidence.clone(), Arc::clone(&places));
         reads.spawn(async move {
             let _place = places.acquire_owned().await;
-            let fetched = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await?;
-            let fetched = verified(&listed.key, listed.sha256.as_ref(), fetched)?;
-            Ok::<_, CliError>((listed, fetched))
+            let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
+            (listed, read)
         });
     }
-    let (mut fetched, mut problems) = (Vec::with_capacity(reads.len()), Vec::new());
+    let mut fetched = Vec::with_capacity(reads.len());
     while let Some(read) = reads.join_next().await {
-        match read.unwrap_or_else(|error| Err(CliError::failed("read the evidence", &error))) {
-            Ok(object) => fetched.push(object),
-            Err(error) => problems.push(error.to_string()),
-        }
+        fetched.push(read.map_err(|error| CliError::failed("read the evidence", &error))?);
     }
-    problems.sort();
-    (fetched, problems)
+    Ok(fetched)
 }
 
 /// The file of an object: its key below the folder, or, for a further version of a key, below a folder of that version.

@@ -253,7 +253,12 @@ impl Chain {
         }
         self.named.insert(key.to_owned());
         let Some(file) = folder.files.get(key) else {
-            findings.incomplete(key, format!("is not there, and {by} names it"));
+            let what = if folder.unread.contains(key) {
+                "could not be read"
+            } else {
+                "is not there"
+            };
+            findings.incomplete(key, format!("{what}, and {by} names it"));
             return false;
         };
         self.hashes += 1;

@@ -1,6 +1,6 @@
 //! An evidence directory as it lies there: the files, `objects.json`, and the engine's last word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,19 @@ pub struct Listed {
     bytes: u64,
 }
 
+impl Listed {
+    /// What a bucket says of an object.
+    pub(super) fn new(key: &str, version_id: Option<String>, etag: &str, sha256: Sha256Hex, bytes: u64) -> Self {
+        Listed {
+            key: key.to_owned(),
+            version_id,
+            etag: etag.to_owned(),
+            sha256,
+            bytes,
+        }
+    }
+}
+
 /// What the engine says of the execution: who it was, and which closure it ended with.
 #[derive(Debug)]
 pub struct Ending {
@@ -77,8 +90,10 @@ pub struct Ending {
 pub struct Folder {
     /// Every file below `evidence/`, by key.
     pub files: BTreeMap<String, File>,
-    /// What `objects.json` lists, by key.
+    /// What `objects.json`, or the bucket, lists, by key.
     pub listed: BTreeMap<String, Listed>,
+    /// Keys whose objects could not be read: nothing is known of them.
+    pub unread: BTreeSet<String>,
     /// The engine's last word.
     pub ending: Option<Ending>,
 }
@@ -110,6 +125,7 @@ impl Folder {
         Ok(Folder {
             files,
             listed: listed.unwrap_or_default(),
+            unread: BTreeSet::new(),
             ending,
         })
     }

@@ -1,8 +1,9 @@
-//! Checks a mirrored evidence directory offline: was the run pinned, by which evidence, and has a byte changed since.
+//! Checks evidence, a mirrored directory offline or the bucket itself: was the run pinned, by which evidence, and has a byte changed since.
 //!
-//! Nothing here asks the network or believes the directory. The ledger's COMMITTED record names the phase summary, that
+//! Nothing here believes what it reads, and for a directory nothing asks the network. The ledger's COMMITTED record names the phase summary, that
 //! names the closures, those name every object; what all of it means is computed again from the observed inputs.
 
+mod bucket;
 mod chain;
 mod folder;
 mod meaning;
@@ -15,6 +16,7 @@ use std::path::Path;
 use p1_contract::evidence::RunIds;
 use serde::Serialize;
 
+pub use bucket::{BucketError, Place, verify_bucket};
 pub use folder::{Folder, Unusable};
 
 /// What became of a check, as the exit status of `cargo p1 verify` says it.
@@ -137,9 +139,14 @@ pub struct Report {
 pub fn verify(dir: &Path) -> Result<Report, Unusable> {
     let mut findings = Findings::default();
     let folder = Folder::read(dir, &mut findings)?;
-    let documents = shape::documents(&folder, &mut findings);
-    let chain = chain::walk(&folder, &documents, &mut findings);
-    let meant = meaning::check(&folder, &documents, &chain, &mut findings);
+    Ok(judge(&folder, findings))
+}
+
+/// Checks what was read, wherever it lay.
+fn judge(folder: &Folder, mut findings: Findings) -> Report {
+    let documents = shape::documents(folder, &mut findings);
+    let chain = chain::walk(folder, &documents, &mut findings);
+    let meant = meaning::check(folder, &documents, &chain, &mut findings);
     let grades: BTreeSet<Grade> = findings.0.iter().map(|finding| finding.grade).collect();
     let standing = match (grades.first(), meant.advance) {
         (Some(Grade::Tampered), _) => Standing::Tampered,
@@ -148,7 +155,7 @@ pub fn verify(dir: &Path) -> Result<Report, Unusable> {
         (None, Some(false)) => Standing::Held,
     };
     let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
-    Ok(Report {
+    Report {
         standing,
         verdict: meant.advance.map(|advance| word(advance).to_owned()),
         run: meant.run,
@@ -160,5 +167,5 @@ pub fn verify(dir: &Path) -> Result<Report, Unusable> {
             named_not_mirrored: chain.outside.len(),
         },
         findings: findings.0,
-    })
+    }
 }

@@ -4,4 +4,4 @@
 pub(crate) mod bench;
 pub(crate) mod executions;
 mod lost_answers;
-mod proxy;
+pub(crate) mod proxy;
