@@ -42,6 +42,17 @@ Exit status:
 A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
 as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
 
+/// The exit status of `diff`.
+const DIFF_STATUS: &str = "\
+Exit status:
+  0  the identity inputs (digest input and scenario equivalence key) are the same
+  1  they differ
+  3  not known: a run was held before its identity was derived, or the evidence of it is lost
+  4  usage: a directory is no evidence directory, or cannot be read
+
+Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
+it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
+
 /// What `cargo p1` understands.
 #[derive(Debug, Parser)]
 #[command(
@@ -49,7 +60,7 @@ as it stands there, and so are version ids and entity tags, which only S3 gives.
     bin_name = "cargo p1",
     version,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
-    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify` and `replay` have their own.",
+    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify`, `replay` and `diff` have their own.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -88,6 +99,9 @@ pub enum Command {
     Event(EventArgs),
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
+    /// Say what differs between two runs, handle by handle, and whether that forced a new one
+    #[command(after_help = DIFF_STATUS)]
+    Diff(DiffArgs),
     /// Compute every step of an evidence directory again, offline, and compare the bytes
     ///
     /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
@@ -222,6 +236,20 @@ pub struct CloseArgs {
     /// Directory that holds the three documents
     #[arg(long, value_name = "DIR")]
     pub docs: PathBuf,
+}
+
+/// Options of `cargo p1 diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// Evidence directory of the first run, as `run --out` wrote it
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Evidence directory of the second run
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 replay`.

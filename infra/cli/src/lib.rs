@@ -1,9 +1,10 @@
 //! The operator's tool `cargo p1`, as a library: the command line, the local platform, and the run it drives.
 //!
-//! Exit status: 0 `ADVANCE_TO_M4`, 1 `HOLD_M3`, 2 usage or invalid input, 3 fault; `verify` and `replay` have their own.
+//! Exit status: 0 `ADVANCE_TO_M4`, 1 `HOLD_M3`, 2 usage or invalid input, 3 fault; `verify`, `replay` and `diff` have their own.
 
 pub mod args;
 pub mod commands;
+pub mod diff;
 pub mod outcome;
 pub mod platform;
 pub mod progress;
@@ -13,7 +14,7 @@ pub mod sample;
 pub mod verify;
 
 pub use args::{
-    Cli, CloseArgs, Command, DownArgs, EnvArgs, EventArgs, ReplayArgs, ResumeArgs, RunArgs, StatusArgs, UpArgs,
-    VerifyArgs,
+    Cli, CloseArgs, Command, DiffArgs, DownArgs, EnvArgs, EventArgs, ReplayArgs, ResumeArgs, RunArgs, StatusArgs,
+    UpArgs, VerifyArgs,
 };
 pub use outcome::{CliError, ExitStatus};

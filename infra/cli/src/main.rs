@@ -14,10 +14,10 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            // These say by 2 that evidence was tampered with: a mistyped command line must not.
+            // These have exit statuses of their own; 2 says that evidence was tampered with, and a mistyped command line must not.
             let checks = std::env::args_os()
                 .nth(1)
-                .is_some_and(|command| ["verify", "replay"].iter().any(|check| command == *check));
+                .is_some_and(|command| ["verify", "replay", "diff"].iter().any(|check| command == *check));
             return match (error.use_stderr(), checks) {
                 (false, _) => ExitCode::SUCCESS,
                 (true, true) => ExitStatus::Verified(Standing::Usage).into(),

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use crate::platform::PlatformError;
-use crate::replay;
 use crate::verify::Standing;
+use crate::{diff, replay};
 
 /// The documented exit status of `cargo p1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum ExitStatus {
     Fault,
     /// What `verify` found, by its own exit status.
     Verified(Standing),
+    /// What `diff` found, by its own exit status.
+    Compared(diff::Standing),
     /// What `replay` found, by its own exit status.
     Replayed(replay::Standing),
 }
@@ -34,6 +36,7 @@ impl ExitStatus {
             Self::Usage => 2,
             Self::Fault => 3,
             Self::Verified(standing) => standing.code(),
+            Self::Compared(standing) => standing.code(),
             Self::Replayed(standing) => standing.code(),
         }
     }

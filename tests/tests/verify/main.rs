@@ -1,9 +1,10 @@
 //! `cargo p1 verify`: intact evidence is believed, and every damage is caught, by the tool and by
-//! `tests/verify/verify.py` alike. `cargo p1 replay`, on the same directories: see `replays`.
+//! `tests/verify/verify.py` alike. `cargo p1 replay` and `diff`, on the same directories: see `replays` and `diffs`.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
 mod damage;
+mod diffs;
 mod forgery;
 mod replays;
 mod runs;

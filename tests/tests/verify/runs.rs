@@ -55,12 +55,20 @@ fn at(start_time: &str) -> World {
 
 /// A run from the event of its receipt to its advance.
 pub(crate) async fn advanced(start_time: &str) -> Mirrored {
+    advanced_on(start_time, |world| {
+        world.input = json!({
+            "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
+            "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
+            "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
+        });
+    })
+    .await
+}
+
+/// A run that advances on a platform that is another by this change.
+pub(crate) async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World)) -> Mirrored {
     let mut world = at(start_time);
-    world.input = json!({
-        "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
-        "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
-        "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
-    });
+    change(&mut world);
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
     assert_eq!(result.committed, Some(true), "{:?}", result.blockers);

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod close;
+pub mod diff;
 pub mod down;
 pub mod env;
 pub mod event;
@@ -31,6 +32,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Env(args) => env::env(args).await,
         Command::Event(args) => event::event(args).await,
         Command::Close(args) => close::close(args).await,
+        Command::Diff(args) => diff::diff(&args),
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
         Command::Tools => tools::tools().await,

@@ -71,7 +71,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     let counts = report.counts;
     lines.push(format!(
-        "  {} executions, {} steps: {} objects equal, {} different, {} missing; {} from outside, made by no step",
+        "  executions {}, steps {}; objects equal {}, different {}, missing {}; from outside, made by no step {}",
         counts.executions, counts.steps, counts.equal, counts.different, counts.missing, counts.from_outside
     ));
     lines.extend(report.missing.iter().map(missing));
@@ -85,7 +85,7 @@ fn rows(step: &StepReport, paint: Paint) -> Vec<String> {
         Standing::Missing | Standing::Usage => ("missing", false),
     };
     let mut lines = vec![format!(
-        "    {:<9}  {}  {} objects equal, {} different, {} missing",
+        "    {:<9}  {}  equal {}, different {}, missing {}",
         step.step,
         paint.verdict(&format!("{word:<7}"), sound),
         step.equal,

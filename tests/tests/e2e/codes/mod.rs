@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use p1_contract::blocker::Blocker;
 use serde_json::{Value, json};
 
+use crate::audits;
 use crate::stage::{Ended, Stage, on_stage};
 use gate::{Example, Gate, Inputs, Reserved};
 use rows::{How, Row};
@@ -170,5 +171,31 @@ fn every_code_holds_the_run_with_complete_evidence() {
             }
         }
         println!("codes raised through the state machine: {}", rows::all().count());
+
+        // What the engine ran replays to the same bytes, and every document of it is valid: but for runs whose observations or
+        // whose evidence a row has changed.
+        let mut dirs = Vec::new();
+        for (row, ended) in first.iter().zip(&held).chain(second.iter().zip(&again)) {
+            let is_changed = |how: &How| how.is_adopted() || matches!(how, How::Touched(..));
+            let mut later = second.iter().filter(|later| later.how.after() == Some(row.code));
+            if is_changed(&row.how) || later.any(|later| is_changed(&later.how)) {
+                continue;
+            }
+            let dir = audits::mirrored(stage, ended, row.code.code()).await;
+            audits::replayed(&dir).await;
+            if let How::Squatter(file) = row.how {
+                let squatters = crate::stage::files(&dir)
+                    .into_iter()
+                    .filter(|path| path.ends_with(file));
+                squatters.for_each(|path| std::fs::remove_file(path).unwrap());
+            }
+            dirs.push(dir);
+        }
+        let documents = audits::expect_valid(stage, &dirs);
+        println!(
+            "executions replayed to the same bytes: {}, with {documents} valid documents",
+            dirs.len()
+        );
+        dirs.iter().for_each(|dir| std::fs::remove_dir_all(dir).unwrap());
     });
 }

@@ -1,0 +1,143 @@
+//! `cargo p1 diff`: says what differs between two runs, and whether that forced a new one.
+
+use std::io::IsTerminal;
+
+use serde_json::json;
+
+use super::say;
+use crate::args::DiffArgs;
+use crate::diff::{Change, Report, RunFacts, Standing, diff as compare};
+use crate::outcome::{CliError, ExitStatus, chain};
+use crate::run::paint::Paint;
+use crate::run::text;
+use crate::verify::Standing as Verified;
+
+/// Runs `cargo p1 diff`.
+///
+/// # Errors
+/// A fault, when standard output cannot be written to.
+pub fn diff(args: &DiffArgs) -> Result<ExitStatus, CliError> {
+    let report = match compare(&args.a, &args.b) {
+        Ok(report) => report,
+        Err(error) => {
+            let why = text::clean(&chain(&error));
+            let usage = Standing::Usage;
+            if args.json {
+                say(&json!({"standing": usage, "exit_status": usage.code(), "error": why}).to_string())?;
+            } else {
+                say(&format!("USAGE  {why}"))?;
+            }
+            return Ok(ExitStatus::Compared(usage));
+        }
+    };
+    if args.json {
+        let mut document =
+            serde_json::to_value(&report).map_err(|error| CliError::failed("render the report", &error))?;
+        document["exit_status"] = json!(report.standing.code());
+        say(&document.to_string())?;
+    } else {
+        for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
+            say(&line)?;
+        }
+    }
+    Ok(ExitStatus::Compared(report.standing))
+}
+
+fn page(report: &Report, paint: Paint) -> Vec<String> {
+    let (word, meaning) = match report.standing {
+        Standing::Same => ("SAME", "digest input and scenario are the same"),
+        Standing::Differs => ("DIFFERS", "digest input or scenario are not the same"),
+        Standing::Unknown => ("UNKNOWN", "whether digest input and scenario are the same is not known"),
+        Standing::Usage => ("USAGE", "there is nothing to compare"),
+    };
+    let same = report.standing == Standing::Same;
+    let forced = match report.new_run_forced {
+        Some(true) => "a new run was forced",
+        Some(false) => "no new run was forced",
+        None => "whether a new run was forced is not known",
+    };
+    let mut lines = vec![
+        format!("{}  {meaning}", paint.verdict(word, same)),
+        format!("  {forced}: {}", text::clean(&report.why)),
+        String::new(),
+    ];
+    let none = || "none".to_owned();
+    let row = |name: &str, of: fn(&RunFacts) -> Option<String>| {
+        let (a, b) = (of(&report.a), of(&report.b));
+        let mark = if a == b { " " } else { "≠" };
+        format!(
+            "  {name:<16} {mark} {}\n  {:<16} {mark} {}",
+            text::clean(&a.unwrap_or_else(none)),
+            "",
+            text::clean(&b.unwrap_or_else(none))
+        )
+    };
+    lines.extend([
+        row("standing", |run| Some(standing(run))),
+        row("verdict", |run| run.verdict.clone()),
+        row("platform_run_id", |run| run.platform_run_id.clone()),
+        row("scenario_run_id", |run| run.scenario_run_id.clone()),
+        row("config_digest", |run| run.config_digest.clone()),
+    ]);
+    for id in report.ids.iter().filter(|id| !id.same) {
+        lines.extend([String::new(), format!("{} differs, through", paint.bold(id.id))]);
+        if id.through.is_empty() {
+            lines.push("  what one of the runs did not come to".to_owned());
+        }
+        lines.extend(id.through.iter().flat_map(|change| rows(change, "from")));
+    }
+    if !report.handles.is_empty() {
+        lines.extend([String::new(), format!("handles that differ: {}", report.handles.len())]);
+    }
+    for handle in &report.handles {
+        let steps: Vec<&str> = handle.read_by.iter().map(|step| step.id()).collect();
+        let steps = if steps.is_empty() {
+            "no step".to_owned()
+        } else {
+            steps.join(", ")
+        };
+        let identity = match handle.identity.as_slice() {
+            [] => "changes no id".to_owned(),
+            ids => format!("changes {}", ids.join(" and ")),
+        };
+        let change = Change {
+            what: handle.handle.clone(),
+            a: handle.a.clone(),
+            b: handle.b.clone(),
+            from: vec![format!("{steps}; {identity}")],
+        };
+        lines.extend(rows(&change, "read by"));
+    }
+    if !report.others.is_empty() {
+        lines.extend([String::new(), "besides, and forcing nothing".to_owned()]);
+    }
+    lines.extend(report.others.iter().flat_map(|change| rows(change, "from")));
+    lines
+}
+
+fn standing(run: &RunFacts) -> String {
+    let word = match run.standing {
+        Verified::Pinned => "PINNED",
+        Verified::Held => "HELD",
+        Verified::Tampered => "TAMPERED",
+        Verified::Incomplete => "INCOMPLETE",
+        Verified::Usage => "USAGE",
+    };
+    match run.findings {
+        0 => word.to_owned(),
+        findings => format!("{word} ({findings} findings; `cargo p1 verify` names them)"),
+    }
+}
+
+fn rows(change: &Change, origin: &str) -> Vec<String> {
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), text::clean);
+    let mut lines = vec![
+        format!("  {}", text::brief(&change.what, 200)),
+        format!("    {}", value(&change.a)),
+        format!("    {}", value(&change.b)),
+    ];
+    if !change.from.is_empty() {
+        lines.push(format!("    {origin} {}", text::clean(&change.from.join(", "))));
+    }
+    lines
+}

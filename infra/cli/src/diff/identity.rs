@@ -1,0 +1,223 @@
+//! The three ids, and through what they differ (contract section 4).
+
+use std::collections::BTreeSet;
+
+use p1_contract::identity::{DigestInput, SeedInputs};
+use serde_json::{Map, Value, json};
+
+use super::side::Side;
+use super::{Change, IdChange, Standing, change, handle_value};
+
+/// The handle that each field of the digest input is the value of.
+const DIGEST_FIELDS: [(&str, &[&str]); 6] = [
+    ("algo", &["CONFIG_DIGEST_ALGO"]),
+    ("oracle_source_namespace", &["ORACLE_SOURCE_NAMESPACE"]),
+    ("oracle_engine_run_id", &["ORACLE_ENGINE_RUN_ID"]),
+    ("oracle_required_output_ids", &["ORACLE_REQUIRED_OUTPUT_IDS"]),
+    // Only the entries of required outputs are digest input.
+    (
+        "oracle_sort_key_by_output_id",
+        &["ORACLE_SORT_KEY_BY_OUTPUT_ID", "ORACLE_REQUIRED_OUTPUT_IDS"],
+    ),
+    ("scenario_mode", &["SCENARIO_RUN_ID_DERIVATION_MODE"]),
+];
+
+/// The handles that place the oracle input manifest.
+const MANIFEST_PLACE: [&str; 4] = [
+    "ORACLE_STORE_BUCKET",
+    "S3_STREAM_VIEW_PREFIX_PATTERN",
+    "ORACLE_SOURCE_NAMESPACE",
+    "ORACLE_ENGINE_RUN_ID",
+];
+/// The handles that place one output's manifest.
+const ENTRY_PLACE: [&str; 4] = [
+    "ORACLE_STORE_BUCKET",
+    "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
+    "ORACLE_SOURCE_NAMESPACE",
+    "ORACLE_ENGINE_RUN_ID",
+];
+
+/// Whether the identity inputs are the same. A run that was held before M3.B closed has none; then the handles may still tell
+/// that they differ, never that they are the same.
+pub(super) fn standing(a: &Side, b: &Side) -> Standing {
+    if let (Some(a), Some(b)) = (&a.seed, &b.seed) {
+        let same = a.digest_input == b.digest_input && a.scenario_key() == b.scenario_key();
+        let same = same && a.scenario_derivation_mode == b.scenario_derivation_mode;
+        return if same { Standing::Same } else { Standing::Differs };
+    }
+    match (digest_input(a), digest_input(b)) {
+        (Some(a), Some(b)) if a != b => Standing::Differs,
+        _ => Standing::Unknown,
+    }
+}
+
+fn digest_input(side: &Side) -> Option<DigestInput> {
+    let of_seed = side.seed.as_ref().map(|seed| seed.digest_input.clone());
+    of_seed.or_else(|| DigestInput::from_handles(&side.handles).ok())
+}
+
+/// The three ids.
+pub(super) fn ids(a: &Side, b: &Side) -> Vec<IdChange> {
+    let same = |here: Option<&str>, there: Option<&str>| here.is_some() && here == there;
+    let (here, there) = (a.run(), b.run());
+    let platform = same(
+        here.platform_run_id.as_ref().map(|id| id.as_str()),
+        there.platform_run_id.as_ref().map(|id| id.as_str()),
+    );
+    let scenario = same(
+        here.scenario_run_id.as_ref().map(|id| id.as_str()),
+        there.scenario_run_id.as_ref().map(|id| id.as_str()),
+    );
+    let digest = same(
+        here.config_digest.as_ref().map(|digest| digest.as_str()),
+        there.config_digest.as_ref().map(|digest| digest.as_str()),
+    );
+    let id = |id, same, through: Vec<Change>| IdChange { id, same, through };
+    vec![
+        id("platform_run_id", platform, minted(a, b)),
+        id("scenario_run_id", scenario, through_scenario(a, b)),
+        id("config_digest", digest, through_digest(a, b)),
+    ]
+}
+
+/// Those of `handles` that differ.
+fn changed(a: &Side, b: &Side, handles: &[&str]) -> Vec<String> {
+    let differs = |key: &&&str| handle_value(a, key) != handle_value(b, key);
+    handles.iter().filter(differs).map(|key| (*key).to_owned()).collect()
+}
+
+/// Where a difference comes from: the handles that differ, else these words.
+fn from(a: &Side, b: &Side, handles: &[&str], else_words: &str) -> Vec<String> {
+    let changed = changed(a, b, handles);
+    if changed.is_empty() {
+        vec![else_words.to_owned()]
+    } else {
+        changed
+    }
+}
+
+/// Every start mints an id of its own.
+fn minted(a: &Side, b: &Side) -> Vec<Change> {
+    let stamp = |side: &Side| side.pinned_at.map(|stamp| json!(stamp));
+    let words = vec!["the start of the execution that minted it".to_owned()];
+    change("/pinned_at_utc", stamp(a).as_ref(), stamp(b).as_ref(), words)
+        .into_iter()
+        .collect()
+}
+
+fn object(value: impl serde::Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
+}
+
+fn through_digest(a: &Side, b: &Side) -> Vec<Change> {
+    let (Some(here), Some(there)) = (digest_input(a), digest_input(b)) else {
+        return Vec::new();
+    };
+    let (here, there) = (object(here), object(there));
+    let mut changes = Vec::new();
+    for (field, handles) in DIGEST_FIELDS {
+        let from = || from(a, b, handles, "no handle that is recorded");
+        changes.extend(field_changes(field, here.get(field), there.get(field), from));
+    }
+    changes
+}
+
+/// The change of a field; of a map, entry by entry.
+fn field_changes(
+    field: &str,
+    here: Option<&Value>,
+    there: Option<&Value>,
+    from: impl Fn() -> Vec<String>,
+) -> Vec<Change> {
+    let (Some(Value::Object(one)), Some(Value::Object(other))) = (here, there) else {
+        return change(&format!("/{field}"), here, there, from()).into_iter().collect();
+    };
+    let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    keys.into_iter()
+        .filter_map(|key| change(&format!("/{field}/{key}"), one.get(key), other.get(key), from()))
+        .collect()
+}
+
+fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
+    let (Some(here), Some(there)) = (&a.seed, &b.seed) else {
+        return Vec::new();
+    };
+    let key = |seed: &SeedInputs| object(seed.scenario_key().unwrap_or_default());
+    let (one, other) = (key(here), key(there));
+    let fields: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let mut changes = Vec::new();
+    for field in fields {
+        let (here_value, there_value) = (one.get(field), other.get(field));
+        if here_value.is_none() || there_value.is_none() {
+            let from = from(
+                a,
+                b,
+                &["SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS"],
+                "the list of fields",
+            );
+            changes.extend(change(&format!("/{field}"), here_value, there_value, from));
+            continue;
+        }
+        let of_digest = DIGEST_FIELDS.iter().find(|(known, _)| known == field);
+        let origin = || match (field.as_str(), of_digest) {
+            (_, Some((_, handles))) => from(a, b, handles, "no handle that is recorded"),
+            ("config_digest", _) => vec!["config_digest".to_owned()],
+            ("oracle_input_manifest_uri", _) => {
+                from(a, b, &MANIFEST_PLACE, "oracle_input_manifest of the operator's start")
+            }
+            _ => {
+                let pinned =
+                    here.oracle_input_manifest_entries.is_empty() || there.oracle_input_manifest_entries.is_empty();
+                vec![if pinned {
+                    "oracle_input_manifest of the operator's start".to_owned()
+                } else {
+                    "the manifests of its entries".to_owned()
+                }]
+            }
+        };
+        changes.extend(field_changes(field, here_value, there_value, origin));
+        if field == "oracle_input_manifest_sha256" {
+            changes.extend(entries(a, b, here, there));
+        }
+    }
+    let mode = |seed: &SeedInputs| json!(seed.scenario_derivation_mode);
+    let from = from(a, b, &["SCENARIO_RUN_ID_DERIVATION_MODE"], "the derivation mode");
+    changes.extend(change(
+        "/scenario_derivation_mode",
+        Some(&mode(here)),
+        Some(&mode(there)),
+        from,
+    ));
+    changes
+}
+
+/// The composite manifest, output by output.
+fn entries(a: &Side, b: &Side, here: &SeedInputs, there: &SeedInputs) -> Vec<Change> {
+    let entry = |seed: &SeedInputs, output: &str| {
+        let mut entries = seed.oracle_input_manifest_entries.iter();
+        entries
+            .find(|entry| entry.output_id == output)
+            .map(|entry| json!({"key": entry.key, "sha256": entry.sha256}))
+    };
+    let all = here
+        .oracle_input_manifest_entries
+        .iter()
+        .chain(&there.oracle_input_manifest_entries);
+    let outputs: BTreeSet<&String> = all.map(|entry| &entry.output_id).collect();
+    let mut changes = Vec::new();
+    for output in outputs {
+        let (one, other) = (entry(here, output), entry(there, output));
+        let key = |entry: &Option<Value>| entry.as_ref().map(|entry| entry["key"].clone());
+        let from = match (&one, &other) {
+            (Some(_), Some(_)) if key(&one) == key(&other) => vec!["other bytes at the same key".to_owned()],
+            (Some(_), Some(_)) => from(a, b, &ENTRY_PLACE, "another place"),
+            _ => from(a, b, &["ORACLE_REQUIRED_OUTPUT_IDS"], "another list of outputs"),
+        };
+        let what = format!("/oracle_input_manifest_entries/{output}");
+        changes.extend(change(&what, one.as_ref(), other.as_ref(), from));
+    }
+    changes
+}
