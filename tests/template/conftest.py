@@ -1,0 +1,33 @@
+"""What the checks of the template share."""
+
+import logging
+
+import pytest
+
+# Assertions in these say what they compared, as those in tests do.
+pytest.register_assert_rewrite("deployment", "access", "identifiers")
+for noisy in ("ministack", "samtranslator"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
+
+from deployment import Platform  # noqa: E402
+from source import Source  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    """The template of this checkout."""
+    return Platform(Source.read())
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how many checks hold and how many mutations they and the tools caught."""
+
+    def share(part: str) -> str:
+        passed, failed = (
+            sum(part in report.nodeid for report in terminalreporter.stats.get(outcome, []))
+            for outcome in ("passed", "failed")
+        )
+        return f"{passed} of {passed + failed}"
+
+    checks, mutations = share("test_point_"), share("::test_a_mutation_is_caught")
+    terminalreporter.write_line(f"template: {checks} checks hold; {mutations} mutations are caught")

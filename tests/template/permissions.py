@@ -1,0 +1,167 @@
+"""What each role may do: all of it, as the steps' code needs it (contract, section 7), never as the template grants it.
+
+A row is `Allow ACTION RESOURCE` or `Deny ACTION RESOURCE`, with ` if CONDITION` where there is one. A row too many is a
+permission too many, a row too few a step that fails.
+"""
+
+from __future__ import annotations
+
+import json
+
+from access import listed, of_role
+from deployment import Deployment
+
+NAMES = {
+    "a": "handle-closure",
+    "b": "run-identity",
+    "c": "config-digest",
+    "d": "orchestrator-readiness",
+    "e": "run-publication",
+    "f": "m4-handoff",
+    "g": "rerun-discipline",
+    "h": "cost-envelope",
+    "i": "gate-rollup",
+    "j": "phase-verdict",
+}
+
+# What a step reads in the run-control folder, besides what it writes itself, and below the runs.
+READS = {
+    "a": ["control/m2j_*"],
+    "b": ["control/m3a_*"],
+    "c": ["control/m3a_*", "control/m3b_*", "control/m3g_*"],
+    "d": ["control/m3a_*", "control/m3c_*", "control/m3g_*", "ledger"],
+    "e": ["control/m3a_*", "control/m3b_*", "control/m3c_*", "control/m3d_*", "control/m3g_*", "runs"],
+    "f": [*(f"control/m3{step}_*" for step in "abcde"), "control/m3g_*", "runs"],
+    # The admission of a rerun reads everything that the held run left.
+    "g": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
+    # Proof of what was spent, and the rollup: every artifact of every step before.
+    "h": ["control/m3*", "control/_events/*", "runs"],
+    "i": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
+    "j": ["control/m3*", "ledger"],
+}
+
+# What a step writes besides its own folder. It reads that back, by version.
+WRITES = {
+    "a": ["control/_events/*"],
+    "b": ["ledger"],
+    "e": ["runs"],
+    "g": ["ledger"],
+    "h": ["control/_cost/*"],
+    "j": ["ledger"],
+}
+
+READS_REGISTRY = "abcdefgh"
+OBJECTS = ("s3:GetObject", "s3:GetObjectVersion")
+TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+
+
+class Places:
+    """The resources of a deployment that rows name."""
+
+    def __init__(self, deployment: Deployment):
+        parameters = deployment.parameters
+        self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
+        self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
+        self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
+        self.machine = deployment.arn("StateMachine")
+        self.executions = self.machine.replace(":stateMachine:", ":execution:") + ":*"
+
+    def of(self, place: str) -> str:
+        """The resource of a place in the tables above."""
+        match place.split("/", 1):
+            case ["control", key]:
+                return f"{self.evidence}/evidence/dev_full/run_control/{key}"
+            case ["runs"]:
+                return f"{self.evidence}/evidence/runs/*"
+            case ["ledger"]:
+                return f"{self.evidence}/evidence/runs/*/ledger/*"
+        raise AssertionError(place)
+
+
+def of_step(deployment: Deployment, step: str) -> set[str]:
+    """Every row of the role of a step."""
+    places, parameters = Places(deployment), deployment.parameters
+    rows = set()
+
+    def allow(actions, *resources: str, only_if: dict | None = None):
+        rows.update(row("Allow", action, resource, only_if) for action in listed(actions) for resource in resources)
+
+    written = [f"control/m3{step}_*", *WRITES.get(step, [])]
+    # `m3*` holds the folder of the step too, and `runs` its ledger.
+    allow([*OBJECTS], *(places.of(place) for place in covering({*READS[step], *written})))
+    allow("s3:PutObject", *(places.of(place) for place in written))
+    # To be told that an object is missing, rather than that it is forbidden, and to list a ledger.
+    allow("s3:ListBucket", places.evidence)
+    allow(["logs:CreateLogStream", "logs:PutLogEvents"], deployment.arn(f"M3{step}LogGroup"))
+    allow([*TRACES], "*")
+    key = parameters["EvidenceKeyArn"] or ("EvidenceKey" in deployment and deployment.arn("EvidenceKey"))
+    if key:
+        through_s3 = {"StringEquals": {"kms:ViaService": "s3.eu-west-2.amazonaws.com"}}
+        allow(["kms:GenerateDataKey", "kms:Decrypt"], key, only_if=through_s3)
+    if step in READS_REGISTRY:
+        allow([*OBJECTS], f"arn:aws:s3:::{parameters['RegistryUri'].removeprefix('s3://')}")
+        allow("s3:ListBucket", places.artifacts)
+    if step in "ad":
+        allow("states:DescribeStateMachine", places.machine)
+    match step:
+        case "a":
+            allow("s3:GetBucketVersioning", places.evidence)
+            # The partition cannot be named where the list is taken apart; a role knows its own partition's buckets alone.
+            uris = filter(None, parameters["StackOutputsUris"].split(","))
+            allow([*OBJECTS], *(f"arn:*:s3:::{uri.removeprefix('s3://')}" for uri in uris))
+        case "b":
+            allow([*OBJECTS], f"{places.object_store}/*")
+            allow("s3:ListBucket", places.object_store)
+        case "e":
+            # The handles name the keys below the run's root; the ledger is never among them.
+            rows.add(row("Deny", "s3:PutObject", places.of("ledger")))
+        case "g":
+            allow("s3:ListBucketVersions", places.evidence)
+            allow("states:DescribeExecution", places.executions)
+        case "h":
+            if parameters["CostSource"] == "cost_explorer":
+                allow("ce:GetCostAndUsage", "*")
+            if parameters["BillingArtifactUri"]:
+                allow([*OBJECTS], f"arn:aws:s3:::{parameters['BillingArtifactUri'].removeprefix('s3://')}")
+    return rows
+
+
+def covering(places: set[str]) -> set[str]:
+    """`places` without those that another one holds."""
+    if "control/m3*" in places:
+        places = {place for place in places if not place.startswith("control/m3") or place == "control/m3*"}
+    return places - {"ledger"} if "runs" in places else places
+
+
+def of_state_machine(deployment: Deployment) -> set[str]:
+    """Every row of the state machine's role."""
+    rows = {row("Allow", "lambda:InvokeFunction", deployment.arn(f"M3{step}Function") + ":*") for step in NAMES}
+    # Deliveries to CloudWatch Logs, without which there is no logging.
+    deliveries = ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"]
+    deliveries += ["PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"]
+    rows |= {row("Allow", f"logs:{action}", "*") for action in deliveries}
+    traces = [*TRACES, "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+    return rows | {row("Allow", action, "*") for action in traces}
+
+
+def granted(deployment: Deployment, role: str) -> set[str]:
+    """Every row of a role in the deployment."""
+    return {
+        row(statement["Effect"], action, resource, statement.get("Condition"))
+        for policy in of_role(deployment, role)
+        for statement in policy.statements
+        for action in listed(statement.get("Action")) or [f"all but {statement.get('NotAction')}"]
+        for resource in listed(statement.get("Resource")) or [f"all but {statement.get('NotResource')}"]
+    }
+
+
+def row(effect: str, action: str, resource: str, condition: dict | None = None) -> str:
+    """A permission in one line."""
+    return f"{effect} {action} {resource}" + (f" if {json.dumps(condition, sort_keys=True)}" if condition else "")
+
+
+def difference(found: set[str], wanted: set[str]) -> str:
+    """What is too much and what too little, for a person; empty when nothing is."""
+    return "\n".join(
+        [*(f"too much: {r}" for r in sorted(found - wanted)), *(f"missing: {r}" for r in sorted(wanted - found))]
+    )

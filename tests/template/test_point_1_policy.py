@@ -1,0 +1,204 @@
+"""Point 1: what the evidence bucket's policy denies, whatever the policies of a principal allow."""
+
+import pytest
+
+from access import ALLOWED, DENIED, NOT_ALLOWED, decide
+from deployment import (
+    ADMINISTRATOR,
+    BREAK_GLASS_ROLE,
+    DEPLOYMENT_ROLE,
+    LATER_PHASE_ROLE,
+    UPSTREAM_ROLE,
+    Deployment,
+    Platform,
+)
+from identifiers import ACCOUNT
+
+STEPS = "abcdefghij"
+STEP_ROLES = [f"M3{step}Role" for step in STEPS]
+ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
+OUTSIDE = [UPSTREAM_ROLE, LATER_PHASE_ROLE, ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE]
+
+RUN_CONTROL = "evidence/dev_full/run_control"
+RECEIPT = f"{RUN_CONTROL}/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json"
+EVENT_CLAIM = f"{RUN_CONTROL}/_events/00ff.json"
+DAYS_COST = f"{RUN_CONTROL}/_cost/20260223.json"
+RUN_JSON = "evidence/runs/platform_20260223T061612Z/run.json"
+RUN_HEADER = "evidence/runs/platform_20260223T061612Z/run_pin/run_header.json"
+LEDGER = "evidence/runs/platform_20260223T061612Z/ledger/000001.json"
+FOLDERS = {step: f"{RUN_CONTROL}/m3{step}_20260223T061612Z_0123456789ab/m3{step}_observations.json" for step in STEPS}
+KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, RUN_JSON, RUN_HEADER, LEDGER]
+
+# The condition keys of a request, as S3 sets them for each operation that the action s3:PutObject allows.
+CREATE = {"s3__if_none_match": "*", "s3__ObjectCreationOperation": True}
+OVERWRITE = {"s3__ObjectCreationOperation": True}
+PART = {"s3__ObjectCreationOperation": False}
+COPY = {"s3__ObjectCreationOperation": True, "s3__x_amz_copy_source": "elsewhere/key"}
+
+
+def _object(deployment: Deployment, key: str) -> str:
+    return f"{deployment.arn('EvidenceBucket')}/{key}"
+
+
+def _writers(key: str) -> set[str]:
+    """Who may create `key`: the one who makes it (contract, sections 2 to 7)."""
+    for step, of_step in FOLDERS.items():
+        if key == of_step:
+            return {f"M3{step}Role"}
+    return {
+        RECEIPT: {UPSTREAM_ROLE},
+        EVENT_CLAIM: {"M3aRole"},
+        DAYS_COST: {"M3hRole"},
+        RUN_JSON: {"M3eRole"},
+        RUN_HEADER: {"M3eRole"},
+        LEDGER: {"M3bRole", "M3gRole", "M3jRole"},
+    }[key]
+
+
+def test_a_put_without_if_none_match_is_denied(platform: Platform):
+    """PutObject without If-None-Match is denied, to everyone, break-glass role included."""
+    deployment = platform.deploy()
+    for key in KEYS:
+        for principal in (*STEP_ROLES, *OUTSIDE, ROOT_USER):
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **OVERWRITE) == DENIED, (
+                principal,
+                key,
+            )
+
+
+def test_a_step_may_create_what_it_makes(platform: Platform):
+    """… and with it a step may write what it makes: what protects the evidence does not prevent it."""
+    deployment = platform.deploy()
+    for key in KEYS:
+        for principal in _writers(key):
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == ALLOWED, (
+                principal,
+                key,
+            )
+
+
+def test_parts_of_a_multipart_upload_are_exempt(platform: Platform):
+    """… multipart parts exempted by s3:ObjectCreationOperation: they create nothing, the completion does."""
+    deployment = platform.deploy()
+    for key in KEYS:
+        for principal in _writers(key):
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **PART) == ALLOWED, key
+
+
+@pytest.mark.parametrize("headers", [{}, {"s3__if_none_match": "*"}], ids=["plain", "with the header"])
+def test_copying_is_off(platform: Platform, headers: dict):
+    """… CopyObject is thereby off."""
+    deployment = platform.deploy()
+    for key in KEYS:
+        for principal in (*_writers(key), ADMINISTRATOR, BREAK_GLASS_ROLE):
+            request = COPY | headers
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **request) == DENIED, (
+                principal,
+                key,
+            )
+
+
+@pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"])
+def test_deleting_is_denied_to_all_but_break_glass(platform: Platform, action: str):
+    """DeleteObject, DeleteObjectVersion and BypassGovernanceRetention denied to all but a named break-glass role."""
+    deployment = platform.deploy()
+    for key in (*KEYS, RECEIPT):
+        for principal in (*STEP_ROLES, *set(OUTSIDE) - {BREAK_GLASS_ROLE}, ROOT_USER, "OperatorRole"):
+            assert decide(deployment, principal, action, _object(deployment, key)) == DENIED, (principal, key)
+        assert decide(deployment, BREAK_GLASS_ROLE, action, _object(deployment, key)) == ALLOWED, key
+
+
+def test_versioning_cannot_be_suspended_but_by_break_glass(platform: Platform):
+    """… PutBucketVersioning denied to all but it."""
+    deployment = platform.deploy()
+    bucket = deployment.arn("EvidenceBucket")
+    for principal in (*STEP_ROLES, *set(OUTSIDE) - {BREAK_GLASS_ROLE}, ROOT_USER, "OperatorRole"):
+        assert decide(deployment, principal, "s3:PutBucketVersioning", bucket) == DENIED, principal
+    assert decide(deployment, BREAK_GLASS_ROLE, "s3:PutBucketVersioning", bucket) == ALLOWED
+
+
+def test_without_a_break_glass_role_only_the_root_user_may_delete(platform: Platform):
+    """A deployment that names no break-glass role gives that power to no role at all."""
+    deployment = platform.deploy(BreakGlassRoleArn="")
+    for action in ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"):
+        for principal in (*STEP_ROLES, *OUTSIDE):
+            assert decide(deployment, principal, action, _object(deployment, RUN_JSON)) == DENIED, (principal, action)
+    for principal in OUTSIDE:
+        assert decide(deployment, principal, "s3:PutBucketVersioning", deployment.arn("EvidenceBucket")) == DENIED
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:ReplicateObject", "s3:ReplicateDelete"],
+)
+def test_no_other_way_leads_around_the_lock(platform: Platform, action: str):
+    """Whoever may not delete may not shorten a retention, lift a hold or replicate over evidence either."""
+    deployment = platform.deploy()
+    for key in KEYS:
+        for principal in (*STEP_ROLES, ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE):
+            assert decide(deployment, principal, action, _object(deployment, key)) == DENIED, (principal, key)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "s3:PutLifecycleConfiguration",
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketPolicy",
+        "s3:DeleteBucketPolicy",
+    ],
+)
+def test_with_a_deployment_role_only_it_may_change_the_safeguards(platform: Platform, action: str):
+    """Where the deployment has a role of its own, only that and the break-glass role can change the safeguards."""
+    deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
+    bucket = deployment.arn("EvidenceBucket")
+    for principal in (*STEP_ROLES, ADMINISTRATOR, UPSTREAM_ROLE, ROOT_USER):
+        assert decide(deployment, principal, action, bucket) == DENIED, principal
+    for principal in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
+        assert decide(deployment, principal, action, bucket) == ALLOWED, principal
+
+
+def test_only_the_upstream_role_writes_its_receipts(platform: Platform):
+    """Who may write what: only the upstream phase's role m2j_*,"""
+    deployment = platform.deploy()
+    for principal in (*STEP_ROLES, *set(OUTSIDE) - {UPSTREAM_ROLE}, ROOT_USER, "OperatorRole"):
+        assert decide(deployment, principal, "s3:PutObject", _object(deployment, RECEIPT), **CREATE) == DENIED, (
+            principal
+        )
+    assert decide(deployment, UPSTREAM_ROLE, "s3:PutObject", _object(deployment, RECEIPT), **CREATE) == ALLOWED
+
+
+def test_only_the_step_roles_write_their_folders(platform: Platform):
+    """… only the step roles m3*: each its own, and nobody from outside,"""
+    deployment = platform.deploy()
+    for key in (*FOLDERS.values(), EVENT_CLAIM, DAYS_COST):
+        resource = _object(deployment, key)
+        for principal in (*OUTSIDE, ROOT_USER):
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) == DENIED, (principal, key)
+        for principal in (*set(STEP_ROLES) - _writers(key), "OperatorRole", "StateMachineRole", "HandoffRole"):
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) in (DENIED, NOT_ALLOWED), (
+                principal,
+                key,
+            )
+
+
+def test_only_the_step_roles_write_runs_and_ledgers(platform: Platform):
+    """… runs and ledgers."""
+    deployment = platform.deploy()
+    for key in (RUN_JSON, RUN_HEADER, LEDGER):
+        resource = _object(deployment, key)
+        for principal in (*OUTSIDE, ROOT_USER, "OperatorRole", *set(STEP_ROLES) - _writers(key)):
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) != ALLOWED, (principal, key)
+        for principal in (*OUTSIDE, ROOT_USER):
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) == DENIED, (principal, key)
+
+
+def test_a_later_phase_adds_to_a_run_but_never_to_its_ledger(platform: Platform):
+    """A later phase that is named may add evidence below a run's root; the ledger and the steps' folders stay closed."""
+    deployment = platform.deploy(LaterPhaseRoleArns=f"{LATER_PHASE_ROLE},{LATER_PHASE_ROLE}-2")
+    later = "evidence/runs/platform_20260223T061612Z/m4/receipt.json"
+    for principal in (LATER_PHASE_ROLE, f"{LATER_PHASE_ROLE}-2"):
+        assert decide(deployment, principal, "s3:PutObject", _object(deployment, later), **CREATE) == ALLOWED
+        for key in (LEDGER, RECEIPT, *FOLDERS.values()):
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == DENIED, key
+    assert decide(deployment, ADMINISTRATOR, "s3:PutObject", _object(deployment, later), **CREATE) == DENIED

@@ -1,0 +1,130 @@
+"""Point 2: exactly the actions and prefixes that each step uses."""
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+import permissions
+from access import ALLOWED, decide, listed, of_role, policies
+from deployment import GIVEN_KEY, Platform
+from source import TEMPLATE
+
+STEPS = "abcdefghij"
+
+# The parameters that change what a step may do.
+DEPLOYMENTS = {
+    "usual": {},
+    "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
+    "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
+    "no stack outputs": {"StackOutputsUris": ""},
+    "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
+    "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
+    "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
+    "given registry": {"RegistryUri": "s3://registry/handles.md"},
+}
+
+
+@pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_each_step_has_exactly_what_it_uses(platform: Platform, parameters: dict):
+    """with exactly the actions and prefixes that its step uses"""
+    deployment = platform.deploy(**parameters)
+    for step in STEPS:
+        found, wanted = permissions.granted(deployment, f"M3{step}Role"), permissions.of_step(deployment, step)
+        assert found == wanted, f"M3{step}Role:\n{permissions.difference(found, wanted)}"
+
+
+def test_only_those_that_ask_describe_and_this_machine_alone(platform: Platform):
+    """(states:DescribeStateMachine and states:DescribeExecution of this machine alone, for those that ask;"""
+    deployment = platform.deploy()
+    machine = deployment.arn("StateMachine")
+    execution = machine.replace(":stateMachine:", ":execution:") + ":5c3c0f8e"
+    asks = {"states:DescribeStateMachine": (machine, "ad"), "states:DescribeExecution": (execution, "g")}
+    for action, (resource, steps) in asks.items():
+        others = resource.replace(deployment.parameters["StateMachineName"], "another-machine")
+        for step in STEPS:
+            allowed = decide(deployment, f"M3{step}Role", action, resource) == ALLOWED
+            assert allowed == (step in steps), (step, action)
+            assert decide(deployment, f"M3{step}Role", action, others) != ALLOWED, (step, action)
+
+
+def test_only_m3h_asks_cost_explorer(platform: Platform):
+    """M3.H: ce:GetCostAndUsage, where Cost Explorer is the cost source;"""
+    billing = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"}
+    for deployment, expected in ((platform.deploy(), {"M3hRole"}), (platform.deploy(**billing), set())):
+        asking = {
+            name
+            for name in deployment.of_type("AWS::IAM::Role")
+            for policy in of_role(deployment, name)
+            for statement in policy.statements
+            if any(action.startswith("ce:") for action in listed(statement.get("Action")))
+        }
+        assert asking == expected
+
+
+def test_nobody_may_delete(platform: Platform):
+    """nobody: a delete;"""
+    for policy, statement, action in _allowed(platform):
+        # What a key's policy leaves to the account's IAM policies, it grants to nobody.
+        if policy.kind != "identity":
+            continue
+        # A log delivery is a subscription of Step Functions to its own log group, which it must be able to end.
+        if (policy.place, action) == ("StateMachineRole/orchestrate", "logs:DeleteLogDelivery"):
+            continue
+        verbs = ("Delete", "Remove", "Purge", "Bypass", "Put*", "*")
+        assert not action.split(":")[-1].startswith(verbs), (policy.place, statement.get("Sid"), action)
+
+
+def test_no_action_is_a_wildcard(platform: Platform):
+    """no * action;"""
+    for policy, statement, action in _allowed(platform):
+        assert "*" not in action and "?" not in action, (policy.place, statement.get("Sid"), action)
+    for policy in policies(platform.deploy()):
+        for statement in policy.statements:
+            # `NotAction` and `NotResource` in an allowance grant whatever AWS adds.
+            if statement["Effect"] == "Allow":
+                assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement), (policy.place, statement)
+
+
+# Actions with a resource level that does not reach what is asked.
+UNNAMEABLE = {"ce:GetCostAndUsage": "its resources are billing views of one's own making, and the step asks for none"}
+
+
+def test_every_resource_is_named_where_aws_can(platform: Platform):
+    """* resource only where AWS has no resource level"""
+    stale = set(UNNAMEABLE) - {action for _, _, action in _allowed(platform)}
+    assert not stale, f"excepted, and not allowed to anybody: {stale}"
+    for policy, statement, action in _allowed(platform):
+        if action in UNNAMEABLE:
+            continue
+        if policy.kind == "identity" and "*" in listed(statement.get("Resource")):
+            service, _, name = action.partition(":")
+            data = get_action_data(service, name)
+            assert data, f"{action} is not known: is it an action of AWS?"
+            levels = {entry["resource_arn_format"] for entry in data[service]}
+            assert levels == {"*"}, (policy.place, statement.get("Sid"), action, levels)
+
+
+def test_the_reason_stands_beside_each_star():
+    """, with the reason beside it)."""
+    text = TEMPLATE.read_text("utf-8")
+    assert not _bare_stars(text)
+    # It can fail: with the reasons taken away, each star is found.
+    without = "\n".join(line.split(" # ")[0] for line in text.splitlines())
+    assert len(_bare_stars(without)) == text.count('Resource: "*"') > 0
+
+
+def _bare_stars(text: str) -> list[str]:
+    return [
+        f"line {number}: {line.strip()}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if "Resource:" in line and '"*"' in line and "#" not in line
+    ]
+
+
+def _allowed(platform: Platform):
+    """Every allowed action of every policy of the deployment that has the most."""
+    deployment = platform.deploy(BillingArtifactUri="s3://billing/month.json")
+    for policy in policies(deployment):
+        for statement in policy.statements:
+            if statement["Effect"] == "Allow":
+                for action in listed(statement.get("Action")):
+                    yield policy, statement, action

@@ -1,0 +1,154 @@
+"""Point 3: the state machine."""
+
+import json
+
+import permissions
+from access import ALLOWED, decide, of_role
+from deployment import Platform, at, one
+from source import ROOT
+
+STEPS = "abcdefghij"
+PROFILE = json.loads((ROOT / "infra/local/profile.json").read_text("utf-8"))
+
+
+def test_its_role_has_exactly_what_it_needs(platform: Platform):
+    """State machine: role that may invoke those ten functions' versions and nothing else;"""
+    deployment = platform.deploy()
+    found, wanted = permissions.granted(deployment, "StateMachineRole"), permissions.of_state_machine(deployment)
+    assert found == wanted, permissions.difference(found, wanted)
+    assert deployment["StateMachine"]["RoleArn"] == deployment.arn("StateMachineRole")
+
+
+def test_its_role_invokes_versions_and_no_function_as_such(platform: Platform):
+    """… of a function, its versions: what was published, never what is being worked on, and no other function."""
+    deployment = platform.deploy()
+    for step in STEPS:
+        function = deployment.arn(f"M3{step}Function")
+        assert decide(deployment, "StateMachineRole", "lambda:InvokeFunction", f"{function}:17") == ALLOWED
+        for other in (function, f"{function}-2:1", function.replace("m3", "m4") + ":1"):
+            assert decide(deployment, "StateMachineRole", "lambda:InvokeFunction", other) != ALLOWED, other
+
+
+def test_only_step_functions_takes_on_its_role(platform: Platform):
+    """Its role is taken on by Step Functions alone, for this machine in this account."""
+    deployment = platform.deploy()
+    machine = deployment.arn("StateMachine")
+    statement = one(deployment["StateMachineRole"]["AssumeRolePolicyDocument"]["Statement"], "statement")
+    assert statement["Principal"] == {"Service": "states.amazonaws.com"}
+    assert at(statement, "Condition/StringEquals/aws:SourceAccount") == "111122223333"
+    assert at(statement, "Condition/ArnLike/aws:SourceArn") == [machine, f"{machine}:*"]
+
+
+def test_every_task_invokes_a_published_version(platform: Platform):
+    """Every Task invokes the version published with the machine: no later deployment changes what a redrive runs."""
+    deployment = platform.deploy()
+    substitutions = deployment["StateMachine"]["DefinitionSubstitutions"]
+    versions = {
+        deployment.ref(name): p["FunctionName"] for name, p in deployment.of_type("AWS::Lambda::Version").items()
+    }
+    invoked = set()
+    for name, state in deployment["StateMachine"]["Definition"]["States"].items():
+        if state["Type"] != "Task":
+            continue
+        placeholder = state["Arguments"]["FunctionName"]
+        version = substitutions[placeholder.removeprefix("${").removesuffix("}")]
+        assert version in versions, f"{name} invokes {version}, which is no version"
+        # `M3.A …` is run by the function `…-m3a-…`, the admission of a rerun by M3.G's.
+        step = "g" if name == "Admit rerun" else name[3].lower()
+        assert versions[version] == deployment.ref(f"M3{step}Function"), name
+        invoked.add(version)
+    assert invoked == set(versions)
+
+
+def test_executions_are_logged_without_their_data(platform: Platform):
+    """logging without execution data;"""
+    deployment = platform.deploy()
+    logging = deployment["StateMachine"].get("LoggingConfiguration", {})
+    assert logging.get("IncludeExecutionData") is False
+    assert logging.get("Level") == "ALL"
+    assert logging.get("Destinations") == [
+        {"CloudWatchLogsLogGroup": {"LogGroupArn": deployment.arn("StateMachineLogGroup")}}
+    ]
+
+
+def test_its_log_group_has_retention(platform: Platform):
+    """Its log group is one of Step Functions' own names, which the account's resource policy covers, with retention."""
+    group = platform.deploy(LogRetentionDays="30")["StateMachineLogGroup"]
+    assert group.get("RetentionInDays") == "30"
+    assert group["LogGroupName"].startswith("/aws/vendedlogs/states/")
+
+
+def test_executions_are_traced(platform: Platform):
+    """tracing;"""
+    assert at(platform.deploy()["StateMachine"], "TracingConfiguration/Enabled") is True
+
+
+def test_a_version_is_published_on_aws(platform: Platform):
+    """published version and alias on AWS: a version of this revision, which outlives the next deployment,"""
+    deployment = platform.deploy()
+    version = deployment["StateMachineVersion"]
+    assert version["StateMachineArn"] == deployment.arn("StateMachine")
+    assert version["StateMachineRevisionId"] == "revision-1"
+    assert deployment.resources["StateMachineVersion"].get("DeletionPolicy") == "Retain"
+    assert deployment.resources["StateMachineVersion"].get("UpdateReplacePolicy") == "Retain"
+
+
+def test_an_alias_points_to_the_version(platform: Platform):
+    """… and an alias that points to it, all at once;"""
+    deployment = platform.deploy()
+    assert at(deployment["StateMachineAlias"], "DeploymentPreference") == {
+        "StateMachineVersionArn": deployment.ref("StateMachineVersion"),
+        "Type": "ALL_AT_ONCE",
+    }
+
+
+def test_its_names_are_the_registry_s_handles(platform: Platform):
+    """name and role are the registry's handles by default."""
+    deployment = platform.deploy()
+    assert deployment["StateMachine"].get("StateMachineName") == PROFILE["state_machine_name"]
+    assert deployment["StateMachineRole"].get("RoleName") == PROFILE["state_machine_role_name"]
+    others = platform.deploy(StateMachineName="other-machine", StateMachineRoleName="other-role")
+    assert others["StateMachine"]["StateMachineName"] == "other-machine"
+    assert others["StateMachineRole"]["RoleName"] == "other-role"
+
+
+def test_it_is_a_standard_machine(platform: Platform):
+    """Only a standard execution can be redriven and described; of an express one nothing is kept."""
+    assert platform.deploy()["StateMachine"]["StateMachineType"] == "STANDARD"
+
+
+def _starters(platform: Platform, **parameters: str) -> set[str]:
+    deployment = platform.deploy(**parameters)
+    machine = deployment.arn("StateMachine")
+    places = (machine, f"{machine}:live", f"{machine}:1", "*", machine.replace("platform-run", "other"))
+    actions = ("states:StartExecution", "states:StartSyncExecution", "states:RedriveExecution")
+    starts = {
+        role
+        for role in deployment.of_type("AWS::IAM::Role")
+        if any(decide(deployment, role, action, place) == ALLOWED for action in actions for place in places)
+    }
+    for role in starts:
+        for policy in of_role(deployment, role):
+            for statement in policy.statements:
+                if "states:StartExecution" in statement["Action"]:
+                    resources = statement["Resource"]
+                    for resource in [resources] if isinstance(resources, str) else resources:
+                        assert resource in places[:2], f"{role} may start {resource}"
+    return starts
+
+
+def test_only_the_rule_and_the_operator_start_it(platform: Platform):
+    """StartExecution: the rule's role and one named operator role, of this machine and its alias."""
+    assert _starters(platform) == {"HandoffRole", "OperatorRole"}
+    assert _starters(platform, OperatorPrincipalArns="") == {"HandoffRole"}
+    deployment = platform.deploy(OperatorRoleName="operators-of-p1")
+    assert deployment["OperatorRole"]["RoleName"] == "operators-of-p1"
+
+
+def test_the_operator_role_is_for_whom_it_is_named(platform: Platform):
+    """… which those may take on who are named, and nobody else."""
+    people = "arn:aws:iam::111122223333:role/people/one,arn:aws:iam::111122223333:user/two"
+    trust = platform.deploy(OperatorPrincipalArns=people)["OperatorRole"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"] == [
+        {"Effect": "Allow", "Principal": {"AWS": people.split(",")}, "Action": "sts:AssumeRole"}
+    ]

@@ -1,0 +1,84 @@
+"""Point 5, as far as a template shows it: alarms, dashboard, saved queries."""
+
+import json
+
+import pytest
+
+from deployment import Deployment, Platform, one, strings
+
+TOPIC = "arn:aws:sns:eu-west-2:111122223333:operators"
+STEPS = "abcdefghij"
+
+
+def _alarms(deployment: Deployment, namespace: str, metric: str) -> list[tuple[str, set[str]]]:
+    """Every alarm that rings at the first `metric`, and the values of the dimensions that it watches."""
+    found = []
+    for name, alarm in deployment.of_type("AWS::CloudWatch::Alarm").items():
+        watched = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        watched = [m for m in watched or [alarm] if (m.get("Namespace"), m.get("MetricName")) == (namespace, metric)]
+        sure = (
+            alarm.get("ComparisonOperator") == "GreaterThanOrEqualToThreshold"
+            and alarm.get("Threshold") == 1
+            and alarm.get("EvaluationPeriods") == 1
+            and alarm.get("TreatMissingData") == "notBreaching"
+        )
+        if watched and sure:
+            found.append((name, {d["Value"] for m in watched for d in m["Dimensions"]}))
+    return found
+
+
+@pytest.mark.parametrize("metric", ["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"])
+def test_an_alarm_for_executions(platform: Platform, metric: str):
+    """alarms (execution failed, time-out, … throttles),"""
+    deployment = platform.deploy()
+    _, watched = one(_alarms(deployment, "AWS/States", metric), "alarm")
+    assert watched == {deployment.ref("StateMachine")}
+
+
+def test_an_alarm_for_dead_letters(platform: Platform):
+    """… (dead letters),"""
+    deployment = platform.deploy()
+    _, watched = one(_alarms(deployment, "AWS/SQS", "ApproximateNumberOfMessagesVisible"), "alarm")
+    assert watched == {deployment.identifiers["HandoffDeadLetters"]["Attributes"]["QueueName"]}
+
+
+def test_an_alarm_for_throttled_functions(platform: Platform):
+    """… (throttles, of each function),"""
+    deployment = platform.deploy()
+    name, watched = one(_alarms(deployment, "AWS/Lambda", "Throttles"), "alarm")
+    assert watched == {deployment.ref(f"M3{step}Function") for step in STEPS}
+    total = one([query for query in deployment[name]["Metrics"] if query.get("ReturnData")], "sum")
+    assert sorted(total["Expression"].split("+")) == sorted(
+        query["Id"] for query in deployment[name]["Metrics"] if query is not total
+    )
+
+
+def test_alarms_go_to_the_topic(platform: Platform):
+    """Every alarm goes to the topic that is named; without one it is only shown."""
+    for name, alarm in platform.deploy(AlarmTopicArn=TOPIC).of_type("AWS::CloudWatch::Alarm").items():
+        assert alarm.get("AlarmActions") == [TOPIC], name
+    for name, alarm in platform.deploy().of_type("AWS::CloudWatch::Alarm").items():
+        assert "AlarmActions" not in alarm, name
+
+
+def test_the_dashboard_shows_what_is_measured(platform: Platform):
+    """a CloudWatch dashboard of verdicts, blockers by code, step duration, duplicates, faults, and of every alarm,"""
+    deployment = platform.deploy()
+    dashboard = one(deployment.of_type("AWS::CloudWatch::Dashboard").values(), "dashboard")
+    body = json.loads(dashboard["DashboardBody"])
+    shown = "\n".join(strings(body))
+    for metric in ("Advances", "PhaseHolds", "Blockers", "StepDuration", "Duplicates", "Faults"):
+        assert metric in shown, metric
+    alarms = {deployment.arn(name) for name in deployment.of_type("AWS::CloudWatch::Alarm")}
+    assert {arn for widget in body["widgets"] for arn in widget["properties"].get("alarms", [])} == alarms
+
+
+def test_queries_by_run_are_saved(platform: Platform):
+    """saved Logs Insights queries by run id, over the logs of all ten steps."""
+    deployment = platform.deploy()
+    queries = deployment.of_type("AWS::Logs::QueryDefinition").values()
+    steps = {deployment.ref(f"M3{step}LogGroup") for step in STEPS}
+    by_run = [query for query in queries if "platform_2" in query["QueryString"]]
+    assert by_run
+    for query in queries:
+        assert steps <= set(query["LogGroupNames"]), query["Name"]

@@ -1,0 +1,161 @@
+"""What parliament and cloudsplaining find in the policies: nothing beyond what is listed here with its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import parliament
+import pytest
+from cloudsplaining.scan.policy_document import PolicyDocument
+
+from access import Policy, policies
+from deployment import BOUNDARY, DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Deployment, Platform
+from mutation import Mutation, add, mutation, put
+
+# A finding of parliament: where, what, and of which action or key.
+Finding = tuple[str, str, str]
+
+BY_RESOURCE_TYPE = (
+    "parliament wants a resource of every type that the action knows; "
+    "a standard machine has no map runs and no express executions"
+)
+IN_A_KEY_S_POLICY = "in a key's policy `*` is that key, and the statement leaves to IAM who may, in this account"
+LOG_DELIVERY = (
+    "Step Functions' log deliveries need it (its documentation lists it), and AWS has no narrower resource for it"
+)
+
+EXPECTED: dict[Finding, str] = {
+    ("OperatorRole/operate", "RESOURCE_MISMATCH", "states:ListExecutions"): BY_RESOURCE_TYPE,
+    ("OperatorRole/operate", "RESOURCE_MISMATCH", "states:DescribeExecution"): BY_RESOURCE_TYPE,
+    ("M3gRole/step", "RESOURCE_MISMATCH", "states:DescribeExecution"): BY_RESOURCE_TYPE,
+    ("EvidenceKey", "RESOURCE_STAR", "kms"): IN_A_KEY_S_POLICY,
+    ("EvidenceKey", "PERMISSIONS_MANAGEMENT_ACTIONS", "kms"): IN_A_KEY_S_POLICY,
+    ("StateMachineRole/orchestrate", "PERMISSIONS_MANAGEMENT_ACTIONS", "logs:putresourcepolicy"): LOG_DELIVERY,
+}
+
+# The risks that cloudsplaining looks for, by the names of its questions.
+RISKS = (
+    "allows_privilege_escalation",
+    "allows_data_exfiltration_actions",
+    "credentials_exposure",
+    "infrastructure_modification",
+    "permissions_management_without_constraints",
+    "service_wildcard",
+    "write_actions_without_constraints",
+)
+
+EVERY_KIND = [
+    {},
+    {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
+    {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json", "StackOutputsUris": ""},
+    {"DeploymentRoleArn": DEPLOYMENT_ROLE, "LaterPhaseRoleArns": LATER_PHASE_ROLE, "PermissionsBoundaryArn": BOUNDARY},
+    {"BreakGlassRoleArn": "", "OperatorPrincipalArns": ""},
+]
+
+
+def _of_parliament(deployment: Deployment) -> Iterator[Finding]:
+    for policy in policies(deployment):
+        # A trust policy has no resource, which parliament cannot do without; checks of points 2 to 4 hold those.
+        if policy.kind != "trust":
+            document = {"Version": "2012-10-17", "Statement": policy.statements}
+            analysis = parliament.analyze_policy_string(json.dumps(document), include_community_auditors=True)
+            for finding in analysis.findings:
+                for about in _about(policy, finding):
+                    yield policy.place, finding.issue, about
+
+
+def _about(policy: Policy, finding) -> set[str]:
+    """What a finding is of: actions, or all of a service in a key's policy, or what parliament says of it."""
+    named = finding.location.get("actions") or finding.detail
+    if isinstance(named, list) and named:
+        actions = {item["action"] if isinstance(item, dict) else item for item in named}
+        return {action.split(":")[0] for action in actions} if policy.of == "AWS::KMS::Key" else actions
+    return {str(named)}
+
+
+def _of_cloudsplaining(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
+    for policy in policies(deployment):
+        # It reads what is attached to somebody: resource policies are not its matter.
+        if policy.kind == "identity":
+            document = PolicyDocument({"Version": "2012-10-17", "Statement": policy.statements})
+            for risk in RISKS:
+                if found := getattr(document, risk):
+                    yield policy.place, risk, json.dumps(found, default=str)
+
+
+def test_parliament_finds_nothing_unexpected(platform: Platform):
+    """parliament, on every policy: identity policies, the bucket's, the queue's and the key's."""
+    found = {finding for parameters in EVERY_KIND for finding in _of_parliament(platform.deploy(**parameters))}
+    unexpected = found - set(EXPECTED)
+    assert not unexpected, "\n".join(map(str, sorted(unexpected)))
+    stale = set(EXPECTED) - found
+    assert not stale, f"listed with a reason, and no longer found: {sorted(stale)}"
+
+
+def test_cloudsplaining_finds_nothing(platform: Platform):
+    """cloudsplaining, on every identity policy."""
+    found = {finding for parameters in EVERY_KIND for finding in _of_cloudsplaining(platform.deploy(**parameters))}
+    assert not found, "\n".join(map(str, sorted(found)))
+
+
+STEP_STATEMENTS = "StepPolicy/Properties/PolicyDocument/Statement"
+BUCKET_STATEMENTS = "EvidenceBucketPolicy/Properties/PolicyDocument/Statement"
+
+MUTATIONS: list[Mutation] = [
+    mutation(
+        "an action that AWS does not know",
+        put(f"{BUCKET_STATEMENTS}/Sid=KeepVersions/Action", "s3:SuspendVersioning"),
+        caught_by="test_parliament_finds_nothing_unexpected",
+    ),
+    mutation(
+        "an action of a state machine on a bucket",
+        put(
+            "M3aRole/Properties/Policies/0/PolicyDocument/Statement/Sid=DescribeOrchestrator/Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}"},
+        ),
+        caught_by="test_parliament_finds_nothing_unexpected",
+    ),
+    mutation(
+        "a condition key that AWS does not know",
+        put(
+            f"{STEP_STATEMENTS}/Sid=UseEvidenceKey/Fn::If/1/Condition",
+            {"StringEquals": {"kms:Via": "s3.eu-west-2.amazonaws.com"}},
+        ),
+        caught_by="test_parliament_finds_nothing_unexpected",
+    ),
+    mutation(
+        "an expected finding that is gone",
+        put(
+            "M3gRole/Properties/Policies/0/PolicyDocument/Statement/Sid=AskAboutLedgerHolder/Action",
+            "states:DescribeStateMachine",
+        ),
+        caught_by="test_parliament_finds_nothing_unexpected",
+    ),
+    mutation(
+        "steps read every object of the account",
+        add(STEP_STATEMENTS, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}),
+        caught_by="test_cloudsplaining_finds_nothing",
+    ),
+    mutation(
+        "steps may become somebody else",
+        add(
+            STEP_STATEMENTS,
+            {
+                "Effect": "Allow",
+                "Action": ["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"],
+                "Resource": "*",
+            },
+        ),
+        caught_by="test_cloudsplaining_finds_nothing test_parliament_finds_nothing_unexpected",
+    ),
+]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
+    """The tools that a mutation names find it."""
+    mutated = Platform(mutation.apply(platform.source))
+    for name in mutation.caught_by:
+        with pytest.raises(AssertionError):
+            globals()[name](mutated)
