@@ -58,6 +58,10 @@ class Platform:
         return self._deployments[key]
 
 
+class Refused(Exception):
+    """CloudFormation would not take these parameters."""
+
+
 class Deployment:
     """The resources that a deployment has, without intrinsic functions."""
 
@@ -66,7 +70,10 @@ class Deployment:
         with request_scope(ACCOUNT, REGION):
             values = engine._resolve_parameters(expansion, given)
             conditions = engine._evaluate_conditions(expansion, values)
-            engine._evaluate_rules(expansion, values, conditions)
+            try:
+                engine._evaluate_rules(expansion, values, conditions)
+            except ValueError as error:
+                raise Refused(str(error)) from error
 
             def resolve(value, identifiers):
                 return engine._resolve_refs(value, identifiers, values, conditions, {}, STACK_NAME, STACK_ID)

@@ -344,6 +344,16 @@ POLICIES: list[Mutation] = [
         caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
     ),
     mutation(
+        "the guide's policy is not the template's any more",
+        drop(f"{POLICY}/Sid=KeepEvidence/Action/6"),
+        caught_by="test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add",
+    ),
+    mutation(
+        "nobody may write a receipt",
+        drop("/Rules/UpstreamRoleIsNamed"),
+        caught_by="test_an_upstream_role_must_be_named",
+    ),
+    mutation(
         "later phases are shut out",
         put(f"{POLICY}/Sid=Runs/Condition/ArnNotEquals/aws:PrincipalArn", {"Fn::GetAtt": ["M3eRole", "Arn"]}),
         caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",

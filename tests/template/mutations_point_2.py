@@ -202,4 +202,12 @@ PERMISSIONS: list[Mutation] = [
         put("OperatorRole/Properties/Policies/0/PolicyDocument/Statement/Sid=ReadLogs/Resource", "*"),
         caught_by="test_every_resource_is_named_where_aws_can",
     ),
+    mutation(
+        "a policy is longer than IAM takes",
+        add(
+            _step("b", "Sid=ReadEvidence/Resource"),
+            *({"Fn::Sub": f"{EVIDENCE}evidence/dev_full/run_control/{n:0100}"} for n in range(60)),
+        ),
+        caught_by="test_policies_fit_the_quotas_of_aws",
+    ),
 ]

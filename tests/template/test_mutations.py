@@ -8,7 +8,7 @@ import pytest
 
 import mutations_point_1
 import mutations_point_2
-import mutations_points_3_to_5
+import mutations_points_3_to_7
 from deployment import Platform
 from mutation import Mutation
 from source import expand
@@ -21,15 +21,17 @@ MODULES = [
     "test_point_3",
     "test_point_4",
     "test_point_5",
+    "test_point_7",
 ]
 MUTATIONS: list[Mutation] = [
     *mutations_point_1.BUCKETS,
     *mutations_point_1.POLICIES,
     *mutations_point_2.FUNCTIONS,
     *mutations_point_2.PERMISSIONS,
-    *mutations_points_3_to_5.STATE_MACHINE,
-    *mutations_points_3_to_5.TRIGGER,
-    *mutations_points_3_to_5.OBSERVABILITY,
+    *mutations_points_3_to_7.STATE_MACHINE,
+    *mutations_points_3_to_7.TRIGGER,
+    *mutations_points_3_to_7.OBSERVABILITY,
+    *mutations_points_3_to_7.OUTPUTS,
 ]
 # What reads the file itself, not the template that it holds, and shows by itself that it can fail.
 OF_THE_TEXT = {"test_the_reason_stands_beside_each_star"}

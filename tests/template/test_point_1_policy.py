@@ -1,5 +1,7 @@
 """Point 1: what the evidence bucket's policy denies, whatever the policies of a principal allow."""
 
+import json
+
 import pytest
 
 from access import ALLOWED, DENIED, NOT_ALLOWED, decide
@@ -11,8 +13,10 @@ from deployment import (
     UPSTREAM_ROLE,
     Deployment,
     Platform,
+    Refused,
 )
 from identifiers import ACCOUNT
+from source import ROOT
 
 STEPS = "abcdefghij"
 STEP_ROLES = [f"M3{step}Role" for step in STEPS]
@@ -202,3 +206,36 @@ def test_a_later_phase_adds_to_a_run_but_never_to_its_ledger(platform: Platform)
         for key in (LEDGER, RECEIPT, *FOLDERS.values()):
             assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == DENIED, key
     assert decide(deployment, ADMINISTRATOR, "s3:PutObject", _object(deployment, later), **CREATE) == DENIED
+
+
+def test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add(platform: Platform):
+    """(… the guide says what its owner must add): the policy there is the template's, with places to fill in."""
+    deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
+    text = (ROOT / "docs/evidence-bucket-policy.json").read_text("utf-8")
+    filled = {
+        "BUCKET": deployment.parameters["EvidenceBucketName"],
+        "PREFIX": deployment.parameters["FunctionNamePrefix"],
+        "BREAK_GLASS_ROLE_ARN": BREAK_GLASS_ROLE,
+        "DEPLOYMENT_ROLE_ARN": DEPLOYMENT_ROLE,
+        "UPSTREAM_ROLE_ARN": UPSTREAM_ROLE,
+        "ACCOUNT": ACCOUNT,
+    }
+    for place, value in filled.items():
+        assert place in text, f"the guide's policy has no place {place}"
+        text = text.replace(place, value)
+    said, attached = json.loads(text), deployment["EvidenceBucketPolicy"]["PolicyDocument"]
+    assert [statement["Sid"] for statement in said["Statement"]] == [s["Sid"] for s in attached["Statement"]]
+    for mine, theirs in zip(said["Statement"], attached["Statement"], strict=True):
+        assert mine == theirs
+    assert said == attached
+
+
+def test_an_upstream_role_must_be_named(platform: Platform):
+    """A policy that names no upstream role would let nobody write a receipt: such a deployment is refused."""
+    try:
+        platform.deploy(UpstreamRoleArn="")
+    except Refused as refused:
+        assert "UpstreamRoleArn" in str(refused)
+    else:
+        raise AssertionError("it deploys, and no receipt could ever be written")
+    assert "EvidenceBucket" not in platform.deploy(UpstreamRoleArn="", CreateEvidenceBucket="false")

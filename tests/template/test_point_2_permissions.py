@@ -1,11 +1,14 @@
 """Point 2: exactly the actions and prefixes that each step uses."""
 
+import json
+from collections import Counter
+
 import pytest
 from policy_sentry.querying.actions import get_action_data
 
 import permissions
 from access import ALLOWED, decide, listed, of_role, policies
-from deployment import GIVEN_KEY, Platform
+from deployment import DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Platform
 from source import TEMPLATE
 
 STEPS = "abcdefghij"
@@ -128,3 +131,32 @@ def _allowed(platform: Platform):
             if statement["Effect"] == "Allow":
                 for action in listed(statement.get("Action")):
                     yield policy, statement, action
+
+
+# What IAM, S3, KMS and SQS take (their service quotas), in characters without white space; S3 and KMS count bytes.
+QUOTAS = {
+    "AWS::IAM::ManagedPolicy": 6_144,
+    "AWS::S3::BucketPolicy": 20 * 1024,
+    "AWS::KMS::Key": 32 * 1024,
+    "AWS::SQS::QueuePolicy": 8 * 1024,
+}
+INLINE_QUOTA, TRUST_QUOTA = 10_240, 2_048
+
+
+def test_policies_fit_the_quotas_of_aws(platform: Platform):
+    """Every policy is one that AWS takes, also with the longest names there are."""
+    longest = {"EvidenceBucketName": "e" * 63, "ArtifactsBucketName": "a" * 63, "ObjectStoreBucketName": "o" * 63}
+    longest |= {"FunctionNamePrefix": "f" * 36, "StateMachineName": "s" * 80, "DeploymentRoleArn": DEPLOYMENT_ROLE}
+    deployment = platform.deploy(**longest, LaterPhaseRoleArns=",".join(f"{LATER_PHASE_ROLE}-{n}" for n in range(9)))
+    inline = Counter()
+    for policy in policies(deployment):
+        size = len(json.dumps(policy.document, separators=(",", ":")))
+        if policy.kind == "trust":
+            assert size <= TRUST_QUOTA, f"{policy.place}: {size}"
+        elif policy.of == "AWS::IAM::Role":
+            inline[policy.place.split("/")[0]] += size
+        else:
+            assert size <= QUOTAS[policy.of], f"{policy.place}: {size}"
+    assert inline
+    for role, size in inline.items():
+        assert size <= INLINE_QUOTA, f"the inline policies of {role}: {size}"

@@ -2,8 +2,10 @@
 
 import json
 
+from policy_sentry.querying.actions import get_action_data
+
 import permissions
-from access import ALLOWED, decide, of_role
+from access import ALLOWED, decide, listed, of_role
 from deployment import Platform, at, one
 from source import ROOT
 
@@ -152,3 +154,19 @@ def test_the_operator_role_is_for_whom_it_is_named(platform: Platform):
     assert trust["Statement"] == [
         {"Effect": "Allow", "Principal": {"AWS": people.split(",")}, "Action": "sts:AssumeRole"}
     ]
+
+
+def test_the_operator_changes_nothing_but_executions(platform: Platform):
+    """The operator starts, stops and redrives executions, asks and reads: no action of the role writes anything."""
+    deployment = platform.deploy()
+    writing = set()
+    for policy in of_role(deployment, "OperatorRole"):
+        for statement in policy.statements:
+            for action in listed(statement["Action"]):
+                service, _, name = action.partition(":")
+                data = get_action_data(service, name)
+                assert data, f"{action} is not known: is it an action of AWS?"
+                if {entry["access_level"] for entry in data[service]} - {"Read", "List"}:
+                    writing.add(action)
+    # AWS counts decrypting what one reads among what writes.
+    assert writing == {"states:StartExecution", "states:StopExecution", "states:RedriveExecution", "kms:Decrypt"}

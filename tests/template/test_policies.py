@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 
 import parliament
 import pytest
@@ -58,11 +59,15 @@ def _of_parliament(deployment: Deployment) -> Iterator[Finding]:
     for policy in policies(deployment):
         # A trust policy has no resource, which parliament cannot do without; checks of points 2 to 4 hold those.
         if policy.kind != "trust":
-            document = {"Version": "2012-10-17", "Statement": policy.statements}
-            analysis = parliament.analyze_policy_string(json.dumps(document), include_community_auditors=True)
-            for finding in analysis.findings:
+            for finding in _analyse(json.dumps({"Version": "2012-10-17", "Statement": policy.statements})):
                 for about in _about(policy, finding):
                     yield policy.place, finding.issue, about
+
+
+@cache
+def _analyse(document: str) -> list:
+    """Most documents are the same in every deployment, and in every mutation."""
+    return parliament.analyze_policy_string(document, include_community_auditors=True).findings
 
 
 def _about(policy: Policy, finding) -> set[str]:

@@ -1,4 +1,4 @@
-"""Defects against points 3, 4 and 5."""
+"""Defects against points 3, 4, 5 and 7."""
 
 from mutation import Mutation, add, define, drop, mutation, put
 
@@ -147,12 +147,42 @@ STATE_MACHINE: list[Mutation] = [
         caught_by="test_only_the_rule_and_the_operator_start_it",
     ),
     mutation(
+        "the operator may write evidence",
+        add(f"{OPERATE}/Sid=ReadEvidence/Action", "s3:PutObject"),
+        caught_by="test_the_operator_changes_nothing_but_executions",
+    ),
+    mutation(
         "the whole account may operate",
         put(
             "OperatorRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
             {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
         ),
         caught_by="test_the_operator_role_is_for_whom_it_is_named",
+    ),
+]
+
+OUTPUTS: list[Mutation] = [
+    mutation(
+        "a parameter says another ARN than the output",
+        put("StartArnParameter/Properties/Value", {"Ref": "StateMachine"}),
+        caught_by="test_outputs_are_written_as_ssm_parameters",
+    ),
+    mutation(
+        "a parameter is missing",
+        drop("EvidenceBucketParameter"),
+        caught_by="test_outputs_are_written_as_ssm_parameters test_what_does_not_exist_is_not_written "
+        "test_the_guide_lists_them",
+    ),
+    mutation(
+        "a parameter is written for a role that is not made",
+        drop("OperatorRoleArnParameter/Condition"),
+        put("OperatorRoleArnParameter/Properties/Value", {"Ref": "OperatorRoleName"}),
+        caught_by="test_what_does_not_exist_is_not_written",
+    ),
+    mutation(
+        "a parameter stands elsewhere",
+        put("HandoffRuleArnParameter/Properties/Name", "/fraud-platform/dev-full/p1/handoff_rule_arn"),
+        caught_by="test_what_does_not_exist_is_not_written",
     ),
 ]
 

@@ -1,0 +1,64 @@
+"""Point 7, as far as a template shows it: outputs as SSM parameters."""
+
+import re
+
+from deployment import Platform
+from source import ROOT
+
+# The parameters, and the output that says the same; none where only another stack needs it.
+OUTPUTS = {
+    "state_machine_arn": "StateMachineArn",
+    "state_machine_name": "StateMachineName",
+    "state_machine_role_arn": "StateMachineRoleArn",
+    "start_arn": "StartArn",
+    "evidence_bucket": "EvidenceBucket",
+    "evidence_key_arn": "EvidenceKeyArn",
+    "operator_role_arn": "OperatorRoleArn",
+    "handoff_rule_arn": None,
+    "handoff_dead_letters_arn": None,
+}
+
+
+def _written(platform: Platform, **parameters: str) -> dict[str, str]:
+    deployment = platform.deploy(**parameters)
+    path = deployment.parameters["ParameterPath"]
+    written = {}
+    for name, parameter in deployment.of_type("AWS::SSM::Parameter").items():
+        assert parameter["Name"].startswith(f"{path}/"), name
+        # What is written here is names and ARNs, for whoever may read the path.
+        assert parameter["Type"] == "String", name
+        written[parameter["Name"].removeprefix(f"{path}/")] = parameter["Value"]
+    return written
+
+
+def test_outputs_are_written_as_ssm_parameters(platform: Platform):
+    """outputs as SSM parameters, which say what the outputs say,"""
+    outputs = platform.deploy().outputs
+    written = _written(platform)
+    assert set(written) == set(OUTPUTS)
+    for parameter, output in OUTPUTS.items():
+        if output:
+            assert written[parameter] == outputs[output], parameter
+    deployment = platform.deploy()
+    assert written["handoff_rule_arn"] == deployment.arn("HandoffRule")
+    assert written["handoff_dead_letters_arn"] == deployment.arn("HandoffDeadLetters")
+
+
+def test_what_does_not_exist_is_not_written(platform: Platform):
+    """… below the path of the parameter, and only of what there is,"""
+    written = _written(
+        platform,
+        ParameterPath="/other/path",
+        CreateEvidenceBucket="false",
+        OperatorPrincipalArns="",
+        UpstreamRoleArn="",
+    )
+    assert set(written) == set(OUTPUTS) - {"evidence_key_arn", "operator_role_arn"}
+
+
+def test_the_guide_lists_them(platform: Platform):
+    """… as docs/terraform.md says."""
+    text = (ROOT / "docs/terraform.md").read_text("utf-8")
+    section = text.split("### SSM parameters")[1].split("```")[0]
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(_written(platform))
