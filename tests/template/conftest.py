@@ -1,6 +1,7 @@
 """What the checks of the template share."""
 
 import logging
+from collections import Counter
 
 import pytest
 
@@ -19,6 +20,15 @@ def platform() -> Platform:
     return Platform(Source.read())
 
 
+ASSERTIONS: Counter = Counter()
+
+
+@pytest.fixture(scope="session")
+def assertions() -> Counter:
+    """How many assertions the checks of a module have, to be said at the end."""
+    return ASSERTIONS
+
+
 def pytest_terminal_summary(terminalreporter):
     """Says how many checks hold and how many mutations they and the tools caught."""
 
@@ -30,4 +40,6 @@ def pytest_terminal_summary(terminalreporter):
         return f"{passed} of {passed + failed}"
 
     checks, mutations = share("test_point_"), share("::test_a_mutation_is_caught")
-    terminalreporter.write_line(f"template: {checks} checks hold; {mutations} mutations are caught")
+    terminalreporter.write_line(
+        f"template: {checks} checks hold, with {ASSERTIONS.total()} assertions; {mutations} mutations are caught"
+    )

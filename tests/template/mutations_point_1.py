@@ -70,7 +70,7 @@ BUCKETS: list[Mutation] = [
         caught_by="test_object_lock_is_governance_by_default",
     ),
     mutation(
-        "the days are fixed", put(f"{RETENTION}/Days", 365), caught_by="test_object_lock_lasts_365_days_by_default"
+        "the days are fixed", put(f"{RETENTION}/Days", "365"), caught_by="test_object_lock_lasts_365_days_by_default"
     ),
     mutation(
         "the days are 30 by default",
@@ -181,6 +181,27 @@ BUCKETS: list[Mutation] = [
         put(f"{LIFECYCLE}/Id=abandoned-uploads/NoncurrentVersionExpiration", {"NoncurrentDays": 400}),
         caught_by="test_no_lifecycle_rule_ever_expires_evidence",
     ),
+    mutation(
+        "the functions write to a bucket of a fixed name",
+        put("/Globals/Function/Environment/Variables/P1_EVIDENCE_BUCKET", "fraud-platform-dev-full-evidence"),
+        caught_by="test_an_existing_bucket_is_taken_by_parameter",
+    ),
+    mutation(
+        "the bucket that is created has no policy",
+        drop("EvidenceBucketPolicy"),
+        caught_by="test_no_policy_is_attached_to_an_existing_bucket test_a_put_without_if_none_match_is_denied",
+    ),
+    mutation(
+        "Object Lock is configured and off",
+        drop(f"{BUCKET}/ObjectLockConfiguration/ObjectLockEnabled"),
+        caught_by="test_object_lock_is_on",
+    ),
+    mutation(
+        "the retention is in years, too",
+        put(f"{RETENTION}/Years", 1),
+        caught_by="test_object_lock_lasts_365_days_by_default",
+    ),
+    mutation("everything is denied", drop(f"{POLICY}/Sid=TlsOnly/Condition"), caught_by="test_tls_only"),
 ]
 
 POLICIES: list[Mutation] = [
@@ -279,6 +300,11 @@ POLICIES: list[Mutation] = [
         "test_without_a_break_glass_role_only_the_root_user_may_delete",
     ),
     mutation(
+        "not even break-glass may suspend versioning",
+        drop(f"{POLICY}/Sid=KeepVersions/Condition"),
+        caught_by="test_versioning_cannot_be_suspended_but_by_break_glass",
+    ),
+    mutation(
         "the safeguards are never held",
         drop(f"{POLICY}/Sid=KeepSafeguards"),
         caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
@@ -351,6 +377,11 @@ POLICIES: list[Mutation] = [
     mutation(
         "nobody may write a receipt",
         drop("/Rules/UpstreamRoleIsNamed"),
+        caught_by="test_an_upstream_role_must_be_named",
+    ),
+    mutation(
+        "a given bucket needs an upstream role, too",
+        drop("/Rules/UpstreamRoleIsNamed/RuleCondition"),
         caught_by="test_an_upstream_role_must_be_named",
     ),
     mutation(

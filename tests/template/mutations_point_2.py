@@ -101,6 +101,37 @@ FUNCTIONS: list[Mutation] = [
         put("M3jRole/Properties/PermissionsBoundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
         caught_by="test_every_role_has_the_permissions_boundary",
     ),
+    mutation(
+        "there is an eleventh function",
+        put(
+            "M3kFunction",
+            {
+                "Type": "AWS::Serverless::Function",
+                "Properties": {"CodeUri": "m3k.zip", "Role": {"Fn::GetAtt": ["M3jRole", "Arn"]}},
+            },
+        ),
+        caught_by="test_there_are_ten_functions",
+    ),
+    mutation(
+        "Lambda's own reports are dropped",
+        put("/Globals/Function/LoggingConfig/SystemLogLevel", "WARN"),
+        caught_by="test_logs_are_json",
+    ),
+    mutation(
+        "a version goes with the next deployment",
+        put("M3aFunction/Properties/VersionDeletionPolicy", "Delete"),
+        caught_by="test_each_deployment_publishes_a_version",
+    ),
+    mutation(
+        "a step runs with a role from elsewhere",
+        put("M3aFunction/Properties/Role", {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/administrator"}),
+        caught_by="test_each_function_has_a_role_of_its_own",
+    ),
+    mutation(
+        "an empty boundary is set where none is given",
+        put("M3jRole/Properties/PermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}),
+        caught_by="test_every_role_has_the_permissions_boundary",
+    ),
 ]
 
 PERMISSIONS: list[Mutation] = [
@@ -201,6 +232,32 @@ PERMISSIONS: list[Mutation] = [
         "the operator reads all logs",
         put("OperatorRole/Properties/Policies/0/PolicyDocument/Statement/Sid=ReadLogs/Resource", "*"),
         caught_by="test_every_resource_is_named_where_aws_can",
+    ),
+    mutation(
+        "M3.H asks for something else of Cost Explorer",
+        put(_step("h", "Sid=AskCostExplorer/Fn::If/1/Action"), "ce:GetTags"),
+        caught_by=f"test_every_resource_is_named_where_aws_can {EXACT}",
+    ),
+    mutation(
+        "steps may do what AWS does not know",
+        add(f"{STEP_POLICY}/Sid=Trace/Action", "xray:PutNothing"),
+        caught_by=f"test_every_resource_is_named_where_aws_can {EXACT}",
+    ),
+    mutation(
+        "a trust policy is longer than IAM takes",
+        put(
+            "M3aRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
+            {"AWS": [f"arn:aws:iam::111122223333:role/somebody-{n}" for n in range(60)]},
+        ),
+        caught_by="test_policies_fit_the_quotas_of_aws test_each_function_has_a_role_of_its_own",
+    ),
+    mutation(
+        "a managed policy is longer than IAM takes",
+        put(
+            f"{STEP_POLICY}/Sid=ListEvidence/Resource",
+            [{"Fn::Sub": f"arn:aws:s3:::${{EvidenceBucketName}}-{n:099}"} for n in range(60)],
+        ),
+        caught_by=f"test_policies_fit_the_quotas_of_aws {EXACT}",
     ),
     mutation(
         "a policy is longer than IAM takes",

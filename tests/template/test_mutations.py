@@ -1,50 +1,62 @@
-"""Every check is shown to fail: each mutation is applied to the template, and the checks that it names must fail."""
+"""Every check is shown to fail: each mutation is applied to the template, and the checks that it names must fail; and every
+assertion of every check must be what fails for some mutation."""
 
+import ast
 import importlib
 import inspect
+import pathlib
+import traceback
 from collections import Counter
+from functools import cache
 
 import pytest
 
 import mutations_point_1
 import mutations_point_2
-import mutations_points_3_to_7
+import mutations_point_3
+import mutations_points_4_to_7
 from deployment import Platform
 from mutation import Mutation
 from source import expand
 
-MODULES = [
-    "test_point_1_bucket",
-    "test_point_1_policy",
-    "test_point_2_functions",
-    "test_point_2_permissions",
-    "test_point_3",
-    "test_point_4",
-    "test_point_5",
-    "test_point_7",
-]
+MODULES = {
+    name: importlib.import_module(name)
+    for name in (
+        "test_point_1_bucket",
+        "test_point_1_policy",
+        "test_point_2_functions",
+        "test_point_2_permissions",
+        "test_point_3",
+        "test_point_4",
+        "test_point_5",
+        "test_point_7",
+    )
+}
 MUTATIONS: list[Mutation] = [
     *mutations_point_1.BUCKETS,
     *mutations_point_1.POLICIES,
     *mutations_point_2.FUNCTIONS,
     *mutations_point_2.PERMISSIONS,
-    *mutations_points_3_to_7.STATE_MACHINE,
-    *mutations_points_3_to_7.TRIGGER,
-    *mutations_points_3_to_7.OBSERVABILITY,
-    *mutations_points_3_to_7.OUTPUTS,
+    *mutations_point_3.STATE_MACHINE,
+    *mutations_points_4_to_7.TRIGGER,
+    *mutations_points_4_to_7.OBSERVABILITY,
+    *mutations_points_4_to_7.OUTPUTS,
 ]
 # What reads the file itself, not the template that it holds, and shows by itself that it can fail.
 OF_THE_TEXT = {"test_the_reason_stands_beside_each_star"}
 
+# A line of a module of checks.
+Place = tuple[str, int]
+
 
 def _checks() -> dict[str, callable]:
     checks = {}
-    for module in MODULES:
-        for name, check in inspect.getmembers(importlib.import_module(module), inspect.isfunction):
-            if name.startswith("test_") and check.__module__ == module:
+    for module in MODULES.values():
+        for name, check in inspect.getmembers(module, inspect.isfunction):
+            if name.startswith("test_") and check.__module__ == module.__name__ and name not in OF_THE_TEXT:
                 assert name not in checks, f"two checks are called {name}"
                 checks[name] = check
-    return {name: check for name, check in checks.items() if name not in OF_THE_TEXT}
+    return checks
 
 
 CHECKS = _checks()
@@ -59,26 +71,46 @@ def _cases(check) -> list[dict]:
     return [{name: value} for value in values]
 
 
-def _fails(check, platform: Platform) -> bool:
-    """Whether the check fails on `platform`, in any of its cases: by an assertion, for a check that breaks says nothing."""
-    for arguments in _cases(check):
-        try:
-            check(platform, **arguments)
-        except AssertionError:
-            return True
-    return False
+@cache
+def _failures(mutation: Mutation, platform: Platform) -> dict[str, set[Place]]:
+    """For each check that a mutation names, the lines at which its cases fail. Only a failed assertion is a failure: a check
+    that breaks says nothing."""
+    mutated = Platform(mutation.apply(platform.source))
+    failures: dict[str, set[Place]] = {name: set() for name in mutation.caught_by}
+    for name, places in failures.items():
+        for arguments in _cases(CHECKS[name]):
+            try:
+                CHECKS[name](mutated, **arguments)
+            except AssertionError as error:
+                frames = traceback.extract_tb(error.__traceback__)
+                places.update((pathlib.Path(frame.filename).stem, frame.lineno) for frame in frames)
+    return failures
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
     """The checks that a mutation names fail on it."""
-    mutated = Platform(mutation.apply(platform.source))
-    missed = [name for name in mutation.caught_by if not _fails(CHECKS[name], mutated)]
+    missed = [name for name, places in _failures(mutation, platform).items() if not places]
     assert not missed, f"{mutation.name}: passes {missed}"
 
 
+def test_every_assertion_fails_on_some_mutation(platform: Platform, assertions: Counter):
+    """An assertion that no mutation makes fail may be one that cannot fail."""
+    failed = {place for m in MUTATIONS for places in _failures(m, platform).values() for place in places}
+    never = []
+    for name, module in MODULES.items():
+        text = inspect.getsource(module)
+        for check in ast.parse(text).body:
+            asserts = [node for node in ast.walk(check) if isinstance(node, ast.Assert)]
+            for node in asserts if getattr(check, "name", None) not in OF_THE_TEXT else []:
+                assertions[name] += 1
+                if not any((name, line) in failed for line in range(node.lineno, node.end_lineno + 1)):
+                    never.append(f"{name}.py:{node.lineno}: {ast.get_source_segment(text, node).splitlines()[0]}")
+    assert not never, "\n".join(never)
+
+
 def test_every_check_has_a_mutation():
-    """A check that no mutation makes fail may be one that cannot fail."""
+    """… nor may a check be without one."""
     named = {name for mutation in MUTATIONS for name in mutation.caught_by}
     assert named <= set(CHECKS), f"no such checks: {sorted(named - set(CHECKS))}"
     assert set(CHECKS) <= named, f"no mutation is caught by {sorted(set(CHECKS) - named)}"

@@ -157,6 +157,5 @@ def test_policies_fit_the_quotas_of_aws(platform: Platform):
             inline[policy.place.split("/")[0]] += size
         else:
             assert size <= QUOTAS[policy.of], f"{policy.place}: {size}"
-    assert inline
     for role, size in inline.items():
         assert size <= INLINE_QUOTA, f"the inline policies of {role}: {size}"
