@@ -11,7 +11,8 @@ from functools import cache
 
 import pytest
 
-import mutations_point_1
+import mutations_point_1_bucket
+import mutations_point_1_policy
 import mutations_point_2
 import mutations_point_3
 import mutations_points_4_to_7
@@ -33,8 +34,8 @@ MODULES = {
     )
 }
 MUTATIONS: list[Mutation] = [
-    *mutations_point_1.BUCKETS,
-    *mutations_point_1.POLICIES,
+    *mutations_point_1_bucket.BUCKETS,
+    *mutations_point_1_policy.POLICIES,
     *mutations_point_2.FUNCTIONS,
     *mutations_point_2.PERMISSIONS,
     *mutations_point_3.STATE_MACHINE,

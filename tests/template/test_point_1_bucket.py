@@ -2,7 +2,7 @@
 
 import pytest
 
-from access import DENIED, decide
+from access import ALLOWED, DENIED, decide
 from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, Platform, at, one
 
 BUCKET = "EvidenceBucket"
@@ -134,6 +134,15 @@ def test_only_break_glass_may_delete_the_key(platform: Platform):
         for principal in (ADMINISTRATOR, DEPLOYMENT_ROLE, "OperatorRole"):
             assert decide(deployment, principal, action, key) == DENIED, (principal, action)
         assert decide(deployment, BREAK_GLASS_ROLE, action, key) != DENIED, action
+
+
+def test_with_a_deployment_role_only_it_may_change_the_key_s_policy(platform: Platform):
+    """… nor take that away, where the deployment has a role of its own."""
+    deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
+    key = deployment.arn("EvidenceKey")
+    assert decide(deployment, ADMINISTRATOR, "kms:PutKeyPolicy", key) == DENIED
+    for principal in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
+        assert decide(deployment, principal, "kms:PutKeyPolicy", key) == ALLOWED, principal
 
 
 def test_the_bucket_owner_owns_every_object(platform: Platform):

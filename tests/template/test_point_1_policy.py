@@ -148,6 +148,9 @@ def test_no_other_way_leads_around_the_lock(platform: Platform, action: str):
     [
         "s3:PutLifecycleConfiguration",
         "s3:PutBucketObjectLockConfiguration",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPublicAccessBlock",
         "s3:PutBucketPolicy",
         "s3:DeleteBucketPolicy",
     ],

@@ -1,4 +1,4 @@
-"""Defects against point 1."""
+"""Defects of the evidence bucket, its key and the other buckets, against point 1."""
 
 from mutation import Mutation, add, drop, mutation, put
 
@@ -7,7 +7,6 @@ POLICY = "EvidenceBucketPolicy/Properties/PolicyDocument/Statement"
 LIFECYCLE = f"{BUCKET}/LifecycleConfiguration/Rules"
 ENCRYPTION = f"{BUCKET}/BucketEncryption/ServerSideEncryptionConfiguration/0"
 RETENTION = f"{BUCKET}/ObjectLockConfiguration/Rule/DefaultRetention"
-SOMEBODY = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/somebody"}
 
 BUCKETS: list[Mutation] = [
     mutation(
@@ -132,6 +131,16 @@ BUCKETS: list[Mutation] = [
         caught_by="test_only_break_glass_may_delete_the_key",
     ),
     mutation(
+        "whoever IAM lets may change the key's policy",
+        drop("EvidenceKey/Properties/KeyPolicy/Statement/Sid=KeepKeyPolicy"),
+        caught_by="test_with_a_deployment_role_only_it_may_change_the_key_s_policy",
+    ),
+    mutation(
+        "nobody may change the key's policy",
+        drop("EvidenceKey/Properties/KeyPolicy/Statement/Sid=KeepKeyPolicy/Fn::If/1/Condition"),
+        caught_by="test_with_a_deployment_role_only_it_may_change_the_key_s_policy",
+    ),
+    mutation(
         "nobody may delete the key",
         drop("EvidenceKey/Properties/KeyPolicy/Statement/Sid=KeepKey/Condition"),
         caught_by="test_only_break_glass_may_delete_the_key",
@@ -202,191 +211,4 @@ BUCKETS: list[Mutation] = [
         caught_by="test_object_lock_lasts_365_days_by_default",
     ),
     mutation("everything is denied", drop(f"{POLICY}/Sid=TlsOnly/Condition"), caught_by="test_tls_only"),
-]
-
-POLICIES: list[Mutation] = [
-    mutation(
-        "overwriting is not denied",
-        drop(f"{POLICY}/Sid=CreateOnly"),
-        caught_by="test_a_put_without_if_none_match_is_denied",
-    ),
-    mutation(
-        "the condition on If-None-Match is the wrong way round",
-        put(f"{POLICY}/Sid=CreateOnly/Condition/Null/s3:if-none-match", "false"),
-        caught_by="test_a_put_without_if_none_match_is_denied test_a_step_may_create_what_it_makes",
-    ),
-    mutation(
-        "the condition on If-None-Match compares instead of asking whether it is there",
-        put(f"{POLICY}/Sid=CreateOnly/Condition", {"StringNotEquals": {"s3:if-none-match": "yes"}}),
-        caught_by="test_a_step_may_create_what_it_makes test_parts_of_a_multipart_upload_are_exempt",
-    ),
-    mutation(
-        "run evidence may be overwritten",
-        drop(f"{POLICY}/Sid=CreateOnly/Resource/4"),
-        caught_by="test_a_put_without_if_none_match_is_denied",
-    ),
-    mutation(
-        "event claims may be overwritten",
-        drop(f"{POLICY}/Sid=CreateOnly/Resource/2"),
-        caught_by="test_a_put_without_if_none_match_is_denied",
-    ),
-    mutation(
-        "M3.E may overwrite",
-        put(
-            f"{POLICY}/Sid=CreateOnly/Condition/ArnNotEquals", {"aws:PrincipalArn": {"Fn::GetAtt": ["M3eRole", "Arn"]}}
-        ),
-        caught_by="test_a_put_without_if_none_match_is_denied",
-    ),
-    mutation(
-        "parts of an upload are denied",
-        drop(f"{POLICY}/Sid=CreateOnly/Condition/Bool"),
-        caught_by="test_parts_of_a_multipart_upload_are_exempt",
-    ),
-    mutation("a copy with the header is let through", drop(f"{POLICY}/Sid=NoCopies"), caught_by="test_copying_is_off"),
-    mutation(
-        "M3.A may not read back what it claims, nor write it",
-        put("M3aRole/Properties/Policies/0/PolicyDocument/Statement/Sid=ClaimEvent/Effect", "Deny"),
-        caught_by="test_a_step_may_create_what_it_makes",
-    ),
-    *(
-        mutation(
-            f"{action} is not denied",
-            put(f"{POLICY}/Sid=KeepEvidence/Action/{index}", "s3:GetObjectAcl"),
-            caught_by=check,
-        )
-        for index, (action, check) in enumerate(
-            [
-                ("DeleteObject", "test_deleting_is_denied_to_all_but_break_glass"),
-                ("DeleteObjectVersion", "test_deleting_is_denied_to_all_but_break_glass"),
-                ("BypassGovernanceRetention", "test_deleting_is_denied_to_all_but_break_glass"),
-                ("PutObjectRetention", "test_no_other_way_leads_around_the_lock"),
-                ("PutObjectLegalHold", "test_no_other_way_leads_around_the_lock"),
-                ("ReplicateObject", "test_no_other_way_leads_around_the_lock"),
-                ("ReplicateDelete", "test_no_other_way_leads_around_the_lock"),
-            ]
-        )
-    ),
-    mutation(
-        "the break-glass role may not delete either",
-        drop(f"{POLICY}/Sid=KeepEvidence/Condition"),
-        caught_by="test_deleting_is_denied_to_all_but_break_glass",
-    ),
-    mutation(
-        "a second role may delete",
-        add(
-            f"{POLICY}/Sid=KeepEvidence/Condition/ArnNotEquals/aws:PrincipalArn",
-            {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/administrator"},
-        ),
-        caught_by="test_deleting_is_denied_to_all_but_break_glass test_no_other_way_leads_around_the_lock",
-    ),
-    mutation(
-        "every role of the account breaks glass where none is named",
-        put(
-            f"{POLICY}/Sid=KeepEvidence/Condition",
-            {
-                "ArnNotLike": {
-                    "aws:PrincipalArn": {
-                        "Fn::If": ["HasBreakGlassRole", {"Ref": "BreakGlassRoleArn"}, "arn:aws:iam::*:role/*"]
-                    }
-                }
-            },
-        ),
-        caught_by="test_without_a_break_glass_role_only_the_root_user_may_delete",
-    ),
-    mutation(
-        "anybody may suspend versioning",
-        drop(f"{POLICY}/Sid=KeepVersions"),
-        caught_by="test_versioning_cannot_be_suspended_but_by_break_glass "
-        "test_without_a_break_glass_role_only_the_root_user_may_delete",
-    ),
-    mutation(
-        "not even break-glass may suspend versioning",
-        drop(f"{POLICY}/Sid=KeepVersions/Condition"),
-        caught_by="test_versioning_cannot_be_suspended_but_by_break_glass",
-    ),
-    mutation(
-        "the safeguards are never held",
-        drop(f"{POLICY}/Sid=KeepSafeguards"),
-        caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
-    ),
-    mutation(
-        "the deployment role cannot update the safeguards",
-        drop(f"{POLICY}/Sid=KeepSafeguards/Fn::If/1/Condition/ArnNotEquals/aws:PrincipalArn/1"),
-        caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
-    ),
-    mutation(
-        "anybody may write an M2 receipt",
-        drop(f"{POLICY}/Sid=ReceiptsOfUpstream"),
-        caught_by="test_only_the_upstream_role_writes_its_receipts",
-    ),
-    mutation(
-        "the upstream role is no longer let in",
-        put(f"{POLICY}/Sid=ReceiptsOfUpstream/Condition/ArnNotEquals/aws:PrincipalArn", SOMEBODY),
-        caught_by="test_only_the_upstream_role_writes_its_receipts",
-    ),
-    mutation(
-        "anybody may write the folders of the steps",
-        drop(f"{POLICY}/Sid=FoldersOfSteps"),
-        caught_by="test_only_the_step_roles_write_their_folders",
-    ),
-    mutation(
-        "a role from outside may write the folders of the steps",
-        add(f"{POLICY}/Sid=FoldersOfSteps/Condition/ArnNotEquals/aws:PrincipalArn", {"Ref": "UpstreamRoleArn"}),
-        caught_by="test_only_the_step_roles_write_their_folders",
-    ),
-    mutation(
-        "M3.C may write the folder of M3.D",
-        add(
-            "M3cRole/Properties/Policies/0/PolicyDocument/Statement/Sid=Publish/Resource",
-            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}/evidence/dev_full/run_control/m3d_*"},
-        ),
-        caught_by="test_only_the_step_roles_write_their_folders test_each_step_has_exactly_what_it_uses",
-    ),
-    mutation(
-        "anybody may claim events",
-        drop(f"{POLICY}/Sid=EventClaimsOfM3a"),
-        caught_by="test_only_the_step_roles_write_their_folders",
-    ),
-    mutation(
-        "anybody may say what the day cost",
-        drop(f"{POLICY}/Sid=DayCostsOfM3h"),
-        caught_by="test_only_the_step_roles_write_their_folders",
-    ),
-    mutation(
-        "anybody may write below a run",
-        drop(f"{POLICY}/Sid=Runs"),
-        caught_by="test_only_the_step_roles_write_runs_and_ledgers "
-        "test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
-    ),
-    mutation(
-        "M3.E may write the ledger",
-        drop("M3eRole/Properties/Policies/0/PolicyDocument/Statement/Sid=NeverTheLedger"),
-        drop(f"{POLICY}/Sid=Ledgers"),
-        caught_by="test_only_the_step_roles_write_runs_and_ledgers",
-    ),
-    mutation(
-        "a later phase may write the ledger",
-        drop(f"{POLICY}/Sid=Ledgers"),
-        caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
-    ),
-    mutation(
-        "the guide's policy is not the template's any more",
-        drop(f"{POLICY}/Sid=KeepEvidence/Action/6"),
-        caught_by="test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add",
-    ),
-    mutation(
-        "nobody may write a receipt",
-        drop("/Rules/UpstreamRoleIsNamed"),
-        caught_by="test_an_upstream_role_must_be_named",
-    ),
-    mutation(
-        "a given bucket needs an upstream role, too",
-        drop("/Rules/UpstreamRoleIsNamed/RuleCondition"),
-        caught_by="test_an_upstream_role_must_be_named",
-    ),
-    mutation(
-        "later phases are shut out",
-        put(f"{POLICY}/Sid=Runs/Condition/ArnNotEquals/aws:PrincipalArn", {"Fn::GetAtt": ["M3eRole", "Arn"]}),
-        caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
-    ),
 ]
