@@ -13,21 +13,28 @@ pub mod policy;
 mod tests;
 
 use p1_contract::request::{Mode, StepResult};
-use p1_runtime::{Fault, Harness, observed_run};
+use p1_runtime::{Fault, Harness, Request};
 
 pub use admission::Admission;
 pub use discipline::RerunDiscipline;
 pub use fact::{Learned, TodaysRegistry};
 
-/// Runs the duty that the payload calls for.
+/// Runs the duty that a payload calls for.
 ///
 /// # Errors
 /// When no verdict could be reached.
 pub async fn handle(harness: &Harness, payload: &[u8]) -> Result<StepResult, Fault> {
-    let request = harness.request(payload)?;
+    run(harness, &harness.request(payload)?).await
+}
+
+/// Runs the duty that an invocation calls for.
+///
+/// # Errors
+/// When no verdict could be reached.
+pub async fn run(harness: &Harness, request: &Request) -> Result<StepResult, Fault> {
     match request.input.mode {
         // Boxed: the two are deep, and the compiler's layout of both inside `main` is not.
-        Mode::Step => observed_run(&request, Box::pin(harness.run(&RerunDiscipline, &request))).await,
-        Mode::Admission => observed_run(&request, Box::pin(harness.run(&Admission, &request))).await,
+        Mode::Step => Box::pin(harness.run(&RerunDiscipline, request)).await,
+        Mode::Admission => Box::pin(harness.run(&Admission, request)).await,
     }
 }

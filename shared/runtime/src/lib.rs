@@ -5,9 +5,12 @@
 //! the clock is here.
 
 mod audit;
+mod boundary;
+mod clients;
 mod context;
 mod fault;
 mod harness;
+pub mod metrics;
 mod orchestrator;
 mod prerequisite;
 pub mod run_ledger;
@@ -19,11 +22,12 @@ pub mod store;
 pub mod testing;
 
 pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all};
+pub use clients::harness;
 pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
 pub use fault::Fault;
 pub use harness::{Harness, Observations, Request, duplicate_delivery};
 pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator};
 pub use prerequisite::{Prerequisite, Prerequisites};
-pub use serve::{harness, observed_run, serve, serve_step, start_logging};
+pub use serve::{serve, serve_step, serve_step_on, start_logging};
 pub use settings::{CostSource, Settings, SettingsError, Signing};
 pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use p1_contract::ids::{BucketName, S3Uri};
 use thiserror::Error;
 
+use crate::metrics::DeploymentName;
+
 /// Where the deployment keeps what the steps read and write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub region: String,
     /// `P1_SIGNING` and, unless that is `off` or not set, `P1_SIGNING_KEY`. M3.J alone is given them.
     pub signing: Signing,
+    /// `P1_DEPLOYMENT`: the name by which metrics tell deployments apart; without it there are none.
+    pub deployment: Option<DeploymentName>,
 }
 
 /// What M3.J signs its verdict with.
@@ -53,17 +57,14 @@ pub struct SettingsError {
     pub problem: String,
 }
 
-impl Settings {
-    /// Reads the settings from the environment.
-    ///
-    /// # Errors
-    /// When a variable is missing or malformed.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Settings::from_map(&std::env::vars().collect())
-    }
+/// The environment of this process.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars().collect()
+}
 
-    /// Reads the settings from `vars`.
+impl Settings {
+    /// Reads the settings from `vars`, an environment.
     ///
     /// # Errors
     /// When a variable is missing or malformed.
@@ -113,6 +114,13 @@ impl Settings {
                 });
             }
         };
+        let deployment = match vars.get("P1_DEPLOYMENT").map(String::as_str) {
+            None | Some("") => None,
+            Some(name) => Some(name.parse().map_err(|e| SettingsError {
+                name: "P1_DEPLOYMENT",
+                problem: format!("is not a deployment's name (it {e})"),
+            })?),
+        };
         Ok(Settings {
             evidence_bucket,
             registry: uri("P1_REGISTRY_URI", required(vars, "P1_REGISTRY_URI")?)?,
@@ -120,6 +128,7 @@ impl Settings {
             cost_source,
             region: required(vars, "AWS_REGION")?.to_owned(),
             signing,
+            deployment,
         })
     }
 }
@@ -138,16 +147,20 @@ fn required<'v>(vars: &'v BTreeMap<String, String>, name: &'static str) -> Resul
 mod tests {
     use super::*;
 
-    fn read(signing: &[(&str, &str)]) -> Result<Signing, SettingsError> {
+    fn vars(extra: &[(&str, &str)]) -> BTreeMap<String, String> {
         let base = [
-            ("P1_EVIDENCE_BUCKET", "evidence"),
-            ("P1_REGISTRY_URI", "s3://artifacts/registry.md"),
+            ("P1_EVIDENCE_BUCKET", "evidence-bucket"),
+            ("P1_REGISTRY_URI", "s3://artifacts-bucket/registry.md"),
             ("P1_COST_SOURCE", "cost_explorer"),
             ("AWS_REGION", "eu-west-2"),
         ];
-        let vars = base.iter().chain(signing);
-        let vars = vars.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::from_map(&vars.collect()).map(|settings| settings.signing)
+        let all = base.iter().chain(extra);
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn read(signing: &[(&str, &str)]) -> Result<Signing, SettingsError> {
+        Settings::from_map(&vars(signing)).map(|settings| settings.signing)
     }
 
     #[test]
@@ -174,5 +187,15 @@ mod tests {
         ] {
             assert_eq!(read(vars).unwrap_err().name, name);
         }
+    }
+
+    #[test]
+    fn the_name_of_the_deployment_is_optional_and_checked() {
+        let of = |extra: &[(&str, &str)]| Settings::from_map(&vars(extra)).map(|settings| settings.deployment);
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(of(&[("P1_DEPLOYMENT", "")]), Ok(None));
+        assert_eq!(of(&[("P1_DEPLOYMENT", "dev-p1")]), Ok(Some("dev-p1".parse().unwrap())));
+        let error = of(&[("P1_DEPLOYMENT", "a b")]).unwrap_err();
+        assert_eq!(error.name, "P1_DEPLOYMENT");
     }
 }

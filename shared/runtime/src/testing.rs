@@ -181,6 +181,7 @@ impl TestExecution {
             cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/billing.json").parse().expect("a URI")),
             region: "eu-west-2".to_owned(),
             signing: Signing::Off,
+            deployment: None,
         };
         let orchestrator = Orchestrator::Fixed(Arc::clone(&self.answers));
         Harness {

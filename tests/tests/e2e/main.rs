@@ -7,6 +7,7 @@ mod duplicates;
 mod faults;
 mod ledger;
 mod many;
+mod metrics;
 mod pointers;
 mod processes;
 mod reruns;

@@ -64,7 +64,10 @@ fn variables(deployment: &Deployment, endpoint: &str, region: &str, account: &st
         "" => "cost_explorer",
         _ => "billing_artifact",
     };
+    // A stack of an earlier template has no such output: its functions have no metrics either.
+    let name = deployment.outputs.get("Deployment").map_or("", String::as_str);
     [
+        ("P1_DEPLOYMENT", name),
         ("P1_EVIDENCE_BUCKET", deployment.evidence_bucket.as_str()),
         ("P1_REGISTRY_URI", &deployment.registry_uri),
         ("P1_STACK_OUTPUTS_URIS", &deployment.stack_outputs_uris.join(",")),

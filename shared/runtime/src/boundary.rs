@@ -1,0 +1,252 @@
+//! The boundary of an invocation, the same for all ten functions: the payload parsed, the step run, its outcome logged once
+//! and counted. Whatever goes wrong inside becomes a [`Fault`], a panic too.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::FutureExt;
+use p1_contract::ids::ExecutionArn;
+use p1_contract::reference::ADMISSION;
+use p1_contract::request::{Attempt, Mode, StepResult};
+use p1_contract::secrets;
+use p1_contract::step::Step;
+
+use crate::fault::Fault;
+use crate::harness::{Harness, Request};
+use crate::metrics::{self, Document, Ending, Invocation};
+
+/// What an invocation is answered with, and what CloudWatch is told of it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The result.
+    pub(crate) result: Result<StepResult, Fault>,
+    /// The metrics; none where the deployment has no name.
+    pub(crate) metrics: Vec<Document>,
+}
+
+/// What is known of an invocation however it ends.
+struct Known {
+    owner: &'static str,
+    execution: Option<ExecutionArn>,
+    attempt: Option<Attempt>,
+}
+
+impl Known {
+    fn note(&mut self, request: &Request) {
+        if request.input.mode == Mode::Admission {
+            self.owner = ADMISSION;
+        }
+        self.execution = Some(request.input.execution.clone());
+        self.attempt = Some(request.attempt.clone());
+    }
+}
+
+/// Answers an invocation of the function of `step`, by `handler` once its payload is parsed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the harness measures for log and metrics; times never reach evidence"
+)]
+pub(crate) async fn answer<H, F>(harness: &Harness, step: Step, request_id: &str, payload: &[u8], handler: H) -> Answer
+where
+    H: FnOnce(Request) -> F,
+    F: Future<Output = Result<StepResult, Fault>>,
+{
+    let begun = Instant::now();
+    let mut known = Known {
+        owner: step.id(),
+        execution: None,
+        attempt: None,
+    };
+    let work = async {
+        let request = harness.request(payload)?;
+        known.note(&request);
+        handler(request).await
+    };
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let result = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let duration_ms = millis(begun.elapsed());
+    log(&known, request_id, &result, duration_ms);
+    let ended_ms = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, millis);
+    let metrics = harness.settings.deployment.as_ref().map(|deployment| {
+        let invocation = Invocation {
+            deployment,
+            request_id,
+            execution: known.execution.as_ref(),
+            ended_ms,
+        };
+        let ending = match &result {
+            Ok(result) => Ending::Answered { result, duration_ms },
+            Err(fault) => Ending::Faulted {
+                step: known.owner,
+                fault: fault.name(),
+            },
+        };
+        metrics::documents(&invocation, &ending)
+    });
+    Answer {
+        result,
+        metrics: metrics.unwrap_or_default(),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A defect of ours that unwound: no verdict was reached, and trying again would end the same way.
+fn panicked(panic: &(dyn Any + Send)) -> Fault {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let problem = format!(
+        "it panicked: {}; keep the log and the payload, and report the defect",
+        text.unwrap_or("without a message")
+    );
+    Fault::internal("run the step", problem)
+}
+
+/// The one line of an outcome, with the fields that correlate.
+fn log(known: &Known, request_id: &str, result: &Result<StepResult, Fault>, duration_ms: u64) {
+    let execution_arn = known.execution.as_ref().map(tracing::field::display);
+    let retry_count = known.attempt.as_ref().map(|attempt| attempt.retry_count);
+    let redrive_count = known.attempt.as_ref().map(|attempt| attempt.redrive_count);
+    match result {
+        Ok(result) => {
+            let codes: Vec<_> = result.blockers.iter().map(|blocker| blocker.code()).collect();
+            tracing::info!(
+                step = result.step,
+                execution_arn,
+                phase_execution_id = %result.phase_execution_id,
+                platform_run_id = result.run.platform_run_id.as_ref().map(tracing::field::display),
+                overall_pass = result.overall_pass,
+                blockers = codes.join(","),
+                retry_count,
+                redrive_count,
+                duration_ms,
+                request_id,
+                "{} closed: {}",
+                result.step,
+                result.next_gate,
+            );
+        }
+        Err(fault) => {
+            let message = fault.to_string();
+            let safe = secrets::redact_text(&message).unwrap_or(message);
+            tracing::error!(
+                step = known.owner,
+                execution_arn,
+                fault = fault.name(),
+                retry_count,
+                redrive_count,
+                duration_ms,
+                request_id,
+                "{safe}",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::harness::duplicate_delivery;
+    use crate::testing::TestExecution;
+
+    fn harness() -> Harness {
+        let mut harness = TestExecution::default().harness();
+        harness.settings.deployment = Some("p1".parse().unwrap());
+        harness
+    }
+
+    fn payload(mode: &str) -> Vec<u8> {
+        let execution = TestExecution::default();
+        let payload = json!({
+            "mode": mode,
+            "context": {
+                "execution_arn": execution.arn,
+                "execution_name": "start",
+                "start_time": "2026-11-22T12:17:01Z",
+                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:p1-test-machine",
+                "state_name": "x",
+            },
+            "closures": {},
+            "input": execution.input,
+        });
+        payload.to_string().into_bytes()
+    }
+
+    /// The fault's name, and the one document that counts it.
+    async fn faulted(answer: Answer) -> (&'static str, String, Value) {
+        let fault = answer.result.unwrap_err();
+        let [document] = answer.metrics.as_slice() else {
+            panic!("{:?}", answer.metrics)
+        };
+        (fault.name(), fault.to_string(), serde_json::to_value(document).unwrap())
+    }
+
+    async fn run(payload: &[u8], work: impl Future<Output = Result<StepResult, Fault>>) -> Answer {
+        answer(&harness(), Step::RerunDiscipline, "r-1", payload, |_| work).await
+    }
+
+    #[tokio::test]
+    async fn a_payload_that_cannot_be_read_is_a_fault_that_counts() {
+        let unreachable = async { panic!("it was not to be run") };
+        let (name, message, document) = faulted(run(b"{", unreachable).await).await;
+        assert_eq!(name, "InvalidInput", "{message}");
+        assert_eq!(
+            (&document["Faults"], &document["Step"], &document["fault"]),
+            (&json!(1), &json!("M3.G"), &json!("InvalidInput"))
+        );
+        assert_eq!(document.get("execution_arn"), None);
+        assert_eq!(document["request_id"], "r-1");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_that_counts() {
+        for (work, text) in [
+            (futures_util::future::lazy(|_| panic!("a {}", "b")).boxed(), "a b"),
+            (futures_util::future::lazy(|_| panic!("c")).boxed(), "c"),
+        ] {
+            let (name, message, document) = faulted(run(&payload("STEP"), work).await).await;
+            assert_eq!(name, "Internal");
+            assert!(message.contains(&format!("it panicked: {text};")), "{message}");
+            assert_eq!((&document["Faults"], &document["Step"]), (&json!(1), &json!("M3.G")));
+            assert_eq!(document["execution_arn"], TestExecution::default().arn.as_str());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_the_admission_is_the_admissions() {
+        let fault = async { Err(Fault::transient("ask", "no answer")) };
+        let (name, _, document) = faulted(run(&payload("ADMISSION"), fault).await).await;
+        assert_eq!((name, &document["Step"]), ("Transient", &json!("ADMISSION")));
+    }
+
+    #[tokio::test]
+    async fn a_result_is_counted_with_the_time_that_it_ended() {
+        let id = TestExecution::default().phase_execution_id("M3.A");
+        let result = duplicate_delivery("M3.A", id);
+        let answer = run(&payload("STEP"), async { Ok(result.clone()) }).await;
+        assert_eq!(answer.result.unwrap(), result);
+        let document = serde_json::to_value(&answer.metrics[0]).unwrap();
+        assert_eq!(document["Duplicates"], 1);
+        // A time in milliseconds of this century, not one in seconds.
+        assert!(document["_aws"]["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+    }
+
+    #[tokio::test]
+    async fn without_a_name_of_the_deployment_nothing_is_counted() {
+        let mut harness = harness();
+        harness.settings.deployment = None;
+        let answer = answer(&harness, Step::RunIdentity, "r-1", b"{", |_| async {
+            Err(Fault::transient("a", "b"))
+        })
+        .await;
+        assert!(answer.result.is_err());
+        assert!(answer.metrics.is_empty());
+    }
+}

@@ -1,0 +1,266 @@
+//! Metrics of the functions, as CloudWatch extracts them from their logs: documents of the Embedded Metric Format
+//! (the CloudWatch user guide's "Specification: Embedded metric format").
+//!
+//! All names stand here; `infra/template.yaml` has the alarms and the dashboard over them. A dimension has few values by
+//! nature: a deployment, a step, a blocker's code. Ids are plain members of a document, which Logs Insights finds and
+//! CloudWatch makes no metric of.
+
+mod document;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::Write;
+use std::str::FromStr;
+
+use p1_contract::ids::ExecutionArn;
+use p1_contract::request::{StepResult, TaskOutcome};
+use p1_contract::secrets;
+use p1_contract::verdict::PhaseVerdict;
+
+pub use document::Document;
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "P1/RunPinning";
+
+/// A metric: what is counted or measured, once for each invocation that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// How long a step took that reached a verdict, in milliseconds. By deployment and step.
+    StepDuration,
+    /// Steps that passed; for the admission, reruns that were admitted. By deployment and step.
+    Passes,
+    /// Steps that held; for the admission, reruns that were refused. By deployment and step.
+    Holds,
+    /// Codes that a step raised, each counted once however many findings it has. By deployment, and by deployment and code.
+    Blockers,
+    /// Deliveries of an event that had started another execution already. By deployment.
+    Duplicates,
+    /// Invocations without a verdict: faults, panics and payloads that cannot be read among them. By deployment and step.
+    Faults,
+    /// Advances that M3.J committed to the ledger. By deployment.
+    Advances,
+    /// Holds of the phase that M3.J committed to the ledger. By deployment.
+    PhaseHolds,
+}
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Metric; 8] = [
+        Metric::StepDuration,
+        Metric::Passes,
+        Metric::Holds,
+        Metric::Blockers,
+        Metric::Duplicates,
+        Metric::Faults,
+        Metric::Advances,
+        Metric::PhaseHolds,
+    ];
+
+    /// Its name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Metric::StepDuration => "StepDuration",
+            Metric::Passes => "Passes",
+            Metric::Holds => "Holds",
+            Metric::Blockers => "Blockers",
+            Metric::Duplicates => "Duplicates",
+            Metric::Faults => "Faults",
+            Metric::Advances => "Advances",
+            Metric::PhaseHolds => "PhaseHolds",
+        }
+    }
+
+    /// Its unit in CloudWatch.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Metric::StepDuration => "Milliseconds",
+            _ => "Count",
+        }
+    }
+
+    /// The sets of dimensions that it is published by.
+    #[must_use]
+    pub const fn dimensions(self) -> &'static [&'static [Dimension]] {
+        match self {
+            Metric::StepDuration | Metric::Passes | Metric::Holds | Metric::Faults => {
+                &[&[Dimension::Deployment, Dimension::Step]]
+            }
+            Metric::Blockers => &[&[Dimension::Deployment], &[Dimension::Deployment, Dimension::Code]],
+            Metric::Duplicates | Metric::Advances | Metric::PhaseHolds => &[&[Dimension::Deployment]],
+        }
+    }
+}
+
+/// What a metric is told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// The deployment's name, [`DeploymentName`].
+    Deployment,
+    /// The wire name of a step, or `ADMISSION`.
+    Step,
+    /// The code of a blocker.
+    Code,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Dimension; 3] = [Dimension::Deployment, Dimension::Step, Dimension::Code];
+
+    /// Its name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dimension::Deployment => "Deployment",
+            Dimension::Step => "Step",
+            Dimension::Code => "Code",
+        }
+    }
+}
+
+/// The name by which metrics tell deployments apart: 1 to 64 letters, digits, `-` and `_`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeploymentName(String);
+
+/// A text that names no deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not 1 to 64 letters, digits, `-` and `_`")]
+pub struct DeploymentNameError;
+
+impl FromStr for DeploymentName {
+    type Err = DeploymentNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if (1..=64).contains(&text.len()) && text.bytes().all(is_fit) {
+            Ok(DeploymentName(text.to_owned()))
+        } else {
+            Err(DeploymentNameError)
+        }
+    }
+}
+
+impl fmt::Display for DeploymentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// An invocation, as its metrics see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// The deployment.
+    pub deployment: &'a DeploymentName,
+    /// Lambda's id of the request.
+    pub request_id: &'a str,
+    /// The P1 execution; none where the payload could not be read.
+    pub execution: Option<&'a ExecutionArn>,
+    /// When it ended: milliseconds since 1970-01-01 UTC.
+    pub ended_ms: u64,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'a> {
+    /// With a result.
+    Answered {
+        /// The result.
+        result: &'a StepResult,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// With a fault.
+    Faulted {
+        /// The wire name of the step that was to be run, or `ADMISSION`.
+        step: &'a str,
+        /// The fault's name.
+        fault: &'a str,
+    },
+}
+
+/// The documents of one invocation: one for what it did, and one for each code that it raised, because a dimension has one
+/// value in a document.
+#[must_use]
+pub fn documents(invocation: &Invocation<'_>, ending: &Ending<'_>) -> Vec<Document> {
+    match *ending {
+        Ending::Faulted { step, fault } => {
+            let document = document_of(invocation)
+                .dimension(Dimension::Step, step)
+                .member("fault", &safe(fault))
+                .metric(Metric::Faults, 1);
+            vec![document]
+        }
+        Ending::Answered { result, duration_ms } => answered(invocation, result, duration_ms),
+    }
+}
+
+fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) -> Vec<Document> {
+    let begin = || about(document_of(invocation), result);
+    if result.outcome == TaskOutcome::DuplicateDelivery {
+        return vec![begin().metric(Metric::Duplicates, 1)];
+    }
+    let verdict = if result.overall_pass {
+        Metric::Passes
+    } else {
+        Metric::Holds
+    };
+    let mut step = begin()
+        .dimension(Dimension::Step, &result.step)
+        .metric(Metric::StepDuration, duration_ms)
+        .metric(verdict, 1);
+    match (result.committed, result.verdict) {
+        (Some(true), Some(PhaseVerdict::AdvanceToM4)) => step = step.metric(Metric::Advances, 1),
+        (Some(true), Some(PhaseVerdict::HoldM3)) => step = step.metric(Metric::PhaseHolds, 1),
+        _ => {}
+    }
+    let codes = result.blockers.iter().map(|blocker| {
+        begin()
+            .dimension(Dimension::Code, blocker.code())
+            .metric(Metric::Blockers, 1)
+    });
+    std::iter::once(step).chain(codes).collect()
+}
+
+fn document_of(invocation: &Invocation<'_>) -> Document {
+    let document = Document::at(invocation.ended_ms)
+        .dimension(Dimension::Deployment, &invocation.deployment.0)
+        .member("request_id", &safe(invocation.request_id));
+    match invocation.execution {
+        Some(execution) => document.member("execution_arn", &safe(execution.as_str())),
+        None => document,
+    }
+}
+
+/// The ids of a result, by which its documents are found in the log.
+fn about(document: Document, result: &StepResult) -> Document {
+    let document = document
+        .member("step", &safe(&result.step))
+        .member("phase_execution_id", &safe(result.phase_execution_id.as_str()));
+    match &result.run.platform_run_id {
+        Some(run) => document.member("platform_run_id", &safe(run.as_str())),
+        None => document,
+    }
+}
+
+/// The filter of the logs: whatever looks like a secret is taken out.
+fn safe(text: &str) -> String {
+    secrets::redact_text(text).unwrap_or_else(|| text.to_owned())
+}
+
+/// Writes the documents to `log`, a line each, in one go, so that no other line comes in between.
+///
+/// # Errors
+/// When the log cannot be written.
+pub fn write(documents: &[Document], mut log: impl Write) -> std::io::Result<()> {
+    let mut lines = Vec::new();
+    for document in documents {
+        serde_json::to_writer(&mut lines, document)?;
+        lines.push(b'\n');
+    }
+    log.write_all(&lines)?;
+    log.flush()
+}

@@ -1,0 +1,313 @@
+//! What is published for which ending, and that every document is one of the format.
+
+use p1_contract::blocker::Blocker;
+use p1_contract::request::{StepResult, TaskOutcome};
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use serde_json::{Value, json};
+
+use super::rules::problems;
+use super::*;
+use crate::harness::duplicate_delivery;
+use crate::testing::TestExecution;
+
+/// 2026-11-22T12:17:01.250Z.
+const ENDED: u64 = 1_795_349_821_250;
+
+fn execution() -> TestExecution {
+    TestExecution::default()
+}
+
+fn result(step: Step, blockers: Vec<Blocker>) -> StepResult {
+    let execution = execution();
+    let overall_pass = blockers.is_empty();
+    StepResult {
+        step: step.id().to_owned(),
+        outcome: TaskOutcome::Closed,
+        overall_pass,
+        next_gate: step.ready_gate(),
+        blockers,
+        run: execution.run(),
+        ..duplicate_delivery(step.id(), execution.phase_execution_id(step.id()))
+    }
+}
+
+/// The lines of an ending, each held against the rules of the format.
+fn lines(ending: &Ending<'_>) -> Vec<Value> {
+    let (deployment, execution) = ("dev-full-p1".parse().unwrap(), execution());
+    let invocation = Invocation {
+        deployment: &deployment,
+        request_id: "6a9b6ab0-1f0c-4d1c-9d7b-1f6e3c1c6c11",
+        execution: Some(&execution.arn),
+        ended_ms: ENDED,
+    };
+    let mut log = Vec::new();
+    write(&documents(&invocation, ending), &mut log).unwrap();
+    let text = String::from_utf8(log).unwrap();
+    assert!(text.ends_with('\n'));
+    text.lines()
+        .map(|line| {
+            assert_eq!(problems(line), Vec::<String>::new(), "{line}");
+            serde_json::from_str(line).unwrap()
+        })
+        .collect()
+}
+
+fn answered(result: &StepResult) -> Vec<Value> {
+    lines(&Ending::Answered {
+        result,
+        duration_ms: 118,
+    })
+}
+
+/// What CloudWatch makes of the lines: each metric by the values of its dimensions, in order.
+fn extracted(lines: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in lines {
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            assert_eq!(directive["Namespace"], "P1/RunPinning");
+            for set in directive["Dimensions"].as_array().unwrap() {
+                let value = |key: &Value| {
+                    format!(
+                        "{}={}",
+                        key.as_str().unwrap(),
+                        line[key.as_str().unwrap()].as_str().unwrap()
+                    )
+                };
+                let by: Vec<String> = set.as_array().unwrap().iter().map(value).collect();
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    found.push(format!("{name}[{}] {}", by.join(","), line[name]));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_pass_is_one_document() {
+    let lines = answered(&result(Step::ConfigDigest, Vec::new()));
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let execution = execution();
+    assert_eq!(
+        *line,
+        json!({
+            "_aws": {
+                "Timestamp": ENDED,
+                "CloudWatchMetrics": [{
+                    "Namespace": "P1/RunPinning",
+                    "Dimensions": [["Deployment", "Step"]],
+                    "Metrics": [{"Name": "StepDuration", "Unit": "Milliseconds"}, {"Name": "Passes", "Unit": "Count"}],
+                }],
+            },
+            "Deployment": "dev-full-p1",
+            "Step": "M3.C",
+            "StepDuration": 118,
+            "Passes": 1,
+            "step": "M3.C",
+            "request_id": "6a9b6ab0-1f0c-4d1c-9d7b-1f6e3c1c6c11",
+            "execution_arn": execution.arn,
+            "phase_execution_id": execution.phase_execution_id("M3.C"),
+            "platform_run_id": "platform_20261122T121701Z",
+        })
+    );
+}
+
+#[test]
+fn a_hold_counts_each_code_in_a_document_of_its_own() {
+    let lines = answered(&result(
+        Step::HandleClosure,
+        vec![Blocker::HandleMissing, Blocker::HandleUnresolved],
+    ));
+    let codes = [Blocker::HandleMissing.code(), Blocker::HandleUnresolved.code()];
+    assert_eq!(
+        extracted(&lines),
+        [
+            "StepDuration[Deployment=dev-full-p1,Step=M3.A] 118".to_owned(),
+            "Holds[Deployment=dev-full-p1,Step=M3.A] 1".to_owned(),
+            "Blockers[Deployment=dev-full-p1] 1".to_owned(),
+            format!("Blockers[Deployment=dev-full-p1,Code={}] 1", codes[0]),
+            "Blockers[Deployment=dev-full-p1] 1".to_owned(),
+            format!("Blockers[Deployment=dev-full-p1,Code={}] 1", codes[1]),
+        ]
+    );
+}
+
+#[test]
+fn only_what_the_ledger_holds_is_a_verdict_of_the_phase() {
+    let of = |verdict, committed| {
+        let verdict = StepResult {
+            verdict,
+            committed,
+            ..result(Step::PhaseVerdict, Vec::new())
+        };
+        extracted(&answered(&verdict)).split_off(2)
+    };
+    assert_eq!(
+        of(Some(PhaseVerdict::AdvanceToM4), Some(true)),
+        ["Advances[Deployment=dev-full-p1] 1"]
+    );
+    assert_eq!(
+        of(Some(PhaseVerdict::HoldM3), Some(true)),
+        ["PhaseHolds[Deployment=dev-full-p1] 1"]
+    );
+    assert_eq!(of(Some(PhaseVerdict::HoldM3), Some(false)), Vec::<String>::new());
+    assert_eq!(of(None, None), Vec::<String>::new());
+}
+
+#[test]
+fn a_duplicate_is_neither_a_hold_nor_a_pass() {
+    let id = execution().phase_execution_id("M3.A");
+    let lines = answered(&duplicate_delivery("M3.A", id));
+    assert_eq!(extracted(&lines), ["Duplicates[Deployment=dev-full-p1] 1"]);
+}
+
+#[test]
+fn the_admission_counts_as_a_step_of_its_own() {
+    let refused = StepResult {
+        step: "ADMISSION".to_owned(),
+        outcome: TaskOutcome::Refused,
+        ..result(Step::RerunDiscipline, vec![Blocker::RerunPolicyInconsistent])
+    };
+    assert_eq!(
+        extracted(&answered(&refused))[..2],
+        [
+            "StepDuration[Deployment=dev-full-p1,Step=ADMISSION] 118",
+            "Holds[Deployment=dev-full-p1,Step=ADMISSION] 1"
+        ]
+    );
+}
+
+#[test]
+fn a_fault_is_counted_by_step_and_named() {
+    let lines = lines(&Ending::Faulted {
+        step: "M3.H",
+        fault: "Transient",
+    });
+    assert_eq!(extracted(&lines), ["Faults[Deployment=dev-full-p1,Step=M3.H] 1"]);
+    assert_eq!(lines[0]["fault"], "Transient");
+}
+
+/// Every dimension has a bounded set of values; an id that were one would make a metric of each run.
+#[test]
+fn no_id_is_a_dimension() {
+    let mut hold = result(Step::PhaseVerdict, Blocker::ALL.to_vec());
+    hold.committed = Some(true);
+    hold.verdict = Some(PhaseVerdict::HoldM3);
+    let lines = answered(&hold);
+    assert_eq!(lines.len(), 1 + Blocker::ALL.len());
+    for line in &lines {
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            for key in directive["Dimensions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|set| set.as_array().unwrap())
+            {
+                assert!(Dimension::ALL.iter().any(|dimension| key == dimension.name()), "{key}");
+            }
+        }
+        assert_eq!(line["platform_run_id"], "platform_20261122T121701Z");
+        assert_eq!(line["execution_arn"], execution().arn.as_str());
+    }
+}
+
+#[test]
+fn every_metric_is_published_by_the_dimensions_that_it_names() {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut hold = result(Step::PhaseVerdict, vec![Blocker::HandleMissing]);
+    (hold.committed, hold.verdict) = (Some(true), Some(PhaseVerdict::HoldM3));
+    let mut pass = result(Step::PhaseVerdict, Vec::new());
+    (pass.committed, pass.verdict) = (Some(true), Some(PhaseVerdict::AdvanceToM4));
+    let duplicate = duplicate_delivery("M3.A", execution().phase_execution_id("M3.A"));
+    let fault = Ending::Faulted {
+        step: "M3.A",
+        fault: "Internal",
+    };
+    for found in [answered(&hold), answered(&pass), answered(&duplicate), lines(&fault)].concat() {
+        for line in extracted(std::slice::from_ref(&found)) {
+            seen.insert(line.split('[').next().unwrap().to_owned());
+        }
+    }
+    let all: std::collections::BTreeSet<String> = Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn a_secret_in_a_member_is_taken_out() {
+    let secret = format!("AKIA{}", "IOSFODNN7EXAMPLQ");
+    let deployment = "d".parse().unwrap();
+    let invocation = Invocation {
+        deployment: &deployment,
+        request_id: &secret,
+        execution: None,
+        ended_ms: ENDED,
+    };
+    let mut log = Vec::new();
+    let ending = Ending::Faulted {
+        step: "M3.A",
+        fault: &secret,
+    };
+    write(&documents(&invocation, &ending), &mut log).unwrap();
+    let text = String::from_utf8(log).unwrap();
+    assert!(!text.contains(&secret) && text.contains("REDACTED"), "{text}");
+    assert_eq!(problems(text.trim_end()), Vec::<String>::new());
+}
+
+#[test]
+fn a_deployment_name_fits_a_dimension() {
+    for good in ["p1", "fraud-platform-dev-full-p1", "A_b-9", &"x".repeat(64)] {
+        assert_eq!(good.parse::<DeploymentName>().unwrap().to_string(), good);
+    }
+    for bad in ["", " ", "a b", "a/b", "é", ":x", "a\n", &"x".repeat(65)] {
+        assert!(bad.parse::<DeploymentName>().is_err(), "{bad:?}");
+    }
+}
+
+/// The check itself: one change of a good document each, that the specification forbids.
+#[test]
+fn the_rules_find_what_is_no_document() {
+    let good = answered(&result(Step::ConfigDigest, Vec::new())).remove(0);
+    let directive = |change: fn(&mut Value)| {
+        let mut line = good.clone();
+        change(&mut line["_aws"]["CloudWatchMetrics"][0]);
+        line
+    };
+    let root = |change: fn(&mut Value)| {
+        let mut line = good.clone();
+        change(&mut line);
+        line
+    };
+    let bad = [
+        json!([]),
+        root(|line| drop(line.as_object_mut().unwrap().remove("_aws"))),
+        root(|line| line["_aws"]["Timestamp"] = json!("2026-11-22T12:17:01Z")),
+        root(|line| line["_aws"]["Timestamp"] = json!(1.5)),
+        root(|line| line["_aws"]["LogGroupName"] = json!("x")),
+        root(|line| line["_aws"]["CloudWatchMetrics"] = json!({})),
+        root(|line| line["_aws"]["CloudWatchMetrics"] = json!([1])),
+        root(|line| line["Passes"] = json!("1")),
+        root(|line| line["Passes"] = json!([1, "2"])),
+        root(|line| line["Step"] = json!(3)),
+        root(|line| line["Step"] = json!("")),
+        root(|line| line["Step"] = json!("é")),
+        root(|line| drop(line.as_object_mut().unwrap().remove("Deployment"))),
+        root(|line| drop(line.as_object_mut().unwrap().remove("StepDuration"))),
+        directive(|it| it["Namespace"] = json!("")),
+        directive(|it| it["Namespace"] = json!("n".repeat(256))),
+        directive(|it| it["Dimensions"] = json!([])),
+        directive(|it| it["Dimensions"] = json!(["Step"])),
+        directive(|it| it["Dimensions"] = json!([vec!["Step"; 10]])),
+        directive(|it| it["Metrics"] = json!({})),
+        directive(|it| it["Metrics"] = json!(vec![json!({"Name": "Passes"}); 101])),
+        directive(|it| it["Metrics"][0]["Unit"] = json!("Hours")),
+        directive(|it| it["Metrics"][0]["Extra"] = json!(1)),
+        directive(|it| drop(it["Metrics"][0].as_object_mut().unwrap().remove("Name"))),
+    ];
+    for line in bad {
+        assert_ne!(problems(&line.to_string()), Vec::<String>::new(), "{line}");
+    }
+    assert_ne!(problems(&format!("START {good}")), Vec::<String>::new());
+    assert_ne!(problems(&format!("{good}\n{good}")), Vec::<String>::new());
+}
