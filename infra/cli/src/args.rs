@@ -97,6 +97,8 @@ pub enum Command {
     /// A step works on the closures of those before it. M3.A without options: a start of its own from the latest M2
     /// receipt of the local platform that is up.
     Event(EventArgs),
+    /// Print a stack's outputs as `terraform output -json` would, or put them where Terraform and M3.A read them
+    Outputs(OutputsArgs),
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
     /// Say what differs between two runs, handle by handle, and whether that forced a new one
@@ -213,6 +215,20 @@ pub struct EventArgs {
     /// Event of a step and the result that it was answered with: the event that follows
     #[arg(long, num_args = 2, value_names = ["EVENT", "RESULT"])]
     pub after: Option<Vec<PathBuf>>,
+}
+
+/// Options of `cargo p1 outputs`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputsArgs {
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// Put them to S3 instead of printing them; an object that is there is replaced, but never one below evidence/
+    #[arg(long, value_name = "S3URI")]
+    pub upload: Option<String>,
+    /// Write them to this file instead of printing them
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `cargo p1 down`.

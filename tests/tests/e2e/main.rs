@@ -8,6 +8,7 @@ mod faults;
 mod ledger;
 mod many;
 mod metrics;
+mod outputs;
 mod pointers;
 mod processes;
 mod reruns;

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod down;
 pub mod env;
 pub mod event;
+pub mod outputs;
 pub mod replay;
 pub mod resume;
 pub mod run;
@@ -31,6 +32,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Status(args) => status::status(args).await,
         Command::Env(args) => env::env(args).await,
         Command::Event(args) => event::event(args).await,
+        Command::Outputs(args) => outputs::outputs(args).await,
         Command::Close(args) => close::close(args).await,
         Command::Diff(args) => diff::diff(&args),
         Command::Replay(args) => replay::replay(&args).await,

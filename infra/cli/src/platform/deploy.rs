@@ -70,7 +70,7 @@ impl Deployment {
         Self::from_outputs(stack, outputs)
     }
 
-    fn from_outputs(stack: &str, outputs: BTreeMap<String, String>) -> Result<Self, PlatformError> {
+    pub(crate) fn from_outputs(stack: &str, outputs: BTreeMap<String, String>) -> Result<Self, PlatformError> {
         let output = |key: &str| {
             outputs.get(key).cloned().ok_or_else(|| {
                 PlatformError::Deployment(format!(

@@ -17,6 +17,7 @@ mod tools;
 use std::time::Instant;
 
 pub use self::checkout::Checkout;
+pub(crate) use self::checkout::write_atomically;
 pub use self::deploy::Deployment;
 use self::engine::{Engine, EngineOptions};
 pub use self::error::PlatformError;

@@ -11,6 +11,7 @@ pub mod report;
 pub mod sample_platform;
 pub mod screen;
 pub mod seed;
+pub mod stack_outputs;
 pub mod start;
 pub mod target;
 pub mod text;

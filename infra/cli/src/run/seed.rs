@@ -11,7 +11,6 @@ use jiff::civil::Date;
 use p1_contract::ids::{BucketName, S3Uri};
 use p1_contract::pattern;
 use p1_contract::registry::{Reading, Registry};
-use serde_json::{Map, Value, json};
 
 use crate::outcome::{CliError, chain};
 use crate::run::preflight::Inputs;
@@ -100,7 +99,7 @@ fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Resu
     }
     if inputs.stack_outputs.is_empty() {
         if target.is_local {
-            let own = own_outputs(target);
+            let own = target.own_outputs.clone();
             for (place, bytes) in places
                 .iter()
                 .zip(std::iter::once(own).chain(std::iter::repeat(b"{}\n".to_vec())))
@@ -220,33 +219,6 @@ fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, St
         .collect()
 }
 
-/// The deployed stack's own outputs, in the shape of `terraform output -json`.
-fn own_outputs(target: &Target) -> Vec<u8> {
-    let handles = [
-        ("S3_EVIDENCE_BUCKET", target.names.evidence_bucket.as_str()),
-        ("S3_OBJECT_STORE_BUCKET", &target.names.object_store_bucket),
-        ("S3_ARTIFACTS_BUCKET", &target.names.artifacts_bucket),
-        ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", &target.names.state_machine),
-        ("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", &target.role_arn),
-    ];
-    let object = |f: fn(&str) -> Value| -> Map<String, Value> {
-        handles
-            .iter()
-            .map(|(handle, value)| ((*handle).to_owned(), f(value)))
-            .collect()
-    };
-    let output = json!({
-        "p1_handle_materialization": {
-            "sensitive": false,
-            "type": ["object", object(|_| Value::from("string"))],
-            "value": object(|value| Value::from(value)),
-        }
-    });
-    let mut bytes = format!("{output:#}").into_bytes();
-    bytes.push(b'\n');
-    bytes
-}
-
 /// Uploads what is not there yet, and says how many objects that were.
 ///
 /// # Errors
@@ -339,6 +311,7 @@ async fn latest(s3: &Client, at: &S3Uri, size: u64) -> Result<Option<Vec<u8>>, S
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use serde_json::Value;
 
     use super::*;
     use crate::run::target::tests::target;
@@ -370,10 +343,9 @@ mod tests {
         assert_eq!(plan.notes, Vec::<String>::new());
         assert_eq!(plan, planned(&Inputs::default()));
         let outputs: Value = serde_json::from_slice(body(&plan, "stack outputs")).unwrap();
-        let own = &outputs["p1_handle_materialization"];
-        assert_eq!(own["sensitive"], false);
-        assert_eq!(own["value"]["S3_EVIDENCE_BUCKET"], "test-evidence");
-        assert_eq!(own["type"][1]["S3_EVIDENCE_BUCKET"], "string");
+        let own = &outputs["s3_evidence_bucket"];
+        assert_eq!((&own["sensitive"], &own["type"]), (&false.into(), &"string".into()));
+        assert_eq!(own["value"], "test-evidence");
     }
 
     #[test]

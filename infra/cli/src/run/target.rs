@@ -6,7 +6,7 @@ use p1_contract::ids::{BucketName, S3Uri, StateMachineArn};
 use crate::outcome::CliError;
 use crate::platform::Deployment;
 use crate::run::evidence::Evidence;
-use crate::run::text;
+use crate::run::{stack_outputs, text};
 use crate::sample::Names;
 
 /// A deployed stack, and clients for it.
@@ -34,6 +34,8 @@ pub struct Target {
     pub billing: Option<S3Uri>,
     /// The names that the sample registry is filled with.
     pub names: Names,
+    /// The stack's outputs, as [`stack_outputs::document`] writes them.
+    pub own_outputs: Vec<u8>,
 }
 
 impl Target {
@@ -87,6 +89,7 @@ impl Target {
                 value => Some(uri("BillingArtifactUri", value)?),
             },
             names,
+            own_outputs: stack_outputs::document(&deployment.outputs)?,
         })
     }
 
@@ -102,26 +105,29 @@ impl Target {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
     use aws_config::{BehaviorVersion, Region};
 
     use super::*;
 
     fn deployment() -> Deployment {
-        Deployment {
-            stack: "test".to_owned(),
-            evidence_bucket: "test-evidence".to_owned(),
-            object_store_bucket: "test-object-store".to_owned(),
-            artifacts_bucket: "test-artifacts".to_owned(),
-            state_machine_arn: "arn:aws:states:eu-west-2:111122223333:stateMachine:test-machine".to_owned(),
-            state_machine_name: "test-machine".to_owned(),
-            state_machine_role_arn: "arn:aws:iam::111122223333:role/test-role".to_owned(),
-            registry_uri: "s3://test-artifacts/registry.md".to_owned(),
-            stack_outputs_uris: vec!["s3://test-artifacts/outputs_1.json".to_owned()],
-            billing_artifact_uri: "s3://test-artifacts/billing.json".to_owned(),
-            outputs: BTreeMap::new(),
-        }
+        let outputs = [
+            ("Region", "eu-west-2"),
+            ("Account", "111122223333"),
+            (
+                "StateMachineArn",
+                "arn:aws:states:eu-west-2:111122223333:stateMachine:test-machine",
+            ),
+            ("StateMachineName", "test-machine"),
+            ("StateMachineRoleArn", "arn:aws:iam::111122223333:role/test-role"),
+            ("EvidenceBucket", "test-evidence"),
+            ("ObjectStoreBucket", "test-object-store"),
+            ("ArtifactsBucket", "test-artifacts"),
+            ("RegistryUri", "s3://test-artifacts/registry.md"),
+            ("StackOutputsUris", "s3://test-artifacts/outputs_1.json"),
+            ("BillingArtifactUri", "s3://test-artifacts/billing.json"),
+        ];
+        let outputs = outputs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Deployment::from_outputs("test", outputs.into()).unwrap()
     }
 
     fn config() -> SdkConfig {

@@ -1,0 +1,123 @@
+//! `cargo p1 outputs`: a stack's outputs in the shape of `terraform output -json`, for whoever builds on them.
+
+use std::io::Write;
+use std::path::Path;
+
+use p1_contract::ids::S3Uri;
+
+use super::{env, run, say};
+use crate::args::OutputsArgs;
+use crate::outcome::{CliError, ExitStatus};
+use crate::platform::write_atomically;
+use crate::run::seed::{self, Content, Plan, Upload};
+use crate::run::target::Target;
+use crate::run::text;
+
+/// Where evidence lies in every bucket that has any.
+const EVIDENCE: &str = "evidence/";
+
+/// Runs `cargo p1 outputs`.
+///
+/// # Errors
+/// [`CliError::Usage`] for a destination that may not be written, a stack that is not there, or when no local platform is
+/// up. [`CliError::Fault`] when the outputs cannot be read or written.
+pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
+    let to = args.upload.as_deref().map(destination).transpose()?;
+    let target = match &args.stack {
+        Some(stack) => run::aws_target(stack).await?,
+        None => {
+            let platform = env::up().await?;
+            Target::new(platform.deployment(), &platform.sdk_config(), true)?
+        }
+    };
+    deliver(&target, args.out.as_deref(), to.as_ref()).await?;
+    Ok(ExitStatus::Advance)
+}
+
+/// Writes the outputs to a file, to S3, or, where neither is given, to standard output.
+///
+/// # Errors
+/// [`CliError::Fault`] when they cannot be written.
+pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) -> Result<(), CliError> {
+    let document = &target.own_outputs;
+    if let Some(path) = out {
+        write_atomically(path, document)?;
+        say(&format!("stack outputs: {}", text::clean(&path.display().to_string())))?;
+    }
+    if let Some(to) = to {
+        let upload = Upload {
+            what: "stack outputs",
+            to: to.clone(),
+            content: Content::Bytes(document.clone()),
+        };
+        let plan = Plan {
+            uploads: vec![upload],
+            notes: Vec::new(),
+        };
+        let state = match seed::upload(&target.s3, &plan).await? {
+            0 => "unchanged",
+            _ => "a new version",
+        };
+        say(&format!("stack outputs: {to}, {state}"))?;
+    }
+    if out.is_none() && to.is_none() {
+        let written = std::io::stdout().write_all(document);
+        written.map_err(|error| CliError::failed("write to standard output", &error))?;
+    }
+    Ok(())
+}
+
+/// Where to upload to: anywhere but among evidence, which nothing replaces.
+fn destination(uri: &str) -> Result<S3Uri, CliError> {
+    let to = S3Uri::parse(uri).map_err(|error| CliError::usage(format!("--upload: {error}")))?;
+    if to.key.as_str().starts_with(EVIDENCE) {
+        return Err(CliError::usage(format!(
+            "--upload {to}: the key lies below {EVIDENCE}, and evidence is never replaced; give one outside, such as s3://{}/p1/stack_outputs.json",
+            to.bucket
+        )));
+    }
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scratch::Scratch;
+    use crate::run::target::tests::target;
+
+    #[test]
+    fn nothing_is_uploaded_among_evidence() {
+        for bad in [
+            "s3://bucket/evidence/x.json",
+            "s3://other-bucket/evidence/runs/outputs.json",
+            "s3://bucket",
+            "bucket/key",
+            "s3://bucket/a/../evidence/x",
+            "",
+        ] {
+            assert!(matches!(destination(bad), Err(CliError::Usage(_))), "{bad}");
+        }
+        let error = destination("s3://bucket/evidence/x.json").unwrap_err().to_string();
+        assert!(
+            error.contains("never replaced") && error.contains("s3://bucket/p1/stack_outputs.json"),
+            "{error}"
+        );
+        for good in [
+            "s3://bucket/p1/stack_outputs.json",
+            "s3://bucket/evidence.json",
+            "s3://bucket/a/evidence/x",
+        ] {
+            assert_eq!(destination(good).unwrap().to_string(), good);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_gets_the_same_bytes_each_time() {
+        let scratch = Scratch::new();
+        let (target, path) = (target(false), scratch.path("deep/outputs.json"));
+        for _ in 0..2 {
+            deliver(&target, Some(&path), None).await.unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), target.own_outputs);
+        }
+    }
+}
