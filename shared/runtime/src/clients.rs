@@ -1,25 +1,41 @@
-//! The clients, built once in the init phase.
+//! The clients, built once in the init phase, and the first connection to S3, made there too.
 
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::ids::BucketName;
 
 use crate::harness::Harness;
 use crate::orchestrator::Orchestrator;
 use crate::settings::{Settings, environment};
 use crate::store::{S3Store, Store};
+use crate::trust::{Trust, is_s3_plain};
+
+/// How long the init phase waits for its connection; Lambda gives the whole phase ten seconds.
+const WARM_UP_TIME: Duration = Duration::from_secs(2);
+
+/// A key at which nothing ever lies. Every role may read below its prefix, since every step reads what M3.A published.
+const NOTHING: &str = "m3a_init/nothing.json";
 
 /// The harness on AWS, from the environment.
 ///
 /// # Errors
 /// When a setting is missing or malformed.
 pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
-    let settings = Settings::from_map(&environment())?;
-    let config = sdk_config().await;
+    let environment = environment();
+    let settings = Settings::from_map(&environment)?;
+    let trust = Trust::of(&environment).store()?;
+    let config = sdk_config(http_client(trust)?).await;
     let s3 = s3_client(&config);
+    // A local platform speaks plain HTTP, where there is no handshake to get over with.
+    if !is_s3_plain(&environment) {
+        warm_up(&s3, &settings.evidence_bucket).await;
+    }
     let orchestrator = Orchestrator::StepFunctions(aws_sdk_sfn::Client::new(&config));
     Ok((
         Harness {
@@ -31,10 +47,17 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     ))
 }
 
+/// The HTTP client that all SDK clients share, and with it its pool of connections.
+fn http_client(trust: TrustStore) -> Result<SharedHttpClient, lambda_runtime::Error> {
+    let context = TlsContext::builder().with_trust_store(trust).build()?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
+}
+
 /// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time.
-async fn sdk_config() -> SdkConfig {
-    let tls = tls::Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+async fn sdk_config(http: SharedHttpClient) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -57,4 +80,175 @@ fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
         .force_path_style(config.endpoint_url().is_some())
         .build();
     aws_sdk_s3::Client::from_conf(s3)
+}
+
+/// Makes the first connection to the evidence bucket, by asking for the head of an object that is not there: the first read
+/// of a step finds credentials resolved and the connection in the pool. In the init phase a function has more CPU than in
+/// its invocations, and the handshake is the most expensive thing that it does.
+///
+/// The answer is looked at by nobody. That there was none is no failure either: a step's own read makes its connection.
+async fn warm_up(s3: &aws_sdk_s3::Client, bucket: &BucketName) {
+    let head = s3
+        .head_object()
+        .bucket(bucket.as_str())
+        .key(format!("{RUN_CONTROL_ROOT}{NOTHING}"))
+        .send();
+    let made = match tokio::time::timeout(WARM_UP_TIME, head).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => error.raw_response().is_some(),
+        Err(_) => false,
+    };
+    if !made {
+        tracing::warn!("no connection to S3 was made in the init phase; the first read makes its own");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_config::Region;
+    use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+    use crate::fault::Fault;
+    use crate::store::Read;
+
+    /// A server that stands in for S3 over TLS, with a certificate of its own authority. It has no object.
+    struct Server {
+        authority: String,
+        endpoint: String,
+        seen: Arc<Mutex<Seen>>,
+    }
+
+    /// The connections that were opened, and the request lines in their order.
+    #[derive(Debug, Clone, Default, PartialEq)]
+    struct Seen {
+        connections: usize,
+        requests: Vec<String>,
+    }
+
+    impl Server {
+        async fn start() -> Self {
+            let mut authority = CertificateParams::default();
+            authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+            let key = KeyPair::generate().unwrap();
+            let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            let leaf = leaf.signed_by(&key, &authority).unwrap();
+            let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            let config = ServerConfig::builder()
+                .with_no_client_auth()
+                .with_single_cert(vec![leaf.der().clone()], private)
+                .unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let server = Server {
+                authority: authority.pem(),
+                endpoint: format!("https://localhost:{}", listener.local_addr().unwrap().port()),
+                seen: Arc::default(),
+            };
+            let (acceptor, seen) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&server.seen));
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
+                    tokio::spawn(async move {
+                        seen.lock().unwrap().connections += 1;
+                        // A client that does not trust the certificate goes away.
+                        let Ok(mut stream) = acceptor.accept(stream).await else {
+                            return;
+                        };
+                        let mut head = Vec::new();
+                        while let Ok(byte) = stream.read_u8().await {
+                            head.push(byte);
+                            if head.ends_with(b"\r\n\r\n") {
+                                let text = String::from_utf8(std::mem::take(&mut head)).unwrap();
+                                seen.lock()
+                                    .unwrap()
+                                    .requests
+                                    .push(text.lines().next().unwrap().to_owned());
+                                let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                                stream.write_all(answer).await.unwrap();
+                            }
+                        }
+                    });
+                }
+            });
+            server
+        }
+
+        /// A client as the harness builds it, but for credentials and region, which the environment gives it there.
+        async fn client(&self, trust: &Trust) -> aws_sdk_s3::Client {
+            let config = sdk_config(http_client(trust.store().unwrap()).unwrap()).await;
+            let credentials = Credentials::new("id", "key", None, None, "test");
+            let config = config
+                .into_builder()
+                .region(Region::new("eu-west-2"))
+                .endpoint_url(&self.endpoint)
+                .credentials_provider(SharedCredentialsProvider::new(credentials))
+                .build();
+            s3_client(&config)
+        }
+
+        fn seen(&self) -> Seen {
+            self.seen.lock().unwrap().clone()
+        }
+    }
+
+    async fn read(s3: aws_sdk_s3::Client) -> Result<Read, Fault> {
+        let bucket = BucketName::parse("evidence-bucket").unwrap();
+        let key = "evidence/x.json".parse().unwrap();
+        Store::S3(S3Store::new(s3)).read(&bucket, &key, None, 1 << 20).await
+    }
+
+    #[tokio::test]
+    async fn the_first_read_goes_over_the_connection_of_the_init_phase() {
+        let server = Server::start().await;
+        let directory = tempfile::tempdir().unwrap();
+        let bundle = directory.path().join("ca.pem");
+        std::fs::write(&bundle, &server.authority).unwrap();
+        let s3 = server.client(&Trust::Bundle(bundle)).await;
+        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
+        let head = "HEAD /evidence-bucket/evidence/dev_full/run_control/m3a_init/nothing.json HTTP/1.1";
+        let warmed = Seen {
+            connections: 1,
+            requests: vec![head.to_owned()],
+        };
+        assert_eq!(server.seen(), warmed);
+        assert_eq!(read(s3).await.unwrap(), Read::NotFound);
+        let seen = server.seen();
+        assert_eq!((seen.connections, seen.requests.len()), (1, 2), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_of_another_authority_is_not_trusted_and_fails_no_init() {
+        let server = Server::start().await;
+        let s3 = server.client(&Trust::Amazon).await;
+        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
+        assert_eq!(server.seen().requests, Vec::<String>::new());
+        assert_eq!(read(s3).await.unwrap_err().name(), "Transient");
+        assert_eq!(server.seen().requests, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_never_answers_does_not_hold_the_init_phase() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            authority: String::new(),
+            endpoint: format!("https://localhost:{}", listener.local_addr().unwrap().port()),
+            seen: Arc::default(),
+        };
+        let s3 = server.client(&Trust::Amazon).await;
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
+        // The clock of the test runs ahead whenever nothing is to be done: the bound, and not the client's own.
+        assert_eq!(begun.elapsed().as_secs(), WARM_UP_TIME.as_secs());
+    }
 }

@@ -20,6 +20,7 @@ mod step;
 pub mod store;
 #[cfg(any(test, feature = "memory"))]
 pub mod testing;
+mod trust;
 
 pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all};
 pub use clients::harness;
