@@ -1,5 +1,6 @@
 //! Cost Explorer: one `GetCostAndUsage` for the month to date. Each call costs money, so the caller keeps the answer.
 
+use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -54,8 +55,12 @@ impl CostExplorer {
             .ok_or_else(|| refused("the calendar ends here".to_owned()))?;
         let window = DateInterval::builder().start(stamp.month_start()).end(end).build();
         let window = window.map_err(|e| refused(e.to_string()))?;
-        let config = aws_sdk_costexplorer::config::Builder::from(&self.config);
-        let client = Client::from_conf(config.region(Region::new(region.to_owned())).build());
+        // One request: a call that brings no answer may be charged all the same. Trying again is the state machine's.
+        let config = aws_sdk_costexplorer::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let client = Client::from_conf(config);
         let request = client
             .get_cost_and_usage()
             .time_period(window)

@@ -29,7 +29,7 @@ pub(crate) const BUCKET: &str = "evidence-bucket";
 pub(crate) const REGISTRY_KEY: &str = "registry/handles.md";
 pub(crate) const BILLING_KEY: &str = "billing/month.json";
 pub(crate) const DAY_KEY: &str = "evidence/dev_full/run_control/_cost/20261122.json";
-const EXECUTION: &str = "arn:aws:states:eu-west-2:123456789012:execution:orchestrator:one";
+pub(crate) const EXECUTION: &str = "arn:aws:states:eu-west-2:123456789012:execution:orchestrator:one";
 
 pub(crate) const REGISTRY: &str = r#"
 * `DEV_FULL_MONTHLY_BUDGET_LIMIT_USD = 300`
@@ -260,7 +260,8 @@ pub(crate) fn step(answers: &[(u16, Value)]) -> (CostEnvelope, Replay) {
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
             "id", "key", None, None, "test",
         )))
-        .retry_config(RetryConfig::disabled())
+        // As the harness has it for all clients.
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
         .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone())))
         .build();
     (

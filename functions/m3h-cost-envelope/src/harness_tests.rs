@@ -3,18 +3,16 @@
 use p1_contract::blocker::Blocker;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
-use p1_runtime::store::PutAnswer;
 use serde_json::{Value, json};
 
-use crate::explorer_tests::month;
-use crate::fixture::{BILLING_KEY, BUCKET, DAY_KEY, Platform, REGISTRY, billing, proof_key, step};
+use crate::fixture::{BILLING_KEY, BUCKET, Platform, REGISTRY, billing, proof_key, step};
 
-async fn run(platform: &Platform) -> StepResult {
+pub(crate) async fn run(platform: &Platform) -> StepResult {
     platform.harness().run(&step(&[]).0, &platform.request()).await.unwrap()
 }
 
 /// The codes of the result, and those of the published summary, which must be the same.
-async fn blocked(platform: &Platform) -> Vec<&'static str> {
+pub(crate) async fn blocked(platform: &Platform) -> Vec<&'static str> {
     let result = run(platform).await;
     let codes: Vec<_> = result.blockers.iter().map(|blocker| blocker.code()).collect();
     let summary = platform.published("m3h_execution_summary.json");
@@ -238,97 +236,4 @@ async fn b9_spend_without_proof() {
         name != "m3b_run_identity_seed"
     });
     assert_eq!(blocked(&platform).await, ["M3H-B9"]);
-}
-
-#[tokio::test]
-async fn cost_explorer_is_asked_once_a_day_and_its_answer_kept() {
-    let platform = Platform::new().use_cost_explorer();
-    let (asking, replay) = step(&[(200, month("99.5"))]);
-    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
-    assert!(result.overall_pass, "{:?}", result.blockers);
-    assert_eq!(replay.asked().len(), 1);
-    let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
-    assert_eq!(
-        (&kept["spend_amount"], &kept["source"]),
-        (&json!("99.5"), &json!("aws_cost_explorer"))
-    );
-    let summary = platform.published("m3h_execution_summary.json");
-    assert!(
-        summary["artifacts"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|artifact| artifact["key"] == DAY_KEY)
-    );
-
-    // Another execution of the day: a step that cannot ask at all.
-    let next = Platform::new().use_cost_explorer();
-    next.store
-        .seed(BUCKET, DAY_KEY, platform.store.dump(BUCKET)[DAY_KEY].clone());
-    assert!(run(&next).await.overall_pass);
-    assert_eq!(
-        next.published("phase_cost_outcome_receipt.json")["spend_amount"],
-        "99.5"
-    );
-}
-
-#[tokio::test]
-async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
-    let platform = Platform::new().use_cost_explorer();
-    let denied = json!({"__type": "AccessDeniedException", "Message": "not authorized"});
-    let result = platform
-        .harness()
-        .run(&step(&[(400, denied)]).0, &platform.request())
-        .await
-        .unwrap();
-    assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
-    assert!(!platform.store.dump(BUCKET).contains_key(DAY_KEY));
-
-    let platform = Platform::new().use_cost_explorer();
-    platform.store.seed(BUCKET, DAY_KEY, "not ours");
-    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
-
-    let platform = Platform::new().use_cost_explorer();
-    platform
-        .store
-        .script(vec![PutAnswer::Refused("access denied".to_owned())]);
-    let result = platform
-        .harness()
-        .run(&step(&[(200, month("1"))]).0, &platform.request())
-        .await
-        .unwrap();
-    assert_eq!(result.blockers, [Blocker::CostNotPublished]);
-
-    let platform = Platform::new().use_cost_explorer();
-    let outage = platform
-        .harness()
-        .run(&step(&[(503, json!({}))]).0, &platform.request())
-        .await;
-    assert_eq!(outage.unwrap_err().name(), "Transient");
-}
-
-/// Two executions ask at once: the answer that was kept first counts for both.
-#[tokio::test]
-async fn a_race_for_the_days_answer_has_one_winner() {
-    let platform = Platform::new().use_cost_explorer();
-    let mut theirs = billing();
-    theirs["source"] = json!("aws_cost_explorer");
-    theirs["spend_amount"] = json!("98");
-    let (asking, replay) = step(&[(200, month("99.5"))]);
-    let store = platform.store.clone();
-    replay.meanwhile(move || drop(store.seed(BUCKET, DAY_KEY, theirs.to_string())));
-    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
-    assert!(result.overall_pass, "{:?}", result.blockers);
-    assert_eq!(
-        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
-        "98"
-    );
-}
-
-/// Without a usable billing region there is nothing to ask; the handle is the one cause.
-#[tokio::test]
-async fn cost_explorer_is_not_asked_without_a_region() {
-    let registry = REGISTRY.replace("\"us-east-1\"", "\"TO_PIN\"");
-    let platform = Platform::with_registry(&registry).use_cost_explorer();
-    assert_eq!(blocked(&platform).await, ["M3H-B1"]);
 }

@@ -9,6 +9,7 @@
 //! closure that is itself `M3H-B2` are not judged again.
 
 mod amount;
+mod day;
 mod evaluate;
 mod explorer;
 mod proof;
@@ -16,6 +17,8 @@ mod rules;
 mod source;
 mod terms;
 
+#[cfg(test)]
+mod day_tests;
 #[cfg(test)]
 mod explorer_tests;
 #[cfg(test)]
@@ -113,9 +116,9 @@ impl StepLogic for CostEnvelope {
         })
     }
 
-    /// The day's answer of Cost Explorer.
+    /// The claims to ask Cost Explorer, and its answer of the day.
     fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
-        source::recreate(input.stamp, &observed.source)
+        source::recreate(input, &observed.source)
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

@@ -3,16 +3,17 @@
 use std::fmt;
 
 use p1_contract::artifacts::BillingArtifact;
-use p1_contract::canonical;
 use p1_contract::handles::HandleFacts;
-use p1_contract::ids::{BucketName, S3Key, S3Uri, Stamp};
+use p1_contract::ids::{BucketName, S3Key, S3Uri};
+use p1_contract::request::StepInput;
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
-use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
-use p1_runtime::{CostSource, Fault, Recreated, StepContext, run_control_key};
+use p1_runtime::store::{DOCUMENT_LIMIT, Read};
+use p1_runtime::{CostSource, Fault, Recreated, StepContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::day::{self, Day};
 use crate::explorer::CostExplorer;
 use crate::terms;
 
@@ -95,13 +96,13 @@ pub(crate) async fn observe(
             })
         }
         CostSource::CostExplorer => {
-            let key = day_key(ctx.input.stamp)?;
+            let day = Day::of(ctx)?;
             let region = handles.and_then(|handles| terms::billing_region(handles).ok());
             let (answer, not_kept) = match region {
-                Some(region) if !is_off => of_the_day(ctx, explorer, region, &key).await?,
+                Some(region) if !is_off => day.answer(explorer, region).await?,
                 _ => (SourceAnswer::NotAsked, None),
             };
-            let object = format!("s3://{}/{key}", ctx.bucket());
+            let object = format!("s3://{}/{}", ctx.bucket(), day.key());
             Ok(SourceFact {
                 kind: SourceKind::CostExplorer,
                 object,
@@ -112,28 +113,16 @@ pub(crate) async fn observe(
     }
 }
 
-/// Where the day's answer of Cost Explorer is kept.
-fn day_key(stamp: Stamp) -> Result<S3Key, Fault> {
-    run_control_key(&format!("_cost/{}.json", stamp.compact_date()))
-}
-
-fn day_answer(key: &S3Key, billing: &BillingArtifact) -> Result<Recreated, Fault> {
-    let bytes = canonical::document_of(billing).map_err(|e| Fault::internal(format!("render {key}"), e.to_string()))?;
-    Ok(Recreated {
-        name: "day_cost_answer".to_owned(),
-        key: key.clone(),
-        bytes,
-    })
-}
-
-/// The day's answer, where it is one of Cost Explorer.
-pub(crate) fn recreate(stamp: Stamp, source: &SourceFact) -> Result<Vec<Recreated>, Fault> {
-    match (&source.kind, &source.answer) {
-        (SourceKind::CostExplorer, SourceAnswer::Answered { billing }) => {
-            Ok(vec![day_answer(&day_key(stamp)?, billing)?])
-        }
-        _ => Ok(Vec::new()),
+/// What an execution may have created while it asked the source: its claims, and the day's answer.
+pub(crate) fn recreate(input: &StepInput, source: &SourceFact) -> Result<Vec<Recreated>, Fault> {
+    if source.kind != SourceKind::CostExplorer {
+        return Ok(Vec::new());
     }
+    let mut made = day::claims(input)?;
+    if let SourceAnswer::Answered { billing } = &source.answer {
+        made.push(day::kept_answer(input, billing)?);
+    }
+    Ok(made)
 }
 
 async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Fault> {
@@ -143,34 +132,12 @@ async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Faul
     }))
 }
 
-/// The deployment's answer for the day: the one that is kept, or else a new one, which is kept. What occupies the key
-/// counts, whoever was faster, and is never replaced: when it is unusable, asking again could not mend it.
-async fn of_the_day(
-    ctx: &StepContext<'_>,
-    explorer: &CostExplorer,
-    region: &str,
-    key: &S3Key,
-) -> Result<(SourceAnswer, Option<String>), Fault> {
-    if let Some(kept) = read(ctx, ctx.bucket(), key).await? {
-        return Ok((kept, None));
-    }
-    let billing = match explorer.month_to_date(region, ctx.input.stamp).await? {
-        Ok(billing) => Box::new(billing),
-        Err(problem) => return Ok((SourceAnswer::Unusable { problem }, None)),
-    };
-    let kept = day_answer(key, &billing)?;
-    match ctx.create(ctx.bucket(), key, &kept.name, &kept.bytes).await {
-        Written::Stored(_) => Ok((SourceAnswer::Answered { billing }, None)),
-        Written::Occupied { .. } => match read(ctx, ctx.bucket(), key).await? {
-            Some(theirs) => Ok((theirs, None)),
-            None => Err(Fault::transient(format!("adopt {key}"), "it is not there any more")),
-        },
-        other => Ok((SourceAnswer::Answered { billing }, Some(other.describe()))),
-    }
-}
-
 /// Reads a billing artifact; none where there is no such object.
-async fn read(ctx: &StepContext<'_>, bucket: &BucketName, key: &S3Key) -> Result<Option<SourceAnswer>, Fault> {
+pub(crate) async fn read(
+    ctx: &StepContext<'_>,
+    bucket: &BucketName,
+    key: &S3Key,
+) -> Result<Option<SourceAnswer>, Fault> {
     let unusable = |problem: String| SourceAnswer::Unusable { problem };
     Ok(match ctx.read(bucket, key, None, DOCUMENT_LIMIT).await? {
         Read::NotFound => None,

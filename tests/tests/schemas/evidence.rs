@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use p1_contract::artifacts::CostClaim;
 use p1_contract::attestation::{
     ENVELOPE_SCHEMA, Envelope, VERDICT_PREDICATE, VERDICT_SIDECAR, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE,
     VSA_STATEMENT_SCHEMA,
 };
+use p1_contract::canonical;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -142,6 +144,10 @@ async fn what_a_run_publishes_is_valid() {
     // The day's answer of Cost Explorer has the shape of a billing artifact.
     let billing = World::new().store.dump(ARTIFACTS).remove(BILLING).unwrap();
     all.insert("evidence/day/_cost/20260223.json".to_owned(), billing);
+    let owner = World::new().execution.parse().unwrap();
+    let claim = CostClaim::new(&owner, "2026-02-23".to_owned(), 1);
+    let claim = canonical::document_of(&claim).unwrap();
+    all.insert("evidence/day/_cost/20260223_claim_01.json".to_owned(), claim);
     let said = validate(&[Scratch::mirror("valid", &all).path()]).await;
     assert!(said.valid, "{}", said.text);
     let count = documents(&all).count();

@@ -70,6 +70,7 @@ pub(crate) fn schemas() -> BTreeMap<String, Value> {
     all.document::<DailyCostPosture>(Step::CostEnvelope);
     all.document::<CostSourceReceipts>(Step::CostEnvelope);
     all.add(BILLING_ARTIFACT, schema::record::<BillingArtifact>(BILLING_ARTIFACT));
+    all.add(COST_CLAIM, schema::record::<CostClaim>(COST_CLAIM));
 
     all.step::<m3i_gate_rollup::GateRollup>();
     all.document::<GateRollupMatrix>(Step::GateRollup);

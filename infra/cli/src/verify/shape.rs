@@ -85,6 +85,7 @@ fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
         LEDGER_RECORD => plain::<LedgerRecord>(value),
         EVENT_CLAIM => plain::<EventClaim>(value),
         BILLING_ARTIFACT => plain::<BillingArtifact>(value),
+        COST_CLAIM => plain::<CostClaim>(value),
         _ => Err("calls itself an artifact that P1 does not write".to_owned()),
     }
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::artifact;
-use crate::ids::{PhaseExecutionId, UsdAmount};
+use crate::evidence::{PHASE_ID, SCHEMA_VERSION};
+use crate::ids::{ExecutionArn, PhaseExecutionId, UsdAmount};
 use crate::step::Step;
 
 /// A proof that the phase's spend is for.
@@ -131,3 +132,39 @@ pub struct BillingArtifact {
 
 /// The `artifact` of a [`BillingArtifact`].
 pub const BILLING_ARTIFACT: &str = "p1_billing_artifact";
+
+/// Which execution asks Cost Explorer for a day: each call costs money, so an execution asks only once it has claimed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CostClaim {
+    /// The shape's version.
+    pub schema_version: u64,
+    /// `p1_cost_claim`.
+    pub artifact: String,
+    /// `P1`.
+    pub phase_id: String,
+    /// The P1 execution that asks.
+    pub owner: ExecutionArn,
+    /// The day, UTC.
+    pub date_utc: String,
+    /// 1 for the first claim of the day; one more for each whose owner kept no answer.
+    pub number: u32,
+}
+
+/// The `artifact` of a [`CostClaim`].
+pub const COST_CLAIM: &str = "p1_cost_claim";
+
+impl CostClaim {
+    /// The claim of this number on the day, by `owner`.
+    #[must_use]
+    pub fn new(owner: &ExecutionArn, date_utc: String, number: u32) -> Self {
+        CostClaim {
+            schema_version: SCHEMA_VERSION,
+            artifact: COST_CLAIM.to_owned(),
+            phase_id: PHASE_ID.to_owned(),
+            owner: owner.clone(),
+            date_utc,
+            number,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The day's answer of Cost Explorer: who asks, how often, and what is kept.
+
+use std::time::Duration;
+
+use p1_contract::artifacts::CostClaim;
+use p1_contract::blocker::Blocker;
+use p1_contract::canonical;
+use p1_contract::request::StepResult;
+use p1_runtime::Fault;
+use p1_runtime::store::PutAnswer;
+use serde_json::{Value, json};
+
+use crate::CostEnvelope;
+use crate::day::CLAIMS;
+use crate::explorer_tests::month;
+use crate::fixture::{BUCKET, DAY_KEY, EXECUTION, Platform, REGISTRY, billing, stamp, step};
+use crate::harness_tests::{blocked, run};
+
+#[tokio::test]
+async fn cost_explorer_is_asked_once_a_day_and_its_answer_kept() {
+    let platform = Platform::new().use_cost_explorer();
+    let (asking, replay) = step(&[(200, month("99.5"))]);
+    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    assert!(result.overall_pass, "{:?}", result.blockers);
+    assert_eq!(replay.asked().len(), 1);
+    let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
+    assert_eq!(
+        (&kept["spend_amount"], &kept["source"]),
+        (&json!("99.5"), &json!("aws_cost_explorer"))
+    );
+    let summary = platform.published("m3h_execution_summary.json");
+    assert!(
+        summary["artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|artifact| artifact["key"] == DAY_KEY)
+    );
+
+    // Another execution of the day: a step that cannot ask at all.
+    let next = Platform::new().use_cost_explorer();
+    next.store
+        .seed(BUCKET, DAY_KEY, platform.store.dump(BUCKET)[DAY_KEY].clone());
+    assert!(run(&next).await.overall_pass);
+    assert_eq!(
+        next.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        "99.5"
+    );
+}
+
+#[tokio::test]
+async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
+    let platform = Platform::new().use_cost_explorer();
+    let denied = json!({"__type": "AccessDeniedException", "Message": "not authorized"});
+    let result = platform
+        .harness()
+        .run(&step(&[(400, denied)]).0, &platform.request())
+        .await
+        .unwrap();
+    assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
+    assert!(!platform.store.dump(BUCKET).contains_key(DAY_KEY));
+
+    let platform = Platform::new().use_cost_explorer();
+    platform.store.seed(BUCKET, DAY_KEY, "not ours");
+    assert_eq!(blocked(&platform).await, ["M3H-B3"]);
+
+    let platform = Platform::new().use_cost_explorer();
+    claim(&platform, "one", 1);
+    // Its claim is there already; the answer is refused.
+    let refused = PutAnswer::Refused("access denied".to_owned());
+    platform.store.script(vec![PutAnswer::Exists, refused]);
+    let result = platform
+        .harness()
+        .run(&step(&[(200, month("1"))]).0, &platform.request())
+        .await
+        .unwrap();
+    assert_eq!(result.blockers, [Blocker::CostNotPublished]);
+
+    let platform = Platform::new().use_cost_explorer();
+    let outage = platform
+        .harness()
+        .run(&step(&[(503, json!({}))]).0, &platform.request())
+        .await;
+    assert_eq!(outage.unwrap_err().name(), "Transient");
+}
+
+/// Two executions ask at once: the answer that was kept first counts for both.
+#[tokio::test]
+async fn a_race_for_the_days_answer_has_one_winner() {
+    let platform = Platform::new().use_cost_explorer();
+    let mut theirs = billing();
+    theirs["source"] = json!("aws_cost_explorer");
+    theirs["spend_amount"] = json!("98");
+    let (asking, replay) = step(&[(200, month("99.5"))]);
+    let store = platform.store.clone();
+    replay.meanwhile(move || drop(store.seed(BUCKET, DAY_KEY, theirs.to_string())));
+    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    assert!(result.overall_pass, "{:?}", result.blockers);
+    assert_eq!(
+        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        "98"
+    );
+}
+
+/// Without a usable billing region there is nothing to ask; the handle is the one cause.
+#[tokio::test]
+async fn cost_explorer_is_not_asked_without_a_region() {
+    let registry = REGISTRY.replace("\"us-east-1\"", "\"TO_PIN\"");
+    let platform = Platform::with_registry(&registry).use_cost_explorer();
+    assert_eq!(blocked(&platform).await, ["M3H-B1"]);
+}
+
+fn claim_key(number: u32) -> String {
+    format!("evidence/dev_full/run_control/_cost/20261122_claim_{number:02}.json")
+}
+
+/// Claims the question for the execution of this name.
+fn claim(platform: &Platform, name: &str, number: u32) {
+    let owner = EXECUTION.replace(":one", &format!(":{name}")).parse().unwrap();
+    let bytes = canonical::document_of(&CostClaim::new(&owner, stamp().date(), number)).unwrap();
+    platform.store.seed(BUCKET, &claim_key(number), bytes);
+}
+
+async fn invoke(platform: &Platform, step: &CostEnvelope) -> Result<StepResult, Fault> {
+    platform.harness().run(step, &platform.request()).await
+}
+
+#[tokio::test]
+async fn who_asks_has_claimed_to() {
+    let platform = Platform::new().use_cost_explorer();
+    let (asking, _) = step(&[(200, month("99.5"))]);
+    assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
+    let claim: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[&claim_key(1)]).unwrap();
+    let expected = json!({
+        "schema_version": 1, "artifact": "p1_cost_claim", "phase_id": "P1", "owner": EXECUTION,
+        "date_utc": "2026-11-22", "number": 1,
+    });
+    assert_eq!(claim, expected);
+    let summary = platform.published("m3h_execution_summary.json");
+    let listed = summary["artifacts"].as_array().unwrap();
+    assert!(listed.iter().any(|artifact| artifact["key"] == claim_key(1)));
+}
+
+#[tokio::test]
+async fn whether_the_amount_is_an_estimate_stands_in_the_evidence() {
+    for estimated in [true, false] {
+        let platform = Platform::new().use_cost_explorer();
+        let mut answer = month("99.5");
+        answer["ResultsByTime"][0]["Estimated"] = json!(estimated);
+        let (asking, _) = step(&[(200, answer)]);
+        assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
+        let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
+        assert_eq!(kept["estimated"], estimated);
+        let observations = platform.published("m3h_observations.json");
+        let observed = &observations["observed"]["source"]["answer"]["answered"]["billing"];
+        assert_eq!(observed["estimated"], estimated, "{observations}");
+        assert_eq!(platform.published("daily_cost_posture.json")["estimated"], estimated);
+        let receipts = platform.published("m3h_cost_source_receipts.json");
+        let words = if estimated { ", an estimate" } else { ", final" };
+        assert!(
+            receipts["sources"][0]["detail"].as_str().unwrap().ends_with(words),
+            "{receipts}"
+        );
+    }
+}
+
+/// While another execution asks, this one waits, and takes its answer.
+#[tokio::test(start_paused = true)]
+async fn of_two_executions_of_a_day_one_asks() {
+    let platform = Platform::new().use_cost_explorer();
+    claim(&platform, "other", 1);
+    let (cannot_ask, replay) = step(&[]);
+    let (store, mut theirs) = (platform.store.clone(), billing());
+    theirs["source"] = json!("aws_cost_explorer");
+    theirs["spend_amount"] = json!("98");
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(4500)).await;
+        store.seed(BUCKET, DAY_KEY, theirs.to_string());
+    };
+    let (result, ()) = tokio::join!(invoke(&platform, &cannot_ask), other);
+    assert!(result.unwrap().overall_pass);
+    assert_eq!(replay.asked().len(), 0);
+    assert!(!platform.store.dump(BUCKET).contains_key(&claim_key(2)));
+    assert_eq!(
+        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        "98"
+    );
+}
+
+/// An execution that claimed the question and ended before it kept an answer blocks nobody.
+#[tokio::test(start_paused = true)]
+async fn after_one_that_kept_nothing_another_asks() {
+    let platform = Platform::new().use_cost_explorer();
+    claim(&platform, "gone", 1);
+    claim(&platform, "gone-too", 2);
+    let (asking, replay) = step(&[(200, month("99.5"))]);
+    assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
+    assert_eq!(replay.asked().len(), 1);
+    assert!(platform.store.dump(BUCKET).contains_key(&claim_key(3)));
+    assert!(!platform.store.dump(BUCKET).contains_key(&claim_key(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_last_claim_nobody_asks_any_more() {
+    let platform = Platform::new().use_cost_explorer();
+    for number in 1..=CLAIMS {
+        claim(&platform, &format!("gone-{number}"), number);
+    }
+    let (asking, replay) = step(&[(200, month("1"))]);
+    let result = invoke(&platform, &asking).await.unwrap();
+    assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
+    assert_eq!(replay.asked().len(), 0);
+    let summary = platform.published("m3h_execution_summary.json");
+    let detail = summary["blockers"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("kept no answer"), "{detail}");
+}
+
+/// A retry of the Task asks again under the claim that it has, and each attempt makes one request.
+#[tokio::test(start_paused = true)]
+async fn a_retry_asks_under_its_own_claim() {
+    let platform = Platform::new().use_cost_explorer();
+    let outage = (503, json!({}));
+    let (asking, replay) = step(&[outage.clone(), outage, (200, month("99.5"))]);
+    for _ in 0..2 {
+        assert_eq!(invoke(&platform, &asking).await.unwrap_err().name(), "Transient");
+        assert_eq!(replay.asked().len(), 1, "the client itself tries once");
+    }
+    let result = invoke(&platform, &asking).await.unwrap();
+    assert!(result.overall_pass);
+    assert_eq!(replay.asked().len(), 1);
+    let objects = platform.store.dump(BUCKET);
+    assert_eq!(objects.keys().filter(|key| key.contains("_claim_")).count(), 1);
+    let summary = platform.published("m3h_execution_summary.json");
+    let listed = summary["artifacts"].as_array().unwrap();
+    assert!(listed.iter().any(|artifact| artifact["key"] == claim_key(1)));
+}
