@@ -1,35 +1,26 @@
-"""A second implementation of `cargo p1 verify`: hashing, ids, ledger and verdict. `verify.py DIR...` answers one JSON object
-a directory, and `verify.py -` those on standard input. Exit status, of the last: 0 pinned and intact, 1 held and intact,
-2 tampered or inconsistent, 3 incomplete, 4 usage."""
-import hashlib, json, pathlib, sys
-
+"""A second implementation of `cargo p1 verify`: hashing, ids, ledger, verdict, and what is signed; the signature itself is
+for openssl to check. `verify.py DIR...` answers one JSON object a directory, and `verify.py -` those on standard input. Exit
+status, of the last: 0 pinned and intact, 1 held and intact, 2 tampered or inconsistent, 3 incomplete, 4 usage."""
+import base64, hashlib, json, pathlib, sys
 ROOT, BOUND, STEPS = "evidence/dev_full/run_control/", 2**53 - 1, ["M3." + letter for letter in "ABCDEFGHIJ"]
 S1 = set("""M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
 M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8""".split())
 SUMMARY = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS} | {"ADMISSION": "m3g_admission_summary"}
 IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
-
-def sha(data):
-    return hashlib.sha256(data).hexdigest()
-
-def canonical(value):
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
+KEY, SIGNED = "m3j_signing_key.pem", {"m3j_verdict.dsse.json": "urn:p1:predicate:verdict:1",
+                                      "m3j_vsa.dsse.json": "https://slsa.dev/verification_summary/v1"}
+def sha(data): return hashlib.sha256(data).hexdigest()
+def canonical(value): return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 def integer(text):
-    if not text.lstrip("-").isdigit() or abs(int(text)) > BOUND:
-        raise ValueError(f"holds the number {text}")
+    if not text.lstrip("-").isdigit() or abs(int(text)) > BOUND: raise ValueError(f"holds the number {text}")
     return int(text)
-
 class Check:
     def __init__(self, root):
-        self.findings, self.named, self.outside, self.closures, self.seen = [], set(), set(), [], []
-        self.hashes, self.bucket, self.phase, self.run = 0, None, None, {}
-        self.files, self.listed = {}, {}
+        self.findings, self.named, self.outside, self.closures, self.seen = {}, set(), set(), [], []
+        self.hashes, self.bucket, self.phase, self.run, self.files, self.listed = 0, None, None, {}, {}, {}
         for path in pathlib.Path(root).rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                self.files[path.relative_to(root).as_posix()] = path.read_bytes()
-            elif path.is_symlink() or not path.is_dir():
-                self.bad(str(path), "is no ordinary file")
+            if path.is_file() and not path.is_symlink(): self.files[path.relative_to(root).as_posix()] = path.read_bytes()
+            elif path.is_symlink() or not path.is_dir(): self.bad(str(path), "is no ordinary file")
         self.same("other_versions", "a further version", pathlib.Path(root, "other_versions").exists(), False)
         objects, history = [
             self.parse(name, self.files[name], kind, 64 << 20) if name in self.files else self.bad(name, "is not there", 3)
@@ -42,44 +33,31 @@ class Check:
             self.listed[key] = entry
             if data is None or (sha(data), len(data)) != (entry["sha256"], entry["bytes"]):
                 self.bad(key, "is not what objects.json lists", 3 if data is None else 2)
-        for key in set(self.files) - set(self.listed) if objects else ():
-            self.bad(key, "is a foreign file: objects.json does not list it")
-        self.docs = {key: doc for key, data in self.files.items() if key.endswith(".json")
+        for key in set(self.files) - set(self.listed) if objects else (): self.bad(key, "is a foreign file")
+        self.docs = {key: doc for key, data in self.files.items() if key.endswith(".json") and not key.endswith(tuple(SIGNED))
                      and not key.startswith(ROOT + "m2j_") and (doc := self.parse(key, data, dict)) is not None}
-        for key, doc in self.docs.items():
-            if not key.startswith((ROOT + doc.get("phase_execution_id", ""), "evidence/runs/")) or "artifact" not in doc:
-                self.bad(key, "is of another phase execution than its folder")
-        self.arn = self.said = None
-        if history is not None:
-            last = (history.get("events") or [{}])[-1]
-            word = {**last.get("executionSucceededEventDetails", {}), **last.get("executionFailedEventDetails", {})}
-            outcome = json.loads(word.get("output") or word.get("cause") or "{}")
-            self.arn, self.said = history.get("execution_arn"), outcome.get("closure")
-            self.same("execution_history.json", "its shape", set(history), {"execution_arn", "events"})
-            self.said or self.bad("execution_history.json", "the execution ended without a verdict", 3)
+        for key, doc in self.docs.items(): self.same(key, "its folder", "artifact" in doc and
+            key.startswith((ROOT + doc.get("phase_execution_id", ""), "evidence/runs/")), True)
+        last = ((history or {}).get("events") or [{}])[-1]
+        word = {**last.get("executionSucceededEventDetails", {}), **last.get("executionFailedEventDetails", {})}
+        outcome = json.loads(word.get("output") or word.get("cause") or "{}")
+        self.arn, self.said = (history or {}).get("execution_arn"), outcome.get("closure")
+        history is None or self.same("execution_history.json", "its shape", set(history), {"execution_arn", "events"})
+        history is None or self.said or self.bad("execution_history.json", "the execution ended without a verdict", 3)
         self.walk()
         self.advance = self.meaning(self.docs[self.phase]) if self.phase else None
-
-    def bad(self, subject, detail, grade=2):
-        if (grade, subject, detail) not in self.findings:
-            self.findings.append((grade, subject, detail))
-    def same(self, subject, what, found, expected):
-        if found != expected:
-            self.bad(subject, f"{what} is not what the evidence gives")
+    def bad(self, subject, detail, grade=2): self.findings[grade, subject, detail] = grade
+    def same(self, subject, what, found, expected): found == expected or self.bad(subject, f"{what} is not what it must be")
     def parse(self, name, data, kind, limit=1 << 20):
         try:
             value = json.loads(data.decode("utf-8"), parse_float=integer, parse_int=integer, parse_constant=integer)
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
-            if not isinstance(value, kind) or len(data) > limit or canonical(value) + b"\n" != data:
-                raise ValueError("is not canonical JSON of its shape")
-            return value
-        except (ValueError, RecursionError) as error:
-            self.bad(name, str(error))
-
+            if isinstance(value, kind) and len(data) <= limit and canonical(value) + b"\n" == data: return value
+            self.bad(name, "is not canonical JSON of its shape")
+        except (ValueError, RecursionError) as error: self.bad(name, str(error))
     def name(self, ref, by):
         key, data, listed = ref["key"], self.files.get(ref["key"]), self.listed.get(ref["key"], {})
-        if self.bucket not in (None, ref["bucket"]):
-            return self.outside.add((ref["bucket"], key, ref["version_id"]))
+        if self.bucket not in (None, ref["bucket"]): return self.outside.add((ref["bucket"], key, ref["version_id"]))
         self.named.add(key)
         self.hashes += data is not None
         if data is None or sha(data) != ref["sha256"] or ref.get("bytes", len(data)) != len(data):
@@ -87,14 +65,12 @@ class Check:
         if listed and any(ref.get(field) not in (None, listed[field]) for field in ("version_id", "etag")):
             self.bad(key, f"has another version or entity tag than {by} names")
         return True
-
     def walk(self):
         ledger = {key: doc for key, doc in self.docs.items() if key ==
                   f"evidence/runs/{doc.get('platform_run_id')}/ledger/{doc.get('sequence', 0):06}.json"}
-        self.ledger, self.named = list(ledger.values()), set(ledger)
+        self.ledger, self.named, self.commit, open_, lasts = list(ledger.values()), set(ledger), None, [], []
         self.gap = self.broken = any(record["sequence"] != n for n, record in enumerate(self.ledger, 1))
         self.gap and self.bad("ledger", "a record is missing", 3)
-        open_, lasts, self.commit = [], [], None
         for key, record in ((key, record) for key, record in ledger.items() if record["kind"] == "COMMITTED"):
             self.commit = record if self.arn in (None, record["holder"]) else self.commit
             self.bucket = self.bucket or record["summary"]["bucket"]
@@ -104,11 +80,10 @@ class Check:
             ends = [key for key in self.files if key.endswith("/m3j_execution_summary.json")] or ["m3j_execution_summary"]
             lasts += [end for end in ends if end == (self.said or {}).get("key")] or ends[:1]
         for key in lasts:
-            self.named.add(key)
+            self.named |= {key, *(key.rsplit("/", 1)[0] + "/" + name for name in (KEY, *SIGNED))}
             phase, doc = key.rsplit("/", 1)[0] + "/m3_execution_summary.json", self.docs.get(key)
             key in self.files or self.bad(key, "is not there, and M3.J ends with it", 3)
-            if self.commit is None or self.commit["summary"]["key"] == phase:
-                self.phase = phase if phase in self.docs else None
+            if self.commit is None or self.commit["summary"]["key"] == phase: self.phase = phase if phase in self.docs else None
             self.broken |= doc is None or phase not in self.docs
             open_ += [(closure, phase) for closure in self.docs.get(phase, {}).get("closures", [])]
             if doc:
@@ -118,20 +93,48 @@ class Check:
                     "phase_execution_id": doc["phase_execution_id"]}, "the directory"))
         while open_:
             closure, by = open_.pop()
-            if closure in self.seen:
-                continue
+            if closure in self.seen: continue
             self.seen.append(closure)
             key, doc = closure["key"], self.docs.get(closure["key"])
-            if not self.name(closure, by) or doc is None or doc["artifact"] != SUMMARY.get(closure["step"]):
-                self.broken = True
-                continue
-            for ref in doc["artifacts"] + doc["inputs"]:
-                self.name(ref, key)
+            lost = not self.name(closure, by) or doc is None or doc["artifact"] != SUMMARY.get(closure["step"])
+            self.broken |= lost
+            if lost: continue
+            for ref in doc["artifacts"] + doc["inputs"]: self.name(ref, key)
             self.closures.append((closure, doc))
             open_ += [(upstream, key) for upstream in doc["upstream"]]
-        for key in set(self.files) - self.named:
-            self.bad(key, "is named by no closure that is there", 3 if self.broken else 2)
-
+        for key in set(self.files) - self.named: self.bad(key, "is named by no closure there", 3 if self.broken else 2)
+        for key in lasts: self.signed(key, key.rsplit("/", 1)[0] + "/")
+    def signed(self, key, place):
+        found = {name: self.files[place + name] for name in (KEY, *SIGNED) if place + name in self.files}
+        for name in {KEY, *SIGNED} - set(found) if found else (): self.bad(place + name, "is not there, as others are", 3)
+        doc, phase = self.docs.get(key), self.docs.get(place + "m3_execution_summary.json", {})
+        walked = [below for closure, below in self.closures if closure in phase.get("closures", [])]
+        if KEY not in found or not doc or not phase or len(walked) < len(phase["closures"]): return
+        spki = base64.b64encode(der := base64.b64decode(b"".join(found[KEY].split(b"\n")[1:3]))).decode()
+        self.same(place + KEY, "its form", found[KEY].decode(),
+                  f"-----BEGIN PUBLIC KEY-----\n{spki[:64]}\n{spki[64:]}\n-----END PUBLIC KEY-----\n")
+        refs, run = {ref["name"]: ref for ref in doc["artifacts"]}, ("run", "run_header", "m4_handoff_pack")
+        about = phase["closures"] + [ref for below in walked for ref in below["artifacts"] if ref["name"] in run] + \
+            [refs[name] for name in ("m3_execution_summary", "p1_ledger_record") if name in refs]
+        about = sorted({(ref["key"], ref["sha256"]) for ref in about} | {(key, sha(self.files[key]))})
+        identity, committed, ids = doc["phase_execution_id"], "p1_ledger_record" in refs, {i: phase[i] for i in IDS if i in phase}
+        root, verdict = f"evidence/runs/{ids[IDS[0]]}/" if ids else place, phase["verdict"] if committed else "HOLD_M3"
+        codes = sorted({blocker["code"] for blocker in phase["unresolved_blockers"] + doc["blockers"]})
+        for name in set(SIGNED) & set(found):
+            envelope = self.parse(place + name, found[name], dict)
+            arn = json.loads(base64.b64decode(envelope["payload"]))["predicate"].get("execution")
+            predicate = {"verdict": verdict, "committed": committed, "adjudication": phase["adjudication"], "run": ids,
+                "execution": arn if sha(f"{arn}\nM3.J".encode())[:12] == identity[-12:] else None, "unresolved_codes": codes,
+                "execution_stamp_utc": phase["execution_stamp_utc"], "phase_execution_id": identity, "not_reached":
+                phase["not_reached"]} if arn else {"verifier": {"id": "urn:p1:verifier:m3j"}, "policy": {"uri":
+                "urn:p1:policy:run-pinning:1"}, "verificationResult": "PASSED" if verdict[:1] == "A" else "FAILED",
+                "verifiedLevels": ["P1_RUN_PINNED" if verdict[:1] == "A" else "FAILED"],
+                "timeVerified": phase["execution_stamp_utc"], "resourceUri": f"s3://{self.bucket}/{root}"}
+            payload = canonical({"_type": "https://in-toto.io/Statement/v1", "predicateType": SIGNED[name],
+                "subject": [{"name": key, "digest": {"sha256": digest}} for key, digest in about], "predicate": predicate})
+            said = {"payload": base64.b64encode(payload).decode(), "payloadType": "application/vnd.in-toto+json",
+                    "signatures": [{"keyid": sha(der), "sig": envelope["signatures"][0]["sig"]}]}
+            self.same(place + name, "its statement", envelope, said)
     def meaning(self, phase):
         advance, self.run = phase["verdict"] == "ADVANCE_TO_M4", {i: phase[i] for i in IDS if i in phase}
         for before, record in zip([{}] + self.ledger, [] if self.gap else self.ledger):
@@ -178,23 +181,20 @@ class Check:
                 and all(doc["overall_pass"] for doc in by_step.values()) and STEPS[8] in by_step
             self.same(self.phase, "its verdict", advance, green)
         self.same("ledger", "the committed verdict", (self.commit or phase)["verdict"], phase["verdict"])
-        if self.commit or (phase["commit"] == "NO_LEDGER" and not self.ledger and not advance):
-            return advance
+        if self.commit or (phase["commit"] == "NO_LEDGER" and not self.ledger and not advance): return advance
         self.bad("ledger", "has no COMMITTED record of this verdict: it is void", 3)
-
 def verify(folder):
     if not (pathlib.Path(folder, "evidence").is_dir() or pathlib.Path(folder, "objects.json").is_file()):
         return {"exit_status": 4, "findings": [[4, folder, "is no evidence directory"]]}
     try:
         check = Check(folder)
-        status = min((grade for grade, _, _ in check.findings), default={True: 0, False: 1, None: 3}[check.advance])
-        return {"exit_status": status, "run": check.run, "findings": check.findings[:50],
+        status = min(check.findings.values(), default={True: 0, False: 1, None: 3}[check.advance])
+        return {"exit_status": status, "run": check.run, "findings": list(check.findings)[:50],
                 "counts": [len(check.files), check.hashes, len(check.closures), len(check.outside)]}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return {"exit_status": 2, "findings": [[2, folder, f"a document has another shape: {error!r}"]]}
 if __name__ == "__main__":
     said = {"exit_status": 4}
     for folder in (line.rstrip("\n") for line in sys.stdin) if sys.argv[1:] == ["-"] else sys.argv[1:]:
-        said = verify(folder)
-        print(json.dumps(said), flush=True)
+        print(json.dumps(said := verify(folder)), flush=True)
     sys.exit(said["exit_status"])

@@ -27,9 +27,14 @@ the ordinary AWS credentials and region, AWS_ENDPOINT_URL too, and never written
 s3:GetObject and s3:GetObjectVersion. A second version of a key or a delete marker is tampering. What may not be read or gives
 no answer makes the evidence incomplete, never tampered.
 
-Signing does not exist yet: every directory is UNSIGNED. Whoever can rewrite the whole directory can make another whole
-run of it; hold the COMMITTED record's hash against the bucket's to know that it is this one. objects.json and
-execution_history.json are the mirror's and the engine's account: of the latter, the execution and its outcome are read.";
+Signature:
+  UNSIGNED  there is none: whoever can rewrite the whole directory can make another whole run of it
+  SIGNED    valid under the key that lies beside it: nothing was changed since, but whose key it is, is not known
+  VERIFIED  valid under a key that --key names
+  INVALID   changed, or not what the evidence gives (2), or not whole (3)
+With --key every verdict in the directory must be signed by one of the keys: one by another key is 2, one that is not signed
+is 3. objects.json and execution_history.json are the mirror's and the engine's account, and are not signed: of the latter,
+the execution and its outcome are read.";
 
 /// The exit status of `replay`.
 const REPLAY_STATUS: &str = "\
@@ -285,6 +290,9 @@ pub struct VerifyArgs {
     /// Evidence directory of a run, as `run --out` wrote it, or s3://BUCKET/PREFIX
     #[arg(value_name = "DIR|S3-URI")]
     pub dir: PathBuf,
+    /// Public key (PEM) that every verdict must be signed by; repeatable, for keys that succeeded one another
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,

@@ -28,7 +28,7 @@ fn evidence(stage: &Stage, s3: &aws_sdk_s3::Client) -> Evidence {
 async fn audited(stage: &Stage, s3: &aws_sdk_s3::Client, key: &str) -> Result<Report, BucketError> {
     let (bucket, place) = Place::parse(&format!("s3://{}/{key}", stage.platform.evidence_bucket()))?;
     assert_eq!(bucket.as_str(), stage.platform.evidence_bucket());
-    verify_bucket(&evidence(stage, s3), &place).await
+    verify_bucket(&evidence(stage, s3), &place, &[]).await
 }
 
 async fn audit(stage: &Stage, key: &str) -> Report {
@@ -236,7 +236,7 @@ fn what_cannot_be_read_is_named_and_is_no_tampering() {
             s3: stage.s3.clone(),
             bucket: BucketName::parse("no-such-bucket-at-all").unwrap(),
         };
-        let error = verify_bucket(&nowhere, &place).await.unwrap_err();
+        let error = verify_bucket(&nowhere, &place, &[]).await.unwrap_err();
         assert!(
             matches!(&error, BucketError::Unread(unread) if unread.is_no_bucket()),
             "{error}"

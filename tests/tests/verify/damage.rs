@@ -146,7 +146,7 @@ fn of_same_name<'a>(other: &'a Files, path: &str) -> Option<&'a Vec<u8>> {
 }
 
 /// `objects.json` with the entry of `path` made to fit.
-fn relist(files: &Files, path: &str, bytes: Option<&[u8]>) -> Vec<u8> {
+pub(crate) fn relist(files: &Files, path: &str, bytes: Option<&[u8]>) -> Vec<u8> {
     let mut list: Vec<Value> = serde_json::from_slice(&files[OBJECTS]).unwrap();
     let place = list.iter().position(|entry| entry["key"] == path);
     match (place, bytes) {

@@ -1,5 +1,6 @@
 //! `cargo p1 diff`: through what two runs differ, and whether that forced a new one.
 
+use m3j_phase_verdict::Signer;
 use std::fs;
 
 use p1::diff::{Change, HandleChange, IdChange, Report, Standing, diff};
@@ -34,7 +35,11 @@ fn through(id: &IdChange) -> Vec<(&str, Vec<&str>)> {
 
 #[tokio::test]
 async fn two_runs_of_the_same_inputs_differ_in_their_start_alone() {
-    let report = compared(&advanced(START).await, &advanced(OTHER_START).await, "same");
+    let report = compared(
+        &advanced(START, Signer::Off).await,
+        &advanced(OTHER_START, Signer::Off).await,
+        "same",
+    );
     assert_eq!(
         (report.standing, report.new_run_forced),
         (Standing::Same, Some(false)),
@@ -56,7 +61,7 @@ async fn a_handle_of_the_digest_changes_digest_and_scenario() {
     let other = advanced_on(OTHER_START, |world| {
         world.edit_registry("\"card_events\":\"ts_utc\"", "\"card_events\":\"event_ts\"");
     });
-    let report = compared(&advanced(START).await, &other.await, "digest");
+    let report = compared(&advanced(START, Signer::Off).await, &other.await, "digest");
     assert_eq!(
         (report.standing, report.new_run_forced),
         (Standing::Differs, Some(true))
@@ -98,7 +103,7 @@ async fn a_handle_that_places_the_manifests_is_named_for_each_of_them() {
             world.store.seed(OBJECTS, &key.replace(old, new), bytes);
         }
     });
-    let report = compared(&advanced(START).await, &other.await, "engine-run");
+    let report = compared(&advanced(START, Signer::Off).await, &other.await, "engine-run");
     assert_eq!(report.standing, Standing::Differs);
     let engine_run = vec!["ORACLE_ENGINE_RUN_ID"];
     assert_eq!(
@@ -125,7 +130,7 @@ async fn other_bytes_of_one_manifest_change_the_scenario_alone() {
         let key = manifests.keys().find(|key| key.contains("card_events")).unwrap();
         world.store.seed(OBJECTS, key, "{\"other\": true}");
     });
-    let report = compared(&advanced(START).await, &other.await, "manifest");
+    let report = compared(&advanced(START, Signer::Off).await, &other.await, "manifest");
     assert_eq!(
         (report.standing, report.new_run_forced),
         (Standing::Differs, Some(true))
@@ -151,7 +156,7 @@ async fn other_bytes_of_one_manifest_change_the_scenario_alone() {
 
 #[tokio::test]
 async fn a_mended_handle_that_only_later_steps_read_forces_nothing() {
-    let (held, mended) = (held(START).await, advanced(OTHER_START).await);
+    let (held, mended) = (held(START, Signer::Off).await, advanced(OTHER_START, Signer::Off).await);
     let report = compared(&held, &mended, "mended");
     assert_eq!(
         (report.standing, report.new_run_forced),
@@ -181,7 +186,7 @@ async fn a_mended_handle_that_only_later_steps_read_forces_nothing() {
     );
 
     // The run that was resumed is that very run, whose admission pinned the mended handle.
-    let report = compared(&held, &resumed(START).await, "resumed");
+    let report = compared(&held, &resumed(START, Signer::Off).await, "resumed");
     assert_eq!((report.standing, report.new_run_forced), (Standing::Same, Some(false)));
     assert!(report.why.contains("one run"), "{}", report.why);
     assert!(report.ids.iter().all(|id| id.same), "{:#?}", report.ids);
@@ -197,7 +202,7 @@ async fn a_handle_that_a_closed_step_read_forces_a_new_run_without_changing_an_i
             "RUN_PIN_PATH_PATTERN = \"evidence/runs/{platform_run_id}/run_pin/header.json\"",
         );
     });
-    let report = compared(&held(START).await, &other.await, "closed");
+    let report = compared(&held(START, Signer::Off).await, &other.await, "closed");
     assert_eq!(
         (report.standing, report.new_run_forced),
         (Standing::Same, Some(true)),
@@ -212,7 +217,10 @@ async fn a_handle_that_a_closed_step_read_forces_a_new_run_without_changing_an_i
 
 #[tokio::test]
 async fn a_run_without_an_identity_is_not_called_the_same() {
-    let (without, with) = (held_at_once(START).await, advanced(OTHER_START).await);
+    let (without, with) = (
+        held_at_once(START, Signer::Off).await,
+        advanced(OTHER_START, Signer::Off).await,
+    );
     let report = compared(&without, &with, "unknown");
     assert_eq!(
         (report.standing, report.new_run_forced),
@@ -251,7 +259,7 @@ async fn hostile_and_damaged_evidence_is_compared_as_text() {
         .unwrap()
         .clone();
     other.files.insert(key, b"{}\n".to_vec());
-    let report = compared(&advanced(START).await, &other, "hostile");
+    let report = compared(&advanced(START, Signer::Off).await, &other, "hostile");
     assert_eq!(report.standing, Standing::Same);
     assert_eq!(report.b.standing, p1::verify::Standing::Tampered);
     assert!(report.b.findings > 0 && report.a.findings == 0);

@@ -9,6 +9,7 @@ mod forgery;
 mod replays;
 mod runs;
 mod second;
+mod signature;
 #[path = "../steps/world.rs"]
 #[expect(dead_code, reason = "the tests of the steps use the rest of it")]
 mod world;
@@ -16,13 +17,15 @@ mod world;
 use std::fs;
 use std::path::Path;
 
+use m3j_phase_verdict::Signer;
 use p1::verify::{Report, verify};
 use serde_json::{Value, json};
 
 use crate::damage::Damage;
 use crate::forgery::forged;
-use crate::runs::{Mirrored, advanced, held, held_at_once, resumed};
+use crate::runs::{KEY, Mirrored, advanced, held, held_at_once, resumed};
 use crate::second::Second;
+use crate::world::signer;
 
 const START: &str = "2026-02-23T17:43:07.250Z";
 const OTHER_START: &str = "2026-03-01T09:00:00Z";
@@ -105,22 +108,40 @@ fn put(dir: &Path, path: &str, bytes: Option<&[u8]>) {
 
 #[tokio::test]
 async fn every_damage_of_an_advanced_run_is_caught() {
-    damaged("advanced", &advanced(START).await, &advanced(OTHER_START).await, 0);
+    let (run, other) = (
+        advanced(START, signer(KEY)).await,
+        advanced(OTHER_START, signer(KEY)).await,
+    );
+    damaged("advanced", &run, &other, 0);
 }
 
 #[tokio::test]
 async fn every_damage_of_a_held_run_is_caught() {
-    damaged("held", &held(START).await, &held(OTHER_START).await, 1);
+    let (run, other) = (held(START, signer(KEY)).await, held(OTHER_START, signer(KEY)).await);
+    damaged("held", &run, &other, 1);
 }
 
 #[tokio::test]
 async fn every_damage_of_a_resumed_run_is_caught() {
-    damaged("resumed", &resumed(START).await, &resumed(OTHER_START).await, 0);
+    let (run, other) = (
+        resumed(START, signer(KEY)).await,
+        resumed(OTHER_START, signer(KEY)).await,
+    );
+    damaged("resumed", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_run_that_is_not_signed_is_caught() {
+    let (run, other) = (
+        advanced(START, Signer::Off).await,
+        advanced(OTHER_START, Signer::Off).await,
+    );
+    damaged("unsigned", &run, &other, 0);
 }
 
 #[tokio::test]
 async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
-    let dir = held_at_once(START).await.write("held_at_once");
+    let dir = held_at_once(START, signer(KEY)).await.write("held_at_once");
     let (status, report, said) = both(&mut Second::start(), &dir);
     assert_eq!(status, 1, "{:?}", report.findings);
     assert!(said.contains("\"exit_status\":1"), "{said}");
@@ -139,7 +160,8 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 
 #[tokio::test]
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
-    let (advanced, held) = (advanced(START).await, held(START).await);
+    // Without a signature, which would tell at once.
+    let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
     let forgeries: [Forgery; 9] = [
         (true, "/m3_execution_summary.json", |document| {
             document["verdict"] = json!("ADVANCE_TO_M4");

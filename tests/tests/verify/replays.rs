@@ -2,11 +2,13 @@
 
 use std::fs;
 
+use m3j_phase_verdict::Signer;
 use p1::replay::{InputSource, Report, Standing, replay};
 use p1_contract::canonical::to_document;
 use serde_json::{Value, json};
 
-use crate::runs::{Mirrored, advanced, held, held_at_once, occupied, resumed};
+use crate::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
+use crate::world::signer;
 use crate::{START, put};
 
 async fn replayed(run: Mirrored, name: &str) -> Report {
@@ -36,29 +38,30 @@ const ALL: [&str; 10] = [
 
 #[tokio::test]
 async fn every_run_replays_to_its_own_bytes() {
-    let report = replayed(advanced(START).await.whole(), "advanced").await;
+    let report = replayed(advanced(START, signer(KEY)).await.whole(), "advanced").await;
     equal(&report);
     assert_eq!(steps(&report), [ALL.to_vec()]);
-    // Everything but the receipt of M2 and the ten observations was made again.
-    let objects = advanced(START).await.files.len() - 2;
-    assert_eq!((report.counts.equal, report.counts.from_outside), (objects - 11, 1));
+    // Everything but the receipt of M2, the ten observations and the signature was made again.
+    let objects = advanced(START, signer(KEY)).await.files.len() - 2;
+    assert_eq!((report.counts.equal, report.counts.from_outside), (objects - 14, 1));
+    assert_eq!(report.counts.sidecars, 3);
     assert_eq!(report.executions[0].input, InputSource::ExecutionHistory);
 
-    let report = replayed(held(START).await.whole(), "held").await;
+    let report = replayed(held(START, Signer::Off).await.whole(), "held").await;
     equal(&report);
     assert_eq!(
         steps(&report),
         [["M3.A", "M3.B", "M3.C", "M3.D", "M3.E", "M3.F", "M3.I", "M3.J"].to_vec()]
     );
 
-    let report = replayed(held_at_once(START).await.whole(), "held_at_once").await;
+    let report = replayed(held_at_once(START, Signer::Off).await.whole(), "held_at_once").await;
     equal(&report);
     assert_eq!(steps(&report), [["M3.A", "M3.I", "M3.J"].to_vec()]);
 }
 
 #[tokio::test]
 async fn a_resumed_run_replays_with_the_execution_that_it_went_on_with() {
-    let report = replayed(resumed(START).await.whole(), "resumed").await;
+    let report = replayed(resumed(START, Signer::Off).await.whole(), "resumed").await;
     equal(&report);
     assert_eq!(
         steps(&report),
@@ -75,9 +78,9 @@ async fn a_resumed_run_replays_with_the_execution_that_it_went_on_with() {
 #[tokio::test]
 async fn a_run_replays_without_the_history() {
     for (name, mut run) in [
-        ("advanced", advanced(START).await),
-        ("held", held(START).await),
-        ("resumed", resumed(START).await),
+        ("advanced", advanced(START, Signer::Off).await),
+        ("held", held(START, Signer::Off).await),
+        ("resumed", resumed(START, Signer::Off).await),
     ] {
         run.files.remove("execution_history.json");
         let report = replayed(run, &format!("no-history-{name}")).await;
@@ -103,7 +106,7 @@ async fn a_run_whose_key_was_occupied_replays() {
 /// Another observation gives another artifact: the first difference is named, and no other step is suspected.
 #[tokio::test]
 async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
-    let mut run = advanced(START).await.whole();
+    let mut run = advanced(START, Signer::Off).await.whole();
     let (path, bytes) = run
         .files
         .iter_mut()
@@ -160,7 +163,7 @@ async fn an_answer_that_the_engine_was_not_given_is_seen() {
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1).into_bytes()
     };
-    let run = advanced(START).await.whole();
+    let run = advanced(START, Signer::Off).await.whole();
     for (from, to, at) in [
         (
             r#"\"next_gate\":\"M3.C_READY\""#,
@@ -265,15 +268,15 @@ async fn every_change_is_seen(name: &str, run: Mirrored, kinds: &[&str]) {
 #[tokio::test]
 async fn every_change_of_an_advanced_run_is_seen() {
     let kinds = ["flip", "add a field", "truncate", "delete"];
-    every_change_is_seen("advanced", advanced(START).await, &kinds).await;
+    every_change_is_seen("advanced", advanced(START, Signer::Off).await, &kinds).await;
 }
 
 #[tokio::test]
 async fn every_change_of_a_held_run_is_seen() {
-    every_change_is_seen("held", held(START).await, &["flip", "delete"]).await;
+    every_change_is_seen("held", held(START, Signer::Off).await, &["flip", "delete"]).await;
 }
 
 #[tokio::test]
 async fn every_change_of_a_resumed_run_is_seen() {
-    every_change_is_seen("resumed", resumed(START).await, &["truncate", "delete"]).await;
+    every_change_is_seen("resumed", resumed(START, Signer::Off).await, &["truncate", "delete"]).await;
 }

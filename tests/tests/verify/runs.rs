@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use m3j_phase_verdict::Signer;
 use p1_contract::blocker::Blocker;
 use p1_contract::canonical::to_document;
 use p1_contract::evidence::phase_folder;
@@ -16,7 +17,12 @@ use p1_runtime::ExecutionAnswer;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
 use serde_json::{Value, json};
 
-use crate::world::{EVIDENCE, RECEIPT, World};
+use crate::world::{EVIDENCE, RECEIPT, World, signer as signer_of};
+
+/// The key that runs are signed by.
+pub(crate) const KEY: u8 = 1;
+/// The key that came after it.
+pub(crate) const LATER_KEY: u8 = 2;
 
 const BROKEN: (&str, &str) = ("runtime_lane,trace_id\"", "trace_id\"");
 
@@ -47,15 +53,17 @@ async fn close(world: &mut World, first: Step, tasks: &mut Tasks) -> StepResult 
     tasks.last().unwrap().1.clone()
 }
 
-fn at(start_time: &str) -> World {
+fn at(start_time: &str, signer: Signer) -> World {
     let mut world = World::new();
     world.start_time = start_time.to_owned();
+    world.signer = signer;
     world
 }
 
 /// A run from the event of its receipt to its advance.
-pub(crate) async fn advanced(start_time: &str) -> Mirrored {
+pub(crate) async fn advanced(start_time: &str, signer: Signer) -> Mirrored {
     advanced_on(start_time, |world| {
+        world.signer = signer;
         world.input = json!({
             "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
             "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
@@ -67,7 +75,7 @@ pub(crate) async fn advanced(start_time: &str) -> Mirrored {
 
 /// A run that advances on a platform that is another by this change.
 pub(crate) async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World)) -> Mirrored {
-    let mut world = at(start_time);
+    let mut world = at(start_time, Signer::Off);
     change(&mut world);
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
@@ -76,8 +84,8 @@ pub(crate) async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World
 }
 
 /// A run that M3.F holds.
-pub(crate) async fn held(start_time: &str) -> Mirrored {
-    let mut world = at(start_time);
+pub(crate) async fn held(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
     world.edit_registry(BROKEN.0, BROKEN.1);
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
@@ -87,7 +95,7 @@ pub(crate) async fn held(start_time: &str) -> Mirrored {
 
 /// A run that M3.C holds, because somebody else's object is where one of its own belongs.
 pub(crate) async fn occupied(start_time: &str) -> Mirrored {
-    let mut world = at(start_time);
+    let mut world = at(start_time, Signer::Off);
     let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
     let id = PhaseExecutionId::derive("m3c", stamp, &world.execution, "M3.C");
     let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
@@ -99,8 +107,8 @@ pub(crate) async fn occupied(start_time: &str) -> Mirrored {
 }
 
 /// A run that M3.A holds, before it has an id or a ledger.
-pub(crate) async fn held_at_once(start_time: &str) -> Mirrored {
-    let mut world = at(start_time);
+pub(crate) async fn held_at_once(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
     world.edit_registry(
         "CONFIG_DIGEST_FIELD = \"config_digest\"",
         "CONFIG_DIGEST_FIELD = \"TO_PIN\"",
@@ -111,9 +119,9 @@ pub(crate) async fn held_at_once(start_time: &str) -> Mirrored {
     mirrored(&world, &tasks).await
 }
 
-/// A run that M3.F held, mended, admitted and advanced.
-pub(crate) async fn resumed(start_time: &str) -> Mirrored {
-    let mut world = at(start_time);
+/// A run that M3.F held, mended, admitted and advanced. Where it is signed, the key is another one by then.
+pub(crate) async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
     world.edit_registry(BROKEN.0, BROKEN.1);
     let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
     world.edit_registry(BROKEN.1, BROKEN.0);
@@ -136,6 +144,9 @@ pub(crate) async fn resumed(start_time: &str) -> Mirrored {
         .executions
         .insert(first.clone(), ExecutionAnswer::Found { status });
     world.execution = first.replace("run-1", "run-2");
+    if !matches!(world.signer, Signer::Off) {
+        world.signer = signer_of(LATER_KEY);
+    }
     world.start_time = "2026-02-25T08:00:00Z".to_owned();
     world.closures.clear();
     let payload = world.payload(Step::RerunDiscipline, "ADMISSION").to_string();

@@ -71,8 +71,8 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     let counts = report.counts;
     lines.push(format!(
-        "  executions {}, steps {}; objects equal {}, different {}, missing {}; from outside, made by no step {}",
-        counts.executions, counts.steps, counts.equal, counts.different, counts.missing, counts.from_outside
+        "  executions {}, steps {}; objects equal {}, different {}, missing {}; made by no step: from outside {}, of signatures {}",
+        counts.executions, counts.steps, counts.equal, counts.different, counts.missing, counts.from_outside, counts.sidecars
     ));
     lines.extend(report.missing.iter().map(missing));
     lines

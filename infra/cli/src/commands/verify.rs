@@ -1,7 +1,9 @@
 //! `cargo p1 verify`: says what an evidence directory proves, and everything that is wrong with it.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
+use p1_contract::attestation::PublicKey;
 use serde_json::json;
 
 use super::run::aws_sdk_config;
@@ -11,16 +13,20 @@ use crate::outcome::{CliError, ExitStatus, chain};
 use crate::run::evidence::Evidence;
 use crate::run::paint::Paint;
 use crate::run::text;
-use crate::verify::{BucketError, Grade, Place, Report, Standing, verify as check, verify_bucket};
+use crate::verify::{
+    BucketError, Grade, Place, Report, Signature, SignatureState, Standing, verify_bucket, verify_signed,
+};
 
 /// Runs `cargo p1 verify`.
 ///
 /// # Errors
 /// A fault, when standard output cannot be written to.
 pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
-    let checked = match args.dir.to_str().filter(|place| place.starts_with("s3://")) {
-        Some(place) => in_bucket(place).await,
-        None => check(&args.dir).map_err(|error| (Standing::Usage, chain(&error))),
+    let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
+    let checked = match (keys, args.dir.to_str().filter(|place| place.starts_with("s3://"))) {
+        (Err(why), _) => Err((Standing::Usage, why)),
+        (Ok(keys), Some(place)) => in_bucket(place, &keys).await,
+        (Ok(keys), None) => verify_signed(&args.dir, &keys).map_err(|error| (Standing::Usage, chain(&error))),
     };
     let report = match checked {
         Ok(report) => report,
@@ -54,7 +60,7 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
 }
 
 /// Checks a run in its bucket, by the person's own AWS settings. A refusal or no answer says nothing of the evidence.
-async fn in_bucket(place: &str) -> Result<Report, (Standing, String)> {
+async fn in_bucket(place: &str, keys: &[PublicKey]) -> Result<Report, (Standing, String)> {
     let usage = |why: String| (Standing::Usage, why);
     let what = text::brief(place, 200);
     let (bucket, place) = Place::parse(place).map_err(|error| usage(error.to_string()))?;
@@ -68,7 +74,7 @@ async fn in_bucket(place: &str) -> Result<Report, (Standing, String)> {
         s3: aws_sdk_s3::Client::from_conf(s3),
         bucket,
     };
-    verify_bucket(&evidence, &place).await.map_err(|error| {
+    verify_bucket(&evidence, &place, keys).await.map_err(|error| {
         let standing = match &error {
             BucketError::NoEvidence { .. } => Standing::Usage,
             BucketError::Unread(unread) if unread.is_no_bucket() => Standing::Usage,
@@ -76,6 +82,24 @@ async fn in_bucket(place: &str) -> Result<Report, (Standing, String)> {
         };
         (standing, error.to_string())
     })
+}
+
+/// A public key, or why the file holds none.
+fn read_key(path: &Path) -> Result<PublicKey, String> {
+    let named = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read the key {named}: {error}"))?;
+    PublicKey::from_pem(&text).map_err(|error| format!("the key {named} cannot be used: {error}"))
+}
+
+/// The signature in words.
+fn signature(signature: &Signature) -> String {
+    let key = signature.keyid.as_deref().unwrap_or("that cannot be read");
+    match signature.state {
+        SignatureState::Unsigned => "UNSIGNED".to_owned(),
+        SignatureState::Signed => format!("SIGNED by the key {key}; whose key it is, only --key FILE can tell"),
+        SignatureState::Verified => format!("VERIFIED by the key {key}"),
+        SignatureState::Invalid => format!("INVALID, by the key {key}"),
+    }
 }
 
 fn page(report: &Report, paint: Paint) -> Vec<String> {
@@ -110,10 +134,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
             "config_digest",
             run.config_digest.as_ref().map_or_else(none, ToString::to_string),
         ),
-        (
-            "signature",
-            format!("{} (signing does not exist yet)", report.signature),
-        ),
+        ("signature", signature(&report.signature)),
     ];
     lines.extend(
         ids.iter()

@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use difference::Difference;
 pub use executions::InputSource;
 
-use crate::verify::Unusable;
+use crate::verify::{Unusable, is_sidecar};
 use recording::Recording;
 
 /// What became of a replay, as the exit status of `cargo p1 replay` says it.
@@ -114,6 +114,8 @@ pub struct Counts {
     pub missing: usize,
     /// Objects that others wrote, M2's receipt among them: no step makes them.
     pub from_outside: usize,
+    /// Parts of signatures: they are not made again, and `cargo p1 verify` holds them against the evidence.
+    pub sidecars: usize,
 }
 
 /// What a replay found.
@@ -136,7 +138,7 @@ pub struct Report {
 pub async fn replay(dir: &Path) -> Result<Report, Unusable> {
     let recording = match Recording::read(dir)? {
         Ok(recording) => recording,
-        Err(missing) => return Ok(report(Vec::new(), missing, 0)),
+        Err(missing) => return Ok(report(Vec::new(), missing, [0, 0])),
     };
     let (executions, unknown) = executions::all(&recording);
     let mut missing: Vec<(String, String)> = recording.missing.iter().cloned().chain(unknown).collect();
@@ -156,19 +158,21 @@ pub async fn replay(dir: &Path) -> Result<Report, Unusable> {
             ));
         }
     }
-    let mut from_outside = 0;
+    let (mut from_outside, mut sidecars) = (0, 0);
     for key in recording.keys.iter().filter(|key| !walked.made.contains(*key)) {
         let folder = key.as_str().strip_prefix(RUN_CONTROL_ROOT);
         if folder.is_some_and(|folder| !folder.starts_with("m3")) {
             from_outside += 1;
+        } else if is_sidecar(key.as_str()) {
+            sidecars += 1;
         } else if !walked.rested_on.contains(key) && !walked.is_reported(key.as_str()) {
             missing.push((key.to_string(), "no replayed step makes it".to_owned()));
         }
     }
-    Ok(report(reports, missing, from_outside))
+    Ok(report(reports, missing, [from_outside, sidecars]))
 }
 
-fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, from_outside: usize) -> Report {
+fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, not_made: [usize; 2]) -> Report {
     let mut missing: Vec<Missing> = missing.into_iter().map(Missing::from).collect();
     missing.dedup();
     let steps = || executions.iter().flat_map(|execution| &execution.steps);
@@ -184,7 +188,8 @@ fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, from
         equal: steps().map(|step| step.equal).sum(),
         different: steps().map(|step| step.differences.len()).sum(),
         missing: missing.len() + steps().map(|step| step.missing.len()).sum::<usize>(),
-        from_outside,
+        from_outside: not_made[0],
+        sidecars: not_made[1],
     };
     Report {
         standing: Standing::of(counts.different > 0, counts.missing > 0),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::artifacts::PhaseSummary;
+use p1_contract::attestation::PublicKey;
 use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key};
@@ -78,14 +79,15 @@ impl Place {
     }
 }
 
-/// Checks the run at `place` of the evidence bucket.
+/// Checks the run at `place` of the evidence bucket, in which every verdict must be signed by one of `keys`; with no keys, a
+/// signature is held against the key beside it.
 ///
 /// # Errors
 /// When there is no evidence of a run, or S3 does not answer where the run's evidence begins. What cannot be read later is a finding.
-pub async fn verify_bucket(evidence: &Evidence, place: &Place) -> Result<Report, BucketError> {
+pub async fn verify_bucket(evidence: &Evidence, place: &Place, keys: &[PublicKey]) -> Result<Report, BucketError> {
     let mut findings = Findings::default();
     let folder = read(evidence, place, &mut findings).await?;
-    Ok(judge(&folder, findings))
+    Ok(judge(&folder, keys, findings))
 }
 
 /// What the ledger and M3.J's folder lead to.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
+use p1_contract::attestation::SIDECARS;
 use p1_contract::evidence::{Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId};
@@ -31,6 +32,8 @@ pub(super) struct Chain {
     pub(super) ledger: Vec<LedgerRecord>,
     /// The COMMITTED record of that execution.
     pub(super) committed: Option<LedgerRecord>,
+    /// The keys of M3.J's own summaries, beside which its signatures lie.
+    pub(super) lasts: BTreeSet<String>,
     pub(super) outside: BTreeSet<(String, String, Option<String>)>,
     pub(super) hashes: usize,
     named: BTreeSet<String>,
@@ -167,7 +170,10 @@ impl Chain {
             } else {
                 self.broken = true;
             }
-            let own = sibling(summary.key.as_str());
+            let own = sibling_named(
+                summary.key.as_str(),
+                &format!("{}.json", summary_name(Step::PhaseVerdict)),
+            );
             self.last(folder, documents, &own, &mut roots, findings);
         }
         if self.committed.is_none() {
@@ -195,14 +201,15 @@ impl Chain {
             return;
         };
         self.last(folder, documents, &key, roots, findings);
-        let phase = sibling_named(&key, "m3_execution_summary");
+        let phase = sibling_named(&key, "m3_execution_summary.json");
         let document = documents.get(&phase).cloned();
         self.phase = document
             .and_then(|document| split::<PhaseSummary>(document, "m3_execution_summary").ok())
             .map(|document| (phase, document));
     }
 
-    /// M3.J's own summary, which nothing in the bucket names: its bytes are held against `objects.json` and the engine's word.
+    /// M3.J's own summary, which no other evidence names: its bytes are held against `objects.json`, the engine's word and, where
+    /// there is one, the signature. The sidecars beside it are no foreign files.
     fn last(
         &mut self,
         folder: &Folder,
@@ -212,6 +219,8 @@ impl Chain {
         findings: &mut Findings,
     ) {
         self.named.insert(key.to_owned());
+        self.named.extend(SIDECARS.map(|name| sibling_named(key, name)));
+        self.lasts.insert(key.to_owned());
         let Some(file) = folder.files.get(key) else {
             self.broken = true;
             findings.incomplete(key, "is not there, and M3.J ends with it");
@@ -347,11 +356,8 @@ pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
     Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
 }
 
-fn sibling(phase_summary: &str) -> String {
-    sibling_named(phase_summary, &summary_name(Step::PhaseVerdict))
-}
-
-fn sibling_named(key: &str, name: &str) -> String {
+/// The key of `file` in the folder of `key`.
+pub(super) fn sibling_named(key: &str, file: &str) -> String {
     let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
-    format!("{folder}/{name}.json")
+    format!("{folder}/{file}")
 }

@@ -9,15 +9,18 @@ mod folder;
 mod meaning;
 mod pinned;
 mod shape;
+mod signature;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use p1_contract::attestation::PublicKey;
 use p1_contract::evidence::RunIds;
 use serde::Serialize;
 
 pub use bucket::{BucketError, Place, verify_bucket};
 pub use folder::{Folder, Unusable};
+pub use signature::{Signature, SignatureState, is_sidecar};
 
 /// What became of a check, as the exit status of `cargo p1 verify` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -124,29 +127,38 @@ pub struct Report {
     pub verdict: Option<String>,
     /// The run's ids, as far as the evidence has them.
     pub run: RunIds,
-    /// Signing does not exist yet: always `UNSIGNED`.
-    pub signature: &'static str,
+    /// The signature of the verdict.
+    pub signature: Signature,
     /// How much was looked at.
     pub counts: Counts,
     /// Everything that is wrong, the first thing first.
     pub findings: Vec<Finding>,
 }
 
-/// Checks the evidence directory `dir`.
+/// Checks the evidence directory `dir`. A signature in it is held against the key beside it.
 ///
 /// # Errors
 /// When it is no evidence directory, or cannot be read.
 pub fn verify(dir: &Path) -> Result<Report, Unusable> {
+    verify_signed(dir, &[])
+}
+
+/// Checks the evidence directory `dir`, in which every verdict must be signed by one of `keys`; with no keys, as [`verify`].
+///
+/// # Errors
+/// When it is no evidence directory, or cannot be read.
+pub fn verify_signed(dir: &Path, keys: &[PublicKey]) -> Result<Report, Unusable> {
     let mut findings = Findings::default();
     let folder = Folder::read(dir, &mut findings)?;
-    Ok(judge(&folder, findings))
+    Ok(judge(&folder, keys, findings))
 }
 
 /// Checks what was read, wherever it lay.
-fn judge(folder: &Folder, mut findings: Findings) -> Report {
+fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report {
     let documents = shape::documents(folder, &mut findings);
     let chain = chain::walk(folder, &documents, &mut findings);
     let meant = meaning::check(folder, &documents, &chain, &mut findings);
+    let signature = signature::check(folder, &documents, &chain, keys, &mut findings);
     let grades: BTreeSet<Grade> = findings.0.iter().map(|finding| finding.grade).collect();
     let standing = match (grades.first(), meant.advance) {
         (Some(Grade::Tampered), _) => Standing::Tampered,
@@ -159,7 +171,7 @@ fn judge(folder: &Folder, mut findings: Findings) -> Report {
         standing,
         verdict: meant.advance.map(|advance| word(advance).to_owned()),
         run: meant.run,
-        signature: "UNSIGNED",
+        signature,
         counts: Counts {
             objects: folder.files.len(),
             hashes: chain.hashes,

@@ -14,16 +14,18 @@ use p1_runtime::{ADMISSION_SUMMARY, Observations};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::signature::is_sidecar;
 use super::{Findings, Folder};
 
 /// The documents of P1 by key, as far as they can be read.
 pub(super) type Documents = BTreeMap<String, Value>;
 
-/// Reads every document of P1. What others wrote (M2's receipt) and closure notes are hashed and not read.
+/// Reads every document of P1. What others wrote (M2's receipt) and closure notes are hashed and not read; envelopes are read
+/// with the signature.
 pub(super) fn documents(folder: &Folder, findings: &mut Findings) -> Documents {
     let mut documents = Documents::new();
     for (key, file) in &folder.files {
-        if !key.ends_with(".json") || key.starts_with(&format!("{RUN_CONTROL_ROOT}m2j_")) {
+        if !key.ends_with(".json") || key.starts_with(&format!("{RUN_CONTROL_ROOT}m2j_")) || is_sidecar(key) {
             continue;
         }
         let value = match parse_strict(&file.bytes, Limits::DOCUMENT) {
