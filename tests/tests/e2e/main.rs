@@ -11,9 +11,12 @@ mod metrics;
 mod outputs;
 mod pointers;
 mod processes;
+#[path = "../verify/readers.rs"]
+mod readers;
 mod reruns;
 mod roles;
 mod secrets;
+mod signatures;
 mod stage;
 
 use std::collections::BTreeSet;

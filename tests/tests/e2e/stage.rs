@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sfn::types::ExecutionStatus;
-use p1::platform::{Platform, PlatformOptions, Profile};
+use p1::platform::{Platform, PlatformOptions, Profile, Signing};
 use p1::progress::Lines;
 use p1::sample::{self, Names};
 use p1_contract::hash::Sha256Hex;
@@ -127,6 +127,8 @@ impl Stage {
         let options = PlatformOptions {
             wait_scale: Some(0.0),
             enforce_roles,
+            // There, that M3.J's role suffices to sign is seen too.
+            signing: if enforce_roles { Signing::Kms } else { Signing::LocalKey },
             ..PlatformOptions::new(Profile::load(None).unwrap())
         };
         let platform = Platform::start(options, &Lines).await.unwrap();

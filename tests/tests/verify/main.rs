@@ -6,6 +6,7 @@
 mod damage;
 mod diffs;
 mod forgery;
+mod readers;
 mod replays;
 mod runs;
 mod second;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
+use crate::readers;
 use crate::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
 use crate::second::Second;
 use crate::world::{signer, signing_key};
@@ -196,6 +197,45 @@ async fn no_byte_of_a_signature_can_be_another() {
     put(&dir, OBJECTS, Some(&files[OBJECTS]));
     assert_eq!(verify_signed(&dir, &[public(KEY)]).unwrap().standing.code(), 0);
     println!("verify, signatures: {flips} bytes changed / {flips} caught");
+    let _ = std::fs::remove_dir_all(dir);
+}
+
+/// Tools that know nothing of P1 accept what is signed, and refuse what was changed.
+#[tokio::test]
+async fn standard_readers_accept_the_sidecars() {
+    let files = resumed(START, signer(KEY)).await.files;
+    let dir = mirrored(&files).write("signature-readers");
+    let key = |n: u8| {
+        let path = dir.join(format!("key-{n}.pem"));
+        std::fs::write(&path, public(n).to_pem().unwrap()).unwrap();
+        path
+    };
+    // The two verdicts are signed by two keys: each key is that of one pair.
+    for n in [KEY, LATER_KEY] {
+        let (accepted, said) = readers::read(&dir, &key(n)).await;
+        let counts = ["accepted ", "refused "].map(|word| said.lines().filter(|line| line.starts_with(word)).count());
+        assert_eq!((accepted, counts), (false, [2, 2]), "{said}");
+    }
+    let _ = std::fs::remove_dir_all(&dir);
+
+    let files = held(START, signer(KEY)).await.files;
+    let dir = mirrored(&files).write("signature-readers-held");
+    let path = dir.join("key.pem");
+    std::fs::write(&path, public(KEY).to_pem().unwrap()).unwrap();
+    let (accepted, said) = readers::read(&dir, &path).await;
+    assert!(accepted, "{said}");
+    assert!(
+        said.contains("urn:p1:predicate:verdict:1") && said.contains("ecdsa-sha2-nistp256"),
+        "{said}"
+    );
+    let place = place(&files, VSA_SIDECAR);
+    let text = String::from_utf8(files[&place].clone()).unwrap();
+    let envelope = p1_contract::attestation::Envelope::parse(text.as_bytes()).unwrap();
+    let payload = String::from_utf8(envelope.payload().unwrap()).unwrap();
+    let passed = aws_smithy_types::base64::encode(payload.replace("FAILED", "PASSED"));
+    put(&dir, &place, Some(text.replace(&envelope.payload, &passed).as_bytes()));
+    let (accepted, said) = readers::read(&dir, &path).await;
+    assert!(!accepted && said.contains(&format!("refused {VSA_SIDECAR}")), "{said}");
     let _ = std::fs::remove_dir_all(dir);
 }
 

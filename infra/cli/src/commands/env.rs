@@ -60,6 +60,7 @@ pub fn variables_of(platform: &Platform) -> Vec<(&'static str, String)> {
 }
 
 fn variables(deployment: &Deployment, endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, String)> {
+    let output = |key: &str| deployment.outputs.get(key).map_or("", String::as_str);
     let cost_source = match deployment.billing_artifact_uri.as_str() {
         "" => "cost_explorer",
         _ => "billing_artifact",
@@ -73,6 +74,8 @@ fn variables(deployment: &Deployment, endpoint: &str, region: &str, account: &st
         ("P1_STACK_OUTPUTS_URIS", &deployment.stack_outputs_uris.join(",")),
         ("P1_COST_SOURCE", cost_source),
         ("P1_BILLING_ARTIFACT_URI", &deployment.billing_artifact_uri),
+        ("P1_SIGNING", output("Signing")),
+        ("P1_SIGNING_KEY", output("SigningKey")),
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),

@@ -22,6 +22,11 @@ impl Default for Checkout {
 }
 
 impl Checkout {
+    #[cfg(test)]
+    pub(super) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// The workspace's root directory.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -44,6 +49,18 @@ impl Checkout {
     #[must_use]
     pub fn private(&self) -> PathBuf {
         self.root.join(".p1")
+    }
+
+    /// The private key that verdicts are signed with on a local platform.
+    #[must_use]
+    pub fn signing_key(&self) -> PathBuf {
+        self.private().join("signing_key.pem")
+    }
+
+    /// Its public half, for `cargo p1 verify --key`.
+    #[must_use]
+    pub fn signing_public_key(&self) -> PathBuf {
+        self.private().join("signing_key.pub.pem")
     }
 
     /// The state file of a platform that was left up.

@@ -12,6 +12,7 @@ use super::build::Build;
 use super::checkout::create_dir;
 use super::engine::Engine;
 use super::process::{leash, run};
+use super::signing::{Signing, local_key};
 use super::{Checkout, PlatformError, PlatformOptions, Tools, bucket};
 
 /// The template and what it refers to, relative to the checkout, as `sam deploy` from a checkout finds them.
@@ -174,6 +175,10 @@ async fn sam_deploy(
     let profile = &options.profile;
     let home = stage.join("home");
     create_dir(&home)?;
+    let signing_key = match options.signing {
+        Signing::LocalKey => local_key(checkout)?.display().to_string(),
+        Signing::Off | Signing::Kms => String::new(),
+    };
     let mut path = tools.bin().into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
@@ -199,7 +204,7 @@ async fn sam_deploy(
             &profile.region,
             "--parameter-overrides",
         ])
-        .args(parameters(options))
+        .args(parameters(options, &signing_key))
         .current_dir(stage)
         .env_clear()
         .env("PATH", path)
@@ -221,7 +226,7 @@ async fn sam_deploy(
 }
 
 /// The template's parameters on the local platform.
-fn parameters(options: &PlatformOptions) -> Vec<String> {
+fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
     let profile = &options.profile;
     let (account, artifacts) = (&profile.account, &profile.artifacts_bucket);
     let stack_outputs: Vec<String> = (1..=options.stack_outputs)
@@ -254,6 +259,8 @@ fn parameters(options: &PlatformOptions) -> Vec<String> {
         ("PublishStateMachineVersion", "false"),
         // Nor the saved queries of Logs Insights, nor alarms that add up metrics.
         ("Observability", "basic"),
+        ("Signing", options.signing.parameter()),
+        ("SigningKeyFile", signing_key),
         // Nobody checks them here; the template needs the one and makes the operator's role for the other.
         ("UpstreamRoleArn", &format!("arn:aws:iam::{account}:role/m2-handoff")),
         (

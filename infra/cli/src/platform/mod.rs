@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod process;
 mod profile;
+mod signing;
 mod state;
 mod tools;
 
@@ -22,6 +23,7 @@ pub use self::deploy::Deployment;
 use self::engine::{Engine, EngineOptions};
 pub use self::error::PlatformError;
 pub use self::profile::Profile;
+pub use self::signing::Signing;
 use self::state::State;
 pub use self::tools::Tools;
 use crate::progress::Progress;
@@ -41,6 +43,8 @@ pub struct PlatformOptions {
     /// Whether the engine holds the functions to the policies of their roles. It cannot evaluate the policies of buckets, so the
     /// buckets are then made before the deployment, and have none.
     pub enforce_roles: bool,
+    /// What verdicts are signed with.
+    pub signing: Signing,
 }
 
 impl PlatformOptions {
@@ -52,6 +56,7 @@ impl PlatformOptions {
             stack_outputs: 1,
             wait_scale: None,
             enforce_roles: false,
+            signing: Signing::default(),
         }
     }
 }
@@ -141,6 +146,7 @@ impl Platform {
             wait_scale: self.state.wait_scale,
             // A platform that is left up never does.
             enforce_roles: false,
+            signing: Signing::default(),
         };
         let began = Instant::now();
         progress.begin(DEPLOYING);

@@ -49,26 +49,26 @@ impl Tools {
                 "installing the tools into .p1/venv/tools",
             ),
         ];
-        let mut python = None;
         for (venv, requirements, phase) in wanted {
-            let mark = mark(&requirements)?;
-            if is_complete(venv, &mark) {
-                continue;
-            }
-            let _lock = lock_exclusive(&venv.with_extension("lock")).await?;
-            if is_complete(venv, &mark) {
-                continue;
-            }
-            let interpreter = match &python {
-                Some(found) => found,
-                None => python.insert(find_python().await?),
-            };
-            let began = Instant::now();
-            progress.begin(phase);
-            create(checkout, interpreter, venv, &requirements, &mark).await?;
-            progress.done(phase, began.elapsed());
+            ensure(checkout, venv, &requirements, phase, progress).await?;
         }
         Ok(tools)
+    }
+
+    /// Makes a further environment of pinned packages when it is missing or out of date, and gives its Python: for tests that
+    /// read evidence with tools of others.
+    ///
+    /// # Errors
+    /// As [`Tools::prepare`].
+    pub async fn environment(
+        checkout: &Checkout,
+        name: &str,
+        requirements: &Path,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, PlatformError> {
+        let venv = checkout.private().join("venv").join(name);
+        ensure(checkout, &venv, requirements, "installing pinned packages", progress).await?;
+        Ok(venv.join("bin/python"))
     }
 
     /// Python of the engine's environment.
@@ -82,6 +82,30 @@ impl Tools {
     pub fn bin(&self) -> PathBuf {
         self.tools.join("bin")
     }
+}
+
+/// Makes an environment unless it is complete; a second process waits for the first.
+async fn ensure(
+    checkout: &Checkout,
+    venv: &Path,
+    requirements: &Path,
+    phase: &'static str,
+    progress: &dyn Progress,
+) -> Result<(), PlatformError> {
+    let mark = mark(requirements)?;
+    if is_complete(venv, &mark) {
+        return Ok(());
+    }
+    let _lock = lock_exclusive(&venv.with_extension("lock")).await?;
+    if is_complete(venv, &mark) {
+        return Ok(());
+    }
+    let interpreter = find_python().await?;
+    let began = Instant::now();
+    progress.begin(phase);
+    create(checkout, &interpreter, venv, requirements, &mark).await?;
+    progress.done(phase, began.elapsed());
+    Ok(())
 }
 
 /// What the marker of a complete environment holds: it depends on the requirements and on the place, since the scripts of
