@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
@@ -35,7 +33,7 @@ SKIPPED: dict[tuple[str, str], str] = {
     ("CKV_AWS_27", "AWS::SQS::Queue"): SSE_SQS,
 }
 
-CHECKOV = pathlib.Path(os.environ.get("P1_CHECKOV", ROOT / ".p1/venv/checkov/bin/checkov"))
+CHECKOV = ROOT / ".p1/venv/checkov/bin/checkov"
 
 Found = set[tuple[str, str]]
 
