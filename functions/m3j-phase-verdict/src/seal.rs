@@ -26,7 +26,7 @@ pub(crate) async fn seal(ctx: &StepContext<'_>, signer: &Signer, closed: Closed<
     };
     let (verdict, vsa) = payloads(ctx, &closed)?;
     // The key comes first: an envelope that is there has its key beside it.
-    let pem = key.to_pem().map_err(defect)?;
+    let pem = key.to_pem().map_err(|error| defect(&error))?;
     let place = ctx.own_key(KEY_SIDECAR)?;
     let written = ctx
         .store
@@ -61,8 +61,8 @@ fn payloads(ctx: &StepContext<'_>, closed: &Closed<'_, Observed>) -> Result<(Vec
         blockers: &closed.summary.blockers,
     };
     Ok((
-        conclusion.verdict_payload().map_err(defect)?,
-        conclusion.vsa_payload().map_err(defect)?,
+        conclusion.verdict_payload().map_err(|error| defect(&error))?,
+        conclusion.vsa_payload().map_err(|error| defect(&error))?,
     ))
 }
 
@@ -131,6 +131,6 @@ fn stored(place: &S3Key, written: &Written) -> Result<(), Fault> {
     }
 }
 
-fn defect(error: AttestationError) -> Fault {
+fn defect(error: &AttestationError) -> Fault {
     Fault::internal("render the statement", error.to_string())
 }

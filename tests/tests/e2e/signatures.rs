@@ -46,7 +46,6 @@ async fn expect_signed(dir: &Path, key: &Path, standing: Standing) {
     let (accepted, said) = readers::read(dir, key).await;
     assert!(accepted, "{said}");
     assert!(said.contains("https://slsa.dev/verification_summary/v1"), "{said}");
-    print!("{said}");
 }
 
 async fn expect_sealed_again(stage: &Stage, ended: &Ended) {

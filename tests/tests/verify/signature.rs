@@ -105,7 +105,7 @@ async fn every_verdict_of_a_directory_is_verified() {
     assert_eq!((status, state), (0, SignatureState::Verified), "{:?}", report.findings);
     assert_eq!(report.signature.keyid, Some(later.id().to_string()));
     // The later verdict is signed by the key, and the one before it is not.
-    let (status, state, report) = check("later", &files, &[later.clone()]);
+    let (status, state, report) = check("later", &files, std::slice::from_ref(&later));
     assert_eq!((status, state), (2, SignatureState::Verified), "{:?}", report.findings);
     let (status, state, _) = check("first", &files, &[first]);
     assert_eq!((status, state), (2, SignatureState::Invalid));

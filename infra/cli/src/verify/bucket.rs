@@ -292,7 +292,7 @@ async fn of_run(
             roots.ending = Some(Ending {
                 execution,
                 closure: closure.clone(),
-            })
+            });
         }
         None if has_ledger(evidence, folder).await? => {
             findings.incomplete(last, "no record of the run's ledger commits it: it is void");
