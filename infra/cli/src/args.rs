@@ -1,5 +1,6 @@
 //! The command line of `cargo p1`: every subcommand and option in one place.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -117,6 +118,11 @@ pub enum Command {
     /// Check a run's evidence, a directory offline or the bucket: was it pinned, by which evidence, has a byte changed since
     #[command(after_help = VERIFY_STATUS)]
     Verify(VerifyArgs),
+    /// Measure cost, speed and scale of a pinned run beside the procedure that it replaces (`bench --help`)
+    ///
+    /// The benchmark is a program of its own, tests/bench, which is built first. docs/performance.md holds its table.
+    #[command(disable_help_flag = true)]
+    Bench(BenchArgs),
     /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
     #[command(hide = true)]
     Tools,
@@ -282,6 +288,14 @@ pub struct ReplayArgs {
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `cargo p1 bench`: handed on as they are, `--help` among them.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Options of the benchmark
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    pub options: Vec<OsString>,
 }
 
 /// Options of `cargo p1 verify`.

@@ -14,7 +14,7 @@ pub mod sample;
 pub mod verify;
 
 pub use args::{
-    Cli, CloseArgs, Command, DiffArgs, DownArgs, EnvArgs, EventArgs, OutputsArgs, ReplayArgs, ResumeArgs, RunArgs,
-    StatusArgs, UpArgs, VerifyArgs,
+    BenchArgs, Cli, CloseArgs, Command, DiffArgs, DownArgs, EnvArgs, EventArgs, OutputsArgs, ReplayArgs, ResumeArgs,
+    RunArgs, StatusArgs, UpArgs, VerifyArgs,
 };
 pub use outcome::{CliError, ExitStatus};

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod bench;
 pub mod close;
 pub mod diff;
 pub mod down;
@@ -37,6 +38,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Diff(args) => diff::diff(&args),
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
+        Command::Bench(args) => Err(bench::bench(&args)),
         Command::Tools => tools::tools().await,
     }
 }

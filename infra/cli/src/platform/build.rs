@@ -58,22 +58,16 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// Builds and packs the functions of this checkout.
-pub(super) async fn functions(checkout: &Checkout, progress: &dyn Progress) -> Result<Build, PlatformError> {
-    let packages = packages(checkout)?;
+/// Builds and packs the functions of this checkout, or packs those that are built already.
+pub(super) async fn functions(
+    checkout: &Checkout,
+    source: &Functions,
+    progress: &dyn Progress,
+) -> Result<Build, PlatformError> {
     let began = Instant::now();
-    let phase = format!("building {} functions", packages.len());
+    let wanted = binaries(checkout, source, progress).await?;
+    let phase = format!("packing {} functions", wanted.len());
     progress.begin(&phase);
-    let binaries = compile(checkout, progress).await?;
-    let mut wanted = BTreeMap::new();
-    for package in packages {
-        let Some(binary) = binaries.get(&package) else {
-            return Err(PlatformError::Build(format!(
-                "functions/{package} has no binary of that name; its src/main.rs is missing"
-            )));
-        };
-        wanted.insert(package, binary.clone());
-    }
     let built = tokio::task::spawn_blocking(move || pack_all(&wanted)).await;
     let (build, packed) = built.map_err(|error| PlatformError::api("pack the functions", &error))??;
     if packed > 0 {
@@ -81,6 +75,100 @@ pub(super) async fn functions(checkout: &Checkout, progress: &dyn Progress) -> R
     }
     progress.done(&phase, began.elapsed());
     Ok(build)
+}
+
+/// Which binaries of the functions are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Functions {
+    /// Built in the dev profile, together with the whole workspace.
+    #[default]
+    Dev,
+    /// Built as for AWS: the release profile.
+    Release,
+    /// Those that lie in this directory, named like their packages.
+    Built(PathBuf),
+}
+
+/// The functions' binaries: package → file. Builds them where that is asked for.
+///
+/// # Errors
+/// [`PlatformError`] when the build fails or a function has no binary.
+pub async fn binaries(
+    checkout: &Checkout,
+    source: &Functions,
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, PathBuf>, PlatformError> {
+    let packages = packages(checkout)?;
+    if let Functions::Built(directory) = source {
+        let found = packages.into_iter().map(|package| {
+            let binary = directory.join(&package);
+            (package, binary)
+        });
+        let found: BTreeMap<String, PathBuf> = found.collect();
+        return match found.values().find(|binary| !binary.is_file()) {
+            None => Ok(found),
+            Some(missing) => Err(PlatformError::Build(format!(
+                "there is no function's binary at {}; name a directory that holds all {}",
+                missing.display(),
+                found.len()
+            ))),
+        };
+    }
+    let began = Instant::now();
+    let phase = format!("building {} functions", packages.len());
+    progress.begin(&phase);
+    let built = match source {
+        Functions::Release => programs(checkout, &packages, true, progress).await?,
+        Functions::Dev | Functions::Built(_) => programs(checkout, &packages, false, progress).await?,
+    };
+    let mut wanted = BTreeMap::new();
+    for package in packages {
+        let Some(binary) = built.get(&package) else {
+            return Err(PlatformError::Build(format!(
+                "functions/{package} has no binary of that name; its src/main.rs is missing"
+            )));
+        };
+        wanted.insert(package, binary.clone());
+    }
+    progress.done(&phase, began.elapsed());
+    Ok(wanted)
+}
+
+/// Builds programs: binary → file. In the dev profile the whole workspace is built, which everything here shares.
+///
+/// # Errors
+/// [`PlatformError`] when the build fails.
+pub async fn programs(
+    checkout: &Checkout,
+    packages: &[String],
+    release: bool,
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, PathBuf>, PlatformError> {
+    let mut selection = vec!["--bins"];
+    if release {
+        selection.push("--release");
+        for package in packages {
+            selection.extend(["--package", package]);
+        }
+    } else {
+        selection.push("--workspace");
+    }
+    compile(checkout, &selection, progress).await
+}
+
+/// Cargo, in the checkout. `cargo run` and `cargo test` describe their package to what they run; build scripts that look at
+/// such variables would see other values here than in a build by hand, and everything above them would be compiled again.
+#[must_use]
+pub fn cargo(checkout: &Checkout) -> std::process::Command {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut command = std::process::Command::new(cargo);
+    command.current_dir(checkout.root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(describes_a_package) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The function packages: the folders below `functions/`, which are named like their packages.
@@ -96,25 +184,16 @@ fn packages(checkout: &Checkout) -> Result<Vec<String>, PlatformError> {
     Ok(names)
 }
 
-/// Runs `cargo build` and gives the path of every binary.
-async fn compile(checkout: &Checkout, progress: &dyn Progress) -> Result<BTreeMap<String, PathBuf>, PlatformError> {
-    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
-    let mut command = Command::new(cargo);
+/// Runs `cargo build` for a selection and gives the path of every binary.
+async fn compile(
+    checkout: &Checkout,
+    selection: &[&str],
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, PathBuf>, PlatformError> {
+    let mut command = Command::from(cargo(checkout));
     command
-        .args([
-            "build",
-            "--workspace",
-            "--bins",
-            "--message-format=json-render-diagnostics",
-        ])
-        .current_dir(checkout.root());
-    // `cargo run` and `cargo test` describe their package to what they run. Build scripts that look at such variables would
-    // see other values here than in a build by hand, and everything above them would be compiled again.
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(describes_a_package) {
-            command.env_remove(name);
-        }
-    }
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(selection);
     let mut program = Program::spawn(command, "install a Rust toolchain (rustup) and put cargo on PATH")?;
     let (stdout, stderr) = (program.stdout(), program.stderr());
     let messages = async {

@@ -106,7 +106,8 @@ fn uris(list: &str) -> Vec<String> {
 }
 
 /// Configuration of SDK clients for an engine; reads nothing of the person's own AWS settings.
-pub(super) fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
+#[must_use]
+pub fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
     let credentials = Credentials::new(account, "test", None, None, "local platform");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

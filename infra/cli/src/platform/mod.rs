@@ -17,9 +17,10 @@ mod tools;
 
 use std::time::Instant;
 
+pub use self::build::{Functions, binaries, cargo, programs};
 pub use self::checkout::Checkout;
 pub(crate) use self::checkout::write_atomically;
-pub use self::deploy::Deployment;
+pub use self::deploy::{Deployment, sdk_config};
 use self::engine::{Engine, EngineOptions};
 pub use self::error::PlatformError;
 pub use self::profile::Profile;
@@ -45,6 +46,8 @@ pub struct PlatformOptions {
     pub enforce_roles: bool,
     /// What verdicts are signed with.
     pub signing: Signing,
+    /// Which binaries of the functions are deployed.
+    pub functions: Functions,
 }
 
 impl PlatformOptions {
@@ -57,6 +60,7 @@ impl PlatformOptions {
             wait_scale: None,
             enforce_roles: false,
             signing: Signing::default(),
+            functions: Functions::Dev,
         }
     }
 }
@@ -85,7 +89,8 @@ impl Platform {
             progress.done("starting the engine", began.elapsed());
             Ok((tools, engine))
         };
-        let (build, (tools, engine)) = tokio::try_join!(build::functions(&checkout, progress), engine)?;
+        let (build, (tools, engine)) =
+            tokio::try_join!(build::functions(&checkout, &options.functions, progress), engine)?;
 
         let began = Instant::now();
         progress.begin(DEPLOYING);
@@ -139,7 +144,7 @@ impl Platform {
     /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
     pub async fn refresh(&mut self, stack_outputs: usize, progress: &dyn Progress) -> Result<(), PlatformError> {
         let tools = Tools::prepare(&self.checkout, progress).await?;
-        let build = build::functions(&self.checkout, progress).await?;
+        let build = build::functions(&self.checkout, &Functions::Dev, progress).await?;
         let options = PlatformOptions {
             profile: self.state.profile.clone(),
             stack_outputs,
@@ -147,6 +152,7 @@ impl Platform {
             // A platform that is left up never does.
             enforce_roles: false,
             signing: Signing::default(),
+            functions: Functions::Dev,
         };
         let began = Instant::now();
         progress.begin(DEPLOYING);

@@ -5,18 +5,16 @@
 //! length of the test.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use p1_bench::http::{Body, Broken, Server, full};
+use p1_bench::proxy::Upstream;
 use p1_contract::blocker::Blocker;
 use p1_contract::ids::PlatformRunId;
-use tokio::net::TcpListener;
 
 use super::gate::Reserved;
 use super::rows::{How, Row};
@@ -106,7 +104,7 @@ fn an_object_that_s3_loses_or_alters_holds_the_run() {
     on_stage(async |stage| {
         let scene = Scene::set(stage, "lossy").await;
         let store = LossyStore::before(stage.platform.endpoint()).await;
-        let definition = turn(stage, &format!("http://{}", store.address));
+        let definition = turn(stage, &store.server.endpoint());
         let runs = ROWS.iter().map(|(code, file, fate)| {
             let (scene, store) = (&scene, &store);
             async move {
@@ -148,95 +146,60 @@ fn an_object_that_s3_loses_or_alters_holds_the_run() {
     });
 }
 
-#[derive(Debug, Clone)]
 struct LossyStore {
-    address: SocketAddr,
-    fates: Arc<Mutex<HashMap<String, Fate>>>,
-    client: Client<HttpConnector, Full<Bytes>>,
-    authority: String,
+    server: Server,
+    fates: Fates,
 }
 
+/// By the end of an object's path.
+type Fates = Arc<Mutex<HashMap<String, Fate>>>;
+
 impl LossyStore {
-    /// A proxy in front of the engine, on a free port, for as long as the test process lives.
+    /// A proxy in front of the engine, on a free port.
     async fn before(endpoint: &str) -> LossyStore {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let store = LossyStore {
-            address: listener.local_addr().unwrap(),
-            fates: Arc::default(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            authority: endpoint.trim_start_matches("http://").to_owned(),
-        };
-        let shared = store.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let store = shared.clone();
-                tokio::spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        let store = store.clone();
-                        async move { store.answer(request).await }
-                    });
-                    // A function that ends closes its connection.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
+        let fates = Fates::default();
+        let (upstream, kept) = (Upstream::new(endpoint), Arc::clone(&fates));
+        let server = Server::start(move |request| {
+            let (upstream, fates) = (upstream.clone(), Arc::clone(&kept));
+            async move {
+                let fate = fate(&fates, request.uri());
+                answer(&upstream, fate, request).await
             }
         });
-        store
+        let server = server.await.unwrap();
+        LossyStore { server, fates }
     }
+}
 
-    fn fate(&self, uri: &Uri) -> Option<Fate> {
-        let path = uri.path();
-        let fates = self.fates.lock().unwrap();
-        fates
-            .iter()
-            .find(|(key, _)| path.ends_with(key.as_str()))
-            .map(|(_, fate)| *fate)
-    }
+fn fate(fates: &Fates, uri: &Uri) -> Option<Fate> {
+    let path = uri.path();
+    let fates = fates.lock().unwrap();
+    fates
+        .iter()
+        .find(|(key, _)| path.ends_with(key.as_str()))
+        .map(|(_, fate)| *fate)
+}
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, hyper_util::client::legacy::Error> {
-        match (self.fate(request.uri()), request.method()) {
-            (Some(Fate::Lost), &Method::PUT) => Ok(Response::builder()
-                .header("etag", "\"00000000000000000000000000000000\"")
-                .header("x-amz-version-id", "00000000-0000-4000-8000-000000000000")
-                .body(Full::default())
-                .unwrap()),
-            (Some(Fate::Altered), &Method::GET) => {
-                let mut answer = self.pass(request).await?;
-                let bytes = std::mem::take(answer.body_mut()).collect().await.unwrap().to_bytes();
-                // As many bytes, without the checksum that would give them away before the function looks.
-                for name in [
-                    "x-amz-checksum-sha256",
-                    "x-amz-checksum-crc32",
-                    "x-amz-checksum-crc64nvme",
-                ] {
-                    answer.headers_mut().remove(name);
-                }
-                *answer.body_mut() = Full::new(Bytes::from(vec![b' '; bytes.len()]));
-                Ok(answer)
+async fn answer(upstream: &Upstream, fate: Option<Fate>, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
+    match (fate, request.method()) {
+        (Some(Fate::Lost), &Method::PUT) => Ok(Response::builder()
+            .header("etag", "\"00000000000000000000000000000000\"")
+            .header("x-amz-version-id", "00000000-0000-4000-8000-000000000000")
+            .body(full(Bytes::new()))
+            .unwrap()),
+        (Some(Fate::Altered), &Method::GET) => {
+            let (mut head, body) = upstream.pass(request).await?.into_parts();
+            let bytes = body.collect().await?.to_bytes();
+            // As many bytes, without the checksum that would give them away before the function looks.
+            for name in [
+                "x-amz-checksum-sha256",
+                "x-amz-checksum-crc32",
+                "x-amz-checksum-crc64nvme",
+            ] {
+                head.headers.remove(name);
             }
-            _ => self.pass(request).await,
+            Ok(Response::from_parts(head, full(vec![b' '; bytes.len()])))
         }
-    }
-
-    async fn pass(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, hyper_util::client::legacy::Error> {
-        let (mut head, body) = request.into_parts();
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let uri = Uri::builder().scheme("http").authority(self.authority.as_str());
-        head.uri = uri.path_and_query(path).build().unwrap();
-        head.headers.remove("host");
-        let body = body.collect().await.unwrap().to_bytes();
-        let answer = self.client.request(Request::from_parts(head, Full::new(body))).await?;
-        let (head, body) = answer.into_parts();
-        Ok(Response::from_parts(
-            head,
-            Full::new(body.collect().await.unwrap().to_bytes()),
-        ))
+        _ => upstream.pass(request).await,
     }
 }

@@ -4,20 +4,15 @@
 //! own address; the engine does not check signatures.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use hyper::{Method, Request, Response};
+use p1_bench::http::{Body, Broken, Server, full};
+use p1_bench::proxy::Upstream;
 
 /// How long an answer is withheld: longer than an impatient client waits for one.
 const LATE: Duration = Duration::from_millis(700);
@@ -74,75 +69,33 @@ struct Traffic {
     struck: Option<String>,
 }
 
-type Body = UnsyncBoxBody<Bytes, Broken>;
-
-/// Why a connection ends without an answer.
-#[derive(Debug)]
-pub(crate) struct Broken;
-
-impl std::fmt::Display for Broken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("broken on purpose")
-    }
-}
-
-impl std::error::Error for Broken {}
-
 /// A running proxy; it ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy {
-    address: SocketAddr,
     traffic: Arc<Mutex<Traffic>>,
-    server: JoinHandle<()>,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
+    server: Server,
 }
 
 impl Proxy {
     /// A proxy in front of `endpoint`, on a free port.
     pub(crate) async fn before(endpoint: &str) -> Proxy {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let traffic = Arc::new(Mutex::new(Traffic::default()));
-        let upstream = Upstream {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            authority: endpoint.trim_start_matches("http://").to_owned(),
+        let faulty = Faulty {
+            upstream: Upstream::new(endpoint),
             traffic: Arc::clone(&traffic),
         };
-        let server = tokio::spawn(async move {
-            loop {
-                let Ok((stream, _)) = listener.accept().await else {
-                    continue;
-                };
-                // A connection that is given up is reset, not closed in good order.
-                let _ = stream.set_zero_linger();
-                let _ = stream.set_nodelay(true);
-                let upstream = upstream.clone();
-                tokio::spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        let upstream = upstream.clone();
-                        async move { upstream.answer(request).await }
-                    });
-                    // Its error is the fault that was asked for.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
+        let server = Server::start(move |request| {
+            let faulty = faulty.clone();
+            async move { faulty.answer(request).await }
         });
         Proxy {
-            address,
             traffic,
-            server,
+            server: server.await.unwrap(),
         }
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.endpoint()
     }
 
     /// Counts anew, with this fault to come.
@@ -160,13 +113,12 @@ impl Proxy {
 }
 
 #[derive(Debug, Clone)]
-struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
-    authority: String,
+struct Faulty {
+    upstream: Upstream,
     traffic: Arc<Mutex<Traffic>>,
 }
 
-impl Upstream {
+impl Faulty {
     /// What befalls this attempt, if anything does.
     fn fault(&self, request: &Request<Incoming>) -> Option<Wrong> {
         let mut traffic = self.traffic.lock().unwrap();
@@ -188,18 +140,18 @@ impl Upstream {
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
         match self.fault(&request) {
-            None => self.pass(request).await,
+            None => self.upstream.pass(request).await,
             Some(Wrong::Reset) => Err(Broken),
             Some(Wrong::AnswerLost) => {
-                self.pass(request).await?;
+                self.upstream.pass(request).await?;
                 Err(Broken)
             }
             Some(Wrong::Late) => {
-                let answer = self.pass(request).await;
+                let answer = self.upstream.pass(request).await;
                 tokio::time::sleep(LATE).await;
                 answer
             }
-            Some(Wrong::BreaksOff) => Ok(break_off(self.pass(request).await?).await),
+            Some(Wrong::BreaksOff) => Ok(break_off(self.upstream.pass(request).await?).await),
             Some(Wrong::Conflict) => Ok(refusal(409, "ConditionalRequestConflict")),
             Some(Wrong::Unavailable) => Ok(refusal(503, "ServiceUnavailable")),
             Some(Wrong::Refused) => Ok(refusal(403, "AccessDenied")),
@@ -210,29 +162,6 @@ impl Upstream {
                 .unwrap()),
         }
     }
-
-    async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
-        let (mut head, body) = request.into_parts();
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        head.uri = Uri::builder()
-            .scheme("http")
-            .authority(self.authority.as_str())
-            .path_and_query(path)
-            .build()
-            .unwrap();
-        head.headers.remove("host");
-        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-        let request = Request::from_parts(head, Full::new(body));
-        let (head, body) = self.client.request(request).await.map_err(|_| Broken)?.into_parts();
-        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-        Ok(Response::from_parts(head, full(body)))
-    }
-}
-
-fn full(bytes: Bytes) -> Body {
-    Full::new(bytes)
-        .map_err(|never: Infallible| match never {})
-        .boxed_unsync()
 }
 
 fn refusal(status: u16, code: &str) -> Response<Body> {

@@ -1,0 +1,68 @@
+//! How much is measured: enough for a median, or, quick, just enough to know that it can be measured.
+
+use serde::Serialize;
+
+/// Sizes and counts of all parts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// Pairs of a comparison, after a warm-up.
+    pub pairs: usize,
+    /// Pairs with the procedure by hand, each of which takes half a minute of CPU.
+    pub pairs_by_hand: usize,
+    /// Whether another such pair goes before them to warm up.
+    pub warm_up_by_hand: bool,
+    /// Spawns of each function.
+    pub spawns: usize,
+    /// Documents to digest: about how many bytes, and how often in one pair.
+    pub documents: Vec<(usize, u32)>,
+    /// Added to each answer of S3, in milliseconds.
+    pub delay_ms: u64,
+    /// Runs at once.
+    pub at_once: Vec<usize>,
+    /// Processes of each function, at most, that the runs share.
+    pub processes: usize,
+    /// Handles in the registry.
+    pub handles: Vec<usize>,
+    /// Required outputs.
+    pub outputs: Vec<usize>,
+    /// Runs at each size.
+    pub runs_of_a_size: usize,
+}
+
+impl Plan {
+    /// The plan for figures.
+    #[must_use]
+    pub fn full() -> Self {
+        Plan {
+            pairs: 7,
+            pairs_by_hand: 6,
+            warm_up_by_hand: true,
+            spawns: 20,
+            documents: vec![(2 << 10, 20_000), (100 << 10, 1_000), (10 << 20, 10)],
+            delay_ms: 30,
+            at_once: vec![1, 8, 32, 64],
+            processes: 8,
+            handles: vec![500, 1_500, 5_000, 15_000, 50_000],
+            outputs: vec![10, 32, 100, 320, 1_000],
+            runs_of_a_size: 3,
+        }
+    }
+
+    /// The plan for a test of the benchmark itself.
+    #[must_use]
+    pub fn quick() -> Self {
+        Plan {
+            pairs: 2,
+            pairs_by_hand: 1,
+            warm_up_by_hand: false,
+            spawns: 2,
+            documents: vec![(2 << 10, 20), (20 << 10, 2)],
+            delay_ms: 5,
+            at_once: vec![1, 4],
+            processes: 2,
+            handles: vec![200, 800],
+            outputs: vec![2, 8],
+            runs_of_a_size: 1,
+        }
+    }
+}
