@@ -4,6 +4,8 @@
 //! This is not RFC 8785: keys are sorted by code point and not by UTF-16 unit, and everything outside printable ASCII is
 //! escaped. DEL (0x7f) is outside it for Python too.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
@@ -117,11 +119,31 @@ fn write_integer(number: &Number, out: &mut Vec<u8>) -> Result<(), Refused> {
     }
     match number.as_i64() {
         Some(integer) if (-MAX_INTEGER..=MAX_INTEGER).contains(&integer) => {
-            out.extend_from_slice(integer.to_string().as_bytes());
+            write_digits(integer, out);
             Ok(())
         }
         _ => Err(refused(false)),
     }
+}
+
+/// The decimal digits of an integer, which is within ±(2^53−1).
+fn write_digits(integer: i64, out: &mut Vec<u8>) {
+    if integer < 0 {
+        out.push(b'-');
+    }
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut rest = integer.unsigned_abs();
+    loop {
+        first -= 1;
+        // A digit is below ten.
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 fn write_array(items: &[Value], out: &mut Vec<u8>) -> Result<(), Refused> {
@@ -136,15 +158,32 @@ fn write_array(items: &[Value], out: &mut Vec<u8>) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Whether serde_json's map is sorted by itself. It is, unless some crate of the build turns on its `preserve_order`, which
+/// must never change a digest.
+static MAPS_ARE_SORTED: LazyLock<bool> = LazyLock::new(|| {
+    let map: Map<String, Value> = ["b", "a"]
+        .map(|key| (key.to_owned(), Value::Null))
+        .into_iter()
+        .collect();
+    map.keys().is_sorted()
+});
+
 fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), Refused> {
-    // UTF-8 sorts as its code points do. serde_json's map is sorted already, unless some crate of the build turns on its
-    // `preserve_order`, which must never change a digest.
-    let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-    if !entries.is_sorted_by_key(|(key, _)| *key) {
-        entries.sort_unstable_by_key(|(key, _)| *key);
-    }
     out.push(b'{');
-    for (index, (key, value)) in entries.into_iter().enumerate() {
+    if *MAPS_ARE_SORTED {
+        write_entries(map.iter(), out)?;
+    } else {
+        // UTF-8 sorts as its code points do.
+        let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        write_entries(entries.into_iter(), out)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn write_entries<'v>(entries: impl Iterator<Item = (&'v String, &'v Value)>, out: &mut Vec<u8>) -> Result<(), Refused> {
+    for (index, (key, value)) in entries.enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -152,7 +191,6 @@ fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), Refus
         out.push(b':');
         write_value(value, out).map_err(|refused| refused.below(key))?;
     }
-    out.push(b'}');
     Ok(())
 }
 
@@ -161,10 +199,7 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     let mut rest = text;
     loop {
         // Nearly all text is printable ASCII: whole spans of it are copied at once.
-        let plain = rest
-            .bytes()
-            .position(|byte| !is_written_as_it_is(byte))
-            .unwrap_or(rest.len());
+        let plain = plain_prefix(rest.as_bytes());
         out.extend_from_slice(&rest.as_bytes()[..plain]);
         rest = &rest[plain..];
         let mut chars = rest.chars();
@@ -175,11 +210,30 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// How many bytes at the beginning are written as they are.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    // A block without branches in it is what the compiler turns into vector instructions.
+    const BLOCK: usize = 16;
+    let mut plain = 0;
+    for block in bytes.chunks_exact(BLOCK) {
+        let escaped = block
+            .iter()
+            .fold(false, |found, byte| found | !is_written_as_it_is(*byte));
+        if escaped {
+            break;
+        }
+        plain += BLOCK;
+    }
+    let tail = bytes[plain..].iter().position(|byte| !is_written_as_it_is(*byte));
+    tail.map_or(bytes.len(), |tail| plain + tail)
+}
+
 fn is_written_as_it_is(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+    (byte >= b' ') & (byte <= b'~') & (byte != b'"') & (byte != b'\\')
 }
 
 fn write_escaped(c: char, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let short: &[u8] = match c {
         '"' => b"\\\"",
         '\\' => b"\\\\",
@@ -190,7 +244,8 @@ fn write_escaped(c: char, out: &mut Vec<u8>) {
         '\u{8}' => b"\\b",
         _ => {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+                let digit = |shift: u16| DIGITS[usize::from(*unit >> shift & 0xf)];
+                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
             return;
         }

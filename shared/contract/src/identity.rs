@@ -1,6 +1,6 @@
 //! How `config_digest` and `scenario_run_id` follow from handles and manifests (contract section 4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,9 +52,10 @@ impl DigestInput {
             .value(key)?
             .as_object()
             .ok_or_else(|| handles.wrong(key, "is not a map"))?;
+        let ids: BTreeSet<&str> = required.iter().map(String::as_str).collect();
         let oracle_sort_key_by_output_id = sort_keys
             .iter()
-            .filter(|(id, _)| required.contains(id))
+            .filter(|(id, _)| ids.contains(id.as_str()))
             .map(|(id, sort_key)| (id.clone(), sort_key.clone()))
             .collect();
         Ok(DigestInput {
@@ -84,7 +85,8 @@ pub fn digest_from_handle_values(handles: &HandleFacts) -> Result<Option<Sha256H
     let required = handles.value("ORACLE_REQUIRED_OUTPUT_IDS")?.clone();
     let mut sort_keys = handles.value("ORACLE_SORT_KEY_BY_OUTPUT_ID")?.clone();
     if let (Some(map), Some(ids)) = (sort_keys.as_object_mut(), required.as_array()) {
-        map.retain(|key, _| ids.iter().any(|id| id == key.as_str()));
+        let ids: BTreeSet<&str> = ids.iter().filter_map(Value::as_str).collect();
+        map.retain(|key, _| ids.contains(key.as_str()));
     }
     let input = json!({
         "scenario_mode": handles.value("SCENARIO_RUN_ID_DERIVATION_MODE")?,
