@@ -1,6 +1,6 @@
 //! M3.H Cost envelope and outcome: what the phase may cost, what it cost so far, and what it leaves behind for that.
 //!
-//! It audits the closures of M3.A … M3.G, reads the cost handles of the pinned registry, learns the month's spend from
+//! It reads the closures of M3.A … M3.G and the proofs that they list, reads the cost handles of the pinned registry, learns the month's spend from
 //! the deployment's cost source, and writes the envelope before the receipt (contract section 7).
 //!
 //! **One code per cause.** A closure is a step's summary: one that is missing, changed or not a pass is `M3H-B2`. An
@@ -28,11 +28,11 @@ mod harness_tests;
 #[cfg(test)]
 mod tests;
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{ClosureAudit, ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_all};
+use p1_runtime::{ClosureAudit, ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_where};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,10 @@ impl StepLogic for CostEnvelope {
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let closures = proof::UPSTREAM.into_iter().filter_map(|step| ctx.input.closure(step));
         let audits = async {
-            let upstream = audit_all(ctx, closures).await?;
+            // Of what the closures list, the proofs alone: M3.I reads everything again.
+            let audits =
+                closures.map(|closure| audit_where(ctx, closure, |artifact| proof::is_expected(closure, artifact)));
+            let upstream = try_join_all(audits).await?;
             let proofs = proof::observe(ctx, &upstream).await?;
             Ok::<_, Fault>((upstream, proofs))
         };

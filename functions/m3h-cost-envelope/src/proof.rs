@@ -3,6 +3,7 @@
 use futures_util::future::try_join_all;
 use p1_contract::artifacts::ProofArtifact;
 use p1_contract::ids::PhaseExecutionId;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::step::Step;
 use p1_runtime::{ClosureAudit, ClosureRead, Fault, StepContext};
 use schemars::JsonSchema;
@@ -78,6 +79,13 @@ impl ProofFact {
             present: self.state == ProofState::Present,
         }
     }
+}
+
+/// Whether an artifact that a closure lists is one of the proofs.
+pub(crate) fn is_expected(closure: &ClosureRef, artifact: &ArtifactRef) -> bool {
+    EXPECTED_PROOFS
+        .iter()
+        .any(|(step, name)| step.id() == closure.step && *name == artifact.name)
 }
 
 /// Looks up every expected proof in the audited closures.

@@ -32,11 +32,18 @@ const OUTCOME_FIELDS: [&str; 8] = [
     "decision_or_risk_retired",
 ];
 
-/// B1. A registry that nothing pins is M3.A's closure, which has its blocker.
+/// B1. A registry that nothing pins is M3.A's closure, whose blocker `findings` then has already.
 pub(crate) fn read_terms(registry: &RegistryFact, findings: &mut Vec<Finding>) -> Terms {
     match registry {
         RegistryFact::Read { handles } => Terms::read(handles, findings),
-        RegistryFact::Unpinned => Terms::default(),
+        RegistryFact::Unpinned => {
+            let has_its_blocker = |finding: &Finding| finding.subject == Step::HandleClosure.id();
+            if !findings.iter().any(has_its_blocker) {
+                let detail = "nothing pins it, though the closure of M3.A is a pass";
+                findings.push(Blocker::CostHandleInvalid.on("handles registry", detail));
+            }
+            Terms::default()
+        }
         RegistryFact::Unusable { problem } => {
             findings.push(Blocker::CostHandleInvalid.on("handles registry", problem.as_str()));
             Terms::default()

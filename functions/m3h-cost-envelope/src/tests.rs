@@ -185,6 +185,20 @@ async fn b2_an_upstream_closure_is_missing_changed_or_not_green() {
     assert_eq!(blocked(held).await, ["M3H-B2 M3.G"]);
 }
 
+/// The cost handles are unknown then: whatever is said of M3.A, that is never a pass.
+#[tokio::test]
+async fn an_unpinned_registry_blocks_also_where_the_closure_of_m3a_is_a_pass() {
+    let unpinned = |_: &mut StepInput, observed: &mut Observed| observed.registry = RegistryFact::Unpinned;
+    assert_eq!(blocked(unpinned).await, ["M3H-B1 handles registry"]);
+    let without_m3a = |input: &mut StepInput, observed: &mut Observed| {
+        observed.registry = RegistryFact::Unpinned;
+        input.closures.remove("M3.A");
+        observed.upstream.remove(0);
+        observed.proofs[0].state = ProofState::Unknown;
+    };
+    assert_eq!(blocked(without_m3a).await, ["M3H-B2 M3.A"]);
+}
+
 #[tokio::test]
 async fn b3_the_billing_source_is_not_usable() {
     let source = "M3H-B3 s3://evidence-bucket/billing/month.json";

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::RunIds;
-use p1_contract::reference::ClosureRef;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,18 @@ impl ClosureAudit {
 /// # Errors
 /// When the store gives no answer.
 pub async fn audit(ctx: &StepContext<'_>, closure: &ClosureRef) -> Result<ClosureAudit, Fault> {
+    audit_where(ctx, closure, |_| true).await
+}
+
+/// [`audit`] of the artifacts that `read` picks: the others that the closure lists are not looked at.
+///
+/// # Errors
+/// When the store gives no answer.
+pub async fn audit_where(
+    ctx: &StepContext<'_>,
+    closure: &ClosureRef,
+    read: impl Fn(&ArtifactRef) -> bool,
+) -> Result<ClosureAudit, Fault> {
     let problem = |subject: &str, detail: String| AuditProblem {
         subject: subject.to_owned(),
         detail,
@@ -108,8 +120,14 @@ pub async fn audit(ctx: &StepContext<'_>, closure: &ClosureRef) -> Result<Closur
             "its verdict is not the one that the chain names".to_owned(),
         ));
     }
-    let reads = summary.body.artifacts.iter().map(|artifact| ctx.read_listed(artifact));
-    for (artifact, exact) in summary.body.artifacts.iter().zip(try_join_all(reads).await?) {
+    let picked: Vec<&ArtifactRef> = summary
+        .body
+        .artifacts
+        .iter()
+        .filter(|artifact| read(artifact))
+        .collect();
+    let reads = picked.iter().map(|artifact| ctx.read_listed(artifact));
+    for (artifact, exact) in picked.iter().zip(try_join_all(reads).await?) {
         if !matches!(exact, Exact::Found(_)) {
             problems.push(problem(artifact.key.as_str(), exact.describe()));
         }

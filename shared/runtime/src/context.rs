@@ -1,7 +1,7 @@
 //! What a step works with while it observes: its input, the store, and a record of all that it read and created.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -10,6 +10,7 @@ use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
+use tokio::sync::OnceCell;
 
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
@@ -31,6 +32,7 @@ pub struct StepContext<'a> {
     pub phase_execution_id: PhaseExecutionId,
     reads: Mutex<BTreeSet<ObjectRef>>,
     created: Mutex<Vec<ArtifactRef>>,
+    closures: Mutex<Vec<(ClosureRef, Arc<OnceCell<ClosureRead>>)>>,
 }
 
 /// What stands at the end of a reference whose hash is known.
@@ -72,7 +74,7 @@ impl<'a> StepContext<'a> {
         orchestrator: &'a Orchestrator,
         phase_execution_id: PhaseExecutionId,
     ) -> Self {
-        let (reads, created) = (Mutex::default(), Mutex::default());
+        let (reads, created, closures) = (Mutex::default(), Mutex::default(), Mutex::default());
         StepContext {
             input,
             settings,
@@ -81,6 +83,7 @@ impl<'a> StepContext<'a> {
             phase_execution_id,
             reads,
             created,
+            closures,
         }
     }
 
@@ -200,9 +203,27 @@ impl<'a> StepContext<'a> {
 
     /// Reads a closure's summary, which must have the hash that the chain names.
     ///
+    /// A closure is read once in an invocation, whoever asks: two answers about one closure could contradict each other, and
+    /// each part of the step would rest on its own.
+    ///
     /// # Errors
-    /// When the store gives no answer.
+    /// When the store gives no answer. Then it is asked again for whoever asks next.
     pub async fn closure(&self, closure: &ClosureRef) -> Result<ClosureRead, Fault> {
+        let cell = {
+            let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+            match closures.iter().find(|(known, _)| known == closure) {
+                Some((_, cell)) => Arc::clone(cell),
+                None => {
+                    let cell = Arc::default();
+                    closures.push((closure.clone(), Arc::clone(&cell)));
+                    cell
+                }
+            }
+        };
+        cell.get_or_try_init(|| self.read_closure(closure)).await.cloned()
+    }
+
+    async fn read_closure(&self, closure: &ClosureRef) -> Result<ClosureRead, Fault> {
         let version = closure.version_id.as_deref();
         let exact = self
             .read_exact(&closure.bucket, &closure.key, version, &closure.sha256, DOCUMENT_LIMIT)
@@ -319,7 +340,7 @@ pub fn run_control_key(file: &str) -> Result<S3Key, Fault> {
 }
 
 /// What a closure turned out to be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum ClosureRead {
     /// The summary that the chain names.
     Found(Box<Summary>),

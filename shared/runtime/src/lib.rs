@@ -22,7 +22,7 @@ pub mod store;
 pub mod testing;
 mod trust;
 
-pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all};
+pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all, audit_where};
 pub use clients::harness;
 pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
 pub use fault::Fault;
