@@ -122,13 +122,21 @@ impl Deployment {
         )
         .await?;
         for output in self.outputs() {
-            let key = format!(
-                "oracle-store/{NAMESPACE}/{ENGINE_RUN}/stream_view/ts_utc/output_id={output}/_stream_view_manifest.json"
-            );
-            let manifest = sample::stream_view_manifest(NAMESPACE, ENGINE_RUN, &output);
+            let (key, manifest) = manifest(&output);
             self.put(&names.object_store_bucket, &key, manifest).await?;
         }
         Ok(())
+    }
+
+    /// Keys and bytes of the manifests that the sample registry asks for.
+    pub fn sample_manifests() -> impl Iterator<Item = (String, Vec<u8>)> {
+        SAMPLE_OUTPUTS.into_iter().map(manifest)
+    }
+
+    /// Key and bytes of the M2 receipt.
+    #[must_use]
+    pub fn receipt() -> (String, Vec<u8>) {
+        (receipt_key(), sample::m2_receipt(RECEIPT_STAMP))
     }
 
     async fn bucket(&self, bucket: &str) -> Result<(), BenchError> {
@@ -296,6 +304,13 @@ const NAMESPACE: &str = "sample_scenario";
 const ENGINE_RUN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const SAMPLE_OUTPUTS: [&str; 4] = ["card_events", "card_arrivals", "card_entities", "payment_anchors"];
 const RECEIPT_STAMP: &str = "20260223T061612Z";
+
+fn manifest(output: &str) -> (String, Vec<u8>) {
+    let key = format!(
+        "oracle-store/{NAMESPACE}/{ENGINE_RUN}/stream_view/ts_utc/output_id={output}/_stream_view_manifest.json"
+    );
+    (key, sample::stream_view_manifest(NAMESPACE, ENGINE_RUN, output))
+}
 
 fn receipt_key() -> String {
     format!("evidence/dev_full/run_control/m2j_{RECEIPT_STAMP}/m2j_m3_entry_readiness_receipt.json")

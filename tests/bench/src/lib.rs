@@ -16,6 +16,7 @@ pub mod parts;
 pub mod plan;
 pub mod proxy;
 pub mod report;
+pub mod seaweed;
 pub mod setup;
 pub mod stats;
 
