@@ -64,20 +64,19 @@ def policies(deployment: Deployment) -> Iterator[Policy]:
 
 
 def of_role(deployment: Deployment, role: str) -> list[Policy]:
-    """The identity policies of a role: inline ones, and the managed ones of this stack that are attached to it."""
+    """The identity policies of a role: those that stand in it, and those of this stack that are attached to it."""
     attached = listed(deployment[role].get("ManagedPolicyArns"))
     own = {deployment.ref(name): name for name in deployment.of_type("AWS::IAM::ManagedPolicy")}
     foreign = sorted(set(attached) - set(own))
     assert not foreign, f"{role} has managed policies that the template does not spell out: {foreign}"
     places = {own[arn] for arn in attached}
-    found = [
-        p
-        for p in policies(deployment)
-        if p.kind == "identity" and (p.place in places or p.place.startswith(f"{role}/"))
+    beside = deployment.of_type("AWS::IAM::Policy").items()
+    places |= {name for name, policy in beside if deployment.ref(role) in policy["Roles"]}
+    return [
+        policy
+        for policy in policies(deployment)
+        if policy.kind == "identity" and (policy.place in places or policy.place.startswith(f"{role}/"))
     ]
-    unattached = [p.place for p in policies(deployment) if p.of == "AWS::IAM::Policy"]
-    assert not unattached, f"policies of roles stand apart from them: {unattached}"
-    return found
 
 
 def decide(deployment: Deployment, principal: str, action: str, resource: str, **keys: str | bool) -> str:

@@ -32,14 +32,14 @@ def assertions() -> Counter:
 def pytest_terminal_summary(terminalreporter):
     """Says how many checks hold and how many mutations they and the tools caught."""
 
-    def share(part: str) -> str:
+    def share(*parts: str) -> str:
         passed, failed = (
-            sum(part in report.nodeid for report in terminalreporter.stats.get(outcome, []))
+            sum(any(part in report.nodeid for part in parts) for report in terminalreporter.stats.get(outcome, []))
             for outcome in ("passed", "failed")
         )
         return f"{passed} of {passed + failed}"
 
-    checks, mutations = share("test_point_"), share("::test_a_mutation_is_caught")
+    checks, mutations = share("test_point_", "test_signing"), share("::test_a_mutation_is_caught")
     # Counted where all mutations ran.
     counted = f", with {ASSERTIONS.total()} assertions" if ASSERTIONS else ""
     terminalreporter.write_line(f"template: {checks} checks hold{counted}; {mutations} mutations are caught")

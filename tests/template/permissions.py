@@ -123,6 +123,9 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
                 allow("ce:GetCostAndUsage", "*")
             if parameters["BillingArtifactUri"]:
                 allow([*OBJECTS], f"arn:aws:s3:::{parameters['BillingArtifactUri'].removeprefix('s3://')}")
+        case "j":
+            if parameters["Signing"] == "kms":
+                allow(["kms:Sign", "kms:GetPublicKey"], parameters["SigningKeyArn"] or deployment.arn("SigningKey"))
     return rows
 
 

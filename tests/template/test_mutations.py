@@ -16,6 +16,7 @@ import mutations_point_1_policy
 import mutations_point_2
 import mutations_point_3
 import mutations_points_4_to_7
+import mutations_signing
 from deployment import Platform
 from mutation import Mutation
 from source import expand
@@ -31,6 +32,7 @@ MODULES = {
         "test_point_4",
         "test_point_5",
         "test_point_7",
+        "test_signing",
     )
 }
 MUTATIONS: list[Mutation] = [
@@ -42,6 +44,7 @@ MUTATIONS: list[Mutation] = [
     *mutations_points_4_to_7.TRIGGER,
     *mutations_points_4_to_7.OBSERVABILITY,
     *mutations_points_4_to_7.OUTPUTS,
+    *mutations_signing.SIGNING,
 ]
 # What reads the file itself, not the template that it holds, and shows by itself that it can fail.
 OF_THE_TEXT = {"test_the_reason_stands_beside_each_star"}
@@ -73,31 +76,35 @@ def _cases(check) -> list[dict]:
 
 
 @cache
-def _failures(mutation: Mutation, platform: Platform) -> dict[str, set[Place]]:
-    """For each check that a mutation names, the lines at which its cases fail. Only a failed assertion is a failure: a check
-    that breaks says nothing."""
-    mutated = Platform(mutation.apply(platform.source))
-    failures: dict[str, set[Place]] = {name: set() for name in mutation.caught_by}
-    for name, places in failures.items():
-        for arguments in _cases(CHECKS[name]):
-            try:
-                CHECKS[name](mutated, **arguments)
-            except AssertionError as error:
-                frames = traceback.extract_tb(error.__traceback__)
-                places.update((pathlib.Path(frame.filename).stem, frame.lineno) for frame in frames)
-    return failures
+def _failures(name: str, platform: Platform) -> set[Place]:
+    """The lines at which the cases of a check fail. Only a failed assertion is a failure: a check that breaks says nothing."""
+    places = set()
+    for arguments in _cases(CHECKS[name]):
+        try:
+            CHECKS[name](platform, **arguments)
+        except AssertionError as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            places.update((pathlib.Path(frame.filename).stem, frame.lineno) for frame in frames)
+    return places
+
+
+@cache
+def _mutated(mutation: Mutation, platform: Platform) -> Platform:
+    return Platform(mutation.apply(platform.source))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
-    """The checks that a mutation names fail on it."""
-    missed = [name for name, places in _failures(mutation, platform).items() if not places]
+    """The checks that a mutation names fail on it, and only because of it."""
+    anyway = [name for name in mutation.caught_by if _failures(name, platform)]
+    assert not anyway, f"{mutation.name}: {anyway} fail without it"
+    missed = [name for name in mutation.caught_by if not _failures(name, _mutated(mutation, platform))]
     assert not missed, f"{mutation.name}: passes {missed}"
 
 
 def test_every_assertion_fails_on_some_mutation(platform: Platform, assertions: Counter):
     """An assertion that no mutation makes fail may be one that cannot fail."""
-    failed = {place for m in MUTATIONS for places in _failures(m, platform).values() for place in places}
+    failed = {place for m in MUTATIONS for name in m.caught_by for place in _failures(name, _mutated(m, platform))}
     never = []
     for name, module in MODULES.items():
         text = inspect.getsource(module)

@@ -3,7 +3,7 @@
 import pytest
 
 from access import ALLOWED, DENIED, decide
-from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, Platform, at, one
+from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, Platform, at
 
 BUCKET = "EvidenceBucket"
 YEARS = "1825"
@@ -36,7 +36,7 @@ def test_no_policy_is_attached_to_an_existing_bucket(platform: Platform):
 def test_the_bucket_and_its_safeguards_outlive_the_stack(platform: Platform):
     """Tearing the stack down, or replacing a part of it, leaves the evidence, its policy and its key."""
     resources = platform.deploy().resources
-    for name in (BUCKET, "EvidenceBucketPolicy", "EvidenceKey", "ObjectStoreBucket", "ArtifactsBucket"):
+    for name in (BUCKET, "EvidenceBucketPolicy", "EvidenceKey", "SigningKey", "ObjectStoreBucket", "ArtifactsBucket"):
         assert resources[name].get("DeletionPolicy") == "Retain", name
         assert resources[name].get("UpdateReplacePolicy") == "Retain", name
 
@@ -114,14 +114,14 @@ def test_evidence_is_encrypted_with_its_key(platform: Platform):
 def test_a_given_key_is_used(platform: Platform):
     """… or given: then none is created,"""
     deployment = platform.deploy(EvidenceKeyArn=GIVEN_KEY)
-    assert not deployment.of_type("AWS::KMS::Key")
+    assert "EvidenceKey" not in deployment
     path = "BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/KMSMasterKeyID"
     assert at(deployment[BUCKET], path) == GIVEN_KEY
 
 
 def test_the_key_rotates(platform: Platform):
     """… with rotation, every year."""
-    key = one(platform.deploy().of_type("AWS::KMS::Key").values(), "key")
+    key = platform.deploy()["EvidenceKey"]
     assert key.get("EnableKeyRotation") is True
     assert key.get("RotationPeriodInDays", 365) == 365
 

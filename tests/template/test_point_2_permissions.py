@@ -22,6 +22,9 @@ DEPLOYMENTS = {
     "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
     "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
     "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
+    "given signing key": {"SigningKeyArn": GIVEN_KEY},
+    "signing off": {"Signing": "off"},
+    "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
     "given registry": {"RegistryUri": "s3://registry/handles.md"},
 }
 
@@ -148,13 +151,16 @@ def test_policies_fit_the_quotas_of_aws(platform: Platform):
     longest = {"EvidenceBucketName": "e" * 63, "ArtifactsBucketName": "a" * 63, "ObjectStoreBucketName": "o" * 63}
     longest |= {"FunctionNamePrefix": "f" * 36, "StateMachineName": "s" * 80, "DeploymentRoleArn": DEPLOYMENT_ROLE}
     deployment = platform.deploy(**longest, LaterPhaseRoleArns=",".join(f"{LATER_PHASE_ROLE}-{n}" for n in range(9)))
-    inline = Counter()
+    inline, roles = Counter(), deployment.of_type("AWS::IAM::Role")
     for policy in policies(deployment):
         size = len(json.dumps(policy.document, separators=(",", ":")))
         if policy.kind == "trust":
             assert size <= TRUST_QUOTA, f"{policy.place}: {size}"
         elif policy.of == "AWS::IAM::Role":
             inline[policy.place.split("/")[0]] += size
+        elif policy.of == "AWS::IAM::Policy":
+            # An inline policy, too, of each role that it names.
+            inline.update({role: size for role in roles if deployment.ref(role) in deployment[policy.place]["Roles"]})
         else:
             assert size <= QUOTAS[policy.of], f"{policy.place}: {size}"
     for role, size in inline.items():

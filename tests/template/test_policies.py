@@ -32,6 +32,8 @@ EXPECTED: dict[Finding, str] = {
     ("M3gRole/step", "RESOURCE_MISMATCH", "states:DescribeExecution"): BY_RESOURCE_TYPE,
     ("EvidenceKey", "RESOURCE_STAR", "kms"): IN_A_KEY_S_POLICY,
     ("EvidenceKey", "PERMISSIONS_MANAGEMENT_ACTIONS", "kms"): IN_A_KEY_S_POLICY,
+    ("SigningKey", "RESOURCE_STAR", "kms"): IN_A_KEY_S_POLICY,
+    ("SigningKey", "PERMISSIONS_MANAGEMENT_ACTIONS", "kms"): IN_A_KEY_S_POLICY,
     ("StateMachineRole/orchestrate", "PERMISSIONS_MANAGEMENT_ACTIONS", "logs:putresourcepolicy"): LOG_DELIVERY,
 }
 
@@ -51,7 +53,8 @@ EVERY_KIND = [
     {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
     {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json", "StackOutputsUris": ""},
     {"DeploymentRoleArn": DEPLOYMENT_ROLE, "LaterPhaseRoleArns": LATER_PHASE_ROLE, "PermissionsBoundaryArn": BOUNDARY},
-    {"BreakGlassRoleArn": "", "OperatorPrincipalArns": ""},
+    {"BreakGlassRoleArn": "", "OperatorPrincipalArns": "", "Signing": "off"},
+    {"SigningKeyArn": GIVEN_KEY},
 ]
 
 

@@ -1,0 +1,79 @@
+"""Defects of the signing key."""
+
+from mutation import Mutation, add, drop, mutation, put
+
+STATEMENTS = "SigningKey/Properties/KeyPolicy/Statement"
+VARIABLES = "M3jFunction/Properties/Environment/Variables"
+
+SIGNING: list[Mutation] = [
+    mutation(
+        "the signing key is of a kind that verify does not know",
+        put("SigningKey/Properties/KeySpec", "RSA_2048"),
+        caught_by="test_the_signing_key_is_of_the_kind_that_verify_knows",
+    ),
+    mutation(
+        "the account may sign",
+        add(f"{STATEMENTS}/Sid=GovernByIam/Action", "kms:Sign"),
+        caught_by="test_only_m3j_signs",
+    ),
+    mutation(
+        "the account may hand out grants to sign",
+        add(f"{STATEMENTS}/Sid=GovernByIam/Action", "kms:CreateGrant"),
+        caught_by="test_only_m3j_signs",
+    ),
+    mutation(
+        "M3.I may sign",
+        add("M3jSigningPolicy/Properties/Roles", {"Ref": "M3iRole"}),
+        put(f"{STATEMENTS}/Sid=SignAsM3j/Principal", {"AWS": [{"Fn::GetAtt": [f"M3{s}Role", "Arn"]} for s in "ij"]}),
+        caught_by="test_only_m3j_signs test_each_step_has_exactly_what_it_uses",
+    ),
+    mutation(
+        "M3.J may not sign",
+        drop("M3jSigningPolicy"),
+        drop(f"{STATEMENTS}/Sid=SignAsM3j"),
+        caught_by="test_only_m3j_signs test_each_step_has_exactly_what_it_uses",
+    ),
+    mutation(
+        "the account may delete the signing key",
+        drop(f"{STATEMENTS}/Sid=KeepKey"),
+        caught_by="test_only_break_glass_may_delete_the_signing_key",
+    ),
+    mutation(
+        "nobody may delete the signing key",
+        drop(f"{STATEMENTS}/Sid=KeepKey/Condition"),
+        caught_by="test_only_break_glass_may_delete_the_signing_key",
+    ),
+    mutation(
+        "whoever IAM lets may say who signs",
+        drop(f"{STATEMENTS}/Sid=KeepKeyPolicy"),
+        caught_by="test_with_a_deployment_role_only_it_may_change_who_signs",
+    ),
+    mutation(
+        "nobody may say who signs",
+        drop(f"{STATEMENTS}/Sid=KeepKeyPolicy/Fn::If/1/Condition"),
+        caught_by="test_with_a_deployment_role_only_it_may_change_who_signs",
+    ),
+    mutation(
+        "M3.J is not told to sign",
+        put(f"{VARIABLES}/P1_SIGNING", "off"),
+        caught_by="test_m3j_is_told_what_to_sign_with",
+    ),
+    mutation(
+        "M3.J is told of no key",
+        put(f"{VARIABLES}/P1_SIGNING_KEY", {"Ref": "SigningKeyArn"}),
+        caught_by="test_m3j_is_told_what_to_sign_with",
+    ),
+    mutation(
+        "a key is created beside the given one to sign with",
+        put("SigningKey/Condition", "SignsWithKms"),
+        caught_by="test_m3j_is_told_what_to_sign_with",
+    ),
+    mutation(
+        "M3.J is told of the file though it does not sign",
+        put(
+            f"{VARIABLES}/P1_SIGNING_KEY",
+            {"Fn::If": ["CreatesSigningKey", {"Fn::GetAtt": ["SigningKey", "Arn"]}, "file"]},
+        ),
+        caught_by="test_m3j_is_told_what_to_sign_with",
+    ),
+]

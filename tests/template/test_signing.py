@@ -1,0 +1,62 @@
+"""The key that M3.J signs its verdict with: it alone, and nobody can make himself another who may."""
+
+from access import ALLOWED, DENIED, decide
+from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, UPSTREAM_ROLE, Platform, at
+from identifiers import ACCOUNT
+
+KEY = "SigningKey"
+ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
+OUTSIDE = [ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, UPSTREAM_ROLE, ROOT_USER]
+
+
+def test_the_signing_key_is_of_the_kind_that_verify_knows(platform: Platform):
+    """ECDSA on P-256, to sign and to verify and nothing else."""
+    key = platform.deploy()[KEY]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+
+
+def test_only_m3j_signs(platform: Platform):
+    """The role of M3.J signs, and no other: no step, no operator, no administrator of the account."""
+    deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
+    key = deployment.arn(KEY)
+    for role in deployment.of_type("AWS::IAM::Role"):
+        assert (decide(deployment, role, "kms:Sign", key) == ALLOWED) == (role == "M3jRole"), role
+    for principal in OUTSIDE:
+        for action in ("kms:Sign", "kms:CreateGrant"):
+            assert decide(deployment, principal, action, key) != ALLOWED, (principal, action)
+
+
+def test_only_break_glass_may_delete_the_signing_key(platform: Platform):
+    """Old evidence is checked with it: nobody but the break-glass role may delete or disable it."""
+    deployment = platform.deploy()
+    key = deployment.arn(KEY)
+    for action in ("kms:ScheduleKeyDeletion", "kms:DisableKey"):
+        for principal in (ADMINISTRATOR, DEPLOYMENT_ROLE, "OperatorRole", "M3jRole"):
+            assert decide(deployment, principal, action, key) != ALLOWED, (principal, action)
+        assert decide(deployment, BREAK_GLASS_ROLE, action, key) == ALLOWED, action
+
+
+def test_with_a_deployment_role_only_it_may_change_who_signs(platform: Platform):
+    """Who may change the key's policy could make himself the signer: with a deployment role, it and break-glass alone may."""
+    deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
+    key = deployment.arn(KEY)
+    assert decide(deployment, ADMINISTRATOR, "kms:PutKeyPolicy", key) == DENIED
+    for principal in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
+        assert decide(deployment, principal, "kms:PutKeyPolicy", key) == ALLOWED, principal
+
+
+def test_m3j_is_told_what_to_sign_with(platform: Platform):
+    """By parameter a given key, a file on the local platform, or nothing: then no key is created, and M3.J is told so."""
+    told = "Environment/Variables"
+    usual = platform.deploy()
+    assert at(usual["M3jFunction"], f"{told}/P1_SIGNING") == "kms"
+    assert at(usual["M3jFunction"], f"{told}/P1_SIGNING_KEY") == usual.arn(KEY)
+    for parameters, with_what in (
+        ({"SigningKeyArn": GIVEN_KEY}, ("kms", GIVEN_KEY)),
+        ({"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"}, ("local_key", "/keys/signing.pem")),
+        ({"Signing": "off"}, ("off", "")),
+    ):
+        deployment = platform.deploy(**parameters)
+        assert KEY not in deployment, parameters
+        function = deployment["M3jFunction"]
+        assert (at(function, f"{told}/P1_SIGNING"), at(function, f"{told}/P1_SIGNING_KEY")) == with_what
