@@ -34,8 +34,8 @@ READS = {
     "f": [*(f"control/m3{step}_*" for step in "abcde"), "control/m3g_*", "runs"],
     # The admission of a rerun reads everything that the held run left.
     "g": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
-    # Proof of what was spent, and the rollup: every artifact of every step before.
-    "h": ["control/m3*", "control/_events/*", "runs"],
+    # M3.H reads what proves that something was spent for, M3.I every artifact of every step before.
+    "h": ["control/m3*", "runs"],
     "i": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
     "j": ["control/m3*", "ledger"],
 }
