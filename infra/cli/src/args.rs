@@ -59,6 +59,17 @@ Exit status:
 Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
 it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
 
+/// The exit status of `report`.
+const REPORT_STATUS: &str = "\
+The page is made whatever the standing of the evidence is, and says it. Exit status, as `verify` has it:
+  0  pinned and intact
+  1  held, intact
+  2  tampered or inconsistent
+  3  incomplete
+  4  usage: the directory is no evidence directory, or the page cannot be written; there is no page then
+
+The page is written beside the directory, never into it: there it would be a foreign file among the evidence.";
+
 /// What `cargo p1` understands.
 #[derive(Debug, Parser)]
 #[command(
@@ -66,7 +77,7 @@ it, and the steps that read it. A held run whose closed steps read none of what 
     bin_name = "cargo p1",
     version,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
-    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify`, `replay` and `diff` have their own.",
+    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify`, `replay`, `diff` and `report` have their own.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -123,6 +134,12 @@ pub enum Command {
     /// The benchmark is a program of its own, tests/bench, which is built first. docs/performance.md holds its table.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
+    /// Make one self-contained HTML page of an evidence directory, for auditors and engineers
+    ///
+    /// The page needs no network and no script: verdict, verification, the state machine of every execution, each step with
+    /// its checks, blockers and artifacts, lanes, cost, ledger. The same directory gives the same bytes.
+    #[command(after_help = REPORT_STATUS)]
+    Report(ReportArgs),
     /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
     #[command(hide = true)]
     Tools,
@@ -307,6 +324,26 @@ pub struct VerifyArgs {
     /// Public key (PEM) that every verdict must be signed by; repeatable, for keys that succeeded one another
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Public key (PEM) that every verdict must be signed by one of; repeatable
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// File to write the page to, outside the directory [default: DIR.report.html, beside the directory]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Open the page with the desktop's own program for it
+    #[arg(long)]
+    pub open: bool,
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,

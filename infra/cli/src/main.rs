@@ -15,9 +15,11 @@ async fn main() -> ExitCode {
         Err(error) => {
             let _ = error.print();
             // These have exit statuses of their own; 2 says that evidence was tampered with, and a mistyped command line must not.
-            let checks = std::env::args_os()
-                .nth(1)
-                .is_some_and(|command| ["verify", "replay", "diff"].iter().any(|check| command == *check));
+            let checks = std::env::args_os().nth(1).is_some_and(|command| {
+                ["verify", "replay", "diff", "report"]
+                    .iter()
+                    .any(|check| command == *check)
+            });
             return match (error.use_stderr(), checks) {
                 (false, _) => ExitCode::SUCCESS,
                 (true, true) => ExitStatus::Verified(Standing::Usage).into(),

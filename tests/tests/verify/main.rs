@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::damage::Damage;
 use crate::forgery::forged;
-use crate::runs::{KEY, Mirrored, advanced, held, held_at_once, resumed};
+use crate::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
 use crate::second::Second;
 use crate::world::signer;
 
@@ -146,6 +146,22 @@ async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
     let (status, report, said) = both(&mut Second::start(), &dir);
     assert_eq!(status, 1, "{:?}", report.findings);
     assert!(said.contains("\"exit_status\":1"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
+#[tokio::test]
+async fn hostile_text_in_the_evidence_changes_nothing() {
+    let run = hostile(START, signer(KEY)).await;
+    let holds = |text: &str| {
+        run.files
+            .values()
+            .any(|bytes| String::from_utf8_lossy(bytes).contains(text))
+    };
+    assert!(holds(HOSTILE[0]), "the hostile text did not reach the evidence");
+    let dir = run.write("hostile");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 0, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":0"), "{said}");
     let _ = fs::remove_dir_all(dir);
 }
 

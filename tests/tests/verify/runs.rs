@@ -125,6 +125,51 @@ pub(crate) async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
     world.edit_registry(BROKEN.0, BROKEN.1);
     let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
     world.edit_registry(BROKEN.1, BROKEN.0);
+    resume(world, &held, |_| {}).await
+}
+
+/// Texts that would be more than text on a page that is careless with them.
+pub(crate) const HOSTILE: [&str; 6] = [
+    "<script>window.p1Ran=1</script>",
+    "<img src=x onerror=window.p1Ran=2>",
+    "\"><svg onload=window.p1Ran=3>",
+    "' onfocus='window.p1Ran=4' autofocus='",
+    "javascript:window.p1Ran=5//<a href=javascript:window.p1Ran=5>x</a>",
+    "--></style></title></textarea><iframe srcdoc=\"<script>parent.p1Ran=6</script>\">\u{202e}gnp.exe\u{2066}\u{200b}\u{1b}[31m",
+];
+
+/// [`resumed`], with hostile text wherever somebody may write some: handle values, list entries, the reset receipt.
+pub(crate) async fn hostile(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    world.edit_registry(
+        &quoted("arn:aws:iam::123456789012:role/sample-apply"),
+        &quoted(&HOSTILE.join(" ")),
+    );
+    world.edit_registry(
+        &quoted("aws_only_pre_m11_databricks_cost_deferred"),
+        &quoted(HOSTILE[2]),
+    );
+    world.edit_registry(
+        &quoted("the sample platform has no Databricks workspace"),
+        &quoted(HOSTILE[1]),
+    );
+    let fields = quoted("platform_run_id,scenario_run_id,phase_id,event_id,runtime_lane,trace_id");
+    let broken = quoted(&format!("{},{}", HOSTILE[0], HOSTILE[4]));
+    world.edit_registry(&fields, &broken);
+    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
+    world.edit_registry(&broken, &fields);
+    let reset = |input: &mut Value| {
+        let reset = &mut input["resume"]["reset"];
+        reset["actor"] = json!(HOSTILE[3]);
+        reset["reason"] = json!(HOSTILE[5]);
+        reset["scope"] = json!("w".repeat(1_000));
+    };
+    resume(world, &held, reset).await
+}
+
+/// Takes a held run to its advance by a rerun, whose input `edit` may change.
+async fn resume(mut world: World, held: &StepResult, edit: impl Fn(&mut Value)) -> Mirrored {
     let first = world.execution.clone();
     let folder = held
         .closure
@@ -139,6 +184,7 @@ pub(crate) async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
     let bytes = &world.store.dump(EVIDENCE)[&format!("{folder}/m3_execution_summary.json")];
     let summary: Value = serde_json::from_slice(bytes).unwrap();
     world.input = summary["next_action"]["rerun_input"].clone();
+    edit(&mut world.input);
     let status = "FAILED".to_owned();
     world
         .executions
@@ -219,7 +265,7 @@ impl Mirrored {
 
     /// Writes the directory anew.
     pub(crate) fn write(&self, name: &str) -> PathBuf {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("verify-{name}"));
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", env!("CARGO_CRATE_NAME")));
         let _ = fs::remove_dir_all(&dir);
         for (path, bytes) in &self.files {
             let path = dir.join(path);

@@ -8,6 +8,7 @@ pub mod env;
 pub mod event;
 pub mod outputs;
 pub mod replay;
+pub mod report;
 pub mod resume;
 pub mod run;
 pub mod status;
@@ -39,6 +40,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
         Command::Bench(args) => Err(bench::bench(&args)),
+        Command::Report(args) => report::report(&args),
         Command::Tools => tools::tools().await,
     }
 }

@@ -85,7 +85,7 @@ async fn in_bucket(place: &str, keys: &[PublicKey]) -> Result<Report, (Standing,
 }
 
 /// A public key, or why the file holds none.
-fn read_key(path: &Path) -> Result<PublicKey, String> {
+pub(super) fn read_key(path: &Path) -> Result<PublicKey, String> {
     let named = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read the key {named}: {error}"))?;
     PublicKey::from_pem(&text).map_err(|error| format!("the key {named} cannot be used: {error}"))

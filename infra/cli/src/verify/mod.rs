@@ -135,6 +135,15 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// What a check found, with the very bytes that it looked at: who shows them afterwards shows nothing that was not checked.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was found.
+    pub report: Report,
+    /// The directory, as it was read once.
+    pub folder: Folder,
+}
+
 /// Checks the evidence directory `dir`. A signature in it is held against the key beside it.
 ///
 /// # Errors
@@ -148,9 +157,18 @@ pub fn verify(dir: &Path) -> Result<Report, Unusable> {
 /// # Errors
 /// When it is no evidence directory, or cannot be read.
 pub fn verify_signed(dir: &Path, keys: &[PublicKey]) -> Result<Report, Unusable> {
+    examine(dir, keys).map(|checked| checked.report)
+}
+
+/// [`verify_signed`], which hands over what it read as well.
+///
+/// # Errors
+/// When it is no evidence directory, or cannot be read.
+pub fn examine(dir: &Path, keys: &[PublicKey]) -> Result<Checked, Unusable> {
     let mut findings = Findings::default();
     let folder = Folder::read(dir, &mut findings)?;
-    Ok(judge(&folder, keys, findings))
+    let report = judge(&folder, keys, findings);
+    Ok(Checked { report, folder })
 }
 
 /// Checks what was read, wherever it lay.

@@ -1,0 +1,145 @@
+//! `cargo p1 report`: one page about an evidence directory, whatever its standing is.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use p1_contract::attestation::PublicKey;
+use serde_json::json;
+
+use super::say;
+use super::verify::read_key;
+use crate::args::ReportArgs;
+use crate::outcome::{CliError, ExitStatus, chain};
+use crate::report::page;
+use crate::run::mirror::write_atomically;
+use crate::run::text;
+use crate::verify::{Standing, examine};
+
+/// Runs `cargo p1 report`.
+///
+/// # Errors
+/// A fault, when standard output cannot be written to.
+pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
+    match write(args) {
+        Ok((standing, out)) => {
+            let shown = text::clean(&out.display().to_string());
+            say(&format!("report: {shown}"))?;
+            if args.open {
+                open(&out);
+            }
+            if args.json {
+                let document =
+                    json!({"report": out.display().to_string(), "standing": standing, "exit_status": standing.code()});
+                say(&document.to_string())?;
+            }
+            Ok(ExitStatus::Verified(standing))
+        }
+        Err(why) => {
+            let standing = Standing::Usage;
+            if args.json {
+                say(&json!({"standing": standing, "exit_status": standing.code(), "error": why}).to_string())?;
+            } else {
+                say(&format!("USAGE  {why}"))?;
+            }
+            Ok(ExitStatus::Verified(standing))
+        }
+    }
+}
+
+/// Checks the directory, makes the page and writes it; says why not.
+fn write(args: &ReportArgs) -> Result<(Standing, PathBuf), String> {
+    let out = place(&args.dir, args.out.as_deref())?;
+    let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
+    let checked =
+        examine(&args.dir, &keys.map_err(|why| text::clean(&why))?).map_err(|error| text::clean(&chain(&error)))?;
+    write_atomically(&out, page(&checked).as_bytes()).map_err(|error| error.to_string())?;
+    Ok((checked.report.standing, out))
+}
+
+/// Where the page goes: beside the directory, or where it was asked for; never into the evidence.
+fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
+    let shown = |path: &Path| text::clean(&path.display().to_string());
+    let real = dir.canonicalize().map_err(|error| {
+        format!(
+            "failed to read {}: {error}; name a folder that `cargo p1 run --out` wrote",
+            shown(dir)
+        )
+    })?;
+    let Some(out) = out else {
+        let name = real.file_name().zip(real.parent());
+        let (name, parent) = name.ok_or_else(|| format!("{} has nothing beside it; give --out FILE", shown(dir)))?;
+        let mut name = name.to_os_string();
+        name.push(".report.html");
+        return Ok(parent.join(name));
+    };
+    if out.is_dir() {
+        return Err(format!("{} is a directory; give --out the name of a file", shown(out)));
+    }
+    let folder = out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    // What does not exist yet is resolved through what does: a folder that is to be made may lie in the evidence too.
+    let known = folder.ancestors().find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        folder.canonicalize().ok()
+    });
+    if known.is_some_and(|known| known.starts_with(&real)) {
+        return Err(format!(
+            "{} lies in the evidence directory, where it would be a foreign file; give --out a place outside it",
+            shown(out)
+        ));
+    }
+    Ok(out.to_owned())
+}
+
+/// Hands the page to the desktop. That there is no desktop changes nothing about the page.
+fn open(page: &Path) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    // An absolute path: a name that begins with a dash would be read as an option.
+    let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
+    let started = Command::new(opener)
+        .arg(page)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if let Err(error) = started {
+        // If standard error is closed there is nobody left to tell.
+        let _ = writeln!(
+            std::io::stderr(),
+            "the page was written and could not be opened: `{opener}` did not start: {error}; open it by hand"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scratch::Scratch;
+
+    #[test]
+    fn the_page_lies_beside_the_evidence_and_never_in_it() {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("run");
+        let root = scratch.root().canonicalize().unwrap();
+        assert_eq!(place(&dir, None).unwrap(), root.join("run.report.html"));
+        assert_eq!(place(&dir.join("."), None).unwrap(), root.join("run.report.html"));
+        let outside = scratch.path("page.html");
+        assert_eq!(place(&dir, Some(&outside)).unwrap(), outside);
+        for inside in [
+            "run/page.html",
+            "run/evidence/deep/page.html",
+            "run/../run/page.html",
+            "run",
+        ] {
+            assert!(place(&dir, Some(&scratch.path(inside))).is_err(), "{inside}");
+        }
+        assert!(place(&scratch.path("nowhere"), None).unwrap_err().contains("nowhere"));
+    }
+}
