@@ -392,3 +392,37 @@ impl Summary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Harness;
+    use crate::testing::{BUCKET, TestExecution};
+
+    /// Two answers about one closure could contradict each other: within an invocation there is one.
+    #[tokio::test]
+    async fn a_closure_is_read_once_in_an_invocation() {
+        let mut execution = TestExecution::default();
+        let closure = execution.close("M3.A", &[], Vec::new());
+        let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
+        let context = || {
+            let id = execution.phase_execution_id("M3.B");
+            let Harness {
+                settings,
+                store,
+                orchestrator,
+            } = &harness;
+            StepContext::new(&request.input, settings, store, orchestrator, id)
+        };
+        let ctx = context();
+        let first = ctx.closure(&closure).await.unwrap();
+        assert!(matches!(first, ClosureRead::Found(_)), "{first:?}");
+        execution.store.deny(BUCKET, closure.key.as_str());
+        let again = ctx.closure(&closure).await.unwrap();
+        assert!(matches!(again, ClosureRead::Found(_)), "{again:?}");
+        assert_eq!(ctx.reads().len(), 1);
+        // Another invocation asks for itself.
+        let other = context().closure(&closure).await.unwrap();
+        assert!(matches!(other, ClosureRead::Unusable(_)), "{other:?}");
+    }
+}
