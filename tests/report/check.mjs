@@ -113,7 +113,7 @@ writeFileSync(doctored.path, html.replace('<main>', evil));
 
 if (order.picture) {
   const page = order.pages.find((page) => page.name === 'resumed');
-  const options = { viewport: { width: 1280, height: 900 }, colorScheme: 'light', deviceScaleFactor: 1.1, label: 'picture' };
+  const options = { viewport: { width: 1280, height: 900 }, colorScheme: 'light', deviceScaleFactor: 1.05, label: 'picture' };
   await view(page, options, async (tab) => {
     // From the verdict to the end of the second drawing.
     const last = await tab.locator('#execution-2').boundingBox();
