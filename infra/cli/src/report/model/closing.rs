@@ -180,15 +180,14 @@ pub(crate) fn cost(evidence: &Evidence<'_>, history: &History) -> Option<Cost> {
         cost.alerts_reached = posture.alerts_reached;
     }
     cost.sources = sources
-        .map(|receipts| receipts.sources)
-        .unwrap_or_default()
-        .into_iter()
+        .iter()
+        .flat_map(|receipts| &receipts.sources)
         .map(source)
         .collect();
     Some(cost)
 }
 
-fn source(receipt: CostSourceReceipt) -> Source {
+fn source(receipt: &CostSourceReceipt) -> Source {
     Source {
         name: Text::new(&receipt.source),
         enabled: receipt.enabled,

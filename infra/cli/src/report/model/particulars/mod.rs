@@ -76,7 +76,10 @@ impl Particulars {
     }
 
     fn maybe<T: AsRef<str>>(&mut self, name: &'static str, value: Option<T>) {
-        self.fact(name, value.as_ref().map_or("none", |value| value.as_ref()));
+        match value {
+            Some(value) => self.fact(name, value),
+            None => self.fact(name, "none"),
+        }
     }
 }
 
