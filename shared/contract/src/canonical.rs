@@ -229,7 +229,7 @@ fn plain_prefix(bytes: &[u8]) -> usize {
 }
 
 fn is_written_as_it_is(byte: u8) -> bool {
-    (byte >= b' ') & (byte <= b'~') & (byte != b'"') & (byte != b'\\')
+    (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
 
 fn write_escaped(c: char, out: &mut Vec<u8>) {
