@@ -145,8 +145,8 @@ fn document(size: usize) -> Value {
             "version_id": &digest[..32],
             "sha256": digest,
             "bytes": number % 5_000,
-            "present": number % 7 != 0,
-            "detail": if number % 16 == 0 { "the key already holds other bytes — « é »" } else { "unchanged" },
+            "present": !number.is_multiple_of(7),
+            "detail": if number.is_multiple_of(16) { "the key already holds other bytes — « é »" } else { "unchanged" },
         })
     };
     let one = entry(1).to_string().len() + 1;
