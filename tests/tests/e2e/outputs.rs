@@ -31,6 +31,10 @@ fn m3a_reads_the_outputs_that_the_tool_uploads() {
             panic!("{:?}", target.stack_outputs)
         };
         deliver(&target, None, Some(place)).await.unwrap();
+        // The Terraform provider gives the body of an object to nobody unless its type says that it is text.
+        let head = target.s3.head_object().bucket(place.bucket.as_str());
+        let head = head.key(place.key.as_str()).send().await.unwrap();
+        assert_eq!(head.content_type(), Some("application/json"));
         let ended = stage.run().await.expect_advance();
         let claims = claims(stage, &ended.arn).await;
         for (handle, value) in [

@@ -282,9 +282,22 @@ async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
         .put_object()
         .bucket(upload.to.bucket.as_str())
         .key(upload.to.key.as_str())
+        // Terraform gives the body of an object to nobody unless its type says that it is text.
+        .set_content_type(content_type(upload.to.key.as_str()))
         .body(body);
     request.send().await.map_err(|error| failed(chain(&error)))?;
     Ok(true)
+}
+
+/// The media type that the key's ending says; none for any other.
+fn content_type(key: &str) -> Option<String> {
+    let (_, ending) = key.rsplit_once('.')?;
+    let known = match ending {
+        "json" => "application/json",
+        "md" => "text/markdown; charset=utf-8",
+        _ => return None,
+    };
+    Some(known.to_owned())
 }
 
 /// The latest version's bytes, when it is of this size.
