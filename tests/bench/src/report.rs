@@ -190,9 +190,11 @@ impl Report {
     /// The tables of docs/performance.md.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let said = |name: &str| match &self.machine[name] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        // A document that is read with `--page-from` may be older than a field.
+        let said = |name: &str| match self.machine.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => "unknown".to_owned(),
         };
         let mut text = format!(
             "Measured {} at {} on {} CPUs ({}), {} GiB of memory, load {} at the start; functions in the {} profile{}.\n",
