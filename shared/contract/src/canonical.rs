@@ -40,7 +40,8 @@ pub enum CanonicalError {
 /// # Errors
 /// When it holds a float, or an integer beyond ±(2^53−1); the error names the place.
 pub fn to_canonical(value: &Value) -> Result<Vec<u8>, CanonicalError> {
-    let mut out = Vec::with_capacity(256);
+    // Nearly every document fits, and a run writes some sixty of them.
+    let mut out = Vec::with_capacity(4096);
     match write_value(value, &mut out) {
         Ok(()) => Ok(out),
         Err(mut refused) => {
@@ -119,31 +120,11 @@ fn write_integer(number: &Number, out: &mut Vec<u8>) -> Result<(), Refused> {
     }
     match number.as_i64() {
         Some(integer) if (-MAX_INTEGER..=MAX_INTEGER).contains(&integer) => {
-            write_digits(integer, out);
+            out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
             Ok(())
         }
         _ => Err(refused(false)),
     }
-}
-
-/// The decimal digits of an integer, which is within ±(2^53−1).
-fn write_digits(integer: i64, out: &mut Vec<u8>) {
-    if integer < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [0; 20];
-    let mut first = digits.len();
-    let mut rest = integer.unsigned_abs();
-    loop {
-        first -= 1;
-        // A digit is below ten.
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[first..]);
 }
 
 fn write_array(items: &[Value], out: &mut Vec<u8>) -> Result<(), Refused> {
@@ -194,38 +175,60 @@ fn write_entries<'v>(entries: impl Iterator<Item = (&'v String, &'v Value)>, out
     Ok(())
 }
 
+#[inline]
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut rest = text;
-    loop {
-        // Nearly all text is printable ASCII: whole spans of it are copied at once.
-        let plain = plain_prefix(rest.as_bytes());
-        out.extend_from_slice(&rest.as_bytes()[..plain]);
-        rest = &rest[plain..];
-        let mut chars = rest.chars();
-        let Some(c) = chars.next() else { break };
-        write_escaped(c, out);
-        rest = chars.as_str();
+    // Nearly all text is printable ASCII, which is copied as it is.
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        write_escaping(text, out);
     }
     out.push(b'"');
 }
 
-/// How many bytes at the beginning are written as they are.
-fn plain_prefix(bytes: &[u8]) -> usize {
-    // A block without branches in it is what the compiler turns into vector instructions.
-    const BLOCK: usize = 16;
-    let mut plain = 0;
-    for block in bytes.chunks_exact(BLOCK) {
-        let escaped = block
-            .iter()
-            .fold(false, |found, byte| found | !is_written_as_it_is(*byte));
-        if escaped {
-            break;
-        }
-        plain += BLOCK;
+#[inline(never)]
+fn write_escaping(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text;
+    loop {
+        let escaped = rest.bytes().position(|byte| !is_written_as_it_is(byte));
+        let (plain, from_there) = rest.split_at(escaped.unwrap_or(rest.len()));
+        out.extend_from_slice(plain.as_bytes());
+        let mut chars = from_there.chars();
+        let Some(c) = chars.next() else { break };
+        write_escaped(c, out);
+        rest = chars.as_str();
     }
-    let tail = bytes[plain..].iter().position(|byte| !is_written_as_it_is(*byte));
-    tail.map_or(bytes.len(), |tail| plain + tail)
+}
+
+/// Whether all bytes are written as they are. Looks at words of eight; the last one overlaps the one before it, so that no
+/// byte is looked at alone: most keys are shorter than two words.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk() {
+        let (words, _) = bytes.as_chunks();
+        let marks = |word: &[u8; 8]| marks_of_escaped(u64::from_le_bytes(*word));
+        words.iter().fold(marks(last), |all, word| all | marks(word)) & HIGH_BITS == 0
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        marks_of_escaped(both) & HIGH_BITS == 0
+    } else {
+        bytes.iter().all(|byte| is_written_as_it_is(*byte))
+    }
+}
+
+const EACH_BYTE: u64 = u64::from_le_bytes([1; 8]);
+const HIGH_BITS: u64 = EACH_BYTE << 7;
+
+/// A word in which no high bit is set exactly if all eight bytes are written as they are. A borrow or carry into the next byte
+/// comes only from a byte that is marked itself.
+#[inline]
+fn marks_of_escaped(word: u64) -> u64 {
+    // With 0x02 flipped, '"' (0x22) lies at 0x20 and ' ' (0x20) at 0x22: below 0x21 are control characters and '"' alone.
+    let controls_and_quote = (word ^ (EACH_BYTE * 0x02)).wrapping_sub(EACH_BYTE * 0x21);
+    let backslash = (word ^ (EACH_BYTE * 0x5c)).wrapping_sub(EACH_BYTE);
+    let delete = word.wrapping_add(EACH_BYTE);
+    word | controls_and_quote | backslash | delete
 }
 
 fn is_written_as_it_is(byte: u8) -> bool {
@@ -324,6 +327,25 @@ mod tests {
         assert_eq!(big, CanonicalError::IntegerOutOfRange { path: "/0".into() });
         let bigger = to_canonical(&json!(u64::MAX)).unwrap_err();
         assert_eq!(bigger, CanonicalError::IntegerOutOfRange { path: String::new() });
+    }
+
+    #[test]
+    fn words_are_plain_as_their_bytes_are() {
+        let of_bytes = |bytes: &[u8]| bytes.iter().all(|byte| is_written_as_it_is(*byte));
+        // Every pair of neighbours: a borrow or carry must not hide one, and must not be taken for one.
+        for (low, high) in (0..=u8::MAX).flat_map(|low| (0..=u8::MAX).map(move |high| (low, high))) {
+            let word = [b'~', b' ', b'#', low, high, b'!', b'[', b']'];
+            assert_eq!(is_plain(&word), of_bytes(&word), "{word:?}");
+        }
+        // Every byte at every place of every length that is looked at in another way.
+        for length in 1..=25 {
+            for (place, byte) in (0..length).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+                let mut text = vec![b' '; length];
+                text[place] = byte;
+                assert_eq!(is_plain(&text), of_bytes(&text), "{byte:#04x} at {place} of {length}");
+            }
+        }
+        assert!(is_plain(b""));
     }
 
     #[test]
