@@ -1,20 +1,27 @@
 //! The clients, built once in the init phase, and the first connection to S3, made there too.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::ids::BucketName;
 
 use crate::harness::Harness;
-use crate::orchestrator::Orchestrator;
+use crate::orchestrator::{Orchestrator, StepFunctions};
 use crate::settings::{Settings, environment};
 use crate::store::{S3Store, Store};
 use crate::trust::{Trust, is_s3_plain};
+
+/// How long a connection may take, with its handshake.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
 
 /// How long the init phase waits for its connection; Lambda gives the whole phase ten seconds.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
@@ -30,13 +37,13 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     let environment = environment();
     let settings = Settings::from_map(&environment)?;
     let trust = Trust::of(&environment).store()?;
-    let config = sdk_config(http_client(trust)?).await;
+    let config = sdk_config(http_client(trust)?, credentials(&environment)).await;
     let s3 = s3_client(&config);
     // A local platform speaks plain HTTP, where there is no handshake to get over with.
     if !is_s3_plain(&environment) {
         warm_up(&s3, &settings.evidence_bucket).await;
     }
-    let orchestrator = Orchestrator::StepFunctions(aws_sdk_sfn::Client::new(&config));
+    let orchestrator = Orchestrator::StepFunctions(StepFunctions::new(config.clone()));
     Ok((
         Harness {
             settings,
@@ -47,31 +54,46 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     ))
 }
 
-/// The HTTP client that all SDK clients share, and with it its pool of connections.
+/// The HTTP client that all SDK clients share, and with it its pool of connections. One connector serves them all: left to
+/// itself each client of the SDK makes one when it is built and another when it is used, and reads the roots for it each time.
 fn http_client(trust: TrustStore) -> Result<SharedHttpClient, lambda_runtime::Error> {
     let context = TlsContext::builder().with_trust_store(trust).build()?;
-    Ok(aws_smithy_http_client::Builder::new()
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIME).build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
-        .build_https())
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time.
-async fn sdk_config(http: SharedHttpClient) -> SdkConfig {
+/// The environment's own credentials, where it has some, as in Lambda. The SDK's default chain begins with them too, but first
+/// builds a client of STS for what it would try after them.
+fn credentials(vars: &BTreeMap<String, String>) -> Option<EnvironmentVariableCredentialsProvider> {
+    let has = |name: &str| vars.get(name).is_some_and(|value| !value.trim().is_empty());
+    (has("AWS_ACCESS_KEY_ID") && has("AWS_SECRET_ACCESS_KEY")).then(EnvironmentVariableCredentialsProvider::new)
+}
+
+/// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time. Without
+/// `credentials` they come from the default chain.
+async fn sdk_config(http: SharedHttpClient, credentials: Option<EnvironmentVariableCredentialsProvider>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
+        .connect_timeout(CONNECT_TIME)
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(16))
         .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(3)
         .with_initial_backoff(Duration::from_millis(100));
-    aws_config::defaults(BehaviorVersion::latest())
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
-        .retry_config(retries)
-        .load()
-        .await
+        .retry_config(retries);
+    match credentials {
+        Some(credentials) => loader.credentials_provider(credentials).load().await,
+        None => loader.load().await,
+    }
 }
 
 fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
@@ -185,7 +207,7 @@ mod tests {
 
         /// A client as the harness builds it, but for credentials and region, which the environment gives it there.
         async fn client(&self, trust: &Trust) -> aws_sdk_s3::Client {
-            let config = sdk_config(http_client(trust.store().unwrap()).unwrap()).await;
+            let config = sdk_config(http_client(trust.store().unwrap()).unwrap(), None).await;
             let credentials = Credentials::new("id", "key", None, None, "test");
             let config = config
                 .into_builder()
@@ -205,6 +227,20 @@ mod tests {
         let bucket = BucketName::parse("evidence-bucket").unwrap();
         let key = "evidence/x.json".parse().unwrap();
         Store::S3(S3Store::new(s3)).read(&bucket, &key, None, 1 << 20).await
+    }
+
+    #[test]
+    fn the_environments_credentials_are_taken_where_both_are_given() {
+        let given = |vars: &[(&str, &str)]| {
+            let vars = vars
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            credentials(&vars.collect()).is_some()
+        };
+        let (id, key) = (("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key"));
+        assert!(given(&[id, key]));
+        assert!(!given(&[id]) && !given(&[key]) && !given(&[]));
+        assert!(!given(&[id, ("AWS_SECRET_ACCESS_KEY", " ")]));
     }
 
     #[tokio::test]

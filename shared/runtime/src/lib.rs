@@ -27,7 +27,7 @@ pub use clients::harness;
 pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
 pub use fault::Fault;
 pub use harness::{Harness, Observations, Request, duplicate_delivery};
-pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator};
+pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator, StepFunctions};
 pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
 pub use settings::{CostSource, Settings, SettingsError, Signing};

@@ -1,8 +1,9 @@
 //! Questions to Step Functions: what a machine is like, and whether an execution still runs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use p1_contract::ids::{ExecutionArn, StateMachineArn};
@@ -67,9 +68,35 @@ impl ExecutionAnswer {
 #[derive(Debug, Clone)]
 pub enum Orchestrator {
     /// Step Functions.
-    StepFunctions(Client),
+    StepFunctions(StepFunctions),
     /// Fixed answers.
     Fixed(Arc<FixedAnswers>),
+}
+
+/// Step Functions, by a client that is made when it is first asked. Two steps ask in every run; the others when a lock is held
+/// by another execution, and are not to pay for it in each of their cold starts.
+#[derive(Debug, Clone)]
+pub struct StepFunctions(Arc<LateClient>);
+
+#[derive(Debug)]
+struct LateClient {
+    config: SdkConfig,
+    client: OnceLock<Client>,
+}
+
+impl StepFunctions {
+    /// Step Functions by this configuration.
+    #[must_use]
+    pub fn new(config: SdkConfig) -> Self {
+        StepFunctions(Arc::new(LateClient {
+            config,
+            client: OnceLock::new(),
+        }))
+    }
+
+    fn client(&self) -> &Client {
+        self.0.client.get_or_init(|| Client::new(&self.0.config))
+    }
 }
 
 /// The answers of [`Orchestrator::Fixed`]; what is not listed is not found.
@@ -108,7 +135,7 @@ impl Orchestrator {
                     .cloned()
                     .unwrap_or(MachineAnswer::NotFound));
             }
-            Orchestrator::StepFunctions(client) => client,
+            Orchestrator::StepFunctions(service) => service.client(),
         };
         match client
             .describe_state_machine()
@@ -149,7 +176,7 @@ impl Orchestrator {
                     .cloned()
                     .unwrap_or(ExecutionAnswer::NotFound));
             }
-            Orchestrator::StepFunctions(client) => client,
+            Orchestrator::StepFunctions(service) => service.client(),
         };
         match client.describe_execution().execution_arn(arn.as_str()).send().await {
             Ok(answer) => Ok(ExecutionAnswer::Found {

@@ -17,7 +17,7 @@ use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Closures, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::store::{S3Store, Store};
-use p1_runtime::{Fault, Harness, Orchestrator, Settings};
+use p1_runtime::{Fault, Harness, Orchestrator, Settings, StepFunctions};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -150,7 +150,7 @@ impl<'a> Bench<'a> {
         Harness {
             settings: self.settings.clone(),
             store: Store::S3(S3Store::new(aws_sdk_s3::Client::from_conf(config))),
-            orchestrator: Orchestrator::StepFunctions(self.stage.sfn.clone()),
+            orchestrator: Orchestrator::StepFunctions(StepFunctions::new(self.stage.platform.sdk_config())),
         }
     }
 
