@@ -38,7 +38,7 @@ impl Plan {
             pairs_by_hand: 6,
             warm_up_by_hand: true,
             spawns: 20,
-            documents: vec![(2 << 10, 20_000), (100 << 10, 1_000), (10 << 20, 10)],
+            documents: vec![(2 << 10, 20_000), (100 << 10, 1_000), (10 << 20, 20)],
             delay_ms: 30,
             at_once: vec![1, 8, 32, 64],
             processes: 8,

@@ -67,7 +67,8 @@ impl Seaweed {
                 "-ip=127.0.0.1",
                 "-ip.bind=127.0.0.1",
                 "-s3",
-                "-volume.max=100",
+                // Each bucket grows by seven of them at a time.
+                "-volume.max=1000",
             ])
             // It tells nobody that it runs, and opens no port that is not needed.
             .args(["-master.volumeSizeLimitMB=64", "-master.telemetry=false"])

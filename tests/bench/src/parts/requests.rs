@@ -62,6 +62,7 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
         let details_of_step = json!({
             "requests": exchanges.len(), "fewest": least, "created": facts.created, "rounds": in_sequence,
             "read_more_than_once": repeated(exchanges),
+            "asked": exchanges.iter().map(asked).collect::<Vec<_>>(),
         });
         details.insert(step.id().to_owned(), details_of_step);
     }
@@ -80,6 +81,8 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
 }
 
 async fn metered(fleet: &Fleet, deployment: &Deployment, meter: &Meter) -> Result<Metered, BenchError> {
+    // A run id is the second of its start: a second run in that second would find its id taken, and ask for another one.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let _ = meter.take();
     let mut exchanges = BTreeMap::new();
     let execution = deployment.begin()?;
@@ -101,6 +104,11 @@ async fn created(deployment: &Deployment, run: &Run, step: Step) -> Result<usize
         serde_json::from_slice(&deployment.get(key).await?).map_err(|e| BenchError::failed(operation(), &e))?;
     let artifacts = summary["artifacts"].as_array().map(Vec::len);
     artifacts.ok_or_else(|| BenchError::wrong(operation(), "it lists no artifacts"))
+}
+
+/// A request in words, with the status of its answer.
+fn asked(exchange: &Exchange) -> String {
+    format!("{} {} {}", exchange.method, exchange.path, exchange.status)
 }
 
 /// The same question asked again within one step, and how often.

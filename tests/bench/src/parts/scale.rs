@@ -38,6 +38,14 @@ struct Batch {
     failures: Vec<String>,
 }
 
+/// What became of all runs in one place.
+#[derive(Default)]
+struct Total {
+    begun: usize,
+    failures: usize,
+    runs: BTreeSet<String>,
+}
+
 pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let mut rows = Vec::new();
     let mut details = Vec::new();
@@ -46,11 +54,14 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let most = setup.plan.at_once.iter().copied().max().unwrap_or(1);
     // A function of the engine starts when it is first needed: what is measured are warm ones.
     let _ = on_the_platform(platform, &input, most.min(8)).await?;
+    let mut total = Total::default();
     for &count in &setup.plan.at_once {
         setup.progress.note(&format!("{count} at once on the local platform"));
         let batch = on_the_platform(platform, &input, count).await?;
-        report("local platform", count, &batch, &mut rows, &mut details)?;
+        rows.extend(total.count("local platform", count, &batch)?);
+        details.push(batch.describe("local platform", count));
     }
+    rows.extend(total.rows("local platform"));
     let store = Seaweed::start(setup).await?;
     let machine = orchestrator::serve(&setup.profile).await?;
     let deployment = Deployment::make(store.endpoint(), &machine.endpoint(), &setup.profile, Size::SAMPLE).await?;
@@ -58,18 +69,18 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let processes = setup.plan.processes.min(most);
     let fleet = Fleet::start(setup.binaries().await?, &variables, processes, &setup.logs()).await?;
     let _ = on_the_functions(&fleet, &deployment, processes).await?;
+    let mut total = Total::default();
     for &count in &setup.plan.at_once {
         setup.progress.note(&format!("{count} at once on the functions alone"));
         let before = fleet.cpu()?;
         let batch = on_the_functions(&fleet, &deployment, count).await?;
         let cpu = fleet.cpu()?.saturating_sub(before).as_secs_f64() * 1e3 / count as f64;
-        report("functions on SeaweedFS", count, &batch, &mut rows, &mut details)?;
-        rows.push(Row::counted(
-            format!("functions on SeaweedFS, {count} at once: CPU of a run"),
-            cpu,
-            "ms",
-        ));
+        rows.extend(total.count("functions on SeaweedFS", count, &batch)?);
+        let name = format!("functions on SeaweedFS, {count} at once: CPU of a run");
+        rows.push(Row::counted(name, cpu, "ms"));
+        details.push(batch.describe("functions on SeaweedFS", count));
     }
+    rows.extend(total.rows("functions on SeaweedFS"));
     Ok(Section::new(
         "scale",
         "Scale: runs at once",
@@ -78,47 +89,42 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     ))
 }
 
-fn report(
-    place: &str,
-    count: usize,
-    batch: &Batch,
-    rows: &mut Vec<Row>,
-    details: &mut Vec<Value>,
-) -> Result<(), BenchError> {
-    let share = |share: f64| {
-        percentile(&batch.seconds, share).ok_or_else(|| {
-            BenchError::wrong(
-                format!("measure {count} at once on the {place}"),
-                batch.failures.join("; "),
-            )
-        })
-    };
-    let (half, most) = (share(0.5)?, share(0.95)?);
-    let name = |what: &str| format!("{place}, {count} at once: {what}");
-    rows.push(Row::counted(
-        name("runs a second"),
-        batch.seconds.len() as f64 / batch.wall,
-        "",
-    ));
-    rows.push(Row::new(
-        name("seconds of a run, p50"),
-        Spread {
-            median: half,
+impl Total {
+    /// Counts a batch, and gives its rows: throughput, and how long a run took.
+    fn count(&mut self, place: &str, count: usize, batch: &Batch) -> Result<Vec<Row>, BenchError> {
+        self.begun += count;
+        self.failures += batch.failures.len();
+        self.runs.extend(batch.runs.iter().cloned());
+        let share = |share: f64| {
+            percentile(&batch.seconds, share).ok_or_else(|| {
+                let operation = format!("measure {count} at once on the {place}");
+                BenchError::wrong(operation, batch.failures.join("; "))
+            })
+        };
+        let spread = Spread {
+            median: share(0.5)?,
             low: share(0.0)?,
             high: share(1.0)?,
             count: batch.seconds.len(),
-        },
-        "s",
-    ));
-    rows.push(Row::counted(name("seconds of a run, p95"), most, "s"));
-    let failures = Row::counted(name("failures"), batch.failures.len() as f64, "");
-    rows.push(failures.with_goal(Goal::AtMost(0.0)));
-    let distinct = Row::counted(name("distinct run ids"), batch.runs.len() as f64, "");
-    rows.push(distinct.with_goal(Goal::AtLeast(count as f64)));
-    details.push(json!({
-        "place": place, "at_once": count, "wall": batch.wall, "seconds": batch.seconds, "failures": batch.failures,
-    }));
-    Ok(())
+        };
+        let name = |what: &str| format!("{place}, {count} at once: {what}");
+        let throughput = batch.seconds.len() as f64 / batch.wall;
+        Ok(vec![
+            Row::counted(name("runs a second"), throughput, ""),
+            Row::new(name("a run, p50"), spread, "s"),
+            Row::counted(name("a run, p95"), share(0.95)?, "s"),
+        ])
+    }
+
+    fn rows(&self, place: &str) -> [Row; 2] {
+        let name = |what: &str| format!("{place}, all {} runs: {what}", self.begun);
+        let failures = Row::counted(name("failures"), self.failures as f64, "");
+        let distinct = Row::counted(name("distinct run ids"), self.runs.len() as f64, "");
+        [
+            failures.with_goal(Goal::AtMost(0.0)),
+            distinct.with_goal(Goal::AtLeast(self.begun as f64)),
+        ]
+    }
 }
 
 /// Runs that all begin together, through the functions alone.
@@ -142,6 +148,13 @@ async fn on_the_functions(fleet: &Fleet, deployment: &Deployment, count: usize) 
 }
 
 impl Batch {
+    fn describe(&self, place: &str, count: usize) -> Value {
+        json!({
+            "place": place, "at_once": count, "wall": self.wall, "seconds": self.seconds,
+            "distinct_run_ids": self.runs.len(), "failures": self.failures,
+        })
+    }
+
     fn of(wall: Duration) -> Self {
         Batch {
             wall: wall.as_secs_f64(),
