@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -37,7 +37,7 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     let environment = environment();
     let settings = Settings::from_map(&environment)?;
     let trust = Trust::of(&environment).store()?;
-    let config = sdk_config(http_client(trust)?, credentials(&environment)).await;
+    let config = sdk_config(http_client(trust)?, is_complete(&environment)).await;
     let s3 = s3_client(&config);
     // A local platform speaks plain HTTP, where there is no handshake to get over with.
     if !is_s3_plain(&environment) {
@@ -68,16 +68,18 @@ fn http_client(trust: TrustStore) -> Result<SharedHttpClient, lambda_runtime::Er
     Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// The environment's own credentials, where it has some, as in Lambda. The SDK's default chain begins with them too, but first
-/// builds a client of STS for what it would try after them.
-fn credentials(vars: &BTreeMap<String, String>) -> Option<EnvironmentVariableCredentialsProvider> {
-    let has = |name: &str| vars.get(name).is_some_and(|value| !value.trim().is_empty());
-    (has("AWS_ACCESS_KEY_ID") && has("AWS_SECRET_ACCESS_KEY")).then(EnvironmentVariableCredentialsProvider::new)
+/// Whether the environment itself says all that the clients must know of the account, as Lambda's does.
+fn is_complete(vars: &BTreeMap<String, String>) -> bool {
+    ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        .iter()
+        .all(|name| vars.get(*name).is_some_and(|value| !value.trim().is_empty()))
 }
 
-/// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time. Without
-/// `credentials` they come from the default chain.
-async fn sdk_config(http: SharedHttpClient, credentials: Option<EnvironmentVariableCredentialsProvider>) -> SdkConfig {
+/// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time.
+///
+/// The SDK's default chains for credentials and region begin with the environment too, but first build clients of STS and of
+/// the instance's metadata for what they would try after it.
+async fn sdk_config(http: SharedHttpClient, is_in_environment: bool) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIME)
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -90,10 +92,14 @@ async fn sdk_config(http: SharedHttpClient, credentials: Option<EnvironmentVaria
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries);
-    match credentials {
-        Some(credentials) => loader.credentials_provider(credentials).load().await,
-        None => loader.load().await,
-    }
+    let loader = if is_in_environment {
+        loader
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .region(EnvironmentVariableRegionProvider::new())
+    } else {
+        loader
+    };
+    loader.load().await
 }
 
 fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
@@ -207,7 +213,7 @@ mod tests {
 
         /// A client as the harness builds it, but for credentials and region, which the environment gives it there.
         async fn client(&self, trust: &Trust) -> aws_sdk_s3::Client {
-            let config = sdk_config(http_client(trust.store().unwrap()).unwrap(), None).await;
+            let config = sdk_config(http_client(trust.store().unwrap()).unwrap(), false).await;
             let credentials = Credentials::new("id", "key", None, None, "test");
             let config = config
                 .into_builder()
@@ -230,17 +236,18 @@ mod tests {
     }
 
     #[test]
-    fn the_environments_credentials_are_taken_where_both_are_given() {
-        let given = |vars: &[(&str, &str)]| {
+    fn the_environment_is_asked_alone_where_it_says_all() {
+        let complete = |vars: &[(&str, &str)]| {
             let vars = vars
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            credentials(&vars.collect()).is_some()
+            is_complete(&vars.collect())
         };
+        let region = ("AWS_REGION", "eu-west-2");
         let (id, key) = (("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key"));
-        assert!(given(&[id, key]));
-        assert!(!given(&[id]) && !given(&[key]) && !given(&[]));
-        assert!(!given(&[id, ("AWS_SECRET_ACCESS_KEY", " ")]));
+        assert!(complete(&[region, id, key]));
+        assert!(!complete(&[region, id]) && !complete(&[region, key]) && !complete(&[id, key]));
+        assert!(!complete(&[region, id, ("AWS_SECRET_ACCESS_KEY", " ")]));
     }
 
     #[tokio::test]
