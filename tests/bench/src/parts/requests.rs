@@ -81,8 +81,6 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
 }
 
 async fn metered(fleet: &Fleet, deployment: &Deployment, meter: &Meter) -> Result<Metered, BenchError> {
-    // A run id is the second of its start: a second run in that second would find its id taken, and ask for another one.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let _ = meter.take();
     let mut exchanges = BTreeMap::new();
     let execution = deployment.begin()?;
