@@ -18,6 +18,9 @@ pub mod verify;
 
 use std::io::Write;
 
+use serde::Serialize;
+use serde_json::json;
+
 use crate::args::Command;
 use crate::outcome::{CliError, ExitStatus};
 
@@ -53,4 +56,20 @@ fn say(text: &str) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes that evidence could not be judged: a word and why, or the same as one JSON object with the standing that it leaves.
+fn say_refusal(is_json: bool, word: &str, standing: impl Serialize, code: u8, why: &str) -> Result<(), CliError> {
+    if is_json {
+        say(&json!({"standing": standing, "exit_status": code, "error": why}).to_string())
+    } else {
+        say(&format!("{word}  {why}"))
+    }
+}
+
+/// Writes a report as one JSON object, with the exit status that its standing has.
+fn say_document(report: &impl Serialize, code: u8) -> Result<(), CliError> {
+    let mut document = serde_json::to_value(report).map_err(|error| CliError::failed("render the report", &error))?;
+    document["exit_status"] = json!(code);
+    say(&document.to_string())
 }

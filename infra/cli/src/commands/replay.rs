@@ -2,9 +2,7 @@
 
 use std::io::IsTerminal;
 
-use serde_json::json;
-
-use super::say;
+use super::{say, say_document, say_refusal};
 use crate::args::ReplayArgs;
 use crate::outcome::{CliError, ExitStatus, chain};
 use crate::replay::{InputSource, Missing, Report, Standing, StepReport, replay as recompute};
@@ -21,19 +19,12 @@ pub async fn replay(args: &ReplayArgs) -> Result<ExitStatus, CliError> {
         Err(error) => {
             let why = text::clean(&chain(&error));
             let usage = Standing::Usage;
-            if args.json {
-                say(&json!({"standing": usage, "exit_status": usage.code(), "error": why}).to_string())?;
-            } else {
-                say(&format!("USAGE  {why}"))?;
-            }
+            say_refusal(args.json, "USAGE", usage, usage.code(), &why)?;
             return Ok(ExitStatus::Replayed(usage));
         }
     };
     if args.json {
-        let mut document =
-            serde_json::to_value(&report).map_err(|error| CliError::failed("render the report", &error))?;
-        document["exit_status"] = json!(report.standing.code());
-        say(&document.to_string())?;
+        say_document(&report, report.standing.code())?;
     } else {
         for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
             say(&line)?;

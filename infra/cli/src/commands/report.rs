@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use p1_contract::attestation::PublicKey;
 use serde_json::json;
 
-use super::say;
 use super::verify::read_key;
+use super::{say, say_refusal};
 use crate::args::ReportArgs;
 use crate::outcome::{CliError, ExitStatus, chain};
 use crate::report::page;
@@ -37,11 +37,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
         }
         Err(why) => {
             let standing = Standing::Usage;
-            if args.json {
-                say(&json!({"standing": standing, "exit_status": standing.code(), "error": why}).to_string())?;
-            } else {
-                say(&format!("USAGE  {why}"))?;
-            }
+            say_refusal(args.json, "USAGE", standing, standing.code(), &why)?;
             Ok(ExitStatus::Verified(standing))
         }
     }

@@ -4,10 +4,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use p1_contract::attestation::PublicKey;
-use serde_json::json;
 
 use super::run::aws_sdk_config;
-use super::say;
+use super::{say, say_document, say_refusal};
 use crate::args::VerifyArgs;
 use crate::outcome::{CliError, ExitStatus, chain};
 use crate::run::evidence::Evidence;
@@ -37,12 +36,7 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
             } else {
                 "INCOMPLETE"
             };
-            if args.json {
-                let document = json!({"standing": standing, "exit_status": standing.code(), "error": why});
-                say(&document.to_string())?;
-            } else {
-                say(&format!("{word}  {why}"))?;
-            }
+            say_refusal(args.json, word, standing, standing.code(), &why)?;
             return Ok(ExitStatus::Verified(standing));
         }
     };
@@ -51,10 +45,7 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
         say(&line)?;
     }
     if args.json {
-        let mut document =
-            serde_json::to_value(&report).map_err(|error| CliError::failed("render the report", &error))?;
-        document["exit_status"] = json!(report.standing.code());
-        say(&document.to_string())?;
+        say_document(&report, report.standing.code())?;
     }
     Ok(ExitStatus::Verified(report.standing))
 }
