@@ -73,8 +73,8 @@ pub enum Orchestrator {
     Fixed(Arc<FixedAnswers>),
 }
 
-/// Step Functions, by a client that is made when it is first asked. Two steps ask in every run; the others when a lock is held
-/// by another execution, and are not to pay for it in each of their cold starts.
+/// Step Functions, by a client that is made when it is first asked. Two steps ask in every run, and prepare it; the others ask
+/// when a lock is held by another execution, and are not to pay for it in each of their cold starts.
 #[derive(Debug, Clone)]
 pub struct StepFunctions(Arc<LateClient>);
 
@@ -122,6 +122,13 @@ fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
 }
 
 impl Orchestrator {
+    /// Makes the client now: for a step that asks in every run, and has more CPU in its init phase than in its invocations.
+    pub fn prepare(&self) {
+        if let Orchestrator::StepFunctions(service) = self {
+            let _ = service.client();
+        }
+    }
+
     /// `DescribeStateMachine`.
     ///
     /// # Errors

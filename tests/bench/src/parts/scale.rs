@@ -52,7 +52,7 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let platform = setup.platform().await?;
     let input = seed(platform).await?;
     let most = setup.plan.at_once.iter().copied().max().unwrap_or(1);
-    // A function of the engine starts when it is first needed: what is measured are warm ones.
+    // A function of the engine starts when it is first needed: what is measured are warm ones, as far as eight at once warm them.
     let _ = on_the_platform(platform, &input, most.min(8)).await?;
     let mut total = Total::default();
     for &count in &setup.plan.at_once {
