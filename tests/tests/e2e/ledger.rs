@@ -211,16 +211,21 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
         assert!(!stopped.is_empty(), "no process of M3.H is up");
         processes::signal(&stopped, Signal::STOP);
         let arn = stage.begin("stopped-holder", &start).await;
-        let folder = folder(&arn, stamp(stage, &arn).await, Step::RerunDiscipline);
-        while !stage.exists(&format!("{folder}m3g_execution_summary.json")).await {}
-        let input = resume_input(stage, &folder, Step::RerunDiscipline).await;
+        let closed = folder(&arn, stamp(stage, &arn).await, Step::RerunDiscipline);
+        while !stage.exists(&format!("{closed}m3g_execution_summary.json")).await {}
+        let input = resume_input(stage, &closed, Step::RerunDiscipline).await;
         let run = stage.answers(&arn).await.0[1]["run"]["platform_run_id"].clone();
 
         let refused = refusal(stage, &input).await;
         assert!(refused.contains(&"M3D-B4".to_owned()), "{refused:?}");
 
         stage.sfn.stop_execution().execution_arn(&arn).send().await.unwrap();
-        processes::signal(&stopped, Signal::KILL);
+        // An abort does not end the invocation that is under way: M3.H closes, and nothing follows it. (If its process were
+        // killed, the engine would try the Task of the aborted execution again, at a moment that nobody knows.)
+        processes::signal(&stopped, Signal::CONT);
+        let closed = folder(&arn, stamp(stage, &arn).await, Step::CostEnvelope);
+        while !stage.exists(&format!("{closed}m3h_execution_summary.json")).await {}
+        let input = resume_input(stage, &closed, Step::CostEnvelope).await;
         let resumed = stage.start(&input).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], run);
 
