@@ -14,6 +14,9 @@ use crate::asl::project_root;
 /// When this variable is set, as `.ci/run` does, the reference implementation must be there.
 const REFERENCE_REQUIRED: &str = "P1_REQUIRE_JSONATA_REFERENCE";
 
+/// The name of the reference implementation's evaluator.
+pub(crate) const REFERENCE: &str = "reference implementation";
+
 /// What an expression came to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Evaluated {
@@ -41,11 +44,7 @@ impl Evaluator {
             "tests/asl/evaluate.py",
         )];
         if reference_is_there(&root) {
-            all.push(Evaluator::start(
-                "reference implementation",
-                Path::new("node"),
-                "tests/asl/evaluate.mjs",
-            ));
+            all.push(Evaluator::start(REFERENCE, Path::new("node"), "tests/asl/evaluate.mjs"));
         }
         all
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::asl::Asl;
-use crate::evaluator::{Evaluated, Evaluator};
+use crate::evaluator::{Evaluated, Evaluator, REFERENCE};
 
 struct Case {
     state: &'static str,
@@ -318,5 +318,20 @@ fn the_evaluators_tell_null_nothing_and_failure_apart() {
             evaluator.evaluate("1 + 'a'", &bindings),
             Evaluated::Error("T2002".to_owned())
         );
+    }
+}
+
+/// Step Functions implements JSONata 2.0.6. The engine's implementation knows operators of 2.1 too, so only the reference
+/// implementation, at that version, notices a definition that AWS would refuse.
+#[test]
+fn the_reference_implementation_knows_no_more_than_step_functions() {
+    for evaluator in &mut Evaluator::all() {
+        if evaluator.name != REFERENCE {
+            continue;
+        }
+        for newer in ["$v ?? 1", "$v ?: 1"] {
+            let unknown = Evaluated::Error("S0211".to_owned());
+            assert_eq!(evaluator.evaluate(newer, &json!({ "v": 2 })), unknown, "{newer}");
+        }
     }
 }

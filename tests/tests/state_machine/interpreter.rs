@@ -2,6 +2,19 @@
 //!
 //! Only what the state machine uses is understood: Choice, Task, Pass and Fail in JSONata. As on AWS a condition must be a
 //! boolean, a cause a text, no expression may come to nothing, and all of a state's assignments see the old values.
+//!
+//! A kept library would be preferred. Each of these was looked at, or tried, in November 2026:
+//!
+//! | library | what it lacks |
+//! |---|---|
+//! | npm `aws-local-stepfunctions` 3.0.0 | JSONata: it depends on a JSONPath library alone, and sent a Task the raw input instead of its `Arguments` |
+//! | npm `serverless-step-functions-offline` 2.1.4, `@fernthedev/serverless-offline-step-functions` 1.0.0-alpha.28 | JSONata: neither depends on an implementation |
+//! | npm `stepfunctions-testing` 0.1.0 | an interpreter: it writes mock files for AWS's Step Functions Local, a Java program that AWS calls unsupported |
+//! | PyPI `moto` 5.2.5 | an evaluator: it parses JSONata machines, but `1+1` ends in a `TypeError`, as the Java classes that it calls are never bound |
+//! | PyPI `localstack-core` 2026.3.0 | the reference implementation: it evaluates with a Java port, for which it downloads a Java runtime when it runs |
+//! | PyPI `ministack` 1.5.33, the local engine, with a mock file | AWS's strictness: it takes any value for a condition. It evaluates with a Python port, which knows operators that AWS does not. The end-to-end tests use it |
+//!
+//! None lets a test choose the evaluator, see each expression's value, or count the edges that were taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
