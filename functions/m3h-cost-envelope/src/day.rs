@@ -135,11 +135,13 @@ impl<'c> Day<'c> {
     }
 
     async fn ask(&self, explorer: &CostExplorer, region: &str) -> Result<Answer, Fault> {
-        let billing = match explorer.month_to_date(region, self.ctx.input.stamp).await? {
+        let input = self.ctx.input;
+        let account = input.state_machine.account();
+        let billing = match explorer.month_to_date(region, account, input.stamp).await? {
             Ok(billing) => Box::new(billing),
             Err(problem) => return Ok((SourceAnswer::Unusable { problem }, None)),
         };
-        match self.create(&kept_answer(self.ctx.input, &billing)?).await {
+        match self.create(&kept_answer(input, &billing)?).await {
             Written::Stored(_) => Ok((SourceAnswer::Answered { billing }, None)),
             Written::Occupied { .. } => match self.kept().await? {
                 Some(theirs) => Ok((theirs, None)),

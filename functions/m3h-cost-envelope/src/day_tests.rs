@@ -22,7 +22,14 @@ async fn cost_explorer_is_asked_once_a_day_and_its_answer_kept() {
     let (asking, replay) = step(&[(200, month("99.5"))]);
     let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
     assert!(result.overall_pass, "{:?}", result.blockers);
-    assert_eq!(replay.asked().len(), 1);
+    let asked = replay.asked();
+    assert_eq!(asked.len(), 1);
+    let question: Value = serde_json::from_slice(asked[0].body().bytes().unwrap()).unwrap();
+    let account = json!(["123456789012"]);
+    assert_eq!(
+        question["Filter"]["Dimensions"]["Values"], account,
+        "the state machine's"
+    );
     let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
     assert_eq!(
         (&kept["spend_amount"], &kept["source"]),
@@ -198,6 +205,26 @@ async fn after_one_that_kept_nothing_another_asks() {
     assert_eq!(replay.asked().len(), 1);
     assert!(platform.store.dump(BUCKET).contains_key(&claim_key(3)));
     assert!(!platform.store.dump(BUCKET).contains_key(&claim_key(4)));
+}
+
+/// On the first day of a month, or of an account, there may be no data yet: the run is held and nothing is kept, so that a
+/// later execution of the day asks again.
+#[tokio::test(start_paused = true)]
+async fn a_day_without_data_holds_and_is_asked_again_later() {
+    let platform = Platform::new().use_cost_explorer();
+    claim(&platform, "earlier", 1);
+    let missing = json!({"__type": "DataUnavailableException", "Message": "Data is not available."});
+    let (asking, _) = step(&[(400, missing)]);
+    let result = invoke(&platform, &asking).await.unwrap();
+    assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
+    assert!(!platform.store.dump(BUCKET).contains_key(DAY_KEY));
+
+    let later = Platform::new().use_cost_explorer();
+    claim(&later, "earlier", 1);
+    claim(&later, "held", 2);
+    let (asking, replay) = step(&[(200, month("0"))]);
+    assert!(invoke(&later, &asking).await.unwrap().overall_pass);
+    assert_eq!(replay.asked().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

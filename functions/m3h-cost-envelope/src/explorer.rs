@@ -5,7 +5,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_costexplorer::operation::get_cost_and_usage::{GetCostAndUsageError, GetCostAndUsageOutput};
-use aws_sdk_costexplorer::types::{DateInterval, Granularity};
+use aws_sdk_costexplorer::types::{DateInterval, Dimension, DimensionValues, Expression, Granularity};
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::Stamp;
@@ -32,14 +32,15 @@ impl CostExplorer {
         CostExplorer { config }
     }
 
-    /// The spend of the month of `stamp`, up to and with its day; in words why not, where Cost Explorer refuses, has no
-    /// data, or answers something else.
+    /// The spend of `account` in the month of `stamp`, up to and with its day; in words why not, where Cost Explorer refuses,
+    /// has no data, or answers something else.
     ///
     /// # Errors
     /// When Cost Explorer gives no answer.
     pub(crate) async fn month_to_date(
         &self,
         region: &str,
+        account: &str,
         stamp: Stamp,
     ) -> Result<Result<BillingArtifact, String>, Fault> {
         let operation = || {
@@ -65,6 +66,7 @@ impl CostExplorer {
             .get_cost_and_usage()
             .time_period(window)
             .granularity(Granularity::Monthly)
+            .filter(of_account(account))
             .metrics(METRIC);
         match request.send().await {
             Ok(answer) => Ok(read(&answer, region, stamp)),
@@ -74,6 +76,15 @@ impl CostExplorer {
             },
         }
     }
+}
+
+/// The costs of one account. Without it the management account of an organization is answered with the costs of all members.
+fn of_account(account: &str) -> Expression {
+    let linked = DimensionValues::builder()
+        .key(Dimension::LinkedAccount)
+        .values(account)
+        .build();
+    Expression::builder().dimensions(linked).build()
 }
 
 /// The one month of an answer. The API's window ends with the day after; evidence names the last day in it.

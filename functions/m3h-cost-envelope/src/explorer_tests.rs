@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{stamp, step};
 
+const ACCOUNT: &str = "123456789012";
+
 pub(crate) fn month(amount: &str) -> Value {
     json!({
         "DimensionValueAttributes": [],
@@ -25,16 +27,16 @@ async fn ask(status: u16, body: Value) -> Result<Result<p1_contract::artifacts::
     step(&[(status, body)])
         .0
         .explorer
-        .month_to_date("us-east-1", stamp())
+        .month_to_date("us-east-1", ACCOUNT, stamp())
         .await
 }
 
 #[tokio::test]
-async fn asks_for_the_month_to_date_in_the_billing_region() {
+async fn asks_for_the_month_to_date_of_one_account_in_the_billing_region() {
     let (step, replay) = step(&[(200, month("12.3456789012"))]);
     let billing = step
         .explorer
-        .month_to_date("us-east-1", stamp())
+        .month_to_date("us-east-1", ACCOUNT, stamp())
         .await
         .unwrap()
         .unwrap();
@@ -56,6 +58,7 @@ async fn asks_for_the_month_to_date_in_the_billing_region() {
     let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
     let expected = json!({
         "TimePeriod": {"Start": "2026-11-01", "End": "2026-11-23"}, "Granularity": "MONTHLY", "Metrics": ["UnblendedCost"],
+        "Filter": {"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": [ACCOUNT]}},
     });
     assert_eq!(body, expected);
 }
@@ -102,6 +105,10 @@ async fn refusals_are_verdicts_and_outages_are_faults() {
         assert_eq!(fault.name(), "Transient", "{code}: {fault}");
     }
     let (step, _) = step(&[]);
-    let fault = step.explorer.month_to_date("us-east-1", stamp()).await.unwrap_err();
+    let fault = step
+        .explorer
+        .month_to_date("us-east-1", ACCOUNT, stamp())
+        .await
+        .unwrap_err();
     assert_eq!(fault.name(), "Transient", "no answer at all: {fault}");
 }
