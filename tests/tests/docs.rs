@@ -1,4 +1,4 @@
-//! The pages that are generated from the code are what the code gives today. `UPDATE=1` rewrites them.
+//! The pages that are generated from the code are what the code gives today. `UPDATE=1` rewrites them. Commands name their region.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -51,5 +51,29 @@ fn the_table_of_blockers_is_the_taxonomy() -> Result<(), std::io::Error> {
         page,
         "docs/blockers.md is stale: UPDATE=1 cargo test -p p1-tests"
     );
+    Ok(())
+}
+
+/// SAM takes the region of whoever deploys where nobody names one. The page has to name it, since the configuration does not.
+#[test]
+fn every_sam_command_of_the_docs_names_its_region() -> Result<(), std::io::Error> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let configuration = std::fs::read_to_string(root.join("infra/samconfig.toml"))?;
+    assert!(
+        configuration
+            .lines()
+            .all(|line| !line.trim_start().starts_with("region")),
+        "infra/samconfig.toml chooses a region"
+    );
+    let mut commands = 0;
+    for page in ["README.md", "docs/deploy.md"] {
+        for line in std::fs::read_to_string(root.join(page))?.lines() {
+            if line.starts_with("sam deploy") || line.starts_with("sam delete") {
+                assert!(line.contains(" --region "), "{page}: {line}");
+                commands += 1;
+            }
+        }
+    }
+    assert_ne!(commands, 0);
     Ok(())
 }
