@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use p1::platform::Profile;
 use p1::run::sample_platform::RECEIPT_STAMP;
 use p1_contract::evidence::{phase_folder, summary_name};
-use p1_contract::ids::{BucketName, PhaseExecutionId, Stamp};
-use p1_contract::request::{Mode, StepInput};
+use p1_contract::ids::{PhaseExecutionId, Stamp};
+use p1_contract::request::{Mode, StepInput, TaskCall};
+use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use serde_json::{Map, Value, json};
 
@@ -46,21 +47,27 @@ fn events() -> Vec<(String, Value)> {
             "sha256": "0".repeat(64)
         })
     };
-    let payload = |mode: &str, state: &str, closures: Map<String, Value>, input: Value| {
-        json!({
-            "mode": mode,
-            "context": {
-                "execution_arn": execution,
-                "execution_name": NAME,
-                "start_time": STARTED,
-                "state_machine_id": format!("arn:aws:states:{base}:stateMachine:{machine}"),
-                "state_name": state,
-                "retry_count": 0,
-                "redrive_count": 0
-            },
-            "closures": closures,
-            "input": input
-        })
+    let artifacts = &profile.artifacts_bucket;
+    // The settings of the local platform, but for the signature: its key lies in the checkout of whoever made it.
+    let fields = json!({
+        "deployment": "fraud-platform-dev-full-p1", "evidence_bucket": profile.evidence_bucket,
+        "registry_uri": format!("s3://{artifacts}/p1/handles.registry.md"),
+        "stack_outputs_uris": format!("s3://{artifacts}/p1/stack_outputs_01.json"), "cost_source": "billing_artifact",
+        "billing_artifact_uri": format!("s3://{artifacts}/p1/billing_artifact.json"), "signing": "off", "signing_key": "",
+    });
+    let settings: Settings = serde_json::from_value(fields).unwrap();
+    let payload = |mode: Mode, state: &str, closures: Map<String, Value>, input: Value| {
+        let call = TaskCall {
+            mode,
+            settings: &settings,
+            execution: &execution,
+            start_time: STARTED,
+            state_machine: &format!("arn:aws:states:{base}:stateMachine:{machine}"),
+            state,
+            closures: &Value::Object(closures),
+            input: &input,
+        };
+        call.payload()
     };
     let mut events = Vec::new();
     let mut closures = Map::new();
@@ -71,7 +78,7 @@ fn events() -> Vec<(String, Value)> {
             step.title().to_lowercase().replace(' ', "-")
         );
         let input = json!({"m2_handoff": {"key": receipt}});
-        events.push((file, payload("STEP", &step.state_name(), closures.clone(), input)));
+        events.push((file, payload(Mode::Step, &step.state_name(), closures.clone(), input)));
         closures.insert(step.id().to_owned(), closure(step));
     }
     let held = closure(Step::ConfigDigest);
@@ -82,7 +89,7 @@ fn events() -> Vec<(String, Value)> {
     }});
     events.push((
         "m3g-admission.json".to_owned(),
-        payload("ADMISSION", "Admit rerun", Map::new(), resume),
+        payload(Mode::Admission, "Admit rerun", Map::new(), resume),
     ));
     events
 }
@@ -116,12 +123,10 @@ fn the_checked_in_events_are_the_state_machines() {
 
 #[test]
 fn every_event_is_one_that_its_function_takes() {
-    let bucket = BucketName::parse(&Profile::load(None).unwrap().evidence_bucket).unwrap();
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let event: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let (input, attempt) =
-            StepInput::parse(event, &bucket).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let (input, attempt) = StepInput::parse(event).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let name = path.file_stem().unwrap().to_str().unwrap();
         if input.mode == Mode::Admission {
             assert_eq!(name, "m3g-admission");

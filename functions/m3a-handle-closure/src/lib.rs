@@ -106,17 +106,13 @@ impl StepLogic for HandleClosure {
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let registry = ctx.read(
-            &ctx.settings.registry.bucket,
-            &ctx.settings.registry.key,
+            &ctx.settings().registry.bucket,
+            &ctx.settings().registry.key,
             None,
             REGISTRY_LIMIT,
         );
-        let stacks = try_join_all(
-            ctx.settings
-                .stack_outputs
-                .iter()
-                .map(|uri| stack_outputs::read(ctx, uri)),
-        );
+        let uris = ctx.settings().stack_outputs.iter();
+        let stacks = try_join_all(uris.map(|uri| stack_outputs::read(ctx, uri)));
         let receipt = m2_receipt::read(ctx);
         let (registry, stacks, receipt) = futures_util::try_join!(registry, stacks, receipt)?;
 
@@ -155,7 +151,7 @@ impl StepLogic for HandleClosure {
         Ok(Observed {
             deployment: Deployment {
                 evidence_bucket: ctx.bucket().clone(),
-                registry_uri: ctx.settings.registry.to_string(),
+                registry_uri: ctx.settings().registry.to_string(),
             },
             registry: fact,
             handles,
@@ -177,7 +173,7 @@ type ReadRegistry = (RegistryFact, Option<(Registry, Vec<SecretHit>)>);
 
 /// A registry that is not there is a verdict; one that is no registry is a fault (contract section 3).
 fn read_registry(ctx: &StepContext<'_>, read: Read) -> Result<ReadRegistry, Fault> {
-    let uri = &ctx.settings.registry;
+    let uri = &ctx.settings().registry;
     let object = match read {
         Read::Found(object) => object,
         Read::NotFound => return Ok((RegistryFact::Missing, None)),

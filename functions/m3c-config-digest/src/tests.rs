@@ -2,31 +2,28 @@
 
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::request::StepInput;
+use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_runtime::StepLogic;
+use p1_runtime::testing::settings;
 use serde_json::{Value, json};
 
 use crate::{ConfigDigest, Observed};
 
 fn input() -> StepInput {
     let machine = "arn:aws:states:eu-west-2:123456789012:stateMachine:p1";
-    let payload = json!({
-        "mode": "STEP",
-        "context": {
-            "execution_arn": "arn:aws:states:eu-west-2:123456789012:execution:p1:run-1",
-            "execution_name": "run-1",
-            "start_time": "2026-02-23T17:43:07.250Z",
-            "state_machine_id": machine,
-            "state_name": "M3.C Config digest",
-            "retry_count": 0,
-            "redrive_count": 0,
-        },
-        "closures": {},
-        "input": {"m2_handoff": {
+    let call = TaskCall {
+        mode: Mode::Step,
+        settings: &settings("evidence"),
+        execution: "arn:aws:states:eu-west-2:123456789012:execution:p1:run-1",
+        start_time: "2026-02-23T17:43:07.250Z",
+        state_machine: machine,
+        state: "M3.C Config digest",
+        closures: &json!({}),
+        input: &json!({"m2_handoff": {
             "key": "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json"
-        }},
-    });
-    StepInput::parse(payload, &"evidence".parse().unwrap()).unwrap().0
+        }}),
+    };
+    StepInput::parse(call.payload()).unwrap().0
 }
 
 /// Observations without a finding.

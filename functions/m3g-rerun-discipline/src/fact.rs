@@ -72,7 +72,7 @@ pub struct TodaysRegistry {
 impl TodaysRegistry {
     /// Reads the latest registry, which so becomes an input of this phase execution.
     pub(crate) async fn read(ctx: &StepContext<'_>, keys: &[&str]) -> Result<Learned<Self>, Fault> {
-        let uri = &ctx.settings.registry;
+        let uri = &ctx.settings().registry;
         let object = match ctx.read(&uri.bucket, &uri.key, None, REGISTRY_LIMIT).await? {
             Read::Found(object) => object,
             Read::NotFound => return Ok(Learned::Problem(format!("there is no registry at {uri}"))),

@@ -17,9 +17,11 @@ use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, phase_folde
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::request::{Mode, TaskCall};
+use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, Settings, StepContext, StepLogic};
+use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, StepContext, StepLogic};
 use serde_json::{Value, json};
 
 use crate::proof::{EXPECTED_PROOFS, UPSTREAM};
@@ -56,7 +58,7 @@ pub(crate) const REGISTRY: &str = r#"
 pub(crate) struct Platform {
     pub(crate) store: MemoryStore,
     pub(crate) closures: BTreeMap<String, ClosureRef>,
-    settings: BTreeMap<String, String>,
+    settings: Settings,
 }
 
 impl Platform {
@@ -66,14 +68,11 @@ impl Platform {
 
     pub(crate) fn with_registry(registry: &str) -> Self {
         let store = MemoryStore::with_buckets(&[BUCKET]);
-        let settings = [
-            ("P1_EVIDENCE_BUCKET", BUCKET.to_owned()),
-            ("P1_REGISTRY_URI", format!("s3://{BUCKET}/{REGISTRY_KEY}")),
-            ("P1_COST_SOURCE", "billing_artifact".to_owned()),
-            ("P1_BILLING_ARTIFACT_URI", format!("s3://{BUCKET}/{BILLING_KEY}")),
-            ("AWS_REGION", "eu-west-2".to_owned()),
-        ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
+        let settings = Settings {
+            registry: format!("s3://{BUCKET}/{REGISTRY_KEY}").parse().unwrap(),
+            cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/{BILLING_KEY}").parse().unwrap()),
+            ..p1_runtime::testing::settings(BUCKET)
+        };
         let mut platform = Platform {
             store,
             closures: BTreeMap::new(),
@@ -104,8 +103,7 @@ impl Platform {
     }
 
     pub(crate) fn use_cost_explorer(mut self) -> Self {
-        self.settings
-            .insert("P1_COST_SOURCE".to_owned(), "cost_explorer".to_owned());
+        self.settings.cost_source = CostSource::CostExplorer;
         self
     }
 
@@ -158,41 +156,32 @@ impl Platform {
 
     pub(crate) fn harness(&self) -> Harness {
         Harness {
-            settings: Settings::from_map(&self.settings).unwrap(),
             store: Store::Memory(self.store.clone()),
             orchestrator: Orchestrator::Fixed(FixedAnswers::default().into()),
         }
     }
 
     pub(crate) fn request(&self) -> Request {
-        let payload = json!({
-            "mode": "STEP",
-            "context": {
-                "execution_arn": EXECUTION,
-                "execution_name": "one",
-                "start_time": "2026-11-22T12:17:01.250Z",
-                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
-                "state_name": "M3.H Cost envelope",
-            },
-            "closures": self.closures,
-            "input": {"m2_handoff": {
+        let call = TaskCall {
+            mode: Mode::Step,
+            settings: &self.settings,
+            execution: EXECUTION,
+            start_time: "2026-11-22T12:17:01.250Z",
+            state_machine: "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
+            state: "M3.H Cost envelope",
+            closures: &json!(self.closures),
+            input: &json!({"m2_handoff": {
                 "key": "evidence/dev_full/run_control/m2j_20261122T110000Z/m2j_m3_entry_readiness_receipt.json",
-            }},
-        });
-        self.harness().request(payload.to_string().as_bytes()).unwrap()
+            }}),
+        };
+        self.harness().request(call.payload().to_string().as_bytes()).unwrap()
     }
 
     /// What the step observes on this platform, without Cost Explorer.
     pub(crate) async fn observed(&self) -> (Request, Observed) {
         let (harness, request, step) = (self.harness(), self.request(), step(&[]).0);
         let id = request.input.phase_execution_id(Step::CostEnvelope);
-        let ctx = StepContext::new(
-            &request.input,
-            &harness.settings,
-            &harness.store,
-            &harness.orchestrator,
-            id,
-        );
+        let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
         let observed = step.observe(&ctx).await.unwrap();
         (request, observed)
     }

@@ -7,9 +7,10 @@ use p1_contract::handles::HandleFacts;
 use p1_contract::ids::{BucketName, S3Key, S3Uri};
 use p1_contract::request::StepInput;
 use p1_contract::secrets::{self, SecretHit};
+use p1_contract::settings::CostSource;
 use p1_contract::strict::{self, Limits};
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
-use p1_runtime::{CostSource, Fault, Recreated, StepContext};
+use p1_runtime::{Fault, Recreated, StepContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +82,7 @@ pub(crate) async fn observe(
     handles: Option<&HandleFacts>,
 ) -> Result<SourceFact, Fault> {
     let is_off = handles.is_some_and(|handles| handles.flag(terms::AWS_ENABLED) == Ok(false));
-    match &ctx.settings.cost_source {
+    match &ctx.settings().cost_source {
         CostSource::BillingArtifact(uri) => {
             let answer = if is_off {
                 SourceAnswer::NotAsked

@@ -235,13 +235,7 @@ async fn doctored(break_it: impl FnOnce(&mut Rollup)) -> Vec<Blocker> {
     let request = execution.request(Step::GateRollup);
     let harness = execution.harness();
     let id = request.input.phase_execution_id(Step::GateRollup);
-    let ctx = StepContext::new(
-        &request.input,
-        &harness.settings,
-        &harness.store,
-        &harness.orchestrator,
-        id,
-    );
+    let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
     let observed = GateRollup.observe(&ctx).await.unwrap();
     let mut rollup = build(&observed.audits, &[]);
     assert!(defects(&rollup, b"", b"").is_empty());

@@ -8,6 +8,12 @@ use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use p1_contract::attestation::PublicKey;
 use p1_runtime::Fault;
 
+/// A client of KMS, to be made once in the init phase.
+#[must_use]
+pub fn kms_client(config: &SdkConfig) -> Client {
+    Client::new(config)
+}
+
 /// An asymmetric key (ECC_NIST_P256, SIGN_VERIFY) in KMS.
 #[derive(Debug, Clone)]
 pub struct KmsKey {
@@ -16,11 +22,11 @@ pub struct KmsKey {
 }
 
 impl KmsKey {
-    /// The key of this ARN, as the deployment's credentials reach it.
+    /// The key of this ARN, asked through `client`.
     #[must_use]
-    pub fn new(config: &SdkConfig, arn: &str) -> Self {
+    pub fn new(client: Client, arn: &str) -> Self {
         KmsKey {
-            client: Client::new(config),
+            client,
             arn: arn.to_owned(),
         }
     }

@@ -36,7 +36,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::facts::{Facts, LedgerFacts, PackFacts, RollupFacts};
-pub use crate::kms::KmsKey;
+pub use crate::kms::{KmsKey, kms_client};
 pub use crate::signer::{LocalKey, Signer, SignerError};
 pub use crate::summary::phase_summary;
 

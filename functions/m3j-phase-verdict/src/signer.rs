@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use aws_config::SdkConfig;
+use aws_sdk_kms::Client;
 use p1_contract::attestation::PublicKey;
-use p1_runtime::{Fault, Signing};
+use p1_contract::settings::Signing;
+use p1_runtime::Fault;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::DecodePrivateKey as _;
@@ -32,7 +33,9 @@ pub struct LocalKey(SigningKey);
 #[derive(Debug, Error)]
 pub enum SignerError {
     /// The file cannot be read.
-    #[error("failed to read the signing key {path}; P1_SIGNING_KEY must name a file that the function can read")]
+    #[error(
+        "failed to read the signing key {path}; the setting `signing_key` must name a file that the function can read"
+    )]
     Unreadable {
         /// The file.
         path: String,
@@ -43,6 +46,12 @@ pub enum SignerError {
     /// The file holds something else. What it holds is not said.
     #[error("{0} holds no private key of the curve P-256 (PKCS #8 in PEM); make one with `openssl genpkey`")]
     NoKey(String),
+}
+
+impl From<SignerError> for Fault {
+    fn from(error: SignerError) -> Self {
+        Fault::internal("find the signing key", error.to_string())
+    }
 }
 
 impl LocalKey {
@@ -68,11 +77,11 @@ impl Signer {
     ///
     /// # Errors
     /// When there is no usable key where they say.
-    pub fn new(signing: &Signing, config: &SdkConfig) -> Result<Self, SignerError> {
+    pub fn new(signing: &Signing, kms: &Client) -> Result<Self, SignerError> {
         Ok(match signing {
             Signing::Off => Signer::Off,
-            Signing::Kms(arn) => Signer::Kms(KmsKey::new(config, arn)),
-            Signing::LocalKey(path) => Signer::Local(LocalKey::read(path)?),
+            Signing::Kms(arn) => Signer::Kms(KmsKey::new(kms.clone(), arn)),
+            Signing::LocalKey(path) => Signer::Local(LocalKey::read(Path::new(path))?),
         })
     }
 

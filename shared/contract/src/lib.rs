@@ -22,6 +22,7 @@ pub mod request;
 pub mod schema;
 pub mod scope;
 pub mod secrets;
+pub mod settings;
 pub mod step;
 pub mod strict;
 pub mod verdict;

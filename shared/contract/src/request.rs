@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::blocker::Blocker;
 use crate::evidence::RunIds;
-use crate::ids::{BucketName, ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
+use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
 use crate::input::{ExecutionInput, InputError, join, reason};
 use crate::reference::{ADMISSION, ClosureRef};
+use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
 use crate::verdict::PhaseVerdict;
 
@@ -29,25 +30,84 @@ pub enum Mode {
 #[serde(deny_unknown_fields)]
 struct RawRequest {
     mode: Mode,
+    settings: SettingsFields,
     context: RawContext,
     closures: BTreeMap<String, ClosureRef>,
-    input: Value,
 }
 
-/// The engine's context, as it arrives.
+/// The context object of Step Functions, whole, as it arrives. It is AWS's: what is not read here is passed over.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct RawContext {
-    execution_arn: ExecutionArn,
-    #[serde(rename = "execution_name")]
-    _execution_name: String,
+    execution: RawExecution,
+    state: RawState,
+    state_machine: RawStateMachine,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawExecution {
+    id: ExecutionArn,
+    input: Value,
     start_time: String,
-    state_machine_id: StateMachineArn,
-    state_name: String,
-    #[serde(default)]
-    retry_count: u32,
     #[serde(default)]
     redrive_count: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawState {
+    name: String,
+    #[serde(default)]
+    retry_count: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawStateMachine {
+    id: StateMachineArn,
+}
+
+/// A call of a function, to make the payload of: by a test, or by the tool for a step that is invoked by hand.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskCall<'a> {
+    /// Step or admission.
+    pub mode: Mode,
+    /// The deployment's settings.
+    pub settings: &'a Settings,
+    /// ARN of the P1 execution.
+    pub execution: &'a str,
+    /// Its start, in RFC 3339.
+    pub start_time: &'a str,
+    /// ARN of the state machine.
+    pub state_machine: &'a str,
+    /// Name of the Task state.
+    pub state: &'a str,
+    /// The closures so far.
+    pub closures: &'a Value,
+    /// What started the execution.
+    pub input: &'a Value,
+}
+
+impl TaskCall<'_> {
+    /// The payload that the state machine sends for this call, on its first attempt.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        let last = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+        json!({
+            "mode": self.mode,
+            "settings": self.settings,
+            "context": {
+                "Execution": {
+                    "Id": self.execution, "Name": last(self.execution), "Input": self.input, "StartTime": self.start_time,
+                    "RedriveCount": 0,
+                },
+                "State": { "Name": self.state, "RetryCount": 0 },
+                "StateMachine": { "Id": self.state_machine, "Name": last(self.state_machine) },
+            },
+            "closures": self.closures,
+        })
+    }
 }
 
 /// The closures so far, by the wire name of their step (or `ADMISSION`).
@@ -66,6 +126,8 @@ pub struct StepInput {
     pub state_machine: StateMachineArn,
     /// The closures so far.
     pub closures: Closures,
+    /// The deployment's settings.
+    pub settings: Settings,
     /// What started the execution.
     pub input: ExecutionInput,
 }
@@ -86,14 +148,21 @@ impl StepInput {
     ///
     /// # Errors
     /// When it is not what the state machine sends; the error names the field.
-    pub fn parse(payload: Value, evidence_bucket: &BucketName) -> Result<(Self, Attempt), InputError> {
+    pub fn parse(payload: Value) -> Result<(Self, Attempt), InputError> {
         let raw: RawRequest = serde_json::from_value(payload).map_err(|e| InputError {
             field: "payload".to_owned(),
             problem: format!("is not what the state machine sends ({})", reason(&e)),
             remedy: "invoke the function through the state machine, or with one of the sample events",
         })?;
-        let stamp = Stamp::from_rfc3339_floor(&raw.context.start_time).map_err(|e| InputError {
-            field: "context.start_time".to_owned(),
+        let settings = Settings::try_from(raw.settings)?;
+        let evidence_bucket = &settings.evidence_bucket;
+        let RawContext {
+            execution,
+            state,
+            state_machine,
+        } = raw.context;
+        let stamp = Stamp::from_rfc3339_floor(&execution.start_time).map_err(|e| InputError {
+            field: "context.Execution.StartTime".to_owned(),
             problem: format!("is not a time ({e})"),
             remedy: "give the execution's start time in RFC 3339",
         })?;
@@ -107,18 +176,19 @@ impl StepInput {
                 });
             }
         }
-        let input = ExecutionInput::parse(&raw.input, evidence_bucket)?;
+        let input = ExecutionInput::parse(&execution.input, evidence_bucket)?;
         let attempt = Attempt {
-            state_name: raw.context.state_name,
-            retry_count: raw.context.retry_count,
-            redrive_count: raw.context.redrive_count,
+            state_name: state.name,
+            retry_count: state.retry_count,
+            redrive_count: execution.redrive_count,
         };
         let step_input = StepInput {
             mode: raw.mode,
-            execution: raw.context.execution_arn,
+            execution: execution.id,
             stamp,
-            state_machine: raw.context.state_machine_id,
+            state_machine: state_machine.id,
             closures: raw.closures,
+            settings,
             input,
         };
         Ok((step_input, attempt))

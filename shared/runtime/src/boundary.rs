@@ -6,14 +6,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use p1_contract::ids::ExecutionArn;
+use p1_contract::ids::{DeploymentName, ExecutionArn};
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Attempt, Mode, StepResult};
 use p1_contract::secrets;
 use p1_contract::step::Step;
+use p1_contract::strict;
 
 use crate::fault::Fault;
-use crate::harness::{Harness, Request};
+use crate::harness::{Harness, PAYLOAD_LIMITS, Request};
 use crate::metrics::{self, Document, Ending, Invocation};
 
 /// What an invocation is answered with, and what CloudWatch is told of it.
@@ -21,13 +22,14 @@ use crate::metrics::{self, Document, Ending, Invocation};
 pub(crate) struct Answer {
     /// The result.
     pub(crate) result: Result<StepResult, Fault>,
-    /// The metrics; none where the deployment has no name.
+    /// The metrics; none where the payload does not name its deployment.
     pub(crate) metrics: Vec<Document>,
 }
 
 /// What is known of an invocation however it ends.
 struct Known {
     owner: &'static str,
+    deployment: Option<DeploymentName>,
     execution: Option<ExecutionArn>,
     attempt: Option<Attempt>,
 }
@@ -37,6 +39,7 @@ impl Known {
         if request.input.mode == Mode::Admission {
             self.owner = ADMISSION;
         }
+        self.deployment = Some(request.input.settings.deployment.clone());
         self.execution = Some(request.input.execution.clone());
         self.attempt = Some(request.attempt.clone());
     }
@@ -55,11 +58,14 @@ where
     let begun = Instant::now();
     let mut known = Known {
         owner: step.id(),
+        deployment: None,
         execution: None,
         attempt: None,
     };
     let work = async {
-        let request = harness.request(payload)?;
+        let request = harness
+            .request(payload)
+            .inspect_err(|_| known.deployment = deployment_named_in(payload))?;
         known.note(&request);
         handler(request).await
     };
@@ -70,7 +76,7 @@ where
     let ended_ms = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, millis);
-    let metrics = harness.settings.deployment.as_ref().map(|deployment| {
+    let metrics = known.deployment.as_ref().map(|deployment| {
         let invocation = Invocation {
             deployment,
             request_id,
@@ -90,6 +96,12 @@ where
         result,
         metrics: metrics.unwrap_or_default(),
     }
+}
+
+/// The deployment that a payload names whose rest cannot be used: its fault is counted too.
+fn deployment_named_in(payload: &[u8]) -> Option<DeploymentName> {
+    let payload = strict::parse_foreign(payload, PAYLOAD_LIMITS).ok()?;
+    DeploymentName::parse(payload.pointer("/settings/deployment")?.as_str()?).ok()
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -156,26 +168,9 @@ mod tests {
     use crate::harness::duplicate_delivery;
     use crate::testing::TestExecution;
 
-    fn harness() -> Harness {
-        let mut harness = TestExecution::default().harness();
-        harness.settings.deployment = Some("p1".parse().unwrap());
-        harness
-    }
-
     fn payload(mode: &str) -> Vec<u8> {
-        let execution = TestExecution::default();
-        let payload = json!({
-            "mode": mode,
-            "context": {
-                "execution_arn": execution.arn,
-                "execution_name": "start",
-                "start_time": "2026-11-22T12:17:01Z",
-                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:p1-test-machine",
-                "state_name": "x",
-            },
-            "closures": {},
-            "input": execution.input,
-        });
+        let mut payload = TestExecution::default().payload(Step::RerunDiscipline);
+        payload["mode"] = json!(mode);
         payload.to_string().into_bytes()
     }
 
@@ -189,14 +184,24 @@ mod tests {
     }
 
     async fn run(payload: &[u8], work: impl Future<Output = Result<StepResult, Fault>>) -> Answer {
-        answer(&harness(), Step::RerunDiscipline, "r-1", payload, |_| work).await
+        answer(
+            &TestExecution::default().harness(),
+            Step::RerunDiscipline,
+            "r-1",
+            payload,
+            |_| work,
+        )
+        .await
     }
 
     #[tokio::test]
     async fn a_payload_that_cannot_be_read_is_a_fault_that_counts() {
         let unreachable = async { panic!("it was not to be run") };
-        let (name, message, document) = faulted(run(b"{", unreachable).await).await;
+        let mut payload: Value = serde_json::from_slice(&payload("STEP")).unwrap();
+        payload["settings"]["cost_source"] = json!("guess");
+        let (name, message, document) = faulted(run(payload.to_string().as_bytes(), unreachable).await).await;
         assert_eq!(name, "InvalidInput", "{message}");
+        assert!(message.contains("settings.cost_source"), "{message}");
         assert_eq!(
             (&document["Faults"], &document["Step"], &document["fault"]),
             (&json!(1), &json!("M3.G"), &json!("InvalidInput"))
@@ -239,14 +244,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_name_of_the_deployment_nothing_is_counted() {
-        let mut harness = harness();
-        harness.settings.deployment = None;
-        let answer = answer(&harness, Step::RunIdentity, "r-1", b"{", |_| async {
-            Err(Fault::transient("a", "b"))
-        })
-        .await;
-        assert!(answer.result.is_err());
-        assert!(answer.metrics.is_empty());
+    async fn a_payload_that_names_no_deployment_is_a_fault_that_nothing_counts() {
+        for payload in [&b"{"[..], b"{}", br#"{"settings": {"deployment": "a b"}}"#] {
+            let answer = run(payload, async { panic!("it was not to be run") }).await;
+            assert_eq!(answer.result.unwrap_err().name(), "InvalidInput");
+            assert!(answer.metrics.is_empty());
+        }
     }
 }

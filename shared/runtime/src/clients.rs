@@ -14,9 +14,9 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::ids::BucketName;
 
+use crate::environment::{WARM_UP_BUCKET, environment};
 use crate::harness::Harness;
 use crate::orchestrator::{Orchestrator, StepFunctions};
-use crate::settings::{Settings, environment};
 use crate::store::{S3Store, Store};
 use crate::trust::{Trust, is_s3_plain};
 
@@ -32,21 +32,22 @@ const NOTHING: &str = "m3a_init/nothing.json";
 /// The harness on AWS, from the environment.
 ///
 /// # Errors
-/// When a setting is missing or malformed.
+/// When the certificates that the environment names cannot be used.
 pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     let environment = environment();
-    let settings = Settings::from_map(&environment)?;
     let trust = Trust::of(&environment).store()?;
     let config = sdk_config(http_client(trust)?, is_complete(&environment)).await;
     let s3 = s3_client(&config);
     // A local platform speaks plain HTTP, where there is no handshake to get over with.
-    if !is_s3_plain(&environment) {
-        warm_up(&s3, &settings.evidence_bucket).await;
+    let bucket = environment
+        .get(WARM_UP_BUCKET)
+        .and_then(|name| BucketName::parse(name).ok());
+    if let Some(bucket) = bucket.filter(|_| !is_s3_plain(&environment)) {
+        warm_up(&s3, &bucket).await;
     }
     let orchestrator = Orchestrator::StepFunctions(StepFunctions::new(config.clone()));
     Ok((
         Harness {
-            settings,
             store: Store::S3(S3Store::new(s3)),
             orchestrator,
         },

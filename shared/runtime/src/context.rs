@@ -9,12 +9,12 @@ use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
+use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use tokio::sync::OnceCell;
 
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::settings::Settings;
 use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, Written, object_ref};
 
 /// The shell's side of one invocation.
@@ -22,8 +22,6 @@ use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, Written,
 pub struct StepContext<'a> {
     /// What the step works on.
     pub input: &'a StepInput,
-    /// The deployment.
-    pub settings: &'a Settings,
     /// Where evidence lies.
     pub store: &'a Store,
     /// Step Functions.
@@ -69,7 +67,6 @@ impl<'a> StepContext<'a> {
     #[must_use]
     pub fn new(
         input: &'a StepInput,
-        settings: &'a Settings,
         store: &'a Store,
         orchestrator: &'a Orchestrator,
         phase_execution_id: PhaseExecutionId,
@@ -77,7 +74,6 @@ impl<'a> StepContext<'a> {
         let (reads, created, closures) = (Mutex::default(), Mutex::default(), Mutex::default());
         StepContext {
             input,
-            settings,
             store,
             orchestrator,
             phase_execution_id,
@@ -190,7 +186,13 @@ impl<'a> StepContext<'a> {
     /// The deployment's evidence bucket.
     #[must_use]
     pub fn bucket(&self) -> &'a BucketName {
-        &self.settings.evidence_bucket
+        &self.settings().evidence_bucket
+    }
+
+    /// The deployment's settings, as this execution has them.
+    #[must_use]
+    pub fn settings(&self) -> &'a Settings {
+        &self.input.settings
     }
 
     /// The key of `file` in the folder of the step's phase execution.
@@ -303,7 +305,7 @@ impl<'a> StepContext<'a> {
             },
             None => self.upstream(Step::HandleClosure).await?,
         };
-        let uri = &self.settings.registry;
+        let uri = &self.settings().registry;
         let pinned = pin
             .body
             .inputs
@@ -407,12 +409,8 @@ mod tests {
         let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
         let context = || {
             let id = execution.phase_execution_id("M3.B");
-            let Harness {
-                settings,
-                store,
-                orchestrator,
-            } = &harness;
-            StepContext::new(&request.input, settings, store, orchestrator, id)
+            let Harness { store, orchestrator } = &harness;
+            StepContext::new(&request.input, store, orchestrator, id)
         };
         let ctx = context();
         let first = ctx.closure(&closure).await.unwrap();

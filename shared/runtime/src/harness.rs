@@ -9,6 +9,7 @@ use p1_contract::ids::PhaseExecutionId;
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
 use p1_contract::secrets::{self, SecretHit};
+use p1_contract::settings::Settings;
 use p1_contract::strict::{self, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,18 +18,21 @@ use serde_json::Value;
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::settings::Settings;
 use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
 use crate::store::{DOCUMENT_LIMIT, Read, Store, Written};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
 const MAX_RESULT_BYTES: usize = 256 * 1024;
 
-/// What outlives an invocation: settings and clients.
+/// What a payload may come to: the execution's input is in it, and Step Functions hands over 256 KiB at most.
+pub(crate) const PAYLOAD_LIMITS: Limits = Limits {
+    max_bytes: 1 << 20,
+    max_depth: 32,
+};
+
+/// What outlives an invocation: the clients.
 #[derive(Debug, Clone)]
 pub struct Harness {
-    /// The deployment.
-    pub settings: Settings,
     /// Where evidence lies.
     pub store: Store,
     /// Step Functions.
@@ -54,6 +58,9 @@ pub struct Observations<O = Value> {
     pub created: Vec<ArtifactRef>,
     /// Where secret material stood; it is redacted in `observed`.
     pub redactions: Vec<SecretHit>,
+    /// The deployment's settings that the step went by. Evidence of revision 1 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
     /// What the step observed, in its own shape.
     pub observed: O,
 }
@@ -64,16 +71,12 @@ impl Harness {
     /// # Errors
     /// `InvalidInput` when it is not what the state machine sends.
     pub fn request(&self, payload: &[u8]) -> Result<Request, Fault> {
-        let limits = Limits {
-            max_bytes: 1 << 20,
-            max_depth: 32,
-        };
-        let value = strict::parse_foreign(payload, limits).map_err(|e| {
+        let value = strict::parse_foreign(payload, PAYLOAD_LIMITS).map_err(|e| {
             Fault::InvalidInput(format!(
                 "payload: is not usable JSON: {e}; see the contract's section 5"
             ))
         })?;
-        let (input, attempt) = StepInput::parse(value, &self.settings.evidence_bucket)?;
+        let (input, attempt) = StepInput::parse(value)?;
         Ok(Request { input, attempt })
     }
 
@@ -88,7 +91,7 @@ impl Harness {
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
         let id = input.phase_execution_id(S::STEP);
-        let ctx = StepContext::new(input, &self.settings, &self.store, &self.orchestrator, id);
+        let ctx = StepContext::new(input, &self.store, &self.orchestrator, id);
         if let Some(result) = step.preempt(&ctx).await? {
             return Ok(result);
         }
@@ -96,7 +99,7 @@ impl Harness {
         let observed: S::Observed = serde_json::from_value(observations.observed.clone())
             .map_err(|e| Fault::internal("read the stored observations", e.to_string()))?;
         let mut evaluation = step.evaluate(input, &observed)?;
-        let (artifacts, mut findings) = self.publish::<S>(&mut evaluation, &observations).await?;
+        let (artifacts, mut findings) = self.publish::<S>(&ctx, &mut evaluation, &observations).await?;
         findings.append(&mut evaluation.findings);
         let mut created = observations.created;
         created.push(stored);
@@ -147,6 +150,7 @@ impl Harness {
             reads: ctx.reads(),
             created: ctx.created(),
             redactions,
+            settings: Some(ctx.settings().clone()),
             observed,
         };
         let bytes = document(&header, &observations)?;
@@ -188,6 +192,14 @@ impl Harness {
         if &document.header != header {
             return Err(refused("it is of another phase execution".to_owned()));
         }
+        if document
+            .body
+            .settings
+            .as_ref()
+            .is_some_and(|settings| settings != ctx.settings())
+        {
+            return Err(refused("it was made under other settings of the deployment".to_owned()));
+        }
         // Its bytes are there already: this learns version and tag, and cannot write anything else.
         match self.store.create(ctx.bucket(), &key, name, bytes).await {
             Written::Stored(artifact) => Ok((artifact, document.body)),
@@ -198,6 +210,7 @@ impl Harness {
     /// Publishes the artifacts, wave by wave, each scanned for secrets first.
     async fn publish<S: StepLogic>(
         &self,
+        ctx: &StepContext<'_>,
         evaluation: &mut Evaluation,
         observations: &Observations,
     ) -> Result<(Vec<ArtifactRef>, Vec<Finding>), Fault> {
@@ -214,10 +227,9 @@ impl Harness {
                 findings.extend(hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit)));
                 ready.push((artifact, bytes));
             }
-            let bucket = &self.settings.evidence_bucket;
             let writes = ready
                 .iter()
-                .map(|(artifact, bytes)| self.store.create(bucket, &artifact.key, &artifact.name, bytes));
+                .map(|(artifact, bytes)| self.store.create(ctx.bucket(), &artifact.key, &artifact.name, bytes));
             for ((artifact, _), written) in ready.iter().zip(join_all(writes).await) {
                 match written {
                     Written::Stored(artifact) => stored.push(artifact),

@@ -1,4 +1,4 @@
-//! The imperative shell that all ten steps share: harness, settings, evidence store, ledger, questions to Step
+//! The imperative shell that all ten steps share: harness, evidence store, ledger, questions to Step
 //! Functions.
 //!
 //! A step's crate holds its logic as a [`StepLogic`]; everything that touches S3, Step Functions, the environment or
@@ -8,6 +8,7 @@ mod audit;
 mod boundary;
 mod clients;
 mod context;
+mod environment;
 mod fault;
 mod harness;
 pub mod metrics;
@@ -15,7 +16,6 @@ mod orchestrator;
 mod prerequisite;
 pub mod run_ledger;
 mod serve;
-mod settings;
 mod step;
 pub mod store;
 #[cfg(any(test, feature = "memory"))]
@@ -30,5 +30,4 @@ pub use harness::{Harness, Observations, Request, duplicate_delivery};
 pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator, StepFunctions};
 pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
-pub use settings::{CostSource, Settings, SettingsError, Signing};
 pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};

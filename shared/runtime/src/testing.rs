@@ -12,7 +12,8 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
-use p1_contract::request::{Closures, StepResult};
+use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
+use p1_contract::settings::{CostSource, Settings, Signing};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
@@ -20,12 +21,25 @@ use crate::context::{ADMISSION_SUMMARY, key_in};
 use crate::fault::Fault;
 use crate::harness::{Harness, Request};
 use crate::orchestrator::{FixedAnswers, Orchestrator};
-use crate::settings::{CostSource, Settings, Signing};
 use crate::step::StepLogic;
 use crate::store::{MemoryStore, Store};
 
 /// The evidence bucket of the execution in memory.
 pub const BUCKET: &str = "p1-test-evidence";
+
+/// The settings of a deployment `p1` whose registry, and the billing artifact that is its cost source, lie in `bucket` beside
+/// the evidence. Nothing is signed.
+#[must_use]
+pub fn settings(bucket: &str) -> Settings {
+    Settings {
+        deployment: "p1".parse().expect("a deployment's name"),
+        evidence_bucket: bucket.parse().expect("a bucket name"),
+        registry: format!("s3://{bucket}/registry.md").parse().expect("a URI"),
+        stack_outputs: Vec::new(),
+        cost_source: CostSource::BillingArtifact(format!("s3://{bucket}/billing.json").parse().expect("a URI")),
+        signing: Signing::Off,
+    }
+}
 
 /// A P1 execution in memory.
 #[derive(Debug, Clone)]
@@ -42,6 +56,8 @@ pub struct TestExecution {
     pub answers: Arc<FixedAnswers>,
     /// The input that started it.
     pub input: Value,
+    /// The deployment's settings.
+    pub settings: Settings,
     /// The first step whose closure carries the run's ids: M3.B, or a later one where the run was held before it.
     pub ids_known_from: Step,
 }
@@ -65,6 +81,7 @@ impl TestExecution {
             closures: Closures::new(),
             answers: Arc::default(),
             input: json!({"m2_handoff": {"key": key}}),
+            settings: settings(BUCKET),
             ids_known_from: Step::RunIdentity,
         }
     }
@@ -174,18 +191,8 @@ impl TestExecution {
     /// The harness over this platform.
     #[must_use]
     pub fn harness(&self) -> Harness {
-        let settings = Settings {
-            evidence_bucket: BUCKET.parse().expect("a bucket name"),
-            registry: format!("s3://{BUCKET}/registry.md").parse().expect("a URI"),
-            stack_outputs: Vec::new(),
-            cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/billing.json").parse().expect("a URI")),
-            region: "eu-west-2".to_owned(),
-            signing: Signing::Off,
-            deployment: None,
-        };
         let orchestrator = Orchestrator::Fixed(Arc::clone(&self.answers));
         Harness {
-            settings,
             store: Store::Memory(self.store.clone()),
             orchestrator,
         }
@@ -194,23 +201,25 @@ impl TestExecution {
     /// The call of `step`, as the state machine makes it.
     #[must_use]
     pub fn request(&self, step: Step) -> Request {
-        let payload = json!({
-            "mode": "STEP",
-            "context": {
-                "execution_arn": self.arn,
-                "execution_name": self.arn.name(),
-                "start_time": self.stamp.rfc3339(),
-                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:p1-test-machine",
-                "state_name": step.state_name(),
-                "retry_count": 0,
-                "redrive_count": 0,
-            },
-            "closures": self.closures,
-            "input": self.input,
-        });
         self.harness()
-            .request(payload.to_string().as_bytes())
+            .request(self.payload(step).to_string().as_bytes())
             .expect("a payload of the state machine")
+    }
+
+    /// The payload of that call.
+    #[must_use]
+    pub fn payload(&self, step: Step) -> Value {
+        let call = TaskCall {
+            mode: Mode::Step,
+            settings: &self.settings,
+            execution: self.arn.as_str(),
+            start_time: &self.stamp.rfc3339(),
+            state_machine: "arn:aws:states:eu-west-2:123456789012:stateMachine:p1-test-machine",
+            state: &step.state_name(),
+            closures: &serde_json::to_value(&self.closures).expect("JSON"),
+            input: &self.input,
+        };
+        call.payload()
     }
 
     /// Runs `step` as the state machine does, and passes its closure on.

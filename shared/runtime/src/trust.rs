@@ -11,7 +11,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::settings::SettingsError;
+use crate::environment::EnvironmentError;
 
 /// The roots of Amazon Trust Services, to which the certificates of all AWS endpoints of the commercial regions and of
 /// GovCloud chain: Amazon Root CA 1 to 4, and the Starfield root that signs them for older clients. A test holds the file.
@@ -58,12 +58,12 @@ impl Trust {
     ///
     /// # Errors
     /// When the bundle cannot be read, or is none.
-    pub(crate) fn store(&self) -> Result<TrustStore, SettingsError> {
+    pub(crate) fn store(&self) -> Result<TrustStore, EnvironmentError> {
         match self {
             Trust::Amazon => Ok(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)),
             Trust::System => Ok(TrustStore::default()),
             Trust::Bundle(path) => {
-                let pem = read_bundle(path).map_err(|problem| SettingsError {
+                let pem = read_bundle(path).map_err(|problem| EnvironmentError {
                     name: CA_BUNDLE,
                     problem: format!("names {}, which {problem}", path.display()),
                 })?;

@@ -8,6 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration};
 use p1::platform::{Profile, sdk_config};
 use p1::sample::{self, Names};
+use p1_contract::settings::{Settings, SettingsFields};
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
@@ -224,16 +225,29 @@ impl Deployment {
         grown
     }
 
+    /// The settings that its functions are handed.
+    ///
+    /// # Errors
+    /// Never for the names that a deployment has; the parser's error otherwise.
+    pub fn settings(&self) -> Result<Settings, BenchError> {
+        let artifacts = &self.names.artifacts_bucket;
+        let fields = SettingsFields {
+            deployment: "p1-bench".to_owned(),
+            evidence_bucket: self.evidence_bucket.clone(),
+            registry_uri: format!("s3://{artifacts}/registry.md"),
+            stack_outputs_uris: format!("s3://{artifacts}/stack.json"),
+            cost_source: "billing_artifact".to_owned(),
+            billing_artifact_uri: format!("s3://{artifacts}/billing.json"),
+            signing: "off".to_owned(),
+            signing_key: String::new(),
+        };
+        Settings::try_from(fields).map_err(|e| BenchError::failed("name the deployment's settings", &e))
+    }
+
     /// The environment of its functions, whose S3 is at `endpoint`: its own, or a proxy before it.
     #[must_use]
     pub fn variables(&self, endpoint: &str) -> Vec<(String, String)> {
-        let artifacts = &self.names.artifacts_bucket;
         [
-            ("P1_EVIDENCE_BUCKET", self.evidence_bucket.clone()),
-            ("P1_REGISTRY_URI", format!("s3://{artifacts}/registry.md")),
-            ("P1_STACK_OUTPUTS_URIS", format!("s3://{artifacts}/stack.json")),
-            ("P1_COST_SOURCE", "billing_artifact".to_owned()),
-            ("P1_BILLING_ARTIFACT_URI", format!("s3://{artifacts}/billing.json")),
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("AWS_ENDPOINT_URL_SFN", self.sfn_endpoint.clone()),
             ("AWS_REGION", self.names.region.clone()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
@@ -117,7 +118,7 @@ impl Fleet {
         let mut closures = json!({});
         let mut steps: Vec<StepRun> = Vec::new();
         for (step, function) in &self.functions {
-            let payload = payload(deployment, execution, *step, &closures);
+            let payload = payload(deployment, execution, *step, &closures)?;
             let asked = Instant::now();
             let result = function.invoke(&payload).await?;
             let wall = asked.elapsed();
@@ -161,19 +162,16 @@ pub fn of_step(binaries: &BTreeMap<String, PathBuf>, step: Step) -> Result<(&str
 }
 
 /// The payload of a Task, as the state machine sends it.
-fn payload(deployment: &Deployment, execution: &Execution, step: Step, closures: &Value) -> Value {
-    json!({
-        "mode": "STEP",
-        "context": {
-            "execution_arn": execution.arn,
-            "execution_name": execution.arn.rsplit(':').next(),
-            "start_time": execution.start_time,
-            "state_machine_id": deployment.state_machine_arn(),
-            "state_name": step.state_name(),
-            "retry_count": 0,
-            "redrive_count": 0,
-        },
-        "closures": closures,
-        "input": execution.input,
-    })
+fn payload(deployment: &Deployment, execution: &Execution, step: Step, closures: &Value) -> Result<Value, BenchError> {
+    let call = TaskCall {
+        mode: Mode::Step,
+        settings: &deployment.settings()?,
+        execution: &execution.arn,
+        start_time: &execution.start_time,
+        state_machine: &deployment.state_machine_arn(),
+        state: &step.state_name(),
+        closures,
+        input: &execution.input,
+    };
+    Ok(call.payload())
 }

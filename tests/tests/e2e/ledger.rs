@@ -50,13 +50,9 @@ impl Player {
     }
 
     fn context(&self) -> StepContext<'_> {
-        let Harness {
-            settings,
-            store,
-            orchestrator,
-        } = &self.harness;
+        let Harness { store, orchestrator } = &self.harness;
         let id = self.input.phase_execution_id(Step::PhaseVerdict);
-        StepContext::new(&self.input, settings, store, orchestrator, id)
+        StepContext::new(&self.input, store, orchestrator, id)
     }
 
     async fn acquire(&self, run: &PlatformRunId) -> Acquired {
@@ -72,7 +68,7 @@ impl Player {
 
     /// A reference to a phase summary; the ledger does not read it.
     fn summary(&self) -> ObjectRef {
-        let bucket = self.harness.settings.evidence_bucket.clone();
+        let bucket = self.input.settings.evidence_bucket.clone();
         let key = format!(
             "{}m3_execution_summary.json",
             p1_contract::evidence::phase_folder(&self.input.phase_execution_id(Step::PhaseVerdict))

@@ -16,12 +16,14 @@ mod readers;
 mod reruns;
 mod roles;
 mod secrets;
+mod settings;
 mod signatures;
 mod stage;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 use stage::{Stage, expect_listed_hashes, files, on_stage};
@@ -230,19 +232,22 @@ fn every_function_invoked_again_gives_the_same_result() {
 async fn payloads(stage: &Stage, ended: &stage::Ended, answers: &[Value]) -> Vec<(String, Value)> {
     let input: Value = serde_json::from_str(&stage.input(&ended.arn).await).unwrap();
     let start = stage.start_time(&ended.arn).await;
+    let settings = stage.platform.deployment().settings().unwrap();
     let mut closures = json!({});
     let mut payloads = Vec::new();
     for (answer, step) in answers.iter().zip(Step::ALL) {
-        let context = json!({
-            "execution_arn": ended.arn,
-            "execution_name": ended.arn.rsplit(':').next(),
-            "start_time": start,
-            "state_machine_id": stage.platform.state_machine_arn(),
-            "state_name": step.state_name(),
-            "retry_count": 0,
-            "redrive_count": 1,
-        });
-        let payload = json!({"mode": "STEP", "context": context, "closures": closures, "input": input});
+        let call = TaskCall {
+            mode: Mode::Step,
+            settings: &settings,
+            execution: &ended.arn,
+            start_time: &start,
+            state_machine: stage.platform.state_machine_arn(),
+            state: &step.state_name(),
+            closures: &closures,
+            input: &input,
+        };
+        let mut payload = call.payload();
+        payload["context"]["Execution"]["RedriveCount"] = json!(1);
         payloads.push((answer["function_arn"].as_str().unwrap().to_owned(), payload));
         closures[step.id()] = answer["closure"].clone();
     }

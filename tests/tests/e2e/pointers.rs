@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use p1_contract::hash::Sha256Hex;
+use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator, Settings};
+use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator};
 use serde_json::{Value, json};
 
 use crate::stage::{Ended, Stage, on_stage};
@@ -169,19 +170,7 @@ fn invoke(stage: &Stage, function: &str, payload: &Value, input: &str) -> Value 
 /// What the functions do with a payload before anything else.
 fn request(stage: &Stage, payload: &str) -> Result<(), Fault> {
     let artifacts = stage.platform.artifacts_bucket();
-    let vars = [
-        ("P1_EVIDENCE_BUCKET", stage.platform.evidence_bucket().to_owned()),
-        ("P1_REGISTRY_URI", stage.platform.registry_uri().to_owned()),
-        ("P1_COST_SOURCE", "billing_artifact".to_owned()),
-        (
-            "P1_BILLING_ARTIFACT_URI",
-            stage.platform.billing_artifact_uri().to_owned(),
-        ),
-        ("AWS_REGION", stage.platform.region().to_owned()),
-    ];
-    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let harness = Harness {
-        settings: Settings::from_map(&vars).unwrap(),
         store: Store::Memory(MemoryStore::with_buckets(&[artifacts])),
         orchestrator: Orchestrator::Fixed(Arc::new(FixedAnswers::default())),
     };
@@ -207,20 +196,17 @@ fn an_input_beyond_all_measure_is_refused() {
         // Deeper than P1 reads, and not too deep for the engine.
         expect_fault(&stage.try_start(&deep(100)).await.unwrap(), "deep");
         let (answers, _) = stage.answers(&good.arn).await;
-        let payload = json!({
-            "mode": "STEP",
-            "context": {
-                "execution_arn": good.arn,
-                "execution_name": good.arn.rsplit(':').next(),
-                "start_time": stage.start_time(&good.arn).await,
-                "state_machine_id": stage.platform.state_machine_arn(),
-                "state_name": Step::HandleClosure.state_name(),
-                "retry_count": 0,
-                "redrive_count": 0,
-            },
-            "closures": {},
-            "input": "INPUT",
-        });
+        let call = TaskCall {
+            mode: Mode::Step,
+            settings: &stage.platform.deployment().settings().unwrap(),
+            execution: &good.arn,
+            start_time: &stage.start_time(&good.arn).await,
+            state_machine: stage.platform.state_machine_arn(),
+            state: &Step::HandleClosure.state_name(),
+            closures: &json!({}),
+            input: &json!("INPUT"),
+        };
+        let payload = call.payload();
         let function = answers[0]["function_arn"].as_str().unwrap();
         for input in [deep(100), padded(300 * 1024)] {
             let answer = invoke(stage, function, &payload, &input);

@@ -51,6 +51,17 @@ pub(crate) fn on_guarded_stage(test: impl AsyncFnOnce(&Stage)) {
     });
 }
 
+/// Runs a test on a platform that no other test sees, which it may deploy anew.
+pub(crate) fn on_stage_of_its_own(test: impl AsyncFnOnce(&mut Stage)) {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let mut stage = Stage::set(false).await;
+        stage.seed().await;
+        test(&mut stage).await;
+        stage.platform.stop().await.unwrap();
+    });
+}
+
 /// How often the tests of many executions at once are repeated: `P1_REPEAT`, else once.
 pub(crate) fn rounds() -> usize {
     std::env::var("P1_REPEAT").map_or(1, |text| text.parse().unwrap())

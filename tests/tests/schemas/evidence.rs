@@ -70,7 +70,9 @@ async fn resumed() -> World {
         .insert(first.clone(), ExecutionAnswer::Found { status });
     world.execution = first.replace("run-1", "run-2");
     world.closures.clear();
-    let payload = world.payload(Step::RerunDiscipline, "ADMISSION").to_string();
+    let payload = world
+        .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
+        .to_string();
     let harness = world.harness();
     let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));

@@ -185,15 +185,6 @@ fn assignments() -> Vec<Case> {
 
 fn payloads() -> Vec<Case> {
     let mut cases = Vec::new();
-    let redrives = "/Arguments/Payload/context/redrive_count";
-    for (execution, expected) in [
-        (json!({ "Id": "x" }), 0),
-        (json!({ "RedriveCount": 0 }), 0),
-        (json!({ "RedriveCount": 2 }), 2),
-    ] {
-        let bindings = json!({ "states": { "context": { "Execution": execution } } });
-        cases.push(case("M3.A Handle closure", redrives, bindings, json!(expected)));
-    }
     for input in [
         json!({}),
         json!([]),
@@ -206,8 +197,14 @@ fn payloads() -> Vec<Case> {
         Value::Null,
         json!({ "one": ["x"], "nested": [["y"]], "none": null, "empty": [], "é\u{1f600}": "\u{e9}\u{1f600}" }),
     ] {
-        let bindings = json!({ "states": { "context": { "Execution": { "Input": input } } } });
-        cases.push(case("M3.A Handle closure", "/Arguments/Payload/input", bindings, input));
+        let context = json!({ "Execution": { "Id": "x", "Input": input }, "State": { "RetryCount": 0 } });
+        let bindings = json!({ "states": { "context": context } });
+        cases.push(case(
+            "M3.A Handle closure",
+            "/Arguments/Payload/context",
+            bindings,
+            context,
+        ));
     }
     for answer in [
         json!({ "blockers": ["one"], "closure": null, "run": {} }),
@@ -217,6 +214,13 @@ fn payloads() -> Vec<Case> {
         let bindings = json!({ "states": { "result": { "Payload": answer } } });
         cases.push(case("M3.A Handle closure", "/Output", bindings, answer));
     }
+    let settings = json!({ "registry_uri": "s3://bucket/registry.md", "stack_outputs_uris": "" });
+    cases.push(case(
+        "M3.A Handle closure",
+        "/Arguments/Payload/settings",
+        json!({ "settings": settings, "states": {} }),
+        settings,
+    ));
     for closures in [json!({}), json!({ "M3.A": { "one": ["x"] } })] {
         cases.push(case(
             "M3.B Run identity",

@@ -142,8 +142,15 @@ impl Interpreter<'_> {
                 Ok(Onward::To(output, text(&state["Next"])))
             }
             "Pass" => {
-                assert_eq!(state["End"], true, "{}", self.state);
-                Ok(Onward::End(self.template(&state["Output"], "/Output", &states)?))
+                let output = match state.get("Output") {
+                    Some(output) => self.template(output, "/Output", &states)?,
+                    None => input.clone(),
+                };
+                self.assign(&state, "", &states)?;
+                Ok(match state.get("Next") {
+                    Some(next) => Onward::To(output, text(next)),
+                    None => Onward::End(output),
+                })
             }
             "Fail" => {
                 let cause = text(&self.template(&state["Cause"], "/Cause", &states)?);

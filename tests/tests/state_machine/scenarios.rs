@@ -276,24 +276,15 @@ fn a_step_is_sent_the_input_the_context_and_all_closures_before_it() {
         let walked = walk(&asl, evaluator, &script);
         for step in Step::ALL {
             let name = step.state_name();
-            let context = context(&name, &script.input);
             let closures: serde_json::Map<String, Value> = step
                 .before()
                 .map(|before| (before.id().to_owned(), closure(before.id(), true)))
                 .collect();
             let expected = json!({
                 "mode": "STEP",
-                "context": {
-                    "execution_arn": context["Execution"]["Id"],
-                    "execution_name": "run-1",
-                    "start_time": "2026-11-22T10:15:30.123Z",
-                    "state_machine_id": context["StateMachine"]["Id"],
-                    "state_name": name,
-                    "retry_count": 0,
-                    "redrive_count": 0,
-                },
+                "settings": asl.state("Begin")["Assign"]["settings"],
+                "context": context(&name, &script.input),
                 "closures": closures,
-                "input": script.input,
             });
             assert_eq!(walked.payloads[&name], expected, "{name} by the {}", evaluator.name);
         }

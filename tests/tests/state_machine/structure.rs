@@ -27,7 +27,8 @@ fn is_retried(fault: &Fault) -> bool {
 
 /// What Lambda itself reports when it could not run a function. AWS calls a function's time-out `Lambda.Unknown`, the local
 /// engine calls it `Sandbox.Timedout`.
-const LAMBDA_ERRORS: [&str; 7] = [
+const LAMBDA_ERRORS: [&str; 8] = [
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -51,22 +52,25 @@ fn gate(step: Step) -> String {
 }
 
 fn payload(mode: &str) -> Value {
-    let redrives = "$states.context.Execution.RedriveCount";
     json!({
         "mode": mode,
-        "context": {
-            "execution_arn": "{% $states.context.Execution.Id %}",
-            "execution_name": "{% $states.context.Execution.Name %}",
-            "start_time": "{% $states.context.Execution.StartTime %}",
-            "state_machine_id": "{% $states.context.StateMachine.Id %}",
-            "state_name": "{% $states.context.State.Name %}",
-            "retry_count": "{% $states.context.State.RetryCount %}",
-            "redrive_count": format!("{{% $exists({redrives}) ? {redrives} : 0 %}}"),
-        },
+        "settings": "{% $settings %}",
+        "context": "{% $states.context %}",
         "closures": "{% $closures %}",
-        "input": "{% $states.context.Execution.Input %}",
     })
 }
+
+/// The deployment's settings, as the template hands them to the state machine: field and substitution.
+const SETTINGS: [(&str, &str); 8] = [
+    ("deployment", "Deployment"),
+    ("evidence_bucket", "EvidenceBucket"),
+    ("registry_uri", "RegistryUri"),
+    ("stack_outputs_uris", "StackOutputsUris"),
+    ("cost_source", "CostSource"),
+    ("billing_artifact_uri", "BillingArtifactUri"),
+    ("signing", "Signing"),
+    ("signing_key", "SigningKey"),
+];
 
 /// What every step adds to the variables; `expressions` tries each of the three on one step, for all.
 fn assigns(step: Step) -> Value {
@@ -78,14 +82,22 @@ fn assigns(step: Step) -> Value {
 }
 
 #[test]
-fn the_machine_speaks_jsonata_starts_with_a_choice_and_has_a_time_out() {
+fn the_machine_speaks_jsonata_begins_with_its_settings_and_has_a_time_out() {
     let asl = Asl::read();
     assert_eq!(asl.root["QueryLanguage"], "JSONata");
-    assert_eq!(asl.state(asl.start_at())["Type"], "Choice");
-    assert_eq!(
-        asl.targets(asl.start_at()),
-        ["Admit rerun", &Step::HandleClosure.state_name()]
+    let begin = asl.state(asl.start_at());
+    let settings: serde_json::Map<String, Value> = SETTINGS
+        .into_iter()
+        .map(|(field, substitution)| (field.to_owned(), json!(format!("${{{substitution}}}"))))
+        .collect();
+    assert_eq!(begin["Assign"]["settings"], json!(settings));
+    assert_eq!((&begin["Type"], &begin["Next"]), (&json!("Pass"), &json!("Entry")));
+    assert!(
+        begin.get("Output").is_none(),
+        "the input of the execution is the Choice's"
     );
+    assert_eq!(asl.state("Entry")["Type"], "Choice");
+    assert_eq!(asl.targets("Entry"), ["Admit rerun", &Step::HandleClosure.state_name()]);
     assert_eq!(asl.root["TimeoutSeconds"], MACHINE_TIMEOUT_SECONDS);
     for name in asl.names() {
         assert!(
@@ -185,10 +197,9 @@ fn every_task_invokes_its_function_and_keeps_its_answer() {
         .skip(1)
         .map(|rest| rest.split('}').next().unwrap())
         .collect();
-    let expected: BTreeSet<String> = Step::ALL
-        .into_iter()
-        .map(|step| substitution(step).trim_matches(['$', '{', '}']).to_owned())
-        .collect();
+    let functions = Step::ALL.map(|step| substitution(step).trim_matches(['$', '{', '}']).to_owned());
+    let settings = SETTINGS.map(|(_, substitution)| substitution.to_owned());
+    let expected: BTreeSet<String> = functions.into_iter().chain(settings).collect();
     assert_eq!(named, expected.iter().map(String::as_str).collect(), "substitutions");
 }
 

@@ -100,7 +100,7 @@ fn no_expression_reads_a_variable_that_may_be_unassigned() {
             read.extend(variables);
         }
     }
-    let expected = ["blockers", "closures", "only", "run"].map(str::to_owned);
+    let expected = ["blockers", "closures", "only", "run", "settings"].map(str::to_owned);
     assert_eq!(
         read,
         expected.into(),
@@ -111,7 +111,7 @@ fn no_expression_reads_a_variable_that_may_be_unassigned() {
 #[test]
 fn a_variable_that_is_removed_from_an_assign_is_noticed() {
     let mut asl = Asl::read();
-    asl.root["States"]["Entry"]["Assign"]
+    asl.root["States"]["Begin"]["Assign"]
         .as_object_mut()
         .unwrap()
         .remove("run");
@@ -159,7 +159,7 @@ fn expressions_use_known_functions_and_only_what_their_field_offers() {
                 let offered = match path.split('.').next().unwrap() {
                     "result" => has_result,
                     "input" => !is_task,
-                    "context" => is_task && pointer.starts_with("/Arguments/"),
+                    "context" => pointer == "/Arguments/Payload/context",
                     _ => false,
                 };
                 assert!(offered, "{pointer} of state {name:?} reads $states.{path}");

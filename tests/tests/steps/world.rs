@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
 use p1::sample::{self, Names};
-use p1_contract::ids::ExecutionArn;
 use p1_contract::reference::ClosureRef;
-use p1_contract::request::StepResult;
+use p1_contract::request::{Mode, StepResult, TaskCall};
+use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, MachineAnswer, Orchestrator, Settings, StepLogic};
+use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, MachineAnswer, Orchestrator, StepLogic};
 use p256::ecdsa::SigningKey;
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::{Value, json};
@@ -132,47 +132,41 @@ impl World {
     }
 
     pub(crate) fn harness(&self) -> Harness {
-        let vars = [
-            ("P1_EVIDENCE_BUCKET", EVIDENCE.to_owned()),
-            ("P1_REGISTRY_URI", format!("s3://{ARTIFACTS}/{REGISTRY}")),
-            ("P1_STACK_OUTPUTS_URIS", format!("s3://{ARTIFACTS}/{STACK}")),
-            ("P1_COST_SOURCE", "billing_artifact".to_owned()),
-            ("P1_BILLING_ARTIFACT_URI", format!("s3://{ARTIFACTS}/{BILLING}")),
-            ("AWS_REGION", "eu-west-2".to_owned()),
-        ];
-        let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let answers = FixedAnswers {
             machines: self.machines.clone(),
             executions: self.executions.clone(),
         };
         Harness {
-            settings: Settings::from_map(&vars).unwrap(),
             store: Store::Memory(self.store.clone()),
             orchestrator: Orchestrator::Fixed(Arc::new(answers)),
         }
     }
 
-    pub(crate) fn payload(&self, step: Step, mode: &str) -> Value {
-        json!({
-            "mode": mode,
-            "context": {
-                "execution_arn": self.execution,
-                "execution_name": self.execution.parse::<ExecutionArn>().unwrap().name(),
-                "start_time": self.start_time,
-                "state_machine_id": MACHINE,
-                "state_name": step.state_name(),
-                "retry_count": 0,
-                "redrive_count": 0,
-            },
-            "closures": self.closures,
-            "input": self.input,
-        })
+    pub(crate) fn payload(&self, step: Step, mode: Mode) -> Value {
+        let uri = |key: &str| format!("s3://{ARTIFACTS}/{key}").parse().unwrap();
+        let settings = Settings {
+            registry: uri(REGISTRY),
+            stack_outputs: vec![uri(STACK)],
+            cost_source: CostSource::BillingArtifact(uri(BILLING)),
+            ..p1_runtime::testing::settings(EVIDENCE)
+        };
+        let call = TaskCall {
+            mode,
+            settings: &settings,
+            execution: &self.execution,
+            start_time: &self.start_time,
+            state_machine: MACHINE,
+            state: &step.state_name(),
+            closures: &json!(self.closures),
+            input: &self.input,
+        };
+        call.payload()
     }
 
     /// Runs one step as the state machine would, without keeping its closure.
     pub(crate) async fn try_step<S: StepLogic>(&self, step: &S) -> Result<StepResult, Fault> {
         let harness = self.harness();
-        let payload = serde_json::to_vec(&self.payload(S::STEP, "STEP")).unwrap();
+        let payload = serde_json::to_vec(&self.payload(S::STEP, Mode::Step)).unwrap();
         harness.run(step, &harness.request(&payload)?).await
     }
 

@@ -195,7 +195,9 @@ async fn resume(mut world: World, held: &StepResult, edit: impl Fn(&mut Value)) 
     }
     world.start_time = "2026-02-25T08:00:00Z".to_owned();
     world.closures.clear();
-    let payload = world.payload(Step::RerunDiscipline, "ADMISSION").to_string();
+    let payload = world
+        .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
+        .to_string();
     let harness = world.harness();
     let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));

@@ -251,7 +251,7 @@ fn pin<'s>(
             .find(|admission| admission.header.phase_execution_id.as_ref() == Some(&closure.phase_execution_id)),
         None => closed.iter().find(|summary| summary.owner == Step::HandleClosure.id()),
     };
-    let uri = &ctx.settings.registry;
+    let uri = &ctx.settings().registry;
     pinned_by
         .and_then(|by| {
             by.body

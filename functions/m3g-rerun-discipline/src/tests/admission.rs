@@ -16,7 +16,7 @@ pub(super) fn held() -> World {
 }
 
 pub(super) fn admit(world: &World, n: u8, input: &Value) -> StepResult {
-    world.call(n, "ADMISSION", &Closures::new(), input).unwrap()
+    world.call(n, Mode::Admission, &Closures::new(), input).unwrap()
 }
 
 pub(super) fn ledger_records(world: &World) -> usize {
@@ -181,7 +181,7 @@ fn one_state_alone_can_be_run() {
 fn the_mode_must_fit() {
     let world = held();
     let error = world
-        .call(2, "ADMISSION", &Closures::new(), &operator_start())
+        .call(2, Mode::Admission, &Closures::new(), &operator_start())
         .unwrap_err();
     assert_eq!(error.name(), "InvalidInput");
     assert!(error.to_string().contains("`resume` is missing"), "{error}");

@@ -15,7 +15,7 @@ fn published() -> World {
 }
 
 fn step(world: &World) -> StepResult {
-    world.call(1, "STEP", &world.closures, &operator_start()).unwrap()
+    world.call(1, Mode::Step, &world.closures, &operator_start()).unwrap()
 }
 
 /// Input and observations of the clean step; of a rerun that was admitted where `rerun`.
@@ -27,25 +27,13 @@ fn example(rerun: bool) -> (StepInput, Observed) {
         (1, operator_start())
     };
     if rerun {
-        let admitted = world.call(2, "ADMISSION", &Closures::new(), &input).unwrap();
+        let admitted = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap();
         world.closures = admitted.closures.unwrap();
     }
-    let result = world.call(n, "STEP", &world.closures, &input).unwrap();
+    let result = world.call(n, Mode::Step, &world.closures, &input).unwrap();
     assert_eq!(result_codes(&result), [] as [&str; 0]);
     let observed = world.artifact(&result, "m3g_observations")["observed"].clone();
-    let payload = json!({
-        "mode": "STEP",
-        "context": {
-            "execution_arn": execution(n),
-            "execution_name": "x",
-            "start_time": stamp(n).rfc3339(),
-            "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
-            "state_name": "M3.G Rerun discipline",
-        },
-        "closures": world.closures,
-        "input": input,
-    });
-    let (input, _) = StepInput::parse(payload, &EVIDENCE.parse().unwrap()).unwrap();
+    let (input, _) = StepInput::parse(payload(n, Mode::Step, &world.closures, &input)).unwrap();
     (input, serde_json::from_value(observed).unwrap())
 }
 
@@ -227,7 +215,9 @@ fn an_occupied_artifact_is_the_publish_blocker() {
 fn what_it_rests_on_must_be_there() {
     let mut world = published();
     world.closures.remove("M3.E");
-    let error = world.call(1, "STEP", &world.closures, &operator_start()).unwrap_err();
+    let error = world
+        .call(1, Mode::Step, &world.closures, &operator_start())
+        .unwrap_err();
     assert_eq!(error.name(), "InvalidInput");
     assert!(error.to_string().contains("M3.E"), "{error}");
 }

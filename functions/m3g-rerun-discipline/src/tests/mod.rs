@@ -18,10 +18,11 @@ use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Sta
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry;
-use p1_contract::request::{Closures, StepResult};
+use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
+use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, Orchestrator, Settings, key_in};
+use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, Orchestrator, key_in};
 use serde_json::{Value, json};
 
 const EVIDENCE: &str = "dev-evidence";
@@ -268,16 +269,6 @@ impl World {
     }
 
     fn harness(&self) -> Harness {
-        let settings = [
-            ("P1_EVIDENCE_BUCKET", EVIDENCE.to_owned()),
-            ("P1_REGISTRY_URI", format!("s3://{ARTIFACTS}/{REGISTRY_KEY}")),
-            ("P1_COST_SOURCE", "cost_explorer".to_owned()),
-            ("AWS_REGION", "eu-west-2".to_owned()),
-        ];
-        let settings = settings
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
         let running = |arn: &ExecutionArn| {
             (
                 arn.as_str().to_owned(),
@@ -291,28 +282,14 @@ impl World {
             ..FixedAnswers::default()
         };
         Harness {
-            settings: Settings::from_map(&settings).unwrap(),
             store: Store::Memory(self.store.clone()),
             orchestrator: Orchestrator::Fixed(Arc::new(answers)),
         }
     }
 
     /// Calls the function in the n-th execution.
-    fn call(&self, n: u8, mode: &str, closures: &Closures, input: &Value) -> Result<StepResult, Fault> {
-        let payload = json!({
-            "mode": mode,
-            "context": {
-                "execution_arn": execution(n),
-                "execution_name": format!("run-{n}"),
-                "start_time": stamp(n).rfc3339(),
-                "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
-                "state_name": "Admit rerun",
-                "retry_count": 0,
-                "redrive_count": 0,
-            },
-            "closures": closures,
-            "input": input,
-        });
+    fn call(&self, n: u8, mode: Mode, closures: &Closures, input: &Value) -> Result<StepResult, Fault> {
+        let payload = payload(n, mode, closures, input);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -334,6 +311,26 @@ impl World {
         let key = key_in(&result.phase_execution_id, &format!("{file}.json")).unwrap();
         serde_json::from_slice(&self.store.dump(EVIDENCE)[key.as_str()]).unwrap()
     }
+}
+
+/// The payload of a call in the n-th execution.
+fn payload(n: u8, mode: Mode, closures: &Closures, input: &Value) -> Value {
+    let settings = Settings {
+        registry: format!("s3://{ARTIFACTS}/{REGISTRY_KEY}").parse().unwrap(),
+        ..p1_runtime::testing::settings(EVIDENCE)
+    };
+    let execution = execution(n);
+    let call = TaskCall {
+        mode,
+        settings: &settings,
+        execution: execution.as_str(),
+        start_time: &stamp(n).rfc3339(),
+        state_machine: "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
+        state: "M3.G Rerun discipline",
+        closures: &json!(closures),
+        input,
+    };
+    call.payload()
 }
 
 fn wire_codes(findings: &[Finding]) -> Vec<&'static str> {

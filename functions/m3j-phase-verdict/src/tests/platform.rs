@@ -100,12 +100,6 @@ pub(super) async fn observe(execution: &TestExecution) -> Observed {
     let request = execution.request(Step::PhaseVerdict);
     let harness = execution.harness();
     let id = request.input.phase_execution_id(Step::PhaseVerdict);
-    let ctx = StepContext::new(
-        &request.input,
-        &harness.settings,
-        &harness.store,
-        &harness.orchestrator,
-        id,
-    );
+    let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
     PhaseVerdictStep::default().observe(&ctx).await.unwrap()
 }

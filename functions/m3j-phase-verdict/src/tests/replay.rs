@@ -16,7 +16,7 @@ use p256::elliptic_curve::common::getrandom::SysRng;
 use p256::pkcs8::EncodePublicKey as _;
 use serde_json::{Value, json};
 
-use crate::{KmsKey, Signer};
+use crate::{KmsKey, Signer, kms_client};
 
 pub(super) const ARN: &str = "arn:aws:kms:eu-west-2:123456789012:key/0f5c2c9e-0000-4000-8000-000000000000";
 
@@ -60,7 +60,7 @@ impl Kms {
             .retry_config(RetryConfig::disabled())
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
-        Signer::Kms(KmsKey::new(&config, ARN))
+        Signer::Kms(KmsKey::new(kms_client(&config), ARN))
     }
 
     /// From now on, of the two values of s the higher one.

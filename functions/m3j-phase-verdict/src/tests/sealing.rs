@@ -9,11 +9,12 @@ use p1_contract::attestation::{
 };
 use p1_contract::hash::Sha256Hex;
 use p1_contract::request::StepResult;
+use p1_contract::settings::Signing;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
+use p1_runtime::Fault;
 use p1_runtime::store::PutAnswer;
 use p1_runtime::testing::{BUCKET, TestExecution};
-use p1_runtime::{Fault, Signing};
 use p256::ecdsa::SigningKey;
 use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::{Value, json};
@@ -358,11 +359,14 @@ async fn a_signature_that_does_not_verify_is_not_stored() {
 #[test]
 fn a_private_key_is_never_printed() {
     let scratch = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let config = aws_config::SdkConfig::builder().build();
-    let error = Signer::new(&Signing::LocalKey(scratch), &config).unwrap_err();
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .build();
+    let kms = crate::kms_client(&config);
+    let error = Signer::new(&Signing::LocalKey(scratch.display().to_string()), &kms).unwrap_err();
     assert!(matches!(error, SignerError::NoKey(_)), "{error}");
     assert!(!error.to_string().contains("package"), "{error}");
-    let missing = Signer::new(&Signing::LocalKey("/nowhere/key.pem".into()), &config).unwrap_err();
+    let missing = Signer::new(&Signing::LocalKey("/nowhere/key.pem".into()), &kms).unwrap_err();
     assert!(matches!(missing, SignerError::Unreadable { .. }), "{missing}");
     let printed = format!("{:?}", local());
     assert!(!printed.contains(&KEY[..8]) && !printed.contains("215"), "{printed}");

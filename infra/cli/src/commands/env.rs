@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::say;
 use crate::args::EnvArgs;
 use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Deployment, Platform, Tools};
+use crate::platform::{Platform, Tools};
 use crate::progress::Lines;
 
 /// What a person may have set that would lead the SDK elsewhere than to the local platform.
@@ -48,34 +48,14 @@ pub(super) async fn up() -> Result<Platform, CliError> {
         .ok_or_else(|| CliError::usage("no local platform is up; start one with `cargo p1 up`"))
 }
 
-/// The variables for a platform: those that `infra/template.yaml` gives every function, and what leads its SDK clients there.
+/// The variables for a platform: what leads SDK clients there. What a function decides by comes with its event.
 #[must_use]
 pub fn variables_of(platform: &Platform) -> Vec<(&'static str, String)> {
-    variables(
-        platform.deployment(),
-        platform.endpoint(),
-        platform.region(),
-        platform.account(),
-    )
+    variables(platform.endpoint(), platform.region(), platform.account())
 }
 
-fn variables(deployment: &Deployment, endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, String)> {
-    let output = |key: &str| deployment.outputs.get(key).map_or("", String::as_str);
-    let cost_source = match deployment.billing_artifact_uri.as_str() {
-        "" => "cost_explorer",
-        _ => "billing_artifact",
-    };
-    // A stack of an earlier template has no such output: its functions have no metrics either.
-    let name = deployment.outputs.get("Deployment").map_or("", String::as_str);
+fn variables(endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, String)> {
     [
-        ("P1_DEPLOYMENT", name),
-        ("P1_EVIDENCE_BUCKET", deployment.evidence_bucket.as_str()),
-        ("P1_REGISTRY_URI", &deployment.registry_uri),
-        ("P1_STACK_OUTPUTS_URIS", &deployment.stack_outputs_uris.join(",")),
-        ("P1_COST_SOURCE", cost_source),
-        ("P1_BILLING_ARTIFACT_URI", &deployment.billing_artifact_uri),
-        ("P1_SIGNING", output("Signing")),
-        ("P1_SIGNING_KEY", output("SigningKey")),
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
@@ -110,47 +90,19 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::process::Command;
 
     use super::*;
 
-    fn example(name: &str) -> Vec<(&'static str, String)> {
-        let deployment = Deployment {
-            stack: "s".to_owned(),
-            evidence_bucket: name.to_owned(),
-            object_store_bucket: "o".to_owned(),
-            artifacts_bucket: "a".to_owned(),
-            state_machine_arn: String::new(),
-            state_machine_name: String::new(),
-            state_machine_role_arn: String::new(),
-            registry_uri: "s3://a/registry.md".to_owned(),
-            stack_outputs_uris: vec!["s3://a/1.json".to_owned(), "s3://a/2.json".to_owned()],
-            billing_artifact_uri: "s3://a/billing.json".to_owned(),
-            outputs: BTreeMap::new(),
-        };
-        variables(&deployment, "http://127.0.0.1:4566", "eu-west-2", "123456789012")
-    }
-
-    #[test]
-    fn every_variable_that_the_template_gives_a_function_is_there() {
-        let template = include_str!("../../../template.yaml");
-        let given: Vec<&str> = template
-            .lines()
-            .filter_map(|line| line.trim().split_once(':').map(|(name, _)| name))
-            .filter(|name| name.starts_with("P1_"))
-            .collect();
-        assert!(given.len() >= 5, "{given:?}");
-        for name in given {
-            assert!(example("e").iter().any(|(known, _)| *known == name), "{name}");
-        }
+    fn example(endpoint: &str) -> Vec<(&'static str, String)> {
+        variables(endpoint, "eu-west-2", "123456789012")
     }
 
     #[test]
     fn a_shell_reads_the_lines_as_they_are_meant_however_often() {
         let hostile = "it's $(false) \"x\" \\ `y`";
         let script = script(&example(hostile), Path::new("/a folder/bin"));
-        let print = "printf '%s\\n%s\\n%s' \"$P1_EVIDENCE_BUCKET\" \"$AWS_PROFILE\" \"$PATH\"";
+        let print = "printf '%s\\n%s\\n%s' \"$AWS_ENDPOINT_URL\" \"$AWS_PROFILE\" \"$PATH\"";
         let output = Command::new("sh")
             .args(["-euc", &format!("{script}\n{script}\nset +u\n{print}")])
             .env("AWS_PROFILE", "somebody")

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
-use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepResult;
+use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,7 @@ use crate::run::history::{History, TaskRun};
 use crate::run::payload::{ADMIT_RERUN, Duty, payload, phase_execution_id, take};
 use crate::run::target::Target;
 use crate::run::text;
+use crate::verify::Folder;
 
 /// The file of a mirror that holds the engine's history.
 const HISTORY: &str = "execution_history.json";
@@ -53,7 +55,9 @@ pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
     let payload = match (&args.from, args.after.as_deref()) {
         (Some(dir), _) => {
             let path = dir.join(HISTORY);
-            replay(&read_json(&path)?, duty).map_err(|why| refusal(&path, &why, NO_EXECUTION))?
+            let history = read_json(&path)?;
+            let settings = recorded_settings(dir, &history).map_err(|why| refusal(dir, &why, NO_EXECUTION))?;
+            replay(&history, &settings, duty).map_err(|why| refusal(&path, &why, NO_EXECUTION))?
         }
         (None, Some([event, result])) => {
             let remedy = "give the event of a step and the result that `cargo lambda invoke` printed for it";
@@ -96,6 +100,7 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
     .map_err(|error| CliError::fault(error.to_string()))?;
     payload(
         Duty::Step(Step::HandleClosure),
+        &platform.deployment().settings()?,
         &execution,
         &format!("{now:.3}"),
         &Map::new(),
@@ -105,7 +110,7 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
 }
 
 /// The payload that the state machine sent, made again from the history: not every engine keeps it there.
-fn replay(document: &Value, duty: Duty) -> Result<Value, String> {
+fn replay(document: &Value, settings: &Settings, duty: Duty) -> Result<Value, String> {
     let arn = document
         .get("execution_arn")
         .and_then(Value::as_str)
@@ -152,7 +157,7 @@ fn replay(document: &Value, duty: Duty) -> Result<Value, String> {
             .unwrap_or_default()
             .to_owned(),
     };
-    let payload = payload(duty, &execution, &start_time, &closures, &input)?;
+    let payload = payload(duty, settings, &execution, &start_time, &closures, &input)?;
     if let Some(result) = &history.tasks[at].result
         && Some(&result.phase_execution_id) != phase_execution_id(&payload, duty).as_ref()
     {
@@ -177,10 +182,37 @@ fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
             .unwrap_or_default()
             .to_owned()
     };
-    let execution = ExecutionArn::parse(&text("/context/execution_arn")).map_err(|error| error.to_string())?;
-    let start_time = text("/context/start_time");
-    let input = event.get_mut("input").map(Value::take).unwrap_or_default();
-    payload(duty, &execution, &start_time, &closures, &input)
+    let execution = ExecutionArn::parse(&text("/context/Execution/Id")).map_err(|error| error.to_string())?;
+    let start_time = text("/context/Execution/StartTime");
+    let mut part = |pointer: &str| event.pointer_mut(pointer).map(Value::take).unwrap_or_default();
+    let settings: Settings = serde_json::from_value(part("/settings"))
+        .map_err(|error| format!("the event that it answers holds no usable `settings` ({error})"))?;
+    let input = part("/context/Execution/Input");
+    payload(duty, &settings, &execution, &start_time, &closures, &input)
+}
+
+/// The settings that the execution went by: every step of it stored them with its observations.
+fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
+    let folder = Folder::unchecked(dir).map_err(|error| error.to_string())?;
+    let events = history.get("events").and_then(Value::as_array);
+    let tasks = History::read(events.map_or(&[][..], Vec::as_slice)).tasks;
+    let folders = tasks
+        .iter()
+        .filter_map(|task| Some(phase_folder(&task.result.as_ref()?.phase_execution_id)));
+    let observations = folders.flat_map(|phase| {
+        folder
+            .files
+            .range(phase.clone()..)
+            .take_while(move |(key, _)| key.starts_with(&phase))
+    });
+    let documents = observations.filter(|(key, _)| key.ends_with("_observations.json"));
+    let mut settings = documents.filter_map(|(_, file)| {
+        let document: Value = serde_json::from_slice(&file.bytes).ok()?;
+        serde_json::from_value(document.get("settings")?.clone()).ok()
+    });
+    settings
+        .next()
+        .ok_or_else(|| "holds no observations of this execution that say by which settings it went".to_owned())
 }
 
 fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {

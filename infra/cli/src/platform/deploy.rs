@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use p1_contract::settings::{Settings, SettingsFields};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -93,6 +94,26 @@ impl Deployment {
             billing_artifact_uri: uris(&output("BillingArtifactUri")?).pop().unwrap_or_default(),
             outputs,
         })
+    }
+
+    /// The settings that the stack's state machine hands to its Tasks, from the stack's outputs.
+    ///
+    /// # Errors
+    /// [`PlatformError::Deployment`] when they are none that a function would take.
+    pub fn settings(&self) -> Result<Settings, PlatformError> {
+        let output = |key: &str| self.outputs.get(key).cloned().unwrap_or_default();
+        let fields = SettingsFields {
+            deployment: output("Deployment"),
+            evidence_bucket: self.evidence_bucket.clone(),
+            registry_uri: self.registry_uri.clone(),
+            stack_outputs_uris: self.stack_outputs_uris.join(","),
+            cost_source: output("CostSource"),
+            billing_artifact_uri: self.billing_artifact_uri.clone(),
+            signing: output("Signing"),
+            signing_key: output("SigningKey"),
+        };
+        Settings::try_from(fields)
+            .map_err(|error| PlatformError::Deployment(format!("the outputs of the stack {}: {error}", self.stack)))
     }
 }
 
@@ -233,26 +254,28 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
     let stack_outputs: Vec<String> = (1..=options.stack_outputs)
         .map(|number| format!("s3://{artifacts}/p1/stack_outputs_{number:02}.json"))
         .collect();
+    let stack_outputs = stack_outputs.join(",");
+    let registry = format!("s3://{artifacts}/p1/handles.registry.md");
+    let billing = format!("s3://{artifacts}/p1/billing_artifact.json");
+    let role = |name: &str| format!("arn:aws:iam::{account}:role/{name}");
+    let (upstream, operators) = (role("m2-handoff"), role("operators"));
     let creates_buckets = if options.enforce_roles { "false" } else { "true" };
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
         "x86_64"
     };
-    [
+    let mut all: BTreeMap<&str, &str> = BTreeMap::from([
         ("Architecture", architecture),
-        ("EvidenceBucketName", &profile.evidence_bucket),
+        ("EvidenceBucketName", profile.evidence_bucket.as_str()),
         ("ObjectStoreBucketName", &profile.object_store_bucket),
         ("ArtifactsBucketName", artifacts),
         ("StateMachineName", &profile.state_machine_name),
         ("StateMachineRoleName", &profile.state_machine_role_name),
-        ("RegistryUri", &format!("s3://{artifacts}/p1/handles.registry.md")),
-        ("StackOutputsUris", &stack_outputs.join(",")),
+        ("RegistryUri", &registry),
+        ("StackOutputsUris", &stack_outputs),
         ("CostSource", "billing_artifact"),
-        (
-            "BillingArtifactUri",
-            &format!("s3://{artifacts}/p1/billing_artifact.json"),
-        ),
+        ("BillingArtifactUri", &billing),
         ("CreateEvidenceBucket", creates_buckets),
         ("CreateObjectStoreBucket", creates_buckets),
         ("CreateArtifactsBucket", creates_buckets),
@@ -263,13 +286,16 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
         ("Signing", options.signing.parameter()),
         ("SigningKeyFile", signing_key),
         // Nobody checks them here; the template needs the one and makes the operator's role for the other.
-        ("UpstreamRoleArn", &format!("arn:aws:iam::{account}:role/m2-handoff")),
-        (
-            "OperatorPrincipalArns",
-            &format!("arn:aws:iam::{account}:role/operators"),
-        ),
-    ]
-    .iter()
-    .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
-    .collect()
+        ("UpstreamRoleArn", &upstream),
+        ("OperatorPrincipalArns", &operators),
+    ]);
+    all.extend(
+        options
+            .parameters
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str())),
+    );
+    all.iter()
+        .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
+        .collect()
 }

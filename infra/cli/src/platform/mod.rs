@@ -15,6 +15,7 @@ mod signing;
 mod state;
 mod tools;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use self::build::{Functions, binaries, cargo, programs};
@@ -48,6 +49,8 @@ pub struct PlatformOptions {
     pub signing: Signing,
     /// Which binaries of the functions are deployed.
     pub functions: Functions,
+    /// Parameters of the template in place of those that the profile and the above come to.
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl PlatformOptions {
@@ -61,6 +64,7 @@ impl PlatformOptions {
             enforce_roles: false,
             signing: Signing::default(),
             functions: Functions::Dev,
+            parameters: BTreeMap::new(),
         }
     }
 }
@@ -143,6 +147,20 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
     pub async fn refresh(&mut self, stack_outputs: usize, progress: &dyn Progress) -> Result<(), PlatformError> {
+        self.redeploy(stack_outputs, BTreeMap::new(), progress).await?;
+        self.keep().await
+    }
+
+    /// Builds and deploys again, with these parameters of the template in place of the platform's own.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
+    pub async fn redeploy(
+        &mut self,
+        stack_outputs: usize,
+        parameters: BTreeMap<String, String>,
+        progress: &dyn Progress,
+    ) -> Result<(), PlatformError> {
         let tools = Tools::prepare(&self.checkout, progress).await?;
         let build = build::functions(&self.checkout, &Functions::Dev, progress).await?;
         let options = PlatformOptions {
@@ -153,13 +171,14 @@ impl Platform {
             enforce_roles: false,
             signing: Signing::default(),
             functions: Functions::Dev,
+            parameters,
         };
         let began = Instant::now();
         progress.begin(DEPLOYING);
         let deployment = deploy::deploy(&self.checkout, &tools, &build, &self.engine, &options).await?;
         progress.done(DEPLOYING, began.elapsed());
         self.state.deployment = deployment;
-        self.keep().await
+        Ok(())
     }
 
     /// Leaves the platform up after this process, and writes the state file by which [`Platform::attach`] finds it.

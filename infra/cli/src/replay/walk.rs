@@ -7,9 +7,10 @@ use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::request::{StepInput, StepResult, TaskOutcome};
+use p1_contract::settings::{Settings, SettingsFields};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
-use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, Settings};
+use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request};
 use serde_json::{Map, Value};
 
 use super::executions::Execution;
@@ -63,7 +64,7 @@ pub(super) async fn execution(
         input: execution.source,
         steps: Vec::new(),
     };
-    let harness = harness(recording, execution)?;
+    let harness = harness(recording);
     let mut closures = Map::new();
     let mut only = false;
     let mut ran = Vec::new();
@@ -141,19 +142,31 @@ fn order(history: &crate::run::history::History, ran: &[String], report: &mut Ex
 }
 
 /// The functions' harness over the recording. It asks nothing: every answer is among the observations.
-fn harness(recording: &Recording, execution: &Execution) -> Result<Harness, String> {
-    let settings = [
-        ("P1_EVIDENCE_BUCKET", recording.bucket.to_string()),
-        ("P1_REGISTRY_URI", format!("s3://{}/not-asked", recording.bucket)),
-        ("P1_COST_SOURCE", "cost_explorer".to_owned()),
-        ("AWS_REGION", execution.arn.region().to_owned()),
-    ];
-    let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Ok(Harness {
-        settings: Settings::from_map(&settings.collect()).map_err(|error| error.to_string())?,
+fn harness(recording: &Recording) -> Harness {
+    Harness {
         store: Store::Recorded(recording.store.clone()),
         orchestrator: Orchestrator::Fixed(Arc::new(FixedAnswers::default())),
-    })
+    }
+}
+
+/// The settings that a step went by, which its observations hold. Those of revision 1 hold none; no step that adopts its
+/// observations asks for more than the bucket.
+fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, String> {
+    let document: Value = serde_json::from_slice(observations).map_err(|error| error.to_string())?;
+    match document.get("settings") {
+        Some(settings) => serde_json::from_value(settings.clone()).map_err(|error| format!("`settings`: {error}")),
+        None => Settings::try_from(SettingsFields {
+            deployment: "revision-1".to_owned(),
+            evidence_bucket: recording.bucket.to_string(),
+            registry_uri: format!("s3://{}/not-asked", recording.bucket),
+            stack_outputs_uris: String::new(),
+            cost_source: "cost_explorer".to_owned(),
+            billing_artifact_uri: String::new(),
+            signing: "off".to_owned(),
+            signing_key: String::new(),
+        })
+        .map_err(|error| error.to_string()),
+    }
 }
 
 impl<'a> Task<'a> {
@@ -218,7 +231,9 @@ impl<'a> Task<'a> {
                 None,
             );
         };
-        let request = match self.request(execution, harness, closures) {
+        let request =
+            settings(self.recording, observations).and_then(|settings| self.request(execution, &settings, closures));
+        let request = match request {
             Ok(request) => request,
             Err(why) => return (self.report(0, vec![self.differs(&why)], Vec::new()), None),
         };
@@ -303,13 +318,19 @@ impl<'a> Task<'a> {
     fn request(
         &self,
         execution: &Execution,
-        harness: &Harness,
+        settings: &Settings,
         closures: &Map<String, Value>,
     ) -> Result<Request, String> {
         let start_time = execution.stamp.rfc3339();
-        let payload = payload::payload(self.duty, &execution.arn, &start_time, closures, &execution.input)?;
-        let (input, attempt) =
-            StepInput::parse(payload, &harness.settings.evidence_bucket).map_err(|error| error.to_string())?;
+        let payload = payload::payload(
+            self.duty,
+            settings,
+            &execution.arn,
+            &start_time,
+            closures,
+            &execution.input,
+        )?;
+        let (input, attempt) = StepInput::parse(payload).map_err(|error| error.to_string())?;
         Ok(Request { input, attempt })
     }
 

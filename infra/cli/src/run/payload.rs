@@ -1,10 +1,11 @@
 //! The payload of a Task, as the state machine makes it: made again from what is known of the execution.
 
-use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, StateMachineArn};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, StateMachineArn};
 use p1_contract::reference::ADMISSION;
-use p1_contract::request::{StepInput, StepResult};
+use p1_contract::request::{Mode, StepInput, StepResult, TaskCall};
+use p1_contract::settings::Settings;
 use p1_contract::step::Step;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The state that admits a rerun.
 pub const ADMIT_RERUN: &str = "Admit rerun";
@@ -54,10 +55,10 @@ impl Duty {
         }
     }
 
-    fn mode(self) -> &'static str {
+    fn mode(self) -> Mode {
         match self {
-            Self::Step(_) => "STEP",
-            Self::Admission => ADMISSION,
+            Self::Step(_) => Mode::Step,
+            Self::Admission => Mode::Admission,
         }
     }
 }
@@ -68,6 +69,7 @@ impl Duty {
 /// In words, when the functions would refuse it.
 pub fn payload(
     duty: Duty,
+    settings: &Settings,
     execution: &ExecutionArn,
     start_time: &str,
     closures: &Map<String, Value>,
@@ -79,20 +81,18 @@ pub fn payload(
         execution.state_machine(),
         execution.partition(),
     );
-    let payload = json!({
-        "mode": duty.mode(),
-        "context": {
-            "execution_arn": execution.as_str(),
-            "execution_name": execution.name(),
-            "start_time": start_time,
-            "state_machine_id": machine.map_err(|error| error.to_string())?.as_str(),
-            "state_name": duty.state(),
-            "retry_count": 0,
-            "redrive_count": 0
-        },
-        "closures": closures,
-        "input": input
-    });
+    let machine = machine.map_err(|error| error.to_string())?;
+    let call = TaskCall {
+        mode: duty.mode(),
+        settings,
+        execution: execution.as_str(),
+        start_time,
+        state_machine: machine.as_str(),
+        state: &duty.state(),
+        closures: &Value::Object(closures.clone()),
+        input,
+    };
+    let payload = call.payload();
     parse(&payload).map(|_| payload)
 }
 
@@ -127,19 +127,9 @@ pub fn phase_execution_id(payload: &Value, duty: Duty) -> Option<PhaseExecutionI
     parse(payload).ok().map(|input| input.phase_execution_id(duty.step()))
 }
 
-/// Reads a payload as a function does, whose evidence bucket is the one that the payload speaks of.
+/// Reads a payload as a function does.
 fn parse(payload: &Value) -> Result<StepInput, String> {
-    let named = payload.pointer("/input/detail/bucket/name");
-    let closed = payload["closures"]
-        .as_object()
-        .and_then(|closures| closures.values().next());
-    let bucket = closed
-        .and_then(|closure| closure.get("bucket"))
-        .or(named)
-        .and_then(Value::as_str);
-    // Where none is named none is compared.
-    let bucket = BucketName::parse(bucket.unwrap_or("unnamed")).map_err(|error| error.to_string())?;
-    StepInput::parse(payload.clone(), &bucket)
+    StepInput::parse(payload.clone())
         .map(|(input, _)| input)
         .map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@ mod stamp;
 mod usd;
 
 pub use arn::{ExecutionArn, StateMachineArn};
-pub use place::{BucketName, HandleKey, S3Key, S3Uri};
+pub use place::{BucketName, DeploymentName, HandleKey, S3Key, S3Uri};
 pub use run::{PhaseExecutionId, PlatformRunId, ScenarioRunId};
 pub use stamp::Stamp;
 pub use usd::UsdAmount;

@@ -57,6 +57,20 @@ fn is_bucket_name(text: &str) -> bool {
         && !looks_like_an_ip_address
 }
 
+text_newtype! {
+    /// The name by which metrics tell deployments apart.
+    DeploymentName,
+    what = "a deployment's name",
+    pattern = "^[a-zA-Z0-9_-]{1,64}$",
+    expected = "1 to 64 letters, digits, `-` and `_`",
+    check = is_deployment_name
+}
+
+fn is_deployment_name(text: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_fit)
+}
+
 /// An object's address, `s3://bucket/key`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,7 +1,7 @@
 //! Execution inputs and payloads.
 
 use p1_contract::input::{ExecutionInput, InputError};
-use p1_contract::request::StepInput;
+use p1_contract::request::{Mode, StepInput, TaskCall};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -43,17 +43,21 @@ fn valid_payload(input: &Value) -> Value {
         "bucket": bucket().as_str(), "version_id": "v", "sha256": "a".repeat(64),
         "key": "evidence/dev_full/run_control/m3a_20260223T174307Z_0123456789ab/m3a_execution_summary.json"
     });
-    json!({
-        "mode": "STEP",
-        "context": {
-            "execution_arn": "arn:aws:states:eu-west-2:123456789012:execution:p1:x", "execution_name": "x",
-            "start_time": "2026-02-23T17:43:07.123Z", "state_name": "M3.B Run identity",
-            "state_machine_id": "arn:aws:states:eu-west-2:123456789012:stateMachine:p1",
-            "retry_count": 0, "redrive_count": 0
-        },
-        "closures": {"M3.A": closure},
-        "input": input
-    })
+    let settings = json!({
+        "deployment": "p1", "evidence_bucket": bucket().as_str(), "registry_uri": "s3://artifacts/registry.md",
+        "stack_outputs_uris": "", "cost_source": "cost_explorer", "billing_artifact_uri": "", "signing": "off", "signing_key": ""
+    });
+    let call = TaskCall {
+        mode: Mode::Step,
+        settings: &serde_json::from_value(settings).unwrap(),
+        execution: "arn:aws:states:eu-west-2:123456789012:execution:p1:x",
+        start_time: "2026-02-23T17:43:07.123Z",
+        state_machine: "arn:aws:states:eu-west-2:123456789012:stateMachine:p1",
+        state: "M3.B Run identity",
+        closures: &json!({"M3.A": closure}),
+        input,
+    };
+    call.payload()
 }
 
 fn check_refusal(error: &InputError) -> Result<(), TestCaseError> {
@@ -109,7 +113,7 @@ fn check_accepted(input: &ExecutionInput) -> Result<(), TestCaseError> {
 fn the_examples_are_valid() {
     for input in valid_inputs() {
         ExecutionInput::parse(&input, &bucket()).unwrap();
-        StepInput::parse(valid_payload(&input), &bucket()).unwrap();
+        StepInput::parse(valid_payload(&input)).unwrap();
     }
 }
 
@@ -135,7 +139,7 @@ fn a_message_repeats_no_more_of_the_input_than_it_must() {
     closure["closures"][&long] = closure["closures"]["M3.A"].clone();
     let deep = (0..100).fold(json!("x".repeat(2000)), |inner, _| json!({"n\n".repeat(40): inner}));
     let inputs = [receipt, deep].map(|input| ExecutionInput::parse(&input, &bucket()).unwrap_err());
-    let payloads = [payload, mode, closure].map(|payload| StepInput::parse(payload, &bucket()).unwrap_err());
+    let payloads = [payload, mode, closure].map(|payload| StepInput::parse(payload).unwrap_err());
     for error in payloads.iter().chain(&inputs) {
         check_refusal(error).unwrap();
     }
@@ -148,12 +152,12 @@ proptest! {
             Ok(input) => check_accepted(&input)?,
             Err(error) => check_refusal(&error)?,
         }
-        if let Err(error) = StepInput::parse(value.clone(), &bucket()) {
+        if let Err(error) = StepInput::parse(value.clone()) {
             check_refusal(&error)?;
         }
         let mut wrapped = valid_payload(&value);
         wrapped["mode"] = json!("ADMISSION");
-        if let Err(error) = StepInput::parse(wrapped, &bucket()) {
+        if let Err(error) = StepInput::parse(wrapped) {
             check_refusal(&error)?;
         }
     }
@@ -177,7 +181,7 @@ proptest! {
     fn a_changed_payload_gets_an_answer(form in 0_usize..3, (at, change) in any_change()) {
         let original = valid_payload(&valid_inputs()[form]);
         let Some((payload, place)) = changed(&original, at, change) else { return Ok(()) };
-        match StepInput::parse(payload, &bucket()) {
+        match StepInput::parse(payload) {
             Ok((input, _)) => {
                 check_accepted(&input.input)?;
                 prop_assert!(input.closures.values().all(|closure| closure.bucket == bucket()));

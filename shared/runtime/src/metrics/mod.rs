@@ -11,11 +11,9 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io::Write;
-use std::str::FromStr;
 
-use p1_contract::ids::ExecutionArn;
+use p1_contract::ids::{DeploymentName, ExecutionArn};
 use p1_contract::request::{StepResult, TaskOutcome};
 use p1_contract::secrets;
 use p1_contract::verdict::PhaseVerdict;
@@ -122,34 +120,6 @@ impl Dimension {
     }
 }
 
-/// The name by which metrics tell deployments apart: 1 to 64 letters, digits, `-` and `_`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeploymentName(String);
-
-/// A text that names no deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not 1 to 64 letters, digits, `-` and `_`")]
-pub struct DeploymentNameError;
-
-impl FromStr for DeploymentName {
-    type Err = DeploymentNameError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if (1..=64).contains(&text.len()) && text.bytes().all(is_fit) {
-            Ok(DeploymentName(text.to_owned()))
-        } else {
-            Err(DeploymentNameError)
-        }
-    }
-}
-
-impl fmt::Display for DeploymentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
 /// An invocation, as its metrics see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation<'a> {
@@ -227,7 +197,7 @@ fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) 
 
 fn document_of(invocation: &Invocation<'_>) -> Document {
     let document = Document::at(invocation.ended_ms)
-        .dimension(Dimension::Deployment, &invocation.deployment.0)
+        .dimension(Dimension::Deployment, invocation.deployment.as_str())
         .member("request_id", &safe(invocation.request_id));
     match invocation.execution {
         Some(execution) => document.member("execution_arn", &safe(execution.as_str())),

@@ -80,17 +80,6 @@ async fn spawn(function: &mut Function) -> Result<f64, BenchError> {
 
 fn variables() -> Vec<(String, String)> {
     [
-        ("P1_EVIDENCE_BUCKET", "evidence"),
-        ("P1_REGISTRY_URI", "s3://artifacts/registry.md"),
-        ("P1_STACK_OUTPUTS_URIS", "s3://artifacts/stack.json"),
-        ("P1_COST_SOURCE", "billing_artifact"),
-        ("P1_BILLING_ARTIFACT_URI", "s3://artifacts/billing.json"),
-        // As the template has it by default: M3.J makes a client of KMS. It asks nothing before its first event.
-        ("P1_SIGNING", "kms"),
-        (
-            "P1_SIGNING_KEY",
-            "arn:aws:kms:eu-west-2:123456789012:key/00000000-0000-4000-8000-000000000000",
-        ),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_REGION", "eu-west-2"),
         ("AWS_DEFAULT_REGION", "eu-west-2"),

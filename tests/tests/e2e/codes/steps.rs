@@ -3,8 +3,7 @@
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, phase_folder};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::BucketName;
-use p1_contract::request::StepInput;
+use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
@@ -17,21 +16,17 @@ pub(crate) async fn conclude(planned: &Planned<'_>, base: &Example, change: fn(&
         let mut document = base.observations(Step::PhaseVerdict, planned, *stamp);
         change(&mut document["observed"]);
         let facts = serde_json::from_value(document["observed"]["facts"].clone()).unwrap();
-        let payload = json!({
-            "mode": "STEP",
-            "context": {
-                "execution_arn": planned.arn,
-                "execution_name": planned.arn.rsplit(':').next(),
-                "start_time": stamp.rfc3339(),
-                "state_machine_id": planned.stage.platform.state_machine_arn(),
-                "state_name": Step::PhaseVerdict.state_name(),
-                "retry_count": 0,
-                "redrive_count": 0,
-            },
-            "closures": {},
-            "input": planned.input,
-        });
-        let (input, _) = StepInput::parse(payload, &BucketName::parse(bucket).unwrap()).unwrap();
+        let call = TaskCall {
+            mode: Mode::Step,
+            settings: &planned.stage.platform.deployment().settings().unwrap(),
+            execution: &planned.arn,
+            start_time: &stamp.rfc3339(),
+            state_machine: planned.stage.platform.state_machine_arn(),
+            state: &Step::PhaseVerdict.state_name(),
+            closures: &json!({}),
+            input: &planned.input,
+        };
+        let (input, _) = StepInput::parse(call.payload()).unwrap();
         let (summary, _) = m3j_phase_verdict::phase_summary(&input, &facts).unwrap();
         let bytes = summary.render().unwrap();
         let name = p1_contract::artifacts::PhaseSummary::NAME;

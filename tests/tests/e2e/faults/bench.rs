@@ -14,10 +14,11 @@ use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use p1::sample;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::reference::ADMISSION;
-use p1_contract::request::{Closures, StepResult};
+use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
+use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_runtime::store::{S3Store, Store};
-use p1_runtime::{Fault, Harness, Orchestrator, Settings, StepFunctions};
+use p1_runtime::{Fault, Harness, Orchestrator, StepFunctions};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -70,21 +71,16 @@ impl<'a> Bench<'a> {
             format!("s3://{artifacts}/{bucket}/registry.md"),
             format!("s3://{artifacts}/{bucket}/stack.json"),
         );
-        let vars = [
-            ("P1_EVIDENCE_BUCKET", bucket),
-            ("P1_REGISTRY_URI", &registry),
-            ("P1_STACK_OUTPUTS_URIS", &outputs),
-            ("P1_COST_SOURCE", "billing_artifact"),
-            ("P1_BILLING_ARTIFACT_URI", stage.platform.billing_artifact_uri()),
-            ("AWS_REGION", stage.platform.region()),
-        ];
-        let vars = vars
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Settings {
+            registry: registry.parse().unwrap(),
+            stack_outputs: vec![outputs.parse().unwrap()],
+            cost_source: CostSource::BillingArtifact(stage.platform.billing_artifact_uri().parse().unwrap()),
+            ..p1_runtime::testing::settings(bucket)
+        };
         let mut bench = Bench {
             stage,
             bucket: bucket.to_owned(),
-            settings: Settings::from_map(&vars.collect()).unwrap(),
+            settings,
             execution: String::new(),
             started: String::new(),
             input: Value::Null,
@@ -148,7 +144,6 @@ impl<'a> Bench<'a> {
             .timeout_config(timeouts)
             .build();
         Harness {
-            settings: self.settings.clone(),
             store: Store::S3(S3Store::new(aws_sdk_s3::Client::from_conf(config))),
             orchestrator: Orchestrator::StepFunctions(StepFunctions::new(self.stage.platform.sdk_config())),
         }
@@ -162,21 +157,21 @@ impl<'a> Bench<'a> {
     /// The payload of a Task, as the state machine sends it.
     pub(crate) fn payload(&self, owner: &str) -> Vec<u8> {
         let step = Step::from_id(owner);
-        let payload = json!({
-            "mode": if owner == ADMISSION { "ADMISSION" } else { "STEP" },
-            "context": {
-                "execution_arn": self.execution,
-                "execution_name": self.execution.rsplit(':').next(),
-                "start_time": self.started,
-                "state_machine_id": self.stage.platform.state_machine_arn(),
-                "state_name": step.map_or("Admit rerun".to_owned(), Step::state_name),
-                "retry_count": 0,
-                "redrive_count": 0,
+        let call = TaskCall {
+            mode: if owner == ADMISSION {
+                Mode::Admission
+            } else {
+                Mode::Step
             },
-            "closures": self.closures,
-            "input": self.input,
-        });
-        serde_json::to_vec(&payload).unwrap()
+            settings: &self.settings,
+            execution: &self.execution,
+            start_time: &self.started,
+            state_machine: self.stage.platform.state_machine_arn(),
+            state: &step.map_or("Admit rerun".to_owned(), Step::state_name),
+            closures: &json!(self.closures),
+            input: &self.input,
+        };
+        serde_json::to_vec(&call.payload()).unwrap()
     }
 
     /// Runs one step, or the admission of a rerun.

@@ -4,6 +4,10 @@ use crate::run::history::tests::{answer, task};
 const ARN: &str = "arn:aws:states:eu-west-2:123456789012:execution:machine:name";
 const KEY: &str = "evidence/dev_full/run_control/m2j_20261122T115900Z/m2j_m3_entry_readiness_receipt.json";
 
+fn settings() -> Settings {
+    p1_runtime::testing::settings("evidence-bucket")
+}
+
 /// The answer of a step, with the ids of the execution.
 fn closed(step: Step) -> Value {
     let stamp = Stamp::parse_compact("20261122T120000Z").unwrap();
@@ -30,31 +34,41 @@ fn history(steps: &[Step]) -> Value {
 #[test]
 fn a_payload_is_made_again_from_the_history() {
     let history = history(&Step::ALL[..3]);
-    let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
+    let first = replay(&history, &settings(), Duty::Step(Step::HandleClosure)).unwrap();
     assert_eq!(first["closures"], json!({}));
-    assert_eq!(first["context"]["start_time"], "2026-11-22T12:00:00Z");
-    let third = replay(&history, duty("m3.c").unwrap()).unwrap();
-    assert_eq!(third["context"]["state_name"], "M3.C Config digest");
+    assert_eq!(first["context"]["Execution"]["StartTime"], "2026-11-22T12:00:00Z");
+    let third = replay(&history, &settings(), duty("m3.c").unwrap()).unwrap();
+    assert_eq!(third["context"]["State"]["Name"], "M3.C Config digest");
     assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
     let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
     assert_eq!(owners, ["M3.A", "M3.B"]);
-    assert_eq!(third["input"], json!({"m2_handoff": {"key": KEY}}));
+    assert_eq!(
+        third["context"]["Execution"]["Input"],
+        json!({"m2_handoff": {"key": KEY}})
+    );
 }
 
 #[test]
 fn what_did_not_happen_is_said() {
-    let why = replay(&history(&Step::ALL[..2]), Duty::Step(Step::PhaseVerdict)).unwrap_err();
+    let why = replay(&history(&Step::ALL[..2]), &settings(), Duty::Step(Step::PhaseVerdict)).unwrap_err();
     assert!(
         why.contains("did not come to M3.J") && why.contains("M3.B Run identity"),
         "{why}"
     );
-    assert!(replay(&history(&[Step::HandleClosure]), Duty::Admission).is_err());
-    assert!(replay(&json!({}), Duty::Step(Step::HandleClosure)).is_err());
-    assert!(replay(&json!({"execution_arn": ARN}), Duty::Step(Step::HandleClosure)).is_err());
+    assert!(replay(&history(&[Step::HandleClosure]), &settings(), Duty::Admission).is_err());
+    assert!(replay(&json!({}), &settings(), Duty::Step(Step::HandleClosure)).is_err());
+    assert!(
+        replay(
+            &json!({"execution_arn": ARN}),
+            &settings(),
+            Duty::Step(Step::HandleClosure)
+        )
+        .is_err()
+    );
     let mut other = history(&Step::ALL[..2]);
     other["execution_arn"] = Value::from(format!("{ARN}2"));
     assert!(
-        replay(&other, Duty::Step(Step::RunIdentity))
+        replay(&other, &settings(), Duty::Step(Step::RunIdentity))
             .unwrap_err()
             .contains("do not belong")
     );
@@ -64,14 +78,17 @@ fn what_did_not_happen_is_said() {
 #[test]
 fn the_next_event_holds_the_closure_of_the_last() {
     let history = history(&Step::ALL[..2]);
-    let first = replay(&history, Duty::Step(Step::HandleClosure)).unwrap();
+    let first = replay(&history, &settings(), Duty::Step(Step::HandleClosure)).unwrap();
     let second = next(
         first.clone(),
         closed(Step::HandleClosure),
         Duty::Step(Step::RunIdentity),
     )
     .unwrap();
-    assert_eq!(second, replay(&history, Duty::Step(Step::RunIdentity)).unwrap());
+    assert_eq!(
+        second,
+        replay(&history, &settings(), Duty::Step(Step::RunIdentity)).unwrap()
+    );
 
     let mut duplicate = closed(Step::HandleClosure);
     duplicate["closure"] = Value::Null;
