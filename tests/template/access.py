@@ -1,24 +1,19 @@
-"""Who may do what in a deployment, answered as IAM answers it.
-
-The evaluation is the engine's, the same that the local platform applies when it is asked to. It knows condition operators,
-denials before allowances, and keys that a request lacks; what it does not know (organisations, sessions) no policy here uses.
-"""
+"""Who may do what in a deployment: its policies, and requests that the oracle decides by them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from ministack.core import iam_evaluator as iam
+from functools import cache
 
 from deployment import Deployment
 from identifiers import ACCOUNT
-from source import REGION
+from oracle import ALLOWED, DENIED, NOT_ALLOWED, ORACLE, Document, Request
 
-ALLOWED, DENIED, NOT_ALLOWED = "Allow", "Deny", "ImplicitDeny"
+__all__ = ["ALLOWED", "DENIED", "NOT_ALLOWED", "Policy", "decide", "listed", "of_role", "policies", "request"]
 
 # The best that a policy outside the stack can grant: what is denied to it is denied to everybody.
-EVERYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 @dataclass(frozen=True)
@@ -82,60 +77,94 @@ def of_role(deployment: Deployment, role: str) -> list[Policy]:
 def decide(deployment: Deployment, principal: str, action: str, resource: str, **keys: str | bool) -> str:
     """Whether `principal` may do `action` to `resource`: `ALLOWED`, `DENIED` (a statement says so) or `NOT_ALLOWED`.
 
-    `principal` is the logical name of a role of the deployment, or the ARN of a role outside, which is then taken for one
-    that its own policies allow everything. `keys` are the request's further condition keys, `s3__if_none_match` for
-    `s3:if-none-match`.
+    `principal` is the logical name of a role of the deployment, the ARN of a principal outside, which is then taken for one that
+    its own policies allow everything, or the name of a service, which has none. `keys` are the request's further condition keys,
+    `s3__if_none_match` for `s3:if-none-match`.
     """
+    named = {key.replace("__", ":", 1).replace("_", "-"): value for key, value in keys.items()}
+    return ORACLE.decide([request(deployment, principal, action, resource, named)])[0]
+
+
+def request(
+    deployment: Deployment, principal: str, action: str, resource: str, keys: dict, outside: dict = EVERYTHING
+) -> Request:
+    """The request as AWS gets it: with the condition keys that every request has, and the policies that decide it.
+
+    `outside` is the policy of a principal that is not of the deployment.
+    """
+    documents = _documents(deployment)
     if principal in deployment:
-        arn, documents = deployment.arn(principal), [p.document for p in of_role(deployment, principal)]
+        arn, identity = deployment.arn(principal), documents.of_role(principal)
+    elif principal.startswith("arn:"):
+        arn, identity = principal, (Document.of("identity", outside),)
     else:
-        arn, documents = principal, [EVERYTHING]
-    request = _request(arn, action, resource, keys)
-    identity = iam.evaluate(request, [iam.parse_policy_document(document) for document in documents])
-    policy, required = _resource_policy(deployment, resource)
-    return iam.combine_resource_policy(identity, request, policy, ACCOUNT, required=required).decision
-
-
-def decide_service(deployment: Deployment, service: str, action: str, resource: str, **keys: str | bool) -> str:
-    """Whether an AWS service may do `action` to `resource`, which the resource's own policy alone says."""
-    request = _request(service, action, resource, keys)
-    policy, _ = _resource_policy(deployment, resource)
-    return iam.evaluate_resource_policy(policy, request, service=service).decision
-
-
-def _request(principal: str, action: str, resource: str, keys: dict[str, str | bool]) -> iam.EvalContext:
-    context = {key.replace("__", ":", 1).replace("_", "-").lower(): _text(value) for key, value in keys.items()}
-    tls = context.pop("aws:securetransport", "true") == "true"
-    return iam.EvalContext(
-        principal_arn=principal,
-        principal_type="AssumedRole",
-        principal_account=ACCOUNT,
+        arn, identity = None, ()
+    # A service's own calls carry no principal's ARN.
+    common = {"aws:SecureTransport": "true"} | ({} if arn is None else {"aws:PrincipalArn": arn})
+    given = {key: _text(value) for key, value in (common | keys).items()}
+    return Request(
+        principal=principal if arn is None else _caller(arn),
         action=action,
-        resource_arn=resource,
-        region=REGION,
-        secure_transport=tls,
-        service_context=context,
+        resource=resource,
+        keys=tuple(sorted(given.items())),
+        identity=identity,
+        guard=documents.of_resource(resource, action),
     )
 
 
-def _text(value: str | bool) -> str:
+def _text(value):
+    if isinstance(value, list):
+        return tuple(value)
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _resource_policy(deployment: Deployment, resource: str) -> tuple[dict | None, bool]:
-    """The policy of the resource itself, and whether nobody may do anything there that it does not allow."""
-    for properties in deployment.of_type("AWS::S3::BucketPolicy").values():
-        bucket = f"arn:aws:s3:::{properties['Bucket']}"
-        if resource == bucket or resource.startswith(f"{bucket}/"):
-            return properties["PolicyDocument"], False
-    for name, properties in deployment.of_type("AWS::KMS::Key").items():
-        if resource == deployment.arn(name):
-            # `*` in a key's policy is the key.
-            return properties["KeyPolicy"], True
-    for properties in deployment.of_type("AWS::SQS::QueuePolicy").values():
-        queues = [
-            name for name in deployment.of_type("AWS::SQS::Queue") if deployment.ref(name) in properties["Queues"]
-        ]
-        if resource in [deployment.arn(name) for name in queues]:
-            return properties["PolicyDocument"], False
-    return None, False
+def _caller(arn: str) -> str:
+    """Who calls as `arn`: of a role, a session. A session's ARN has the role's name without its path."""
+    if ":role/" not in arn:
+        return arn
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{arn.rpartition('/')[2]}/session"
+
+
+class _Documents:
+    """The policy documents of a deployment, by where they decide."""
+
+    def __init__(self, deployment: Deployment):
+        self._deployment = deployment
+        self._of_roles: dict[str, tuple[Document, ...]] = {}
+        # The policy of a resource, by the beginning of the resource's ARN.
+        self._guards: dict[str, Document] = {}
+        for name, resource in deployment.resources.items():
+            properties = resource["Properties"]
+            match resource["Type"]:
+                case "AWS::S3::BucketPolicy":
+                    self._guards[f"arn:aws:s3:::{properties['Bucket']}"] = Document.of(
+                        "resource", properties["PolicyDocument"]
+                    )
+                case "AWS::KMS::Key":
+                    self._guards[deployment.arn(name)] = Document.of("resource", properties["KeyPolicy"])
+                case "AWS::IAM::Role":
+                    trust = Document.of("trust", properties["AssumeRolePolicyDocument"])
+                    self._guards[deployment.arn(name)] = trust
+                case "AWS::SQS::QueuePolicy":
+                    for queue in deployment.of_type("AWS::SQS::Queue"):
+                        if deployment.ref(queue) in properties["Queues"]:
+                            self._guards[deployment.arn(queue)] = Document.of("resource", properties["PolicyDocument"])
+
+    def of_role(self, role: str) -> tuple[Document, ...]:
+        """The identity policies of a role."""
+        if role not in self._of_roles:
+            found = of_role(self._deployment, role)
+            self._of_roles[role] = tuple(Document.of("identity", policy.document) for policy in found)
+        return self._of_roles[role]
+
+    def of_resource(self, resource: str, action: str) -> Document | None:
+        """The policy of the resource itself. A role's trust policy says who takes it on, and nothing else."""
+        guard = self._guards.get(resource)
+        if guard is None and resource.startswith("arn:aws:s3:::"):
+            guard = self._guards.get(resource.partition("/")[0])
+        return None if guard and guard.kind == "trust" and action != "sts:AssumeRole" else guard
+
+
+@cache
+def _documents(deployment: Deployment) -> _Documents:
+    return _Documents(deployment)

@@ -36,6 +36,16 @@ BUCKETS: list[Mutation] = [
         caught_by="test_the_bucket_and_its_safeguards_outlive_the_stack",
     ),
     mutation(
+        "a first deployment that fails leaves a bucket in the way",
+        put("ArtifactsBucket/DeletionPolicy", "Retain"),
+        caught_by="test_a_first_deployment_that_fails_leaves_nothing_in_the_way",
+    ),
+    mutation(
+        "a deployment that fails takes a key with it",
+        put("SigningKey/DeletionPolicy", "RetainExceptOnCreate"),
+        caught_by="test_a_first_deployment_that_fails_leaves_nothing_in_the_way",
+    ),
+    mutation(
         "the key goes when it is replaced",
         drop("EvidenceKey/UpdateReplacePolicy"),
         caught_by="test_the_bucket_and_its_safeguards_outlive_the_stack",

@@ -3,6 +3,7 @@
 from mutation import Mutation, add, drop, mutation, put
 
 POLICY = "EvidenceBucketPolicy/Properties/PolicyDocument/Statement"
+RUNS = "arn:${AWS::Partition}:s3:::${EvidenceBucketName}/evidence/runs/*"
 SOMEBODY = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/somebody"}
 
 POLICIES: list[Mutation] = [
@@ -22,9 +23,61 @@ POLICIES: list[Mutation] = [
         caught_by="test_a_step_may_create_what_it_makes test_parts_of_a_multipart_upload_are_exempt",
     ),
     mutation(
-        "run evidence may be overwritten",
+        "a ledger may be overwritten",
         drop(f"{POLICY}/Sid=CreateOnly/Resource/4"),
         caught_by="test_a_put_without_if_none_match_is_denied",
+    ),
+    mutation(
+        "run.json may be overwritten",
+        drop(f"{POLICY}/Sid=CreateOnly/Resource/5"),
+        caught_by="test_a_put_without_if_none_match_is_denied test_p1_s_own_keys_are_where_the_registry_puts_them",
+    ),
+    mutation(
+        "the run header may be overwritten",
+        drop(f"{POLICY}/Sid=CreateOnly/Resource/6"),
+        caught_by="test_a_put_without_if_none_match_is_denied test_p1_s_own_keys_are_where_the_registry_puts_them",
+    ),
+    mutation(
+        "later phases may only create",
+        add(f"{POLICY}/Sid=CreateOnly/Resource", {"Fn::Sub": RUNS}),
+        caught_by="test_a_later_phase_writes_below_a_run_as_it_likes",
+    ),
+    mutation(
+        "later phases may not copy",
+        add(f"{POLICY}/Sid=NoCopies/Resource", {"Fn::Sub": RUNS}),
+        caught_by="test_a_later_phase_writes_below_a_run_as_it_likes",
+    ),
+    mutation(
+        "a later phase may pin a run",
+        drop(f"{POLICY}/Sid=PinnedRuns"),
+        caught_by="test_a_later_phase_writes_none_of_p1_s_own_keys "
+        "test_p1_s_own_keys_are_where_the_registry_puts_them",
+    ),
+    mutation(
+        "the registry's pattern of run.json is fixed",
+        put(f"{POLICY}/Sid=PinnedRuns/Resource/0", {"Fn::Sub": RUNS + "/run.json"}),
+        caught_by="test_p1_s_own_keys_are_where_the_registry_puts_them",
+    ),
+    mutation(
+        "keys that P1 does not use are closed to later phases",
+        add(f"{POLICY}/Sid=PinnedRuns/Resource", {"Fn::Sub": RUNS + "/run.json"}),
+        caught_by="test_p1_s_own_keys_are_where_the_registry_puts_them",
+    ),
+    mutation(
+        "M3.E may write wherever a registry says",
+        put("M3eRole/Properties/Policies/0/PolicyDocument/Statement/Sid=PublishRun/Resource", {"Fn::Sub": RUNS}),
+        caught_by="test_p1_s_own_keys_are_where_the_registry_puts_them "
+        "test_a_later_phase_writes_below_a_run_as_it_likes",
+    ),
+    mutation(
+        "M3.E may not write the header's folder",
+        drop("M3eRole/Properties/Policies/0/PolicyDocument/Statement/Sid=PublishRun/Resource/1"),
+        caught_by="test_p1_s_own_keys_are_where_the_registry_puts_them test_a_step_may_create_what_it_makes",
+    ),
+    mutation(
+        "what later phases wrote may be deleted",
+        drop(f"{POLICY}/Sid=KeepEvidence/Resource/4"),
+        caught_by="test_deleting_is_denied_to_all_but_break_glass test_no_other_way_leads_around_the_lock",
     ),
     mutation(
         "event claims may be overwritten",
@@ -64,6 +117,7 @@ POLICIES: list[Mutation] = [
                 ("PutObjectLegalHold", "test_no_other_way_leads_around_the_lock"),
                 ("ReplicateObject", "test_no_other_way_leads_around_the_lock"),
                 ("ReplicateDelete", "test_no_other_way_leads_around_the_lock"),
+                ("UpdateObjectEncryption", "test_no_other_way_leads_around_the_lock"),
             ]
         )
     ),
@@ -108,6 +162,11 @@ POLICIES: list[Mutation] = [
     mutation(
         "the safeguards are never held",
         drop(f"{POLICY}/Sid=KeepSafeguards"),
+        caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
+    ),
+    mutation(
+        "anybody may switch the hand-off off",
+        drop(f"{POLICY}/Sid=KeepSafeguards/Fn::If/1/Action/5"),
         caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
     ),
     mutation(
@@ -156,19 +215,18 @@ POLICIES: list[Mutation] = [
     mutation(
         "anybody may write below a run",
         drop(f"{POLICY}/Sid=Runs"),
-        caught_by="test_only_the_step_roles_write_runs_and_ledgers "
-        "test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
+        caught_by="test_a_later_phase_writes_below_a_run_as_it_likes",
     ),
     mutation(
         "M3.E may write the ledger",
-        drop("M3eRole/Properties/Policies/0/PolicyDocument/Statement/Sid=NeverTheLedger"),
+        put("M3eRole/Properties/Policies/0/PolicyDocument/Statement/Sid=PublishRun/Resource", {"Fn::Sub": RUNS}),
         drop(f"{POLICY}/Sid=Ledgers"),
         caught_by="test_only_the_step_roles_write_runs_and_ledgers",
     ),
     mutation(
         "a later phase may write the ledger",
         drop(f"{POLICY}/Sid=Ledgers"),
-        caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
+        caught_by="test_a_later_phase_writes_none_of_p1_s_own_keys",
     ),
     mutation(
         "the guide's policy is not the template's any more",
@@ -188,6 +246,6 @@ POLICIES: list[Mutation] = [
     mutation(
         "later phases are shut out",
         put(f"{POLICY}/Sid=Runs/Condition/ArnNotEquals/aws:PrincipalArn", {"Fn::GetAtt": ["M3eRole", "Arn"]}),
-        caught_by="test_a_later_phase_adds_to_a_run_but_never_to_its_ledger",
+        caught_by="test_a_later_phase_writes_below_a_run_as_it_likes",
     ),
 ]

@@ -4,6 +4,7 @@ from mutation import Mutation, add, define, drop, mutation, put
 
 MACHINE = "StateMachine/Properties"
 ORCHESTRATE = "StateMachineRole/Properties/Policies/0/PolicyDocument/Statement"
+HANDOFF = "HandoffRole/Properties/Policies/0/PolicyDocument/Statement/Sid=Start"
 OPERATE = "OperatorRole/Properties/Policies/0/PolicyDocument/Statement"
 
 STATE_MACHINE: list[Mutation] = [
@@ -195,6 +196,27 @@ STATE_MACHINE: list[Mutation] = [
         "the machine's version goes with the stack",
         put("StateMachineVersion/DeletionPolicy", "Delete"),
         caught_by="test_a_version_is_published_on_aws",
+    ),
+    mutation(
+        "a first deployment that fails leaves the machine's version in the way",
+        put("StateMachineVersion/DeletionPolicy", "Retain"),
+        caught_by="test_a_version_is_published_on_aws",
+    ),
+    mutation(
+        "the rule may start the alias by the alias's ARN, which AWS does not ask for",
+        put(f"{HANDOFF}/Resource", {"Ref": "StateMachineAlias"}),
+        drop(f"{HANDOFF}/Condition"),
+        caught_by="test_only_the_rule_and_the_operator_start_it",
+    ),
+    mutation(
+        "the rule may start any version of the machine",
+        drop(f"{HANDOFF}/Condition"),
+        caught_by="test_only_the_rule_and_the_operator_start_it",
+    ),
+    mutation(
+        "the rule may start nothing where no version is published",
+        put(f"{HANDOFF}/Condition", {"ForAnyValue:StringEquals": {"states:StateMachineQualifier": "live"}}),
+        caught_by="test_only_the_rule_and_the_operator_start_it",
     ),
     mutation(
         "the machine's name is fixed",

@@ -44,7 +44,7 @@ READS = {
 WRITES = {
     "a": ["control/_events/*"],
     "b": ["ledger"],
-    "e": ["runs"],
+    "e": ["run_json", "run_header"],
     "g": ["ledger"],
     "h": ["control/_cost/*"],
     "j": ["ledger"],
@@ -75,6 +75,10 @@ class Places:
                 return f"{self.evidence}/evidence/runs/*"
             case ["ledger"]:
                 return f"{self.evidence}/evidence/runs/*/ledger/*"
+            case ["run_json"]:
+                return f"{self.evidence}/evidence/runs/*/run.json"
+            case ["run_header"]:
+                return f"{self.evidence}/evidence/runs/*/run_pin/*"
         raise AssertionError(place)
 
 
@@ -87,7 +91,7 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
         rows.update(row("Allow", action, resource, only_if) for action in listed(actions) for resource in resources)
 
     written = [f"control/m3{step}_*", *WRITES.get(step, [])]
-    # `m3*` holds the folder of the step too, and `runs` its ledger.
+    # `m3*` holds the folder of the step too, and `runs` all that P1 writes there.
     allow([*OBJECTS], *(places.of(place) for place in covering({*READS[step], *written})))
     allow("s3:PutObject", *(places.of(place) for place in written))
     # To be told that an object is missing, rather than that it is forbidden, and to list a ledger.
@@ -112,9 +116,6 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
         case "b":
             allow([*OBJECTS], f"{places.object_store}/*")
             allow("s3:ListBucket", places.object_store)
-        case "e":
-            # The handles name the keys below the run's root; the ledger is never among them.
-            rows.add(row("Deny", "s3:PutObject", places.of("ledger")))
         case "g":
             allow("s3:ListBucketVersions", places.evidence)
             allow("states:DescribeExecution", places.executions)
@@ -133,7 +134,7 @@ def covering(places: set[str]) -> set[str]:
     """`places` without those that another one holds."""
     if "control/m3*" in places:
         places = {place for place in places if not place.startswith("control/m3") or place == "control/m3*"}
-    return places - {"ledger"} if "runs" in places else places
+    return places - {"ledger", "run_json", "run_header"} if "runs" in places else places
 
 
 def of_state_machine(deployment: Deployment) -> set[str]:

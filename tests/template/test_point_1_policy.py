@@ -31,6 +31,8 @@ RUN_JSON = "evidence/runs/platform_20260223T061612Z/run.json"
 RUN_HEADER = "evidence/runs/platform_20260223T061612Z/run_pin/run_header.json"
 LEDGER = "evidence/runs/platform_20260223T061612Z/ledger/000001.json"
 FOLDERS = {step: f"{RUN_CONTROL}/m3{step}_20260223T061612Z_0123456789ab/m3{step}_observations.json" for step in STEPS}
+# What later phases write below a run's root.
+LATER = [f"evidence/runs/platform_20260223T061612Z/{key}" for key in ("m4/receipt.json", "ingest/run.json.bak", "pins.json")]
 KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, RUN_JSON, RUN_HEADER, LEDGER]
 
 # The condition keys of a request, as S3 sets them for each operation that the action s3:PutObject allows.
@@ -106,7 +108,7 @@ def test_copying_is_off(platform: Platform, headers: dict):
 def test_deleting_is_denied_to_all_but_break_glass(platform: Platform, action: str):
     """DeleteObject, DeleteObjectVersion and BypassGovernanceRetention denied to all but a named break-glass role."""
     deployment = platform.deploy()
-    for key in (*KEYS, RECEIPT):
+    for key in (*KEYS, RECEIPT, *LATER):
         for principal in (*STEP_ROLES, *set(OUTSIDE) - {BREAK_GLASS_ROLE}, ROOT_USER, "OperatorRole"):
             assert decide(deployment, principal, action, _object(deployment, key)) == DENIED, (principal, key)
         assert decide(deployment, BREAK_GLASS_ROLE, action, _object(deployment, key)) == ALLOWED, key
@@ -133,13 +135,19 @@ def test_without_a_break_glass_role_only_the_root_user_may_delete(platform: Plat
 
 @pytest.mark.parametrize(
     "action",
-    ["s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:ReplicateObject", "s3:ReplicateDelete"],
+    [
+        "s3:PutObjectRetention",
+        "s3:PutObjectLegalHold",
+        "s3:ReplicateObject",
+        "s3:ReplicateDelete",
+        "s3:UpdateObjectEncryption",
+    ],
 )
 def test_no_other_way_leads_around_the_lock(platform: Platform, action: str):
-    """Whoever may not delete may not shorten a retention, lift a hold or replicate over evidence either."""
-    deployment = platform.deploy()
-    for key in KEYS:
-        for principal in (*STEP_ROLES, ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE):
+    """Whoever may not delete may not shorten a retention, lift a hold, replicate over evidence or change its key either."""
+    deployment = platform.deploy(LaterPhaseRoleArns=LATER_PHASE_ROLE)
+    for key in (*KEYS, RECEIPT, *LATER):
+        for principal in (*STEP_ROLES, ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE, LATER_PHASE_ROLE):
             assert decide(deployment, principal, action, _object(deployment, key)) == DENIED, (principal, key)
 
 
@@ -151,6 +159,7 @@ def test_no_other_way_leads_around_the_lock(platform: Platform, action: str):
         "s3:PutEncryptionConfiguration",
         "s3:PutBucketOwnershipControls",
         "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketNotification",
         "s3:PutBucketPolicy",
         "s3:DeleteBucketPolicy",
     ],
@@ -198,15 +207,46 @@ def test_only_the_step_roles_write_runs_and_ledgers(platform: Platform):
             assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) != ALLOWED, (principal, key)
 
 
-def test_a_later_phase_adds_to_a_run_but_never_to_its_ledger(platform: Platform):
-    """A later phase that is named may add evidence below a run's root; the ledger and the steps' folders stay closed."""
+def test_a_later_phase_writes_below_a_run_as_it_likes(platform: Platform):
+    """A later phase that is named writes the rest of a run's root as it likes: it overwrites and copies, too. Nobody else does."""
     deployment = platform.deploy(LaterPhaseRoleArns=f"{LATER_PHASE_ROLE},{LATER_PHASE_ROLE}-2")
-    later = "evidence/runs/platform_20260223T061612Z/m4/receipt.json"
+    for key in LATER:
+        resource = _object(deployment, key)
+        for principal in (LATER_PHASE_ROLE, f"{LATER_PHASE_ROLE}-2"):
+            for request in (CREATE, OVERWRITE, PART, COPY):
+                assert decide(deployment, principal, "s3:PutObject", resource, **request) == ALLOWED, (key, request)
+        for principal in (ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, UPSTREAM_ROLE, ROOT_USER):
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) == DENIED, (principal, key)
+        for principal in STEP_ROLES:
+            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) != ALLOWED, (principal, key)
+
+
+def test_a_later_phase_writes_none_of_p1_s_own_keys(platform: Platform):
+    """… P1's own keys stay closed to it, of runs to come as well: run.json, the header, the ledger, the run-control folders."""
+    deployment = platform.deploy(LaterPhaseRoleArns=f"{LATER_PHASE_ROLE},{LATER_PHASE_ROLE}-2")
+    to_come = [key.replace("20260223", "20991231") for key in (RUN_JSON, RUN_HEADER, LEDGER)]
     for principal in (LATER_PHASE_ROLE, f"{LATER_PHASE_ROLE}-2"):
-        assert decide(deployment, principal, "s3:PutObject", _object(deployment, later), **CREATE) == ALLOWED
-        for key in (LEDGER, RECEIPT, *FOLDERS.values()):
+        for key in (*KEYS, RECEIPT, *to_come):
             assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == DENIED, key
-    assert decide(deployment, ADMINISTRATOR, "s3:PutObject", _object(deployment, later), **CREATE) == DENIED
+
+
+def test_p1_s_own_keys_are_where_the_registry_puts_them(platform: Platform):
+    """The registry's patterns are parameters: what they name is M3.E's to create, once, and no other key of the run is."""
+    elsewhere = {
+        "RunJsonKeyPattern": "evidence/runs/{platform_run_id}/pins/the_run.json",
+        "RunHeaderFolderPattern": "evidence/runs/{platform_run_id}/headers/of/p1/",
+    }
+    deployment = platform.deploy(LaterPhaseRoleArns=LATER_PHASE_ROLE, **elsewhere)
+    run = "evidence/runs/platform_20260223T061612Z"
+    for key in (f"{run}/pins/the_run.json", f"{run}/headers/of/p1/header.json"):
+        resource = _object(deployment, key)
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **CREATE) == ALLOWED, key
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **OVERWRITE) == DENIED, key
+        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, **CREATE) == DENIED, key
+    for key in (RUN_JSON, RUN_HEADER):
+        resource = _object(deployment, key)
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **CREATE) == NOT_ALLOWED, key
+        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, **CREATE) == ALLOWED, key
 
 
 def test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add(platform: Platform):

@@ -91,7 +91,8 @@ def test_a_version_is_published_on_aws(platform: Platform):
     version = deployment["StateMachineVersion"]
     assert version["StateMachineArn"] == deployment.arn("StateMachine")
     assert version["StateMachineRevisionId"] == "revision-1"
-    assert deployment.resources["StateMachineVersion"].get("DeletionPolicy") == "Retain"
+    # A first deployment that fails must not leave it behind: it would hold the machine.
+    assert deployment.resources["StateMachineVersion"].get("DeletionPolicy") == "RetainExceptOnCreate"
     assert deployment.resources["StateMachineVersion"].get("UpdateReplacePolicy") == "Retain"
 
 
@@ -119,30 +120,28 @@ def test_it_is_a_standard_machine(platform: Platform):
     assert platform.deploy()["StateMachine"]["StateMachineType"] == "STANDARD"
 
 
-def _starters(platform: Platform, **parameters: str) -> set[str]:
+def _starters(platform: Platform, **parameters: str) -> dict[str, set[str | None]]:
+    """Who may start the machine, and through which qualifiers: an alias, a version, or none, which is the machine itself."""
     deployment = platform.deploy(**parameters)
     machine = deployment.arn("StateMachine")
-    places = (machine, f"{machine}:live", f"{machine}:1", "*", machine.replace("platform-run", "other"))
-    actions = ("states:StartExecution", "states:StartSyncExecution", "states:RedriveExecution")
-    starts = {
-        role
-        for role in deployment.of_type("AWS::IAM::Role")
-        if any(decide(deployment, role, action, place) == ALLOWED for action in actions for place in places)
-    }
-    for role in starts:
-        for policy in of_role(deployment, role):
-            for statement in policy.statements:
-                if "states:StartExecution" in statement["Action"]:
-                    resources = statement["Resource"]
-                    for resource in [resources] if isinstance(resources, str) else resources:
-                        assert resource in places[:2], f"{role} may start {resource}"
+    starts = {}
+    for role in deployment.of_type("AWS::IAM::Role"):
+        for qualifier in (None, "live", "dev", "1"):
+            # AWS authorises by the machine's ARN, and says the qualifier in a condition key.
+            keys = {} if qualifier is None else {"states__StateMachineQualifier": [qualifier]}
+            if decide(deployment, role, "states:StartExecution", machine, **keys) == ALLOWED:
+                starts.setdefault(role, set()).add(qualifier)
+            for other in (machine.replace("platform-run", "other"), f"{machine}-2"):
+                assert decide(deployment, role, "states:StartExecution", other, **keys) != ALLOWED, (role, other)
     return starts
 
 
 def test_only_the_rule_and_the_operator_start_it(platform: Platform):
-    """StartExecution: the rule's role and one named operator role, of this machine and its alias."""
-    assert _starters(platform) == {"HandoffRole", "OperatorRole"}
-    assert _starters(platform, OperatorPrincipalArns="") == {"HandoffRole"}
+    """StartExecution: the rule's role through the alias, where there is one, and one named operator role, of this machine."""
+    operator = {None, "live", "dev", "1"}
+    assert _starters(platform) == {"HandoffRole": {"live"}, "OperatorRole": operator}
+    assert _starters(platform, OperatorPrincipalArns="") == {"HandoffRole": {"live"}}
+    assert None in _starters(platform, PublishStateMachineVersion="false")["HandoffRole"]
     deployment = platform.deploy(OperatorRoleName="operators-of-p1")
     assert deployment["OperatorRole"]["RoleName"] == "operators-of-p1"
 

@@ -2,7 +2,7 @@
 
 import fnmatch
 
-from access import ALLOWED, DENIED, decide_service, listed
+from access import ALLOWED, DENIED, decide, listed
 from deployment import Platform, at, one
 from test_point_1_policy import RECEIPT
 
@@ -66,7 +66,7 @@ def test_the_queue_policy_lets_eventbridge_deliver(platform: Platform):
     queue, rule = deployment.arn("HandoffDeadLetters"), deployment.arn("HandoffRule")
 
     def deliver(service: str = "events.amazonaws.com", source: str = rule, **keys) -> str:
-        return decide_service(deployment, service, "sqs:SendMessage", queue, aws__SourceArn=source, **keys)
+        return decide(deployment, service, "sqs:SendMessage", queue, aws__SourceArn=source, **keys)
 
     assert deliver() == ALLOWED
     assert deliver(source=f"{rule}-2") != ALLOWED
