@@ -66,6 +66,19 @@ def add(path: str, *values) -> Edit:
     return edit
 
 
+def rewrite(path: str, old: str, new: str) -> Edit:
+    """Puts `new` for `old` in the text at `path`, which has it."""
+
+    def edit(source: Source) -> None:
+        parent, last = _parent(source, path)
+        # The text of an `Fn::Sub`, too.
+        holder, key = (parent[last], "Fn::Sub") if isinstance(parent[last], dict) else (parent, last)
+        assert old in holder[key], f"{path} has no {old}"
+        holder[key] = holder[key].replace(old, new)
+
+    return edit
+
+
 def define(path: str, value) -> Edit:
     """Sets what is at `path` in the definition of the state machine."""
 

@@ -1,6 +1,9 @@
 """Defects against points 4, 5 and 7."""
 
-from mutation import Mutation, add, drop, mutation, put
+from mutation import Mutation, add, drop, mutation, put, rewrite
+
+BODY = "Dashboard/Properties/DashboardBody"
+FUNCTIONS = "(" + " OR ".join(f'\\"${{M3{step}Function}}\\"' for step in "abcdefghij") + ")"
 
 TARGET = "HandoffRule/Properties/Targets/0"
 KEY = "HandoffRule/Properties/EventPattern/detail/object/key/0/wildcard"
@@ -192,6 +195,46 @@ OBSERVABILITY: list[Mutation] = [
         "the alarm for dead letters watches another queue",
         put("DeadLettersAlarm/Properties/Dimensions/0/Value", "another-queue"),
         caught_by="test_an_alarm_for_dead_letters",
+    ),
+    mutation(
+        "the dashboard searches functions by what their names begin with",
+        rewrite(BODY, FUNCTIONS, '\\"${FunctionNamePrefix}-m3\\"'),
+        caught_by="test_every_search_of_the_dashboard_finds_something",
+    ),
+    mutation(
+        "the dashboard leaves a function out",
+        rewrite(BODY, ' OR \\"${M3jFunction}\\"', ""),
+        caught_by="test_every_search_of_the_dashboard_finds_something",
+    ),
+    mutation(
+        "a search is longer than CloudWatch takes",
+        rewrite(BODY, ' OR \\"${M3jFunction}\\"', ' OR \\"${M3jFunction}\\"' + ' OR \\"${M3jFunction}-2\\"' * 9),
+        caught_by="test_every_search_of_the_dashboard_finds_something",
+    ),
+    mutation(
+        "a search is none",
+        rewrite(BODY, "SEARCH('{P1/RunPinning,Deployment,Code}", "SEARCH({P1/RunPinning,Deployment,Code}"),
+        caught_by="test_every_search_of_the_dashboard_finds_something",
+    ),
+    mutation(
+        "a term of a search is none",
+        rewrite(BODY, 'MetricName=\\"Blockers\\" Dep', 'MetricName=\\"Blockers\\" AND (Dep'),
+        caught_by="test_every_search_of_the_dashboard_finds_something",
+    ),
+    mutation(
+        "the dashboard asks for a metric that nobody publishes",
+        rewrite(BODY, '"MatchedEvents"', '"MatchedRules"'),
+        caught_by="test_every_metric_that_is_watched_exists",
+    ),
+    mutation(
+        "the dashboard asks for the verdicts of a step",
+        rewrite(BODY, '"Advances", "Deployment"', '"Advances", "Step"'),
+        caught_by="test_every_metric_that_is_watched_exists",
+    ),
+    mutation(
+        "an alarm watches a metric by a dimension that it has not",
+        put("StartsFailedAlarm/Properties/Dimensions/0/Name", "Rule"),
+        caught_by="test_every_metric_that_is_watched_exists",
     ),
     mutation(
         "the dashboard shows no alarm",

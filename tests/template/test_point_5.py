@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import metrics
 from deployment import Deployment, Platform, one, strings
 
 TOPIC = "arn:aws:sns:eu-west-2:111122223333:operators"
@@ -71,6 +72,30 @@ def test_the_dashboard_shows_what_is_measured(platform: Platform):
         assert metric in shown, metric
     alarms = {deployment.arn(name) for name in deployment.of_type("AWS::CloudWatch::Alarm")}
     assert {arn for widget in body["widgets"] for arn in widget["properties"].get("alarms", [])} == alarms
+
+
+def test_every_metric_that_is_watched_exists(platform: Platform):
+    """Every alarm and every row of the dashboard names a metric that AWS or the functions publish, with its dimensions."""
+    deployment = platform.deploy(FunctionNamePrefix="other-p1")
+    there = metrics.existing(deployment)
+    for name, metric in [*metrics.alarmed(deployment), *metrics.shown(deployment)]:
+        assert metric in there, (name, metric)
+
+
+def test_every_search_of_the_dashboard_finds_something(platform: Platform):
+    """… and every search finds some, by the rules of CloudWatch's searches, also with the longest names there are."""
+    for prefix in ("other-p1", "f" * 36):
+        deployment = platform.deploy(FunctionNamePrefix=prefix)
+        there, found = metrics.existing(deployment), set()
+        for title, expression in metrics.searches(deployment):
+            finds = metrics.search(expression, there)
+            assert finds, (title, expression)
+            found |= finds
+        # Of each function and of each step, all that the widgets are about.
+        about = {("FunctionName", "Errors"), ("FunctionName", "Throttles")}
+        about |= {("Step", name) for name in ("Holds", "Faults", "StepDuration")} | {("Code", "Blockers")}
+        wanted = {m for m in there if any(m.name == name and m.value(key) for key, name in about)}
+        assert found == wanted, sorted(m.name for m in found ^ wanted)
 
 
 def test_queries_by_run_are_saved(platform: Platform):
