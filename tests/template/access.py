@@ -15,6 +15,25 @@ __all__ = ["ALLOWED", "DENIED", "NOT_ALLOWED", "Policy", "decide", "listed", "of
 # The best that a policy outside the stack can grant: what is denied to it is denied to everybody.
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
+# Where the policies of principals from outside stand.
+OUTSIDE = "outside"
+# What docs/deploy.md asks of the policy of a key that is given.
+GIVEN_KEY_POLICY = Document.of(
+    "resource",
+    OUTSIDE,
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ],
+    },
+)
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -96,7 +115,7 @@ def request(
     if principal in deployment:
         arn, identity = deployment.arn(principal), documents.of_role(principal)
     elif principal.startswith("arn:"):
-        arn, identity = principal, (Document.of("identity", outside),)
+        arn, identity = principal, (Document.of("identity", OUTSIDE, outside),)
     else:
         arn, identity = None, ()
     # A service's own calls carry no principal's ARN.
@@ -131,30 +150,28 @@ class _Documents:
     def __init__(self, deployment: Deployment):
         self._deployment = deployment
         self._of_roles: dict[str, tuple[Document, ...]] = {}
-        # The policy of a resource, by the beginning of the resource's ARN.
+        # The policy of a resource, by its ARN; that of a bucket, by the bucket's.
         self._guards: dict[str, Document] = {}
-        for name, resource in deployment.resources.items():
-            properties = resource["Properties"]
-            match resource["Type"]:
-                case "AWS::S3::BucketPolicy":
-                    self._guards[f"arn:aws:s3:::{properties['Bucket']}"] = Document.of(
-                        "resource", properties["PolicyDocument"]
-                    )
-                case "AWS::KMS::Key":
-                    self._guards[deployment.arn(name)] = Document.of("resource", properties["KeyPolicy"])
-                case "AWS::IAM::Role":
-                    trust = Document.of("trust", properties["AssumeRolePolicyDocument"])
-                    self._guards[deployment.arn(name)] = trust
-                case "AWS::SQS::QueuePolicy":
-                    for queue in deployment.of_type("AWS::SQS::Queue"):
-                        if deployment.ref(queue) in properties["Queues"]:
-                            self._guards[deployment.arn(queue)] = Document.of("resource", properties["PolicyDocument"])
+        for policy in policies(deployment):
+            if policy.kind != "identity":
+                document = Document.of(policy.kind, policy.place, policy.document)
+                self._guards |= {arn: document for arn in self._guarded(policy)}
+
+    def _guarded(self, policy: Policy) -> list[str]:
+        deployment = self._deployment
+        match policy.of:
+            case "AWS::S3::BucketPolicy":
+                return [f"arn:aws:s3:::{deployment[policy.place]['Bucket']}"]
+            case "AWS::SQS::QueuePolicy":
+                queues = deployment[policy.place]["Queues"]
+                return [deployment.arn(q) for q in deployment.of_type("AWS::SQS::Queue") if deployment.ref(q) in queues]
+        return [deployment.arn(policy.place)]
 
     def of_role(self, role: str) -> tuple[Document, ...]:
         """The identity policies of a role."""
         if role not in self._of_roles:
             found = of_role(self._deployment, role)
-            self._of_roles[role] = tuple(Document.of("identity", policy.document) for policy in found)
+            self._of_roles[role] = tuple(Document.of("identity", policy.place, policy.document) for policy in found)
         return self._of_roles[role]
 
     def of_resource(self, resource: str, action: str) -> Document | None:
@@ -162,6 +179,9 @@ class _Documents:
         guard = self._guards.get(resource)
         if guard is None and resource.startswith("arn:aws:s3:::"):
             guard = self._guards.get(resource.partition("/")[0])
+        if guard is None and action.startswith("kms:"):
+            # The key is somebody else's, and leaves it to this account's policies.
+            guard = GIVEN_KEY_POLICY
         return None if guard and guard.kind == "trust" and action != "sts:AssumeRole" else guard
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 # Assertions in these say what they compared, as those in tests do.
-pytest.register_assert_rewrite("deployment", "access", "identifiers")
+pytest.register_assert_rewrite("deployment", "access", "identifiers", "calls", "refusals", "metrics")
 for noisy in ("ministack", "samtranslator"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
 
@@ -29,6 +29,15 @@ def assertions() -> Counter:
     return ASSERTIONS
 
 
+ACCESS: Counter = Counter()
+
+
+@pytest.fixture(scope="session")
+def access() -> Counter:
+    """How many calls are allowed and refused, and how many parts of policies are missed when they are taken away."""
+    return ACCESS
+
+
 def pytest_terminal_summary(terminalreporter):
     """Says how many checks hold and how many mutations they and the tools caught."""
 
@@ -42,4 +51,9 @@ def pytest_terminal_summary(terminalreporter):
     checks, mutations = share("test_point_", "test_signing"), share("::test_a_mutation_is_caught")
     # Counted where all mutations ran.
     counted = f", with {ASSERTIONS.total()} assertions" if ASSERTIONS else ""
+    if ACCESS:
+        terminalreporter.write_line(
+            f"access: calls allowed {ACCESS['allowed']} / refused {ACCESS['refused']} / "
+            f"mutations caught {ACCESS['caught']} of {ACCESS['mutations']}"
+        )
     terminalreporter.write_line(f"template: {checks} checks hold{counted}; {mutations} mutations are caught")

@@ -50,8 +50,7 @@ POLICIES: list[Mutation] = [
     mutation(
         "a later phase may pin a run",
         drop(f"{POLICY}/Sid=PinnedRuns"),
-        caught_by="test_a_later_phase_writes_none_of_p1_s_own_keys "
-        "test_p1_s_own_keys_are_where_the_registry_puts_them",
+        caught_by="test_a_later_phase_writes_none_of_p1_s_own_keys test_p1_s_own_keys_are_where_the_registry_puts_them",
     ),
     mutation(
         "the registry's pattern of run.json is fixed",

@@ -23,15 +23,29 @@ SIGNING: list[Mutation] = [
     ),
     mutation(
         "M3.I may sign",
-        add("M3jSigningPolicy/Properties/Roles", {"Ref": "M3iRole"}),
         put(f"{STATEMENTS}/Sid=SignAsM3j/Principal", {"AWS": [{"Fn::GetAtt": [f"M3{s}Role", "Arn"]} for s in "ij"]}),
-        caught_by="test_only_m3j_signs test_each_step_has_exactly_what_it_uses",
+        caught_by="test_only_m3j_signs",
+    ),
+    mutation(
+        "M3.I may sign with a given key",
+        add("M3jSigningPolicy/Properties/Roles", {"Ref": "M3iRole"}),
+        caught_by="test_each_step_has_exactly_what_it_uses",
     ),
     mutation(
         "M3.J may not sign",
-        drop("M3jSigningPolicy"),
         drop(f"{STATEMENTS}/Sid=SignAsM3j"),
-        caught_by="test_only_m3j_signs test_each_step_has_exactly_what_it_uses",
+        caught_by="test_only_m3j_signs",
+    ),
+    mutation(
+        "M3.J may not sign with a given key",
+        drop("M3jSigningPolicy"),
+        caught_by="test_each_step_has_exactly_what_it_uses",
+    ),
+    mutation(
+        "two policies say who signs with a key that is created",
+        put("M3jSigningPolicy/Condition", "SignsWithKms"),
+        put("M3jSigningPolicy/Properties/PolicyDocument/Statement/0/Resource", {"Fn::GetAtt": ["SigningKey", "Arn"]}),
+        caught_by="test_each_step_has_exactly_what_it_uses",
     ),
     mutation(
         "the account may delete the signing key",

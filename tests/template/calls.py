@@ -1,0 +1,375 @@
+"""Every call that somebody makes of AWS, as AWS authorises it: all of these must be allowed, or a deployment does not work.
+
+The functions' own calls stand in calls.json, by operation and place; here they become actions, resources and condition keys. What
+AWS's services do with the roles, and what people and other phases do, stands here with its source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from access import request
+from deployment import BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, LATER_PHASE_ROLE, OPERATOR, UPSTREAM_ROLE, Deployment
+from identifiers import ACCOUNT, STACK_ID, regional
+from oracle import Request
+from source import REGION, ROOT
+
+TABLE = ROOT / "tests/template/calls.json"
+
+STAMP = "20260223T061612Z"
+STEPS = {f"M3.{step.upper()}": step for step in "abcdefghij"}
+EXECUTION = "5c3c0f8e-0000-0000-0000-000000000000"
+
+# What comes with a request, by action (service authorization reference). S3 tells an object's creation from a part of an upload.
+CREATION = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
+OVERWRITE = {"s3:ObjectCreationOperation": "true"}
+PART = {"s3:ObjectCreationOperation": "false"}
+COPY = {"s3:ObjectCreationOperation": "true", "s3:x-amz-copy-source": "elsewhere/key"}
+SIGNING = {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call: who asks, for what, and which condition keys come with it."""
+
+    # The logical name of a role of the deployment, an ARN, or a service.
+    principal: str
+    action: str
+    resource: str
+    keys: dict = field(default_factory=dict)
+    # The policy that a principal from outside has; it may everything where there is none.
+    policy: dict | None = None
+
+    def request(self, deployment: Deployment) -> Request:
+        """As AWS gets it."""
+        outside = {} if self.policy is None else {"outside": self.policy}
+        return request(deployment, self.principal, self.action, self.resource, self.keys, **outside)
+
+    def __str__(self) -> str:
+        return f"{self.principal}: {self.action} {self.resource} {self.keys or ''}"
+
+
+class Places:
+    """What the calls of a deployment are made to."""
+
+    def __init__(self, deployment: Deployment):
+        self.deployment = deployment
+        parameters = deployment.parameters
+        self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
+        self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
+        self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
+        self.machine = deployment.arn("StateMachine")
+        self.execution = self.machine.replace(":stateMachine:", ":execution:") + f":{EXECUTION}"
+        self.evidence_key = parameters["EvidenceKeyArn"] or (
+            "EvidenceKey" in deployment and deployment.arn("EvidenceKey")
+        )
+        self.signing_key = parameters["SigningKeyArn"] or ("SigningKey" in deployment and deployment.arn("SigningKey"))
+
+    def documents(self, place: str) -> list[str]:
+        """The objects that a setting names: none where it names none, or is not used."""
+        parameter = {
+            "registry": "RegistryUri",
+            "stack_outputs": "StackOutputsUris",
+            "billing_artifact": "BillingArtifactUri",
+        }
+        uris = self.deployment.parameters[parameter[place]].split(",")
+        return [f"arn:aws:s3:::{uri.removeprefix('s3://')}" for uri in uris if uri]
+
+    def objects(self, place: str, key: str | None) -> list[str]:
+        """The objects of a row."""
+        match place:
+            case "evidence":
+                return [f"{self.evidence}/{sample(key)}"]
+            case "object_store":
+                return [f"{self.object_store}/{sample(key)}"]
+        return self.documents(place)
+
+    def may_be_missing(self, place: str) -> str | None:
+        """The bucket in which the code must tell that an object is not there: S3 answers AccessDenied to who may not list it."""
+        return {"evidence": self.evidence, "object_store": self.object_store, "registry": self.artifacts}.get(place)
+
+
+def sample(key: str) -> str:
+    """A key that a pattern stands for."""
+    return key.replace("*", STAMP)
+
+
+# The keys with which S3 asks KMS for an object. S3 names the bucket in the encryption context too: the simulator does not know that
+# key (its name has a part of the request's own), and no policy here asks for it.
+THROUGH_S3 = {
+    "kms:ViaService": f"s3.{REGION}.amazonaws.com",
+    "kms:CallerAccount": ACCOUNT,
+    "kms:EncryptionContextKeys": ["aws:s3:arn"],
+}
+
+
+def rows() -> list[dict]:
+    """The functions' own calls."""
+    return json.loads(TABLE.read_text("utf-8"))
+
+
+def of_functions(deployment: Deployment) -> Iterator[Call]:
+    """What the functions' code asks for."""
+    places = Places(deployment)
+    for row in rows():
+        role = f"M3{STEPS.get(row['owner'], 'g')}Role"
+        yield from _of_row(places, role, row)
+
+
+def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
+    match row["service"], row["operation"]:
+        case "s3", "HeadObject":
+            # The connection that is made in the init phase: nobody looks at the answer, which may be a refusal.
+            pass
+        case "s3", "GetObject":
+            action = "s3:GetObjectVersion" if row["version"] else "s3:GetObject"
+            keys = {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"} if row["version"] else {}
+            for resource in places.objects(row["place"], row.get("key")):
+                yield Call(role, action, resource, keys)
+            if (bucket := places.may_be_missing(row["place"])) and not row["version"]:
+                yield Call(role, "s3:ListBucket", bucket)
+            if row["place"] == "evidence" and places.evidence_key:
+                yield Call(role, "kms:Decrypt", places.evidence_key, THROUGH_S3)
+        case "s3", "PutObject":
+            for resource in places.objects(row["place"], row["key"]):
+                yield Call(role, "s3:PutObject", resource, CREATION)
+            if places.evidence_key:
+                yield Call(role, "kms:GenerateDataKey", places.evidence_key, THROUGH_S3)
+        case "s3", "ListObjectsV2":
+            yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": sample(row["key"])})
+        case "s3", "ListObjectVersions":
+            yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": sample(row["key"])})
+        case "s3", "GetBucketVersioning":
+            yield Call(role, "s3:GetBucketVersioning", places.evidence)
+        case "states", "DescribeStateMachine":
+            yield Call(role, "states:DescribeStateMachine", places.machine)
+        case "states", "DescribeExecution":
+            yield Call(role, "states:DescribeExecution", places.execution)
+        case "ce", "GetCostAndUsage":
+            if places.deployment.parameters["CostSource"] == "cost_explorer":
+                yield Call(role, "ce:GetCostAndUsage", "*")
+        case "kms", "Sign" | "GetPublicKey":
+            if places.deployment.parameters["Signing"] == "kms":
+                keys = SIGNING if row["operation"] == "Sign" else {}
+                yield Call(role, f"kms:{row['operation']}", places.signing_key, keys)
+        case other:
+            raise AssertionError(f"{TABLE.name}: what AWS authorises for {other} is not known here")
+
+
+# Step Functions developer guide, "Using CloudWatch Logs to log execution history", and "Permissions for X-Ray".
+DELIVERIES = (
+    "CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery ListLogDeliveries PutResourcePolicy "
+    "DescribeResourcePolicies DescribeLogGroups"
+).split()
+SAMPLING = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets")
+
+
+def of_services(deployment: Deployment) -> Iterator[Call]:
+    """What Lambda, Step Functions and EventBridge do with the roles, and how they come by them."""
+    places = Places(deployment)
+    for step in STEPS.values():
+        role, group = f"M3{step}Role", deployment.ref(f"M3{step}LogGroup")
+        yield Call("lambda.amazonaws.com", "sts:AssumeRole", deployment.arn(role))
+        # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs", and "Visualize … using AWS X-Ray".
+        stream = regional("logs", f"log-group:{group}:log-stream:2026/02/23/[1]{STAMP}")
+        yield Call(role, "logs:CreateLogStream", stream)
+        yield Call(role, "logs:PutLogEvents", stream)
+        for action in SAMPLING[:2]:
+            yield Call(role, f"xray:{action}", "*")
+        # Executions go on with the versions they began with: any number.
+        for version in ("1", "17"):
+            function = f"{deployment.arn(f'M3{step}Function')}:{version}"
+            yield Call("StateMachineRole", "lambda:InvokeFunction", function)
+    for action in DELIVERIES:
+        yield Call("StateMachineRole", f"logs:{action}", "*")
+    for action in SAMPLING:
+        yield Call("StateMachineRole", f"xray:{action}", "*")
+    # Step Functions developer guide, "Prevent cross-service confused deputy": the machine's ARN, or a version's.
+    for source in (places.machine, f"{places.machine}:1"):
+        keys = {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT}
+        yield Call("states.amazonaws.com", "sts:AssumeRole", deployment.arn("StateMachineRole"), keys)
+    rule = deployment.arn("HandoffRule")
+    keys = {"aws:SourceArn": rule, "aws:SourceAccount": ACCOUNT}
+    yield Call("events.amazonaws.com", "sts:AssumeRole", deployment.arn("HandoffRole"), keys)
+    yield Call("HandoffRole", "states:StartExecution", places.machine, qualified(deployment))
+    # EventBridge user guide, "Using dead-letter queues": the rule's ARN is the source.
+    yield Call("events.amazonaws.com", "sqs:SendMessage", deployment.arn("HandoffDeadLetters"), {"aws:SourceArn": rule})
+
+
+def qualified(deployment: Deployment, qualifier: str = "live") -> dict:
+    """The keys of a start through an alias, or of the machine itself where there is none (Step Functions developer guide,
+    "Authorization for versions and aliases": the resource is the machine in any case)."""
+    return {"states:StateMachineQualifier": [qualifier]} if "StateMachineAlias" in deployment else {}
+
+
+# AWSStepFunctionsReadOnlyAccess, by the resource that each action knows (service authorization reference, AWS Step Functions). Left out:
+# activities and map runs, which this machine has none of, and ValidateStateMachineDefinition, since an operator changes none.
+SEES_MACHINE = (
+    "DescribeStateMachine DescribeStateMachineAlias ListExecutions ListStateMachineAliases ListStateMachineVersions "
+    "ListTagsForResource"
+).split()
+SEES_EXECUTION = "DescribeExecution DescribeStateMachineForExecution GetExecutionHistory".split()
+
+
+def of_operators(deployment: Deployment) -> Iterator[Call]:
+    """What docs/operators.md has an operator do, in the console and with `cargo p1`."""
+    places, role = Places(deployment), "OperatorRole"
+    yield Call(OPERATOR, "sts:AssumeRole", deployment.arn(role))
+    # The console starts the machine, a version or the alias; `cargo p1 run --input` the machine.
+    yield Call(role, "states:StartExecution", places.machine)
+    yield Call(role, "states:StartExecution", places.machine, qualified(deployment))
+    yield Call(role, "states:ListStateMachines", "*")
+    for action in SEES_MACHINE:
+        yield Call(role, f"states:{action}", places.machine)
+    for action in (*SEES_EXECUTION, "RedriveExecution", "StopExecution"):
+        yield Call(role, f"states:{action}", places.execution)
+    # `cargo p1 --stack`, `verify s3://…`, and the outputs of docs/terraform.md.
+    yield Call(role, "cloudformation:DescribeStacks", STACK_ID)
+    path = deployment.parameters["ParameterPath"]
+    for name in (f"{path}/state_machine_arn", f"{path}/start_arn"):
+        yield Call(role, "ssm:GetParameter", regional("ssm", f"parameter{name}"))
+        yield Call(role, "ssm:GetParameters", regional("ssm", f"parameter{name}"))
+    yield Call(role, "ssm:GetParametersByPath", regional("ssm", f"parameter{path}"))
+    for key in (f"evidence/dev_full/run_control/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
+        yield Call(role, "s3:GetObject", f"{places.evidence}/{key}")
+        yield Call(role, "s3:GetObjectVersion", f"{places.evidence}/{key}", {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"})
+    yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": "evidence/runs/"})
+    yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": "evidence/runs/"})
+    if places.evidence_key:
+        yield Call(role, "kms:Decrypt", places.evidence_key, THROUGH_S3)
+    groups = [deployment.ref(f"M3{step}LogGroup") for step in STEPS.values()] + [deployment.ref("StateMachineLogGroup")]
+    for group in groups:
+        # What is of the whole group, AWS asks of a stream without a name; hence the `:*` of a group's ARN in policies.
+        for action in ("FilterLogEvents", "StartQuery", "GetQueryResults"):
+            yield Call(role, f"logs:{action}", regional("logs", f"log-group:{group}:log-stream:"))
+        yield Call(role, "logs:GetLogEvents", regional("logs", f"log-group:{group}:log-stream:{STAMP}"))
+    for action in ("logs:StopQuery", "logs:DescribeQueryDefinitions"):
+        yield Call(role, action, "*")
+    for action in ("cloudwatch:GetMetricData", "xray:BatchGetTraces", "xray:GetTraceSummaries"):
+        yield Call(role, action, "*")
+    dashboard = f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{deployment.parameters['FunctionNamePrefix']}"
+    yield Call(role, "cloudwatch:GetDashboard", dashboard)
+    for action in ("GetQueueAttributes", "ReceiveMessage"):
+        yield Call(role, f"sqs:{action}", deployment.arn("HandoffDeadLetters"))
+
+
+def of_other_phases(deployment: Deployment) -> Iterator[Call]:
+    """What M2 and the phases from M4 on do, with the policies that docs/terraform.md gives them."""
+    places = Places(deployment)
+    receipt = f"{places.evidence}/evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+    via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
+    m2 = policy(
+        allow("s3:PutObject", f"{places.evidence}/evidence/dev_full/run_control/m2j_*"),
+        allow("kms:GenerateDataKey", places.evidence_key, Condition=via_s3),
+    )
+    # In one piece, or in parts, of which the completion creates the object.
+    for keys in (CREATION, PART):
+        yield Call(UPSTREAM_ROLE, "s3:PutObject", receipt, keys, m2)
+    yield Call(UPSTREAM_ROLE, "kms:GenerateDataKey", places.evidence_key, THROUGH_S3, m2)
+    later = policy(
+        allow(
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"{places.evidence}/evidence/dev_full/run_control/m3*", f"{places.evidence}/evidence/runs/*"],
+        ),
+        allow("s3:ListBucket", places.evidence),
+        allow("kms:Decrypt", places.evidence_key),
+        allow("s3:PutObject", f"{places.evidence}/evidence/runs/*"),
+        allow("kms:GenerateDataKey", places.evidence_key),
+    )
+    for key in (
+        f"evidence/dev_full/run_control/m3j_{STAMP}/m4_entry_readiness_receipt.json",
+        f"evidence/runs/{STAMP}/run.json",
+    ):
+        yield Call(LATER_PHASE_ROLE, "s3:GetObject", f"{places.evidence}/{key}", {}, later)
+    yield Call(LATER_PHASE_ROLE, "s3:ListBucket", places.evidence, {}, later)
+    # An ordinary write, the completion and the parts of an upload, and a copy.
+    for keys in (OVERWRITE, CREATION, PART, COPY):
+        yield Call(LATER_PHASE_ROLE, "s3:PutObject", f"{places.evidence}/{LATER_KEY}", keys, later)
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        yield Call(LATER_PHASE_ROLE, action, places.evidence_key, THROUGH_S3, later)
+
+
+LATER_KEY = f"evidence/runs/platform_{STAMP}/m4/receipt.json"
+
+
+def policy(*statements: dict) -> dict:
+    """A policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(action, resource, **rest) -> dict:
+    """A statement."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **rest}
+
+
+# What the account's administrators do with a key, by way of IAM: CloudFormation for the stack (the handlers of AWS::KMS::Key and
+# AWS::KMS::Alias), people by docs/deploy.md, "Rotate the keys" and "Tear down", and whoever audits.
+GOVERN = (
+    "CreateAlias UpdateAlias DeleteAlias DescribeKey GetKeyPolicy ListKeyPolicies ListResourceTags PutKeyPolicy "
+    "TagResource UntagResource UpdateKeyDescription EnableKey CancelKeyDeletion"
+).split()
+GOVERN_ENCRYPTION = (
+    "EnableKeyRotation GetKeyRotationStatus ListKeyRotations RotateKeyOnDemand ListGrants RevokeGrant".split()
+)
+# Who reads evidence with IAM's leave, and who imports it.
+USE_ENCRYPTION = ("Encrypt", "Decrypt", "GenerateDataKey")
+# Anybody checks a signature, and asks for the public half.
+USE_SIGNATURES = ("GetPublicKey", "Verify")
+DESTROY_KEY = ("ScheduleKeyDeletion", "DisableKey")
+
+SAFEGUARDS = (
+    "PutLifecycleConfiguration PutBucketObjectLockConfiguration PutEncryptionConfiguration PutBucketOwnershipControls "
+    "PutBucketPublicAccessBlock PutBucketNotification PutBucketPolicy DeleteBucketPolicy"
+).split()
+DESTROY_EVIDENCE = (
+    "DeleteObject DeleteObjectVersion BypassGovernanceRetention PutObjectRetention PutObjectLegalHold ReplicateObject "
+    "ReplicateDelete UpdateObjectEncryption"
+).split()
+
+
+def of_governors(deployment: Deployment) -> Iterator[Call]:
+    """What the deployment role and the break-glass role do with bucket and keys, each being allowed everything by its own policies."""
+    places = Places(deployment)
+    for who in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
+        for action in SAFEGUARDS:
+            yield Call(who, f"s3:{action}", places.evidence)
+    yield Call(BREAK_GLASS_ROLE, "s3:PutBucketVersioning", places.evidence)
+    for key in own_keys():
+        for action in DESTROY_EVIDENCE:
+            yield Call(BREAK_GLASS_ROLE, f"s3:{action}", f"{places.evidence}/{key}")
+    keys = {
+        "EvidenceKey": (*GOVERN, *GOVERN_ENCRYPTION, *USE_ENCRYPTION),
+        "SigningKey": (*GOVERN, *USE_SIGNATURES),
+    }
+    for key, actions in keys.items():
+        if key not in deployment:
+            continue
+        for action in actions:
+            yield Call(DEPLOYMENT_ROLE, f"kms:{action}", deployment.arn(key))
+        for action in (*DESTROY_KEY, "PutKeyPolicy"):
+            yield Call(BREAK_GLASS_ROLE, f"kms:{action}", deployment.arn(key))
+
+
+def own_keys() -> dict[str, set[str]]:
+    """P1's own keys, a sample of each kind, with the roles that create them."""
+    found: dict[str, set[str]] = {}
+    for row in rows():
+        if row["operation"] == "PutObject":
+            found.setdefault(sample(row["key"]), set()).add(f"M3{STEPS.get(row['owner'], 'g')}Role")
+    return found | {RECEIPT: {UPSTREAM_ROLE}}
+
+
+RECEIPT = f"evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+
+
+def all_calls(deployment: Deployment) -> list[Call]:
+    """Every call, once. Only of a deployment that has all of it."""
+    parts = (of_functions, of_services, of_operators, of_other_phases, of_governors)
+    return unique(call for part in parts for call in part(deployment))
+
+
+def unique(calls) -> list[Call]:
+    """Each call once: steps read one bucket many times."""
+    return list({str(call): call for call in calls}.values())

@@ -1,0 +1,180 @@
+"""Who may do what, by AWS's rules: every call that somebody makes is allowed, what must be refused is, and no statement of any policy
+could be left out."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import fnmatch
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from access import listed, policies
+from calls import Call, all_calls, of_functions, of_operators, of_services
+from deployment import DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Deployment, Platform
+from oracle import ALLOWED, ORACLE, Document, Request
+from refusals import all_refusals
+from test_point_2_permissions import DEPLOYMENTS
+
+# A deployment that has every statement of every policy, which a check holds, …
+FULL = {
+    "DeploymentRoleArn": DEPLOYMENT_ROLE,
+    "LaterPhaseRoleArns": LATER_PHASE_ROLE,
+    "BillingArtifactUri": "s3://billing/month.json",
+    "StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json",
+}
+# … but for the one that says who signs where the key is somebody else's.
+GIVEN_SIGNING_KEY = {"SigningKeyArn": GIVEN_KEY}
+
+
+def _decided(deployment: Deployment, calls: list[Call]) -> list[tuple[Call, Request, bool]]:
+    requests = [call.request(deployment) for call in calls]
+    decisions = ORACLE.decide(requests)
+    return [(c, r, d == ALLOWED) for c, r, d in zip(calls, requests, decisions, strict=True)]
+
+
+def test_every_call_is_allowed(platform: Platform, access: Counter):
+    """Functions, AWS's services, operators, other phases and the deployment: each may what it does."""
+    decided = _decided(platform.deploy(**FULL), all_calls(platform.deploy(**FULL)))
+    refused = [str(call) for call, _, allowed in decided if not allowed]
+    assert not refused, "\n".join(refused)
+    access["allowed"] += len(decided)
+
+
+@pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_every_call_is_allowed_however_it_is_deployed(platform: Platform, parameters: dict):
+    """… whatever the parameters say, and where there is no version of the machine to start."""
+    for publishes in ("true", "false"):
+        deployment = platform.deploy(**parameters, PublishStateMachineVersion=publishes)
+        calls = [call for part in (of_functions, of_services, of_operators) for call in part(deployment)]
+        refused = [str(call) for call, _, allowed in _decided(deployment, calls) if not allowed]
+        assert not refused, "\n".join(refused)
+
+
+def test_everything_else_is_refused(platform: Platform, access: Counter):
+    """Another's folder, an overwrite, a copy, a deletion, a start: whoever asks."""
+    decided = _decided(platform.deploy(**FULL), all_refusals(platform.deploy(**FULL)))
+    let_through = [str(call) for call, _, allowed in decided if allowed]
+    assert not let_through, "\n".join(let_through)
+    access["refused"] += len(decided)
+
+
+def test_the_full_deployments_have_every_statement(platform: Platform):
+    """What the next check leaves out nobody looks at: there is no statement that only another deployment has."""
+
+    def statements(deployments: Iterable[dict]) -> set[tuple[str, str | None]]:
+        found = (policies(platform.deploy(**parameters)) for parameters in deployments)
+        return {(p.place, s.get("Sid")) for of_one in found for p in of_one for s in p.statements}
+
+    assert statements(DEPLOYMENTS.values()) <= statements([FULL, FULL | GIVEN_SIGNING_KEY])
+
+
+def test_no_statement_could_be_left_out(platform: Platform, access: Counter):
+    """A statement, an action, a resource, a condition or an exception taken away is noticed: a call fails, or a refusal passes."""
+    seen: set[Document] = set()
+    unnoticed = []
+    for parameters in (FULL, FULL | GIVEN_SIGNING_KEY):
+        deployment = platform.deploy(**parameters)
+        asked = {
+            True: [request for _, request, _ in _decided(deployment, all_calls(deployment))],
+            False: [request for _, request, _ in _decided(deployment, all_refusals(deployment))],
+        }
+        for policy in policies(deployment):
+            before = Document.of(policy.kind, policy.place, policy.document)
+            for part in [] if before in seen else _taken_away(before):
+                access["mutations"] += 1
+                if _notices(part, before, asked[part.breaks]):
+                    access["caught"] += 1
+                else:
+                    effect = "no call fails" if part.breaks else "no refusal passes"
+                    unnoticed.append(f"{policy.place}: {part.what}: {effect}")
+            seen.add(before)
+    assert not unnoticed, "\n".join(unnoticed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a policy that is taken away."""
+
+    what: str
+    # The statement that it is of.
+    statement: dict
+    # What is left of the policy.
+    after: Document | None
+    # Whether that must break a call; else it must let a refusal pass.
+    breaks: bool
+
+
+def _notices(part: Part, before: Document, requests: list[Request]) -> bool:
+    """Whether one of the requests is decided otherwise. Those that the statement is about come in small batches: most parts are
+    noticed by the first."""
+    about = [r for r in requests if (before == r.guard or before in r.identity) and _speaks_of(part.statement, r)]
+    for first in range(0, len(about), BATCH):
+        changed = [_with(request, before, part.after) for request in about[first : first + BATCH]]
+        if any((decision == ALLOWED) != part.breaks for decision in ORACLE.decide(changed)):
+            return True
+    return False
+
+
+BATCH = 25
+
+
+def _speaks_of(statement: dict, request: Request) -> bool:
+    def matches(key: str, value: str) -> bool:
+        return any(fnmatch.fnmatchcase(value, pattern) for pattern in listed(statement.get(key, "*")))
+
+    return matches("Action", request.action) and matches("Resource", request.resource)
+
+
+def _with(request: Request, before: Document, after: Document | None) -> Request:
+    identity = (after if document == before else document for document in request.identity)
+    guard = after if request.guard == before else request.guard
+    return dataclasses.replace(request, identity=tuple(filter(None, identity)), guard=guard)
+
+
+def _taken_away(document: Document) -> Iterator[Part]:
+    """Every part that can be taken away."""
+    statements = document.statements
+    for index, statement in enumerate(statements):
+        name, allows = statement.get("Sid", str(index)), statement["Effect"] == "Allow"
+
+        def without(what: str, changed: list[dict], breaks: bool) -> Part:
+            left = document.replace([*statements[:index], *changed, *statements[index + 1 :]])
+            return Part(what, statement, left, breaks)
+
+        yield without(name, [], allows)
+        for key in ("Action", "Resource"):
+            parts = listed(statement.get(key))
+            for part in parts if len(parts) > 1 else []:
+                yield without(f"{name}, {part}", [statement | {key: [p for p in parts if p != part]}], allows)
+        for who, fewer in _fewer_principals(statement):
+            yield without(f"{name}, {who}", [statement | {"Principal": fewer}], allows)
+        for what, conditions, widens in _fewer_conditions(statement.get("Condition", {})):
+            changed = {key: value for key, value in statement.items() if key != "Condition"}
+            if conditions:
+                changed["Condition"] = conditions
+            # Without a condition a statement says it of more; without one of several values that must not be, too.
+            yield without(f"{name}, {what}", [changed], allows != widens)
+
+
+def _fewer_principals(statement: dict) -> Iterator[tuple[str, dict]]:
+    principal = statement.get("Principal", {})
+    for kind, values in principal.items() if isinstance(principal, dict) else []:
+        for value in listed(values) if len(listed(values)) > 1 else []:
+            yield value, {kind: [other for other in listed(values) if other != value]}
+
+
+def _fewer_conditions(conditions: dict) -> Iterator[tuple[str, dict, bool]]:
+    """Each condition taken away, which widens the statement; and each of several values of one: of what must not be that widens it,
+    of what must be it narrows."""
+    for operator, keys in conditions.items():
+        for key, values in keys.items():
+            without = copy.deepcopy(conditions)
+            del without[operator][key]
+            yield f"{operator} {key}", {name: left for name, left in without.items() if left}, True
+            for value in listed(values) if len(listed(values)) > 1 else []:
+                fewer = copy.deepcopy(conditions)
+                fewer[operator][key] = [other for other in listed(values) if other != value]
+                yield f"{operator} {key} {value}", fewer, "Not" in operator
