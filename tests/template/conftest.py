@@ -38,6 +38,15 @@ def access() -> Counter:
     return ACCESS
 
 
+PARAMETERS: Counter = Counter()
+
+
+@pytest.fixture(scope="session")
+def parameters() -> Counter:
+    """How many resources each parameter of the template reaches."""
+    return PARAMETERS
+
+
 def pytest_terminal_summary(terminalreporter):
     """Says how many checks hold and how many mutations they and the tools caught."""
 
@@ -56,4 +65,7 @@ def pytest_terminal_summary(terminalreporter):
             f"access: calls allowed {ACCESS['allowed']} / refused {ACCESS['refused']} / "
             f"mutations caught {ACCESS['caught']} of {ACCESS['mutations']}"
         )
+    if PARAMETERS:
+        reach = ", ".join(f"{name} {count}" for name, count in PARAMETERS.items())
+        terminalreporter.write_line(f"parameters: resources reached by each of {len(PARAMETERS)}: {reach}")
     terminalreporter.write_line(f"template: {checks} checks hold{counted}; {mutations} mutations are caught")
