@@ -164,9 +164,14 @@ POLICIES: list[Mutation] = [
         caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
     ),
     mutation(
+        "tags cannot be set",
+        add(f"{POLICY}/Sid=KeepEvidence/Action", "s3:PutObjectTagging"),
+        caught_by="test_nothing_that_writes_was_forgotten",
+    ),
+    mutation(
         "anybody may switch the hand-off off",
         drop(f"{POLICY}/Sid=KeepSafeguards/Fn::If/1/Action/5"),
-        caught_by="test_with_a_deployment_role_only_it_may_change_the_safeguards",
+        caught_by="test_nothing_that_writes_was_forgotten test_with_a_deployment_role_only_it_may_change_the_safeguards",
     ),
     mutation(
         "the deployment role cannot update the safeguards",

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from policy_sentry.querying.actions import get_action_data, get_actions_for_service
 
-from access import ALLOWED, DENIED, NOT_ALLOWED, decide
+from access import ALLOWED, DENIED, NOT_ALLOWED, decide, listed
 from deployment import (
     ADMINISTRATOR,
     BREAK_GLASS_ROLE,
@@ -174,6 +175,75 @@ def test_with_a_deployment_role_only_it_may_change_the_safeguards(platform: Plat
         assert decide(deployment, principal, action, bucket) == DENIED, principal
     for principal in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
         assert decide(deployment, principal, action, bucket) == ALLOWED, principal
+
+
+# What AWS's list has of actions that write an object or a bucket, and this policy leaves to IAM, with the reason.
+ACL = "ownership is enforced, so S3 refuses ACLs"
+TAGS = "tags are no part of the evidence; only a lifecycle rule would act on them"
+OUT = "what leaves the bucket takes nothing out of it"
+WEBSITE = "public access is blocked"
+REPORTS = "reports and metrics change no object"
+OBJECTS_LEFT_OPEN = {
+    "s3:PutObject": "other statements say who writes what, and how",
+    "s3:AbortMultipartUpload": "parts of an upload that is never completed are no evidence",
+    "s3:RestoreObject": "it makes a copy for reading, for a time",
+    "s3:InitiateReplication": OUT,
+    "s3:ObjectOwnerOverrideToBucketOwner": "it is asked of a replica's bucket, together with s3:ReplicateObject",
+    "s3:PutObjectAcl": ACL,
+    "s3:PutObjectVersionAcl": ACL,
+    "s3:PutObjectTagging": TAGS,
+    "s3:PutObjectVersionTagging": TAGS,
+    "s3:DeleteObjectTagging": TAGS,
+    "s3:DeleteObjectVersionTagging": TAGS,
+    "s3:ReplicateTags": TAGS,
+}
+BUCKETS_LEFT_OPEN = {
+    "s3:CreateBucket": "it is there",
+    "s3:DeleteBucket": "S3 deletes none that has objects, and these are locked",
+    "s3:PutBucketAcl": ACL,
+    "s3:PutBucketTagging": TAGS,
+    "s3:TagResource": TAGS,
+    "s3:UntagResource": TAGS,
+    "s3:PutBucketAbac": "no policy here asks for tags",
+    "s3:PutReplicationConfiguration": OUT,
+    "s3:PauseReplication": OUT,
+    "s3:PutBucketWebsite": WEBSITE,
+    "s3:DeleteBucketWebsite": WEBSITE,
+    "s3:PutBucketCORS": WEBSITE,
+    "s3:PutBucketLogging": REPORTS,
+    "s3:PutAnalyticsConfiguration": REPORTS,
+    "s3:PutInventoryConfiguration": REPORTS,
+    "s3:PutMetricsConfiguration": REPORTS,
+    "s3:CreateBucketMetadataTableConfiguration": REPORTS,
+    "s3:DeleteBucketMetadataTableConfiguration": REPORTS,
+    "s3:UpdateBucketMetadataInventoryTableConfiguration": REPORTS,
+    "s3:UpdateBucketMetadataJournalTableConfiguration": REPORTS,
+    "s3:PutAccelerateConfiguration": "it changes the way to the bucket alone",
+    "s3:PutBucketRequestPayment": "it says who pays for reads, and is undone like it was done",
+    "s3:PutIntelligentTieringConfiguration": "no object is of that storage class",
+}
+
+
+@pytest.mark.parametrize(
+    "written", [("/${ObjectName}", OBJECTS_LEFT_OPEN), ("", BUCKETS_LEFT_OPEN)], ids=["objects", "buckets"]
+)
+def test_nothing_that_writes_was_forgotten(platform: Platform, written: tuple[str, dict]):
+    """Of all that AWS's list of S3 actions can write, each is denied, or left open with a reason."""
+    below, left_open = written
+    writing = {
+        action
+        for action in get_actions_for_service("s3")
+        for entry in get_action_data("s3", action.partition(":")[2])["s3"]
+        if entry["access_level"] not in ("Read", "List")
+        and entry["resource_arn_format"] == f"arn:${{Partition}}:s3:::${{BucketName}}{below}"
+    }
+    statements = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)["EvidenceBucketPolicy"]["PolicyDocument"][
+        "Statement"
+    ]
+    keeping = [s for s in statements if s["Sid"] in ("KeepEvidence", "KeepVersions", "KeepSafeguards")]
+    denied = {action for statement in keeping for action in listed(statement["Action"])}
+    assert writing == left_open.keys() | (denied & writing), "forgotten, or left open and denied all the same"
+    assert not denied & left_open.keys()
 
 
 def test_only_the_upstream_role_writes_its_receipts(platform: Platform):
