@@ -121,8 +121,10 @@ def of_functions(deployment: Deployment) -> Iterator[Call]:
 def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
     match row["service"], row["operation"]:
         case "s3", "HeadObject":
-            # The connection that is made in the init phase: nobody looks at the answer, which may be a refusal.
-            pass
+            # The connection that is made in the init phase. Nobody looks at the answer, but at each start a refusal would stand in
+            # the account's trail.
+            for resource in places.objects(row["place"], row["key"]):
+                yield Call(role, "s3:GetObject", resource)
         case "s3", "GetObject":
             action = "s3:GetObjectVersion" if row["version"] else "s3:GetObject"
             keys = {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"} if row["version"] else {}
