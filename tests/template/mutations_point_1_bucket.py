@@ -202,7 +202,7 @@ BUCKETS: list[Mutation] = [
     ),
     mutation(
         "the functions write to a bucket of a fixed name",
-        put("/Globals/Function/Environment/Variables/P1_EVIDENCE_BUCKET", "fraud-platform-dev-full-evidence"),
+        put("StateMachine/Properties/DefinitionSubstitutions/EvidenceBucket", "fraud-platform-dev-full-evidence"),
         caught_by="test_an_existing_bucket_is_taken_by_parameter",
     ),
     mutation(

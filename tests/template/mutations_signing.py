@@ -3,7 +3,7 @@
 from mutation import Mutation, add, drop, mutation, put
 
 STATEMENTS = "SigningKey/Properties/KeyPolicy/Statement"
-VARIABLES = "M3jFunction/Properties/Environment/Variables"
+SUBSTITUTIONS = "StateMachine/Properties/DefinitionSubstitutions"
 
 SIGNING: list[Mutation] = [
     mutation(
@@ -69,12 +69,12 @@ SIGNING: list[Mutation] = [
     ),
     mutation(
         "M3.J is not told to sign",
-        put(f"{VARIABLES}/P1_SIGNING", "off"),
+        put(f"{SUBSTITUTIONS}/Signing", "off"),
         caught_by="test_m3j_is_told_what_to_sign_with",
     ),
     mutation(
         "M3.J is told of no key",
-        put(f"{VARIABLES}/P1_SIGNING_KEY", {"Ref": "SigningKeyArn"}),
+        put(f"{SUBSTITUTIONS}/SigningKey", {"Ref": "SigningKeyArn"}),
         caught_by="test_m3j_is_told_what_to_sign_with",
     ),
     mutation(
@@ -85,7 +85,7 @@ SIGNING: list[Mutation] = [
     mutation(
         "M3.J is told of the file though it does not sign",
         put(
-            f"{VARIABLES}/P1_SIGNING_KEY",
+            f"{SUBSTITUTIONS}/SigningKey",
             {"Fn::If": ["CreatesSigningKey", {"Fn::GetAtt": ["SigningKey", "Arn"]}, "file"]},
         ),
         caught_by="test_m3j_is_told_what_to_sign_with",

@@ -19,8 +19,7 @@ def test_an_existing_bucket_is_taken_by_parameter(platform: Platform):
     """… or an existing one by parameter: the same name is then only referred to."""
     deployment = platform.deploy(CreateEvidenceBucket="false", EvidenceBucketName="given-evidence")
     assert BUCKET not in deployment
-    for name, properties in deployment.of_type("AWS::Lambda::Function").items():
-        assert at(properties, "Environment/Variables/P1_EVIDENCE_BUCKET") == "given-evidence", name
+    assert deployment["StateMachine"]["DefinitionSubstitutions"]["EvidenceBucket"] == "given-evidence"
     pattern = at(deployment["HandoffRule"], "EventPattern/detail/bucket/name")
     assert pattern == ["given-evidence"]
 

@@ -1,7 +1,7 @@
 """The key that M3.J signs its verdict with: it alone, and nobody can make himself another who may."""
 
 from access import ALLOWED, DENIED, decide
-from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, UPSTREAM_ROLE, Platform, at
+from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, UPSTREAM_ROLE, Platform
 from identifiers import ACCOUNT
 
 KEY = "SigningKey"
@@ -46,11 +46,14 @@ def test_with_a_deployment_role_only_it_may_change_who_signs(platform: Platform)
 
 
 def test_m3j_is_told_what_to_sign_with(platform: Platform):
-    """By parameter a given key, a file on the local platform, or nothing: then no key is created, and M3.J is told so."""
-    told = "Environment/Variables"
+    """By parameter a given key, a file on the local platform, or nothing: then no key is created. The machine tells M3.J."""
+
+    def told(deployment) -> tuple[str, str]:
+        substitutions = deployment["StateMachine"]["DefinitionSubstitutions"]
+        return substitutions["Signing"], substitutions["SigningKey"]
+
     usual = platform.deploy()
-    assert at(usual["M3jFunction"], f"{told}/P1_SIGNING") == "kms"
-    assert at(usual["M3jFunction"], f"{told}/P1_SIGNING_KEY") == usual.arn(KEY)
+    assert told(usual) == ("kms", usual.arn(KEY))
     for parameters, with_what in (
         ({"SigningKeyArn": GIVEN_KEY}, ("kms", GIVEN_KEY)),
         ({"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"}, ("local_key", "/keys/signing.pem")),
@@ -58,5 +61,4 @@ def test_m3j_is_told_what_to_sign_with(platform: Platform):
     ):
         deployment = platform.deploy(**parameters)
         assert KEY not in deployment, parameters
-        function = deployment["M3jFunction"]
-        assert (at(function, f"{told}/P1_SIGNING"), at(function, f"{told}/P1_SIGNING_KEY")) == with_what
+        assert told(deployment) == with_what
