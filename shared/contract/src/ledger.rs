@@ -133,6 +133,8 @@ pub enum Acquire {
     AskHolder {
         /// The execution that holds the ledger.
         holder: ExecutionArn,
+        /// Its stamp.
+        started: Stamp,
         /// The number of the next record.
         sequence: u32,
     },
@@ -244,6 +246,7 @@ impl Ledger {
             (LedgerKind::Acquired, _) if &head.holder == holder => Acquire::Ours,
             (LedgerKind::Acquired, _) => Acquire::AskHolder {
                 holder: head.holder.clone(),
+                started: head.holder_stamp_utc,
                 sequence: head.sequence + 1,
             },
         }
@@ -324,6 +327,7 @@ mod tests {
             ledger(vec![acquired(1, "a")]).acquire(&b),
             Acquire::AskHolder {
                 holder: a.clone(),
+                started: stamp(),
                 sequence: 2
             }
         );

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
-use p1_contract::ids::{ExecutionArn, StateMachineArn};
+use p1_contract::ids::{ExecutionArn, Stamp, StateMachineArn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,17 +49,20 @@ pub enum ExecutionAnswer {
 }
 
 impl ExecutionAnswer {
-    /// Whether the execution has surely ended: only then may another take over its ledger.
+    /// Whether the execution, which started at `started`, has surely ended, as one that started at `asked` may conclude: only
+    /// then may it take over the other's ledger. `None` if this answer does not tell.
     ///
-    /// An execution that Step Functions has forgotten (it keeps them for 90 days after they end) has ended.
+    /// `DescribeExecution` is eventually consistent: an execution that has just started may be unknown. One that started
+    /// more than a day earlier and is unknown was forgotten, which Step Functions does 90 days after the end.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub fn has_ended(&self, started: Stamp, asked: Stamp) -> Option<bool> {
         match self {
-            ExecutionAnswer::Found { status } => {
-                matches!(status.as_str(), "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED")
-            }
-            ExecutionAnswer::NotFound => true,
-            ExecutionAnswer::Denied => false,
+            ExecutionAnswer::Found { status } => Some(matches!(
+                status.as_str(),
+                "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED"
+            )),
+            ExecutionAnswer::NotFound => asked.is_more_than_a_day_after(started).then_some(true),
+            ExecutionAnswer::Denied => Some(false),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use futures_util::future::try_join_all;
 use p1_contract::canonical;
-use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::ids::{ExecutionArn, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Acquire, Commit, LEDGER_RECORD, Ledger, LedgerRecord};
 use p1_contract::reference::{ArtifactRef, ObjectRef};
 use p1_contract::strict::{self, Limits};
@@ -140,6 +140,21 @@ pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool,
     }
 }
 
+/// Whether the execution that holds a ledger, and started at `started`, has ended.
+///
+/// # Errors
+/// When Step Functions gives no answer, or does not know an execution that it cannot have forgotten yet.
+pub async fn has_ended(ctx: &StepContext<'_>, holder: &ExecutionArn, started: Stamp) -> Result<bool, Fault> {
+    let answer = ctx.orchestrator.execution(holder).await?;
+    answer.has_ended(started, ctx.input.stamp).ok_or_else(|| {
+        let problem = format!(
+            "Step Functions does not know it, which started at {started}; only an execution that starts more than a day later \
+             takes it for ended"
+        );
+        Fault::transient(format!("learn whether {holder} has ended"), problem)
+    })
+}
+
 /// Acquires the ledger for this execution, as the successor of whoever held it.
 ///
 /// # Errors
@@ -159,9 +174,12 @@ pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acqui
             )));
         }
         Acquire::Create(sequence) => sequence,
-        Acquire::AskHolder { holder, sequence } => {
-            let answer = ctx.orchestrator.execution(&holder).await?;
-            if !answer.has_ended() {
+        Acquire::AskHolder {
+            holder,
+            started,
+            sequence,
+        } => {
+            if !has_ended(ctx, &holder, started).await? {
                 return Ok(Acquired::Refused(format!(
                     "the ledger of {run} is held by {holder}, which has not ended"
                 )));
@@ -212,4 +230,75 @@ pub async fn commit(
         )),
         other => Committed::Inconclusive(other.describe()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::orchestrator::{ExecutionAnswer, FixedAnswers};
+    use crate::testing::TestExecution;
+    use p1_contract::step::Step;
+
+    /// Acquires the ledger that another execution has held since `started`, of which Step Functions gives this answer; the
+    /// execution that asks started at 2026-11-22T12:17:01Z.
+    async fn acquire_from(started: &str, answer: ExecutionAnswer) -> Result<Acquired, Fault> {
+        let mut holder = TestExecution::named("holder");
+        let mut asks = TestExecution::named("asks");
+        let run = asks.run().platform_run_id.unwrap();
+        holder.stamp = Stamp::parse(started).unwrap();
+        let record = LedgerRecord::acquired(&run, 1, &holder.arn, holder.stamp);
+        let bytes = canonical::document_of(&record).unwrap();
+        asks.store.seed(crate::testing::BUCKET, &run.ledger_key(1), bytes);
+        asks.answers = FixedAnswers {
+            executions: [(holder.arn.to_string(), answer)].into(),
+            ..FixedAnswers::default()
+        }
+        .into();
+        let (harness, request) = (asks.harness(), asks.request(Step::OrchestratorReadiness));
+        let id = asks.phase_execution_id(Step::OrchestratorReadiness.id());
+        let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
+        acquire(&ctx, &run).await
+    }
+
+    fn found(status: &str) -> ExecutionAnswer {
+        let status = status.to_owned();
+        ExecutionAnswer::Found { status }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_holder_has_ended_only_when_it_started_more_than_a_day_earlier() {
+        for started in ["2026-11-21T12:17:00Z", "2026-08-01T00:00:00Z"] {
+            let acquired = acquire_from(started, ExecutionAnswer::NotFound).await.unwrap();
+            assert_eq!(acquired, Acquired::Ours(2), "{started}");
+        }
+        // At the bound, within it, at the same time, and later than the one that asks.
+        for started in [
+            "2026-11-21T12:17:01Z",
+            "2026-11-21T12:17:02Z",
+            "2026-11-22T12:17:01Z",
+            "2026-11-23T12:17:01Z",
+            "9999-12-31T23:59:59Z",
+        ] {
+            let fault = acquire_from(started, ExecutionAnswer::NotFound).await.unwrap_err();
+            assert_eq!(fault.name(), "Transient", "{started}: {fault}");
+            assert!(fault.to_string().contains(started), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_known_holder_is_believed_whenever_it_started() {
+        for started in ["2026-08-01T00:00:00Z", "2026-11-22T12:17:00Z"] {
+            for status in ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] {
+                let acquired = acquire_from(started, found(status)).await.unwrap();
+                assert_eq!(acquired, Acquired::Ours(2), "{started} {status}");
+            }
+            for answer in [found("RUNNING"), found("PENDING_REDRIVE"), ExecutionAnswer::Denied] {
+                let refused = acquire_from(started, answer.clone()).await.unwrap();
+                assert!(
+                    matches!(refused, Acquired::Refused(_)),
+                    "{started} {answer:?}: {refused:?}"
+                );
+            }
+        }
+    }
 }

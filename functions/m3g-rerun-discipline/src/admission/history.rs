@@ -100,8 +100,8 @@ async fn lock(ctx: &StepContext<'_>, ledger: &Ledger) -> Result<Lock, Fault> {
         Acquire::Ours => Lock::Ours,
         Acquire::Closed => Lock::Closed,
         Acquire::Create(_) => Lock::Free,
-        Acquire::AskHolder { holder, .. } => {
-            if ctx.orchestrator.execution(&holder).await?.has_ended() {
+        Acquire::AskHolder { holder, started, .. } => {
+            if run_ledger::has_ended(ctx, &holder, started).await? {
                 Lock::Free
             } else {
                 Lock::Held(holder)

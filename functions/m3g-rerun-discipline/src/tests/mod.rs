@@ -89,6 +89,7 @@ fn object_ref(bucket: &str, key: &str, version: String, bytes: &[u8]) -> ObjectR
 struct World {
     store: MemoryStore,
     running: Vec<ExecutionArn>,
+    unknown: Vec<ExecutionArn>,
     registry: ObjectRef,
     run: Triplet,
     seed: SeedInputs,
@@ -124,6 +125,7 @@ impl World {
         World {
             store,
             running: Vec::new(),
+            unknown: Vec::new(),
             registry,
             run,
             seed,
@@ -269,16 +271,18 @@ impl World {
     }
 
     fn harness(&self) -> Harness {
-        let running = |arn: &ExecutionArn| {
-            (
-                arn.as_str().to_owned(),
-                ExecutionAnswer::Found {
-                    status: "RUNNING".to_owned(),
-                },
-            )
+        let answer = |arn: ExecutionArn| {
+            let status = if self.running.contains(&arn) {
+                "RUNNING"
+            } else {
+                "FAILED"
+            };
+            let status = status.to_owned();
+            (arn.to_string(), ExecutionAnswer::Found { status })
         };
+        let known = (1..10).map(execution).filter(|arn| !self.unknown.contains(arn));
         let answers = FixedAnswers {
-            executions: self.running.iter().map(running).collect(),
+            executions: known.map(answer).collect(),
             ..FixedAnswers::default()
         };
         Harness {

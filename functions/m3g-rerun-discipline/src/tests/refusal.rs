@@ -227,6 +227,19 @@ fn the_reset_receipt_must_keep_the_rules() {
 }
 
 #[test]
+fn a_holder_that_is_not_known_yet_is_a_fault() {
+    let mut world = held();
+    world.unknown.push(execution(1));
+    let input = world.rerun(Step::OrchestratorReadiness);
+    let before = ledger_records(&world);
+    let fault = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap_err();
+    assert_eq!(fault.name(), "Transient", "{fault}");
+    assert_eq!(ledger_records(&world), before);
+    world.unknown.clear();
+    assert_eq!(admit(&world, 2, &input).outcome, TaskOutcome::Admitted);
+}
+
+#[test]
 fn a_run_that_is_being_worked_on_is_left_alone() {
     let mut world = held();
     world.running.push(execution(3));

@@ -81,6 +81,12 @@ impl Stamp {
     pub fn next_date(&self) -> Option<String> {
         self.0.checked_add(1.day()).ok().map(|next| Self(next).date())
     }
+
+    /// Whether this is later than `earlier` by more than 24 hours.
+    #[must_use]
+    pub fn is_more_than_a_day_after(&self, earlier: Self) -> bool {
+        earlier.0.checked_add(1.day()).is_ok_and(|bound| self.0 > bound)
+    }
 }
 
 impl fmt::Debug for Stamp {

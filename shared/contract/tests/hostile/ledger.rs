@@ -117,7 +117,7 @@ proptest! {
         match ledger.acquire(&execution(asks)) {
             Acquire::Ours => prop_assert!(ledger.is_held_by(&execution(asks))),
             Acquire::Create(n) => prop_assert!(is_legal(&with(record(n, asks, None)))),
-            Acquire::AskHolder { holder, sequence } => {
+            Acquire::AskHolder { holder, sequence, .. } => {
                 prop_assert!(ledger.is_held_by(&holder) && holder != execution(asks));
                 prop_assert!(is_legal(&with(record(sequence, asks, None))));
             }
