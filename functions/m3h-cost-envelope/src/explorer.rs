@@ -3,13 +3,13 @@
 use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_costexplorer::Client;
-use aws_sdk_costexplorer::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_costexplorer::operation::get_cost_and_usage::{GetCostAndUsageError, GetCostAndUsageOutput};
+use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
 use aws_sdk_costexplorer::types::{DateInterval, Dimension, DimensionValues, Expression, Granularity};
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::Stamp;
 use p1_runtime::Fault;
+use p1_runtime::aws::{Answer, Call, words};
 
 use crate::amount;
 
@@ -70,9 +70,9 @@ impl CostExplorer {
             .metrics(METRIC);
         match request.send().await {
             Ok(answer) => Ok(read(&answer, region, stamp)),
-            Err(error) => match refusal(&error) {
-                Some(code) => Ok(Err(format!("Cost Explorer refuses GetCostAndUsage: {code}"))),
-                None => Err(Fault::transient(operation(), words(&error))),
+            Err(error) => match Answer::of(Call::AskCost, &error) {
+                Answer::Transient(_) => Err(Fault::transient(operation(), words(&error))),
+                _ => Ok(Err(format!("Cost Explorer refuses GetCostAndUsage: {}", words(&error)))),
             },
         }
     }
@@ -126,30 +126,4 @@ fn read(answer: &GetCostAndUsageOutput, region: &str, stamp: Stamp) -> Result<Bi
         spend_currency,
         estimated: month.estimated(),
     })
-}
-
-/// Codes that pass by themselves, though they come as client errors.
-const PASSING: [&str; 8] = [
-    "LimitExceededException",
-    "ThrottlingException",
-    "Throttling",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-];
-
-/// The code of a refusal that no retry changes: no permission, no data, no such thing. None where the service is slow,
-/// throttles, fails, or cannot be reached.
-fn refusal(error: &SdkError<GetCostAndUsageError>) -> Option<String> {
-    let status = error.raw_response()?.status();
-    let code = error.as_service_error()?.code().unwrap_or("an error without a code");
-    let is_final = status.is_client_error() && status.as_u16() != 429 && !PASSING.contains(&code);
-    is_final.then(|| code.to_owned())
-}
-
-fn words(error: &SdkError<GetCostAndUsageError>) -> String {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    code.map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned)
 }

@@ -88,6 +88,7 @@ async fn refusals_are_verdicts_and_outages_are_faults() {
     for code in [
         "AccessDeniedException",
         "DataUnavailableException",
+        "BillExpirationException",
         "ValidationException",
     ] {
         let why = ask(400, error(code)).await.unwrap().unwrap_err();
@@ -98,6 +99,8 @@ async fn refusals_are_verdicts_and_outages_are_faults() {
         (400, "ThrottlingException"),
         (429, "SomethingNew"),
         (400, "ExpiredTokenException"),
+        (400, "UnrecognizedClientException"),
+        (400, "SomethingNew"),
         (500, "InternalFailure"),
         (503, "ServiceUnavailable"),
     ] {

@@ -2,11 +2,12 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_kms::Client;
-use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use p1_contract::attestation::PublicKey;
 use p1_runtime::Fault;
+use p1_runtime::aws::{Answer, Call, words};
 
 /// A client of KMS, to be made once in the init phase.
 #[must_use]
@@ -59,27 +60,10 @@ impl KmsKey {
 /// What a person does about a key that cannot sign.
 const REMEDY: &str = "the verdict stands and is not signed: mend the key or its policy, then redrive the execution";
 
-/// Codes that pass by themselves, though some come as client errors.
-const PASSING: [&str; 9] = [
-    "ThrottlingException",
-    "Throttling",
-    "LimitExceededException",
-    "RequestLimitExceeded",
-    "DependencyTimeoutException",
-    "KMSInternalException",
-    "KeyUnavailableException",
-    "ExpiredTokenException",
-    "RequestTimeTooSkewed",
-];
-
-/// Slow, throttled, failing or out of reach is transient; a refusal is the deployment's.
-fn fault<E: ProvideErrorMetadata + std::error::Error + 'static>(operation: String, error: &SdkError<E>) -> Fault {
-    let status = error.raw_response().map(|response| response.status());
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    let refused = status.is_some_and(|status| status.is_client_error() && status.as_u16() != 429);
-    match code {
-        Some(code) if refused && !PASSING.contains(&code) => Fault::internal(operation, format!("{code}; {REMEDY}")),
-        Some(code) => Fault::transient(operation, code),
-        None => Fault::transient(operation, DisplayErrorContext(error).to_string()),
+/// What KMS refuses is the deployment's to mend; anything else may pass.
+fn fault<E: ProvideErrorMetadata>(operation: String, error: &SdkError<E>) -> Fault {
+    match Answer::of(Call::UseKey, error) {
+        Answer::Transient(_) => Fault::transient(operation, words(error)),
+        _ => Fault::internal(operation, format!("{}; {REMEDY}", words(error))),
     }
 }

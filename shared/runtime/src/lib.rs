@@ -5,6 +5,7 @@
 //! the clock is here.
 
 mod audit;
+pub mod aws;
 mod boundary;
 mod clients;
 mod context;

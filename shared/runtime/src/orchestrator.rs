@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use p1_contract::ids::{ExecutionArn, Stamp, StateMachineArn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::{Answer, Call, words};
 use crate::fault::Fault;
 
 /// What a state machine says of itself.
@@ -111,19 +111,6 @@ pub struct FixedAnswers {
     pub executions: BTreeMap<String, ExecutionAnswer>,
 }
 
-fn denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    let code = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        .unwrap_or_default();
-    code == "AccessDeniedException" || error.raw_response().is_some_and(|r| r.status().as_u16() == 403)
-}
-
-fn words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    code.map_or_else(|| "no usable answer".to_owned(), str::to_owned)
-}
-
 impl Orchestrator {
     /// Makes the client now: for a step that asks in every run, and has more CPU in its init phase than in its invocations.
     pub fn prepare(&self) {
@@ -160,16 +147,11 @@ impl Orchestrator {
                 status: answer.status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
                 role_arn: answer.role_arn().to_owned(),
             }),
-            Err(error) => {
-                let service = error.as_service_error();
-                if service.is_some_and(|e| e.is_state_machine_does_not_exist() || e.is_invalid_arn()) {
-                    Ok(MachineAnswer::NotFound)
-                } else if denied(&error) {
-                    Ok(MachineAnswer::Denied)
-                } else {
-                    Err(Fault::transient(format!("describe state machine {arn}"), words(&error)))
-                }
-            }
+            Err(error) => match Answer::of(Call::DescribeMachine, &error) {
+                Answer::NotThere => Ok(MachineAnswer::NotFound),
+                Answer::Denied => Ok(MachineAnswer::Denied),
+                _ => Err(Fault::transient(format!("describe state machine {arn}"), words(&error))),
+            },
         }
     }
 
@@ -192,18 +174,11 @@ impl Orchestrator {
             Ok(answer) => Ok(ExecutionAnswer::Found {
                 status: answer.status().as_str().to_owned(),
             }),
-            Err(error) => {
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_execution_does_not_exist())
-                {
-                    Ok(ExecutionAnswer::NotFound)
-                } else if denied(&error) {
-                    Ok(ExecutionAnswer::Denied)
-                } else {
-                    Err(Fault::transient(format!("describe execution {arn}"), words(&error)))
-                }
-            }
+            Err(error) => match Answer::of(Call::DescribeExecution, &error) {
+                Answer::NotThere => Ok(ExecutionAnswer::NotFound),
+                Answer::Denied => Ok(ExecutionAnswer::Denied),
+                _ => Err(Fault::transient(format!("describe execution {arn}"), words(&error))),
+            },
         }
     }
 }

@@ -12,7 +12,7 @@ use p1_contract::input::ExecutionInput;
 
 use crate::args::RunArgs;
 use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Checkout, Deployment, Platform, PlatformOptions, Profile};
+use crate::platform::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
 use crate::run::evidence::{Chain, Evidence};
 use crate::run::follow::{Execution, follow};
 use crate::run::mirror::{self, Mirror, Wanted};
@@ -61,12 +61,12 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
 /// A stack on AWS, by the person's own settings.
 pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
     let config = aws_sdk_config("--stack").await?;
-    let deployment = Deployment::read(&config, stack).await.map_err(|error| match CliError::from(error) {
-        CliError::Fault(message) if message.contains("does not exist") => CliError::usage(format!(
+    let deployment = Deployment::read(&config, stack).await.map_err(|error| match error {
+        PlatformError::NoStack(_) => CliError::usage(format!(
             "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
             text::clean(stack)
         )),
-        other => other,
+        other => CliError::from(other),
     })?;
     Target::new(&deployment, &config, false)
 }

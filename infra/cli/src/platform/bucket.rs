@@ -7,6 +7,7 @@ use aws_sdk_s3::types::{
     EventBridgeConfiguration, NotificationConfiguration, ObjectLockConfiguration, ObjectLockEnabled,
     ObjectLockRetentionMode, ObjectLockRule, VersioningConfiguration,
 };
+use p1_runtime::aws::{Answer, Call};
 
 use super::{Deployment, PlatformError, Profile};
 
@@ -124,14 +125,7 @@ async fn locked(s3: &Client, bucket: &str) -> Result<bool, PlatformError> {
             lock.object_lock_enabled() == Some(&ObjectLockEnabled::Enabled)
                 && lock.rule().and_then(ObjectLockRule::default_retention).is_some()
         })),
-        Err(error) => {
-            let code = error
-                .as_service_error()
-                .and_then(|service| service.meta().code().map(str::to_owned));
-            if code.as_deref() == Some("ObjectLockConfigurationNotFoundError") {
-                return Ok(false);
-            }
-            Err(PlatformError::api(format!("read the Object Lock of {bucket}"), &error))
-        }
+        Err(error) if Answer::of(Call::AskObjectLock, &error) == Answer::NotThere => Ok(false),
+        Err(error) => Err(PlatformError::api(format!("read the Object Lock of {bucket}"), &error)),
     }
 }

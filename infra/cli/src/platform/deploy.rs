@@ -6,6 +6,7 @@ use std::path::Path;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use p1_contract::settings::{Settings, SettingsFields};
+use p1_runtime::aws::{Answer, Call};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -53,7 +54,7 @@ impl Deployment {
     /// Reads the outputs of a deployed stack.
     ///
     /// # Errors
-    /// [`PlatformError::Api`] when the stack cannot be described, [`PlatformError::Deployment`] when it is not one of
+    /// [`PlatformError::NoStack`] when there is none, [`PlatformError::Api`] when it cannot be described, [`PlatformError::Deployment`] when it is not one of
     /// `infra/template.yaml`.
     pub async fn read(config: &SdkConfig, stack: &str) -> Result<Self, PlatformError> {
         let client = aws_sdk_cloudformation::Client::new(config);
@@ -62,7 +63,10 @@ impl Deployment {
             .stack_name(stack)
             .send()
             .await
-            .map_err(|error| PlatformError::api(format!("describe the stack {stack}"), &error))?;
+            .map_err(|error| match Answer::of(Call::DescribeStack, &error) {
+                Answer::NotThere => PlatformError::NoStack(stack.to_owned()),
+                _ => PlatformError::api(format!("describe the stack {stack}"), &error),
+            })?;
         let outputs: BTreeMap<String, String> = answer
             .stacks()
             .iter()

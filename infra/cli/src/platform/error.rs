@@ -62,6 +62,9 @@ pub enum PlatformError {
     /// The platform does not look as the template says it should.
     #[error("{0}")]
     Deployment(String),
+    /// There is no stack of this name.
+    #[error("there is no stack {0} in this account and region")]
+    NoStack(String),
     /// An AWS API call failed.
     #[error("failed to {operation}: {detail}")]
     Api {

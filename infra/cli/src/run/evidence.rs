@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::{ExecutionSummary, split, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -13,6 +13,7 @@ use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::aws::{Answer, Call, Cause};
 use serde_json::Value;
 
 use crate::outcome::{CliError, chain as error_chain};
@@ -46,21 +47,21 @@ pub struct ReadError {
     operation: &'static str,
     /// The object or the prefix, as an S3 URI.
     place: String,
-    /// The service's code, where there was an answer.
-    code: Option<String>,
+    /// What the answer says, if there was one.
+    answer: Answer,
     /// What came back.
     cause: String,
 }
 
 impl ReadError {
-    fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, error: &E) -> Self
+    fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, call: Call, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         Self {
             operation,
             place: format!("s3://{bucket}/{}", text::clean(key)),
-            code: error.code().map(|code| text::brief(code, 80)),
+            answer: Answer::of(call, error),
             cause: text::brief(&error_chain(error), 400),
         }
     }
@@ -68,29 +69,28 @@ impl ReadError {
     /// Whether there is no such bucket.
     #[must_use]
     pub fn is_no_bucket(&self) -> bool {
-        self.code.as_deref() == Some("NoSuchBucket")
+        self.answer == Answer::NoBucket
     }
 
     /// What a person does about it.
     fn remedy(&self) -> &'static str {
-        match self.code.as_deref() {
-            Some("NoSuchBucket") => "check the name of the bucket, the region and the account",
-            Some("AccessDenied" | "Forbidden" | "AllAccessDisabled") => {
+        match self.answer {
+            Answer::NoBucket => "check the name of the bucket, the region and the account",
+            Answer::Denied => {
                 "these credentials need s3:ListBucket, s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion on the bucket, \
                  and kms:Decrypt where it is encrypted with a key of its own"
             }
-            Some(
-                "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "TokenRefreshRequired",
-            ) => "renew the AWS credentials",
-            Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
-                "set AWS_REGION to the region of the bucket"
+            Answer::Transient(Cause::Credentials) => "renew the AWS credentials, and check this machine's clock",
+            Answer::Transient(Cause::Region) => "set AWS_REGION to the region of the bucket",
+            Answer::Transient(Cause::Key) => "mend the KMS key that the bucket is encrypted with",
+            Answer::Transient(Cause::NoCode) => {
+                "check the network, AWS_ENDPOINT_URL, the region and the credentials, then try again"
             }
-            Some(_) => "try again",
-            None => "check the network, AWS_ENDPOINT_URL, the region and the credentials, then try again",
+            Answer::Transient(Cause::Service)
+            | Answer::NotThere
+            | Answer::Exists
+            | Answer::Conflict
+            | Answer::Refused => "try again",
         }
     }
 }
@@ -124,12 +124,11 @@ impl Evidence {
             .bucket(self.bucket.as_str())
             .key(key)
             .set_version_id(version_id.map(str::to_owned));
+        let call = version_id.map_or(Call::ReadObject, |_| Call::ReadVersion);
         let object = match request.send().await {
             Ok(object) => object,
-            Err(error) if matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed")) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(ReadError::new("read", &self.bucket, key, &error)),
+            Err(error) if Answer::of(call, &error) == Answer::NotThere => return Ok(None),
+            Err(error) => return Err(ReadError::new("read", &self.bucket, key, call, &error)),
         };
         let version_id = object.version_id.filter(|id| id != "null");
         let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
@@ -140,7 +139,7 @@ impl Evidence {
             .map_err(|error| ReadError {
                 operation: "read",
                 place: format!("s3://{}/{}", self.bucket, text::clean(key)),
-                code: None,
+                answer: Answer::Transient(Cause::NoCode),
                 cause: text::brief(&error_chain(&error), 400),
             })?
             .to_vec();
@@ -169,7 +168,9 @@ impl Evidence {
                 .set_version_id_marker(version_marker)
                 .send()
                 .await
-                .map_err(|error| ReadError::new("list the versions of", &self.bucket, prefix, &error))?;
+                .map_err(|error| {
+                    ReadError::new("list the versions of", &self.bucket, prefix, Call::AskBucket, &error)
+                })?;
             let named = |key: Option<&str>, id: Option<&str>, is_delete_marker| Version {
                 key: key.unwrap_or_default().to_owned(),
                 version_id: id.filter(|id| *id != "null").map(str::to_owned),
@@ -209,7 +210,7 @@ impl Evidence {
             .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, &error))?;
+            let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
             keys.extend(
                 page.contents()
                     .iter()

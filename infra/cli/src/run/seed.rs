@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::civil::Date;
 use p1_contract::ids::{BucketName, S3Uri};
 use p1_contract::pattern;
 use p1_contract::registry::{Reading, Registry};
+use p1_runtime::aws::{Answer, Call};
 
 use crate::outcome::{CliError, chain};
 use crate::run::preflight::Inputs;
@@ -310,7 +310,7 @@ async fn latest(s3: &Client, at: &S3Uri, size: u64) -> Result<Option<Vec<u8>>, S
         .await
     {
         Ok(object) => object,
-        Err(error) if matches!(error.code(), Some("NoSuchKey")) => return Ok(None),
+        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => return Ok(None),
         Err(error) => return Err(chain(&error)),
     };
     if object.content_length.and_then(|length| u64::try_from(length).ok()) != Some(size) {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::{SignedDuration, Timestamp};
 use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::ids::S3Key;
 use p1_contract::input::M2_RECEIPT_FILE;
+use p1_runtime::aws::{Answer, Call};
 use serde_json::Value;
 
 use crate::outcome::{CliError, chain};
@@ -85,7 +85,14 @@ async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, Cl
         .await
     {
         Ok(_) => Ok(true),
-        Err(error) if matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict")) => Ok(false),
+        Err(error)
+            if matches!(
+                Answer::of(Call::CreateObject, &error),
+                Answer::Exists | Answer::Conflict
+            ) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(CliError::failed(
             &format!("put the M2 receipt to s3://{}/{key}", target.evidence_bucket),
             &error,

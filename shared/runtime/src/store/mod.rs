@@ -63,13 +63,13 @@ pub enum PutAnswer {
         /// The new version.
         version_id: Option<String>,
     },
-    /// 412: the key exists.
+    /// `PreconditionFailed`: the key exists.
     Exists,
-    /// 409: a concurrent write to the key.
+    /// `ConditionalRequestConflict`: a concurrent write to the key.
     Conflict,
-    /// 403 or 404: we may not write there, or there is no such bucket.
+    /// We may not write there, or there is no such bucket.
     Refused(String),
-    /// Time-out, 5xx, connection lost: it may or may not have been written.
+    /// Anything else, or no answer: it may or may not have been written.
     Unknown(String),
 }
 

@@ -1,7 +1,6 @@
 //! The store on S3.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode};
 use aws_smithy_types::base64;
@@ -9,33 +8,13 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
 use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
+use crate::aws::{Answer, Call, words};
 use crate::fault::Fault;
 
 /// S3, through the SDK, whose own retries cover passing failures.
 #[derive(Debug, Clone)]
 pub struct S3Store {
     client: Client,
-}
-
-/// The HTTP status of an answer, where there was one.
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// An SDK error in words: the service's code where there is one, else what went wrong on the way.
-fn words<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> String {
-    match (
-        error.as_service_error().and_then(ProvideErrorMetadata::code),
-        status(error),
-    ) {
-        (Some(code), Some(status)) => format!("{status} {code}"),
-        (None, Some(status)) => format!("status {status}"),
-        _ => match error {
-            SdkError::TimeoutError(_) => "timed out".to_owned(),
-            SdkError::DispatchFailure(_) => "the connection failed".to_owned(),
-            _ => "no usable answer".to_owned(),
-        },
-    }
 }
 
 impl S3Store {
@@ -60,12 +39,10 @@ impl S3Store {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                // A version id that S3 cannot even parse names no version: 400, like 404, says it is not there. 405
-                // is the answer for a delete marker that is asked for by version.
-                return match status(&error) {
-                    Some(404 | 405) => Ok(Read::NotFound),
-                    Some(400) if version.is_some() => Ok(Read::NotFound),
-                    Some(403) => Ok(Read::Denied),
+                let call = version.map_or(Call::ReadObject, |_| Call::ReadVersion);
+                return match Answer::of(call, &error) {
+                    Answer::NotThere | Answer::NoBucket => Ok(Read::NotFound),
+                    Answer::Denied => Ok(Read::Denied),
                     _ => Err(Fault::transient(operation(), words(&error))),
                 };
             }
@@ -118,10 +95,10 @@ impl S3Store {
             Ok(answer) => PutAnswer::Created {
                 version_id: answer.version_id().filter(|id| *id != "null").map(str::to_owned),
             },
-            Err(error) => match status(&error) {
-                Some(412) => PutAnswer::Exists,
-                Some(409) => PutAnswer::Conflict,
-                Some(403 | 404) => PutAnswer::Refused(words(&error)),
+            Err(error) => match Answer::of(Call::CreateObject, &error) {
+                Answer::Exists => PutAnswer::Exists,
+                Answer::Conflict => PutAnswer::Conflict,
+                Answer::Denied | Answer::NoBucket => PutAnswer::Refused(words(&error)),
                 _ => PutAnswer::Unknown(words(&error)),
             },
         }
@@ -198,9 +175,9 @@ impl S3Store {
                 let versioned = answer.status() == Some(&BucketVersioningStatus::Enabled);
                 Ok(BucketPosture::Reachable { versioned })
             }
-            Err(error) => match status(&error) {
-                Some(404) => Ok(BucketPosture::NotFound),
-                Some(403 | 301) => Ok(BucketPosture::Denied),
+            Err(error) => match Answer::of(Call::AskBucket, &error) {
+                Answer::NoBucket => Ok(BucketPosture::NotFound),
+                Answer::Denied => Ok(BucketPosture::Denied),
                 _ => Err(Fault::transient(format!("query bucket {bucket}"), words(&error))),
             },
         }
