@@ -18,4 +18,6 @@ pub mod text;
 pub mod verdict;
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 pub(crate) mod scratch;

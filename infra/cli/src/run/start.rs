@@ -71,7 +71,7 @@ pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Res
 }
 
 /// Creates an evidence object; `false` when the key is taken.
-async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, CliError> {
+pub(super) async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, CliError> {
     let request = target
         .s3
         .put_object()
