@@ -230,7 +230,9 @@ async fn only_a_listed_code_becomes_a_verdict_of_a_step() {
         };
         let expected = match (fact.operation, fact.judged) {
             ("ListObjectsV2", _) => "a fault",
-            ("PutObject", "NoBucket" | "Denied") | (_, "Denied") => "Denied",
+            ("PutObject", "NoBucket" | "Denied") | (_, "Denied") | ("GetBucketVersioning", "Transient(Region)") => {
+                "Denied"
+            }
             (operation, "NotThere" | "NoBucket") if operation != "PutObject" => "NotFound",
             _ => "a fault",
         };

@@ -8,7 +8,7 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
 use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
-use crate::aws::{Answer, Call, words};
+use crate::aws::{Answer, Call, Cause, words};
 use crate::fault::Fault;
 
 /// S3, through the SDK, whose own retries cover passing failures.
@@ -177,7 +177,9 @@ impl S3Store {
             }
             Err(error) => match Answer::of(Call::AskBucket, &error) {
                 Answer::NoBucket => Ok(BucketPosture::NotFound),
-                Answer::Denied => Ok(BucketPosture::Denied),
+                // A bucket of another region is another bucket than the deployment's, and out of reach from here; no retry
+                // changes that.
+                Answer::Denied | Answer::Transient(Cause::Region) => Ok(BucketPosture::Denied),
                 _ => Err(Fault::transient(format!("query bucket {bucket}"), words(&error))),
             },
         }
