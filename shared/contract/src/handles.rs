@@ -151,7 +151,7 @@ pub enum HandleStatus {
     Resolved,
     /// It is declared without a usable value.
     Unresolved,
-    /// Its value is `TO_PIN`.
+    /// Its value is a placeholder such as `TO_PIN`, or holds one.
     Placeholder,
     /// It is declared with different values.
     Contradiction,
@@ -191,11 +191,12 @@ impl HandleFacts {
     /// Reads `keys` from the registry.
     #[must_use]
     pub fn read(registry: &Registry, keys: &[&str]) -> Self {
-        HandleFacts(
-            keys.iter()
-                .map(|key| ((*key).to_owned(), fact(registry.get(key))))
-                .collect(),
-        )
+        let read = |key: &str| {
+            let fact = fact(registry.get(key));
+            let note = fact.note.or_else(|| registry.why_missing(key));
+            HandleFact { note, ..fact }
+        };
+        HandleFacts(keys.iter().map(|key| ((*key).to_owned(), read(key))).collect())
     }
 
     /// The status of `key`; a key that was not looked at is missing.
@@ -222,9 +223,12 @@ impl HandleFacts {
             (HandleStatus::Resolved | HandleStatus::Unresolved, _) => {
                 Err(problem(fact.note.as_deref().unwrap_or("is declared without a value")))
             }
-            (HandleStatus::Placeholder, _) => Err(problem("still holds TO_PIN")),
+            (HandleStatus::Placeholder, _) => Err(problem(fact.note.as_deref().unwrap_or("still holds TO_PIN"))),
             (HandleStatus::Contradiction, _) => Err(problem("is declared with different values")),
-            (HandleStatus::Missing, _) => Err(problem("is not declared in the registry")),
+            (HandleStatus::Missing, _) => Err(match &fact.note {
+                Some(note) => problem(&format!("is not declared in the registry: {note}")),
+                None => problem("is not declared in the registry"),
+            }),
         }
     }
 
@@ -300,7 +304,7 @@ fn fact(reading: Reading) -> HandleFact {
             note: None,
         },
         Reading::Unresolved { reason } => without(HandleStatus::Unresolved, Some(reason)),
-        Reading::Placeholder => without(HandleStatus::Placeholder, None),
+        Reading::Placeholder { reason } => without(HandleStatus::Placeholder, Some(reason)),
         Reading::Contradiction { values } => without(
             HandleStatus::Contradiction,
             Some(format!("declared with {} different values", values.len())),

@@ -3,6 +3,7 @@
 //! Input is untrusted pointers. Here their shapes are held against the deployment; what lies at the end of a pointer
 //! is the business of the step that reads it.
 
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -151,10 +152,11 @@ impl ExecutionInput {
         let Value::Object(input) = value else {
             return Err(error(".", "is not a JSON object", FORMS));
         };
-        bounded(".", value)?;
         if input.contains_key("detail-type") {
-            m2_event(input, evidence_bucket)
-        } else if input.contains_key("m2_handoff") {
+            return m2_event(input, evidence_bucket);
+        }
+        bounded(".", value)?;
+        if input.contains_key("m2_handoff") {
             operator_start(input)
         } else if input.contains_key("resume") {
             rerun(input)
@@ -276,7 +278,7 @@ fn optional_text(path: &str, map: &Map<String, Value>, field: &str) -> Result<Op
 /// A version id: opaque, but never empty and never with white space or control characters.
 fn version(path: &str, map: &Map<String, Value>, field: &str) -> Result<String, InputError> {
     let id = text(path, map, field)?;
-    if id.is_empty() || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if id.is_empty() || id.len() > MAX_TEXT_BYTES || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(error(
             &join(path, field),
             "is not a version id",
@@ -286,19 +288,9 @@ fn version(path: &str, map: &Map<String, Value>, field: &str) -> Result<String, 
     Ok(id.to_owned())
 }
 
+/// The envelope and what S3 says in it are AWS's, who adds to both: an archive's replay adds `replay-name`. Only what is used is looked
+/// at, and strictly.
 fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<ExecutionInput, InputError> {
-    const FIELDS: [&str; 9] = [
-        "version",
-        "id",
-        "detail-type",
-        "source",
-        "account",
-        "time",
-        "region",
-        "resources",
-        "detail",
-    ];
-    only_fields(".", input, &FIELDS)?;
     const REMEDY: &str = "pass S3's Object Created event on unchanged";
     if text(".", input, "detail-type")? != "Object Created" {
         return Err(error("detail-type", "is not `Object Created`", REMEDY));
@@ -306,7 +298,16 @@ fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<
     if text(".", input, "source")? != "aws.s3" {
         return Err(error("source", "is not `aws.s3`", REMEDY));
     }
-    let detail = object(".", input, "detail")?;
+    object(".", input, "detail")?;
+    let event: EventBridgeEvent<Map<String, Value>> = serde_path_to_error::deserialize(Value::Object(input.clone()))
+        .map_err(|e| {
+            error(
+                &e.path().to_string(),
+                format!("is not EventBridge's ({})", reason(e.inner())),
+                REMEDY,
+            )
+        })?;
+    let detail = &event.detail;
     let bucket = text("detail.bucket", object("detail", detail, "bucket")?, "name")?;
     if bucket != evidence_bucket.as_str() {
         return Err(error(
@@ -316,12 +317,19 @@ fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<
         ));
     }
     let object = object("detail", detail, "object")?;
+    let version_id = match object.get("version-id") {
+        // A bucket without versions has none.
+        None | Some(Value::Null) => None,
+        Some(_) => Some(version("detail.object", object, "version-id")?),
+    };
     let receipt = M2Receipt {
         key: receipt_key("detail.object.key", text("detail.object", object, "key")?)?,
-        version_id: optional_text("detail.object", object, "version-id")?,
+        version_id,
     };
     let sequencer = text("detail.object", object, "sequencer")?;
-    if sequencer.is_empty() || !sequencer.chars().all(|c| c.is_ascii_alphanumeric()) {
+    let is_sequencer =
+        (1..=MAX_TEXT_BYTES).contains(&sequencer.len()) && sequencer.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_sequencer {
         return Err(error("detail.object.sequencer", "is not S3's sequencer", REMEDY));
     }
     Ok(ExecutionInput::M2Event {
@@ -526,7 +534,26 @@ mod tests {
             ),
             (with(&event(), "/source", json!("aws.ec2")), "source"),
             (with(&event(), "/detail-type", json!("Object Deleted")), "detail-type"),
-            (with(&event(), "/extra", json!(1)), "extra"),
+            (with(&event(), "/time", json!("yesterday")), "time"),
+            (with(&event(), "/resources", json!("arn:aws:s3:::b")), "resources"),
+            (with(&event(), "/detail", json!([])), "detail"),
+            (
+                with(&event(), "/detail/object/version-id", json!("")),
+                "detail.object.version-id",
+            ),
+            (
+                with(&event(), "/detail/object/version-id", json!(1)),
+                "detail.object.version-id",
+            ),
+            (
+                with(&event(), "/detail/object/version-id", json!("v".repeat(1025))),
+                "detail.object.version-id",
+            ),
+            (
+                with(&event(), "/detail/object/sequencer", json!("0".repeat(1025))),
+                "detail.object.sequencer",
+            ),
+            (with(&event(), "/detail/object/key", json!(null)), "detail.object.key"),
             (
                 with(&event(), "/detail/bucket/name", json!("another-bucket")),
                 "detail.bucket.name",
@@ -544,6 +571,32 @@ mod tests {
             let error = ExecutionInput::parse(&input, &bucket()).unwrap_err();
             assert_eq!(error.field, field, "{input}: {error}");
         }
+    }
+
+    /// What AWS adds to its envelope says nothing to P1, and what it leaves out neither.
+    #[test]
+    fn what_aws_adds_to_an_event_is_passed_over() {
+        let plain = ExecutionInput::parse(&event(), &bucket()).unwrap();
+        let changes: [fn(&mut Value); 6] = [
+            |event| event["replay-name"] = json!("of-last-week"),
+            |event| event["trace-header"] = json!({"a": ["x".repeat(2000), 1.5, null]}),
+            |event| event["detail"]["object"]["checksum-type"] = json!("FULL_OBJECT"),
+            |event| event["detail"]["requester"] = json!("123456789012"),
+            |event| event["account"] = json!(null),
+            |event| {
+                let event = event.as_object_mut().unwrap();
+                event.retain(|field, _| ["detail-type", "source", "detail"].contains(&field.as_str()));
+            },
+        ];
+        for change in changes {
+            let mut event = event();
+            change(&mut event);
+            assert_eq!(ExecutionInput::parse(&event, &bucket()).as_ref(), Ok(&plain), "{event}");
+        }
+        let mut unversioned = event();
+        unversioned["detail"]["object"]["version-id"] = json!(null);
+        let receipt = ExecutionInput::parse(&unversioned, &bucket()).unwrap();
+        assert_eq!(receipt.receipt().unwrap().version_id, None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Reading JSON that came from outside: bounded in size and depth, without duplicate keys, and in the formats that we own
-//! without floats (contract section 2).
+//! without floats (contract section 2). A byte order mark before somebody else's document is passed over (section 5).
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Number, Value};
 
 use crate::canonical::MAX_INTEGER;
+use crate::encoding::{other_encoding, without_mark};
 use crate::parse_error::shown;
 
 /// How large and how deep a document may be.
@@ -37,6 +38,12 @@ pub enum JsonError {
         /// How many it may have.
         limit: usize,
     },
+    /// Text, but not UTF-8.
+    #[error("the document is {encoding}, not UTF-8; save it as UTF-8 (in PowerShell with `Out-File -Encoding utf8`)")]
+    OtherEncoding {
+        /// The encoding's name.
+        encoding: &'static str,
+    },
     /// Not text at all.
     #[error("the document is not UTF-8 from byte {offset} on")]
     NotUtf8 {
@@ -60,7 +67,8 @@ pub fn parse_strict(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
     parse(bytes, limits, Numbers::ExactIntegers)
 }
 
-/// Reads a document of somebody else's format: as [`parse_strict`], but with any number.
+/// Reads a document of somebody else's format: as [`parse_strict`], but with any number, and with a byte order mark before it
+/// if its writer put one there.
 ///
 /// # Errors
 /// Says what is wrong and where.
@@ -68,16 +76,28 @@ pub fn parse_foreign(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
     parse(bytes, limits, Numbers::Any)
 }
 
-fn parse(bytes: &[u8], limits: Limits, numbers: Numbers) -> Result<Value, JsonError> {
+/// The text of a document within the limits.
+pub(crate) fn text_of(bytes: &[u8], limits: Limits) -> Result<&str, JsonError> {
     if bytes.len() > limits.max_bytes {
         return Err(JsonError::TooLarge {
             bytes: bytes.len(),
             limit: limits.max_bytes,
         });
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 {
+    if let Some(encoding) = other_encoding(bytes) {
+        return Err(JsonError::OtherEncoding { encoding });
+    }
+    std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 {
         offset: error.valid_up_to(),
-    })?;
+    })
+}
+
+fn parse(bytes: &[u8], limits: Limits, numbers: Numbers) -> Result<Value, JsonError> {
+    let text = text_of(bytes, limits)?;
+    let text = match numbers {
+        Numbers::ExactIntegers => text,
+        Numbers::Any => without_mark(text),
+    };
     let refused = |error: serde_json::Error| JsonError::Refused {
         reason: error.to_string(),
     };
@@ -288,11 +308,29 @@ mod tests {
         assert!(foreign(&"[".repeat(40)).is_err());
     }
 
+    #[test]
+    fn a_mark_before_somebody_elses_document_is_passed_over_and_utf16_is_named() {
+        let foreign = |bytes: &[u8]| parse_foreign(bytes, Limits::DOCUMENT);
+        assert_eq!(foreign("\u{feff}{\"a\":1}\r\n".as_bytes()), Ok(json!({"a": 1})));
+        assert!(foreign("\u{feff}\u{feff}{}".as_bytes()).is_err());
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(order).collect();
+            for parse in [parse_foreign, parse_strict] {
+                let message = parse(&bytes, Limits::DOCUMENT).unwrap_err().to_string();
+                assert!(
+                    message.contains("UTF-16") && message.contains("save it as UTF-8"),
+                    "{message}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics_and_agrees_with_serde(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(value) = parse_foreign(&bytes, Limits::DOCUMENT) {
-                prop_assert_eq!(value, serde_json::from_slice::<Value>(&bytes).unwrap());
+                let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+                prop_assert_eq!(value, serde_json::from_slice::<Value>(bytes).unwrap());
             }
         }
 

@@ -41,7 +41,7 @@ fn answers_for_every_key(registry: &Registry, bytes: &[u8]) {
             Reading::Resolved(value) => {
                 to_canonical(&value.to_json()).expect("a resolved value can stand in evidence");
             }
-            Reading::Missing | Reading::Unresolved { .. } | Reading::Placeholder => {}
+            Reading::Missing | Reading::Unresolved { .. } | Reading::Placeholder { .. } => {}
         }
     }
 }

@@ -3,11 +3,17 @@
 
 use libfuzzer_sys::fuzz_target;
 use p1_contract::canonical::to_canonical;
+use p1_contract::exact::Exact;
 use p1_contract::strict::{JsonError, Limits, parse_foreign, parse_strict};
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
     let foreign = parse_foreign(bytes, Limits::DOCUMENT);
+    keeps_every_digit(bytes, &foreign);
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        // The strict reader alone refuses a byte order mark.
+        return;
+    }
     match parse_strict(bytes, Limits::DOCUMENT) {
         Ok(value) => {
             assert_eq!(foreign.as_ref(), Ok(&value), "a looser reader reads something else");
@@ -28,6 +34,23 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
 });
+
+/// The exact reader reads what the other does, and numbers beyond a float.
+fn keeps_every_digit(bytes: &[u8], foreign: &Result<Value, JsonError>) {
+    match (Exact::parse(bytes, Limits::DOCUMENT), foreign) {
+        (Ok(value), foreign) => {
+            assert!(foreign.is_ok() || foreign.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
+            let written = value.written();
+            to_canonical(&written.value).expect("what is read exactly can stand in evidence");
+            assert_eq!(Exact::of_written(&written.value, &written.numbers, &written.sets), value);
+            assert!(value.agrees_with(&value));
+        }
+        (Err(error), foreign) => {
+            is_one_short_line(&error);
+            assert!(foreign.is_err() || error.to_string().contains("out of range"), "{error}");
+        }
+    }
+}
 
 fn reads_back(value: &Value) {
     assert!(depth(value) <= Limits::DOCUMENT.max_depth, "deeper than the limit");

@@ -1,5 +1,6 @@
 //! The handles registry: a Markdown document, the single authority for named values of the platform (contract section 3).
 
+mod near_miss;
 mod parse;
 mod value;
 
@@ -8,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use self::near_miss::NearMiss;
 use self::value::Declared;
 pub use self::value::HandleValue;
 use crate::ids::HandleKey;
@@ -22,6 +24,14 @@ const MAX_SHOWN_VALUES: usize = 8;
 /// Why a document is no registry. All of these are faults, not blockers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
+    /// It is text in another encoding.
+    #[error(
+        "the handles registry is {encoding}, not UTF-8; save it as UTF-8 (in PowerShell with `Out-File -Encoding utf8`)"
+    )]
+    OtherEncoding {
+        /// The encoding's name.
+        encoding: &'static str,
+    },
     /// It is not text.
     #[error("the handles registry is not UTF-8 from byte {offset} on; save it as UTF-8")]
     NotUtf8 {
@@ -55,8 +65,11 @@ pub enum Reading {
         /// What is wrong with it.
         reason: String,
     },
-    /// Its value is `TO_PIN`.
-    Placeholder,
+    /// Its value is a placeholder such as `TO_PIN`, or holds one.
+    Placeholder {
+        /// Which, and where.
+        reason: String,
+    },
     /// It is declared with different values.
     Contradiction {
         /// The first eight of them as written, shortened.
@@ -80,6 +93,7 @@ impl Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry {
     handles: BTreeMap<HandleKey, Handle>,
+    near_misses: BTreeMap<HandleKey, NearMiss>,
 }
 
 /// One handle, however often it is declared.
@@ -88,7 +102,15 @@ struct Handle {
     /// The line of its first declaration.
     line: usize,
     /// What its declarations say, as written and as read: each different value once, and at most eight.
-    said: Vec<(String, Declared)>,
+    said: Vec<Saying>,
+}
+
+/// One value of a handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Saying {
+    line: usize,
+    raw: String,
+    declared: Declared,
 }
 
 /// Reads a registry. Runs in time linear in its size, whatever it holds.
@@ -99,20 +121,22 @@ pub fn parse(bytes: &[u8]) -> Result<Registry, RegistryError> {
     let text = parse::text_of(bytes)?;
     parse::check_nesting(text)?;
     let mut handles: BTreeMap<HandleKey, Handle> = BTreeMap::new();
-    for declaration in parse::declarations(text) {
+    let (declarations, hidden) = parse::declarations(text);
+    for declaration in declarations {
         let line = declaration.line;
         let handle = handles
             .entry(declaration.key)
             .or_insert_with(|| Handle { line, said: Vec::new() });
-        if let Some(value) = declaration.value {
-            handle.add(value);
+        if let Some((raw, declared)) = declaration.value {
+            handle.add(Saying { line, raw, declared });
         }
     }
     if handles.is_empty() {
-        Err(RegistryError::NoHandles)
-    } else {
-        Ok(Registry { handles })
+        return Err(RegistryError::NoHandles);
     }
+    let mut near_misses = near_miss::near_misses(text, &hidden);
+    near_misses.retain(|key, _| !handles.contains_key(key));
+    Ok(Registry { handles, near_misses })
 }
 
 impl Registry {
@@ -143,6 +167,15 @@ impl Registry {
             Reading::Unresolved { reason } => unresolved(format!("it names {target}, which is unresolved: {reason}")),
             other => other,
         }
+    }
+
+    /// Where a line looks like the declaration of a key that is not declared, and why it is none.
+    pub fn why_missing(&self, key: &str) -> Option<String> {
+        let NearMiss { line, why, .. } = self.near_misses.get(key)?;
+        Some(format!(
+            "line {line} looks like its declaration, but {why}; a declaration is a list item (* or -) that begins with the code \
+             span `{key} = value`"
+        ))
     }
 
     /// The handles that are declared with different values, in order of their keys.
@@ -176,13 +209,13 @@ impl Registry {
 }
 
 impl Handle {
-    fn add(&mut self, (raw, declared): (String, Declared)) {
+    fn add(&mut self, saying: Saying) {
         let is_known = self
             .said
             .iter()
-            .any(|(known_raw, known)| *known_raw == raw || known.says_the_same(&declared));
+            .any(|known| known.raw == saying.raw || known.declared.says_the_same(&saying.declared));
         if !is_known && self.said.len() < MAX_SHOWN_VALUES {
-            self.said.push((raw, declared));
+            self.said.push(saying);
         }
     }
 
@@ -191,11 +224,17 @@ impl Handle {
             [] => Reading::Unresolved {
                 reason: format!("line {} declares it without a value", self.line),
             },
-            [(_, Declared::Value(value))] => Reading::Resolved(value.clone()),
-            [(_, Declared::Placeholder)] => Reading::Placeholder,
-            [(_, Declared::Malformed { reason })] => Reading::Unresolved { reason: reason.clone() },
+            [only] => match &only.declared {
+                Declared::Value(value) => Reading::Resolved(value.clone()),
+                Declared::Placeholder { text } => Reading::Placeholder {
+                    reason: format!("line {} still holds the placeholder `{}`", only.line, shown(text)),
+                },
+                Declared::Malformed { reason } => Reading::Unresolved {
+                    reason: format!("line {}: {reason}", only.line),
+                },
+            },
             several => Reading::Contradiction {
-                values: several.iter().map(|(raw, _)| shown(raw)).collect(),
+                values: several.iter().map(|saying| shown(&saying.raw)).collect(),
             },
         }
     }

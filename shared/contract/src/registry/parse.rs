@@ -2,10 +2,13 @@
 //!
 //! A Markdown parser finds the code spans; nothing here guesses with patterns what a fence, a comment or a quote is.
 
+use std::ops::Range;
+
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::RegistryError;
 use super::value::{Declared, parse_value};
+use crate::encoding::{other_encoding, without_mark};
 use crate::ids::HandleKey;
 
 /// The largest registry that is read: 4 MiB.
@@ -22,20 +25,32 @@ pub(super) struct Declaration {
     pub(super) value: Option<(String, Declared)>,
 }
 
+/// A block in which nothing is a declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hidden {
+    /// Its bytes.
+    pub(super) range: Range<usize>,
+    /// What it is, as a clause.
+    pub(super) what: &'static str,
+}
+
 /// The text of a registry, without a byte order mark.
 pub(super) fn text_of(bytes: &[u8]) -> Result<&str, RegistryError> {
     if bytes.len() > MAX_BYTES {
         return Err(RegistryError::TooLarge { bytes: bytes.len() });
     }
+    if let Some(encoding) = other_encoding(bytes) {
+        return Err(RegistryError::OtherEncoding { encoding });
+    }
     let text = std::str::from_utf8(bytes).map_err(|error| RegistryError::NotUtf8 {
         offset: error.valid_up_to(),
     })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    Ok(without_mark(text))
 }
 
-/// All declarations of a registry.
-pub(super) fn declarations(text: &str) -> Vec<Declaration> {
-    let mut found = Vec::new();
+/// All declarations of a registry, and the blocks that hide what looks like one.
+pub(super) fn declarations(text: &str) -> (Vec<Declaration>, Vec<Hidden>) {
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
     let mut lines = LineCounter {
         text,
         offset: 0,
@@ -59,6 +74,14 @@ pub(super) fn declarations(text: &str) -> Vec<Declaration> {
             }
             Event::Start(Tag::BlockQuote(_)) => quotes += 1,
             Event::End(TagEnd::BlockQuote(_)) => quotes = quotes.saturating_sub(1),
+            Event::Start(Tag::CodeBlock(_)) => hidden.push(Hidden {
+                range: range.clone(),
+                what: "it stands in a code block",
+            }),
+            Event::Start(Tag::HtmlBlock) => hidden.push(Hidden {
+                range: range.clone(),
+                what: "it stands in HTML or a comment",
+            }),
             _ => {}
         }
         match event {
@@ -76,7 +99,7 @@ pub(super) fn declarations(text: &str) -> Vec<Declaration> {
             _ => at_start_of_item = false,
         }
     }
-    found
+    (found, hidden)
 }
 
 /// `KEY = value` or `KEY`; anything else declares nothing.

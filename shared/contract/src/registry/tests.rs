@@ -103,15 +103,32 @@ fn keys_without_value_are_unresolved() {
         }
     );
     assert!(matches!(reading("* `A = `"), Reading::Unresolved { .. }));
-    assert!(matches!(reading("* `A = \"\"`"), Reading::Unresolved { reason } if reason.contains("empty")));
     assert!(matches!(reading("* `A = \"x`"), Reading::Unresolved { reason } if reason.contains("not JSON")));
     assert_eq!(resolved("* `A`\n* `A = 1`\n* `A`"), json!(1));
 }
 
 #[test]
 fn placeholders() {
-    assert_eq!(reading("* `A = \"TO_PIN\"`"), Reading::Placeholder);
-    assert_eq!(reading("* `A = TO_PIN` (soon)\n* `A`"), Reading::Placeholder);
+    let of = |text: &str| match reading(text) {
+        Reading::Placeholder { reason } => reason,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(of("* `A = \"TO_PIN\"`"), "line 5 still holds the placeholder `TO_PIN`");
+    assert_eq!(
+        of("* `A`\n* `A = TO_PIN` (soon)"),
+        "line 6 still holds the placeholder `TO_PIN`"
+    );
+    for text in [
+        "\"TO_PIN (after M2.B)\"",
+        "TO_PIN (after M2.B)",
+        "\"\"",
+        "<name>",
+        "null",
+        "[\"TBD\"]",
+        "{\"a\":{\"b\":\"to_pin\"}}",
+    ] {
+        assert!(of(&format!("* `A = {text}`")).contains("placeholder"), "{text}");
+    }
 }
 
 #[test]
@@ -149,7 +166,7 @@ fn one_handle_is_symbolic() {
         symbolic("X`\n* `X = \"Y\"`\n* `Y = 1`"),
         Reading::Resolved(HandleValue::Text("Y".into()))
     );
-    assert_eq!(symbolic("X`\n* `X = TO_PIN`"), Reading::Placeholder);
+    assert!(matches!(symbolic("X`\n* `X = TO_PIN`"), Reading::Placeholder { .. }));
     assert!(matches!(
         symbolic("X`\n* `X = 1`\n* `X = 2`"),
         Reading::Contradiction { .. }
@@ -201,7 +218,16 @@ fn refuses_what_is_no_registry() {
     );
     let mut utf16 = vec![0xff, 0xfe];
     utf16.extend("* `A = 1`".encode_utf16().flat_map(u16::to_le_bytes));
-    assert!(matches!(parse(&utf16), Err(RegistryError::NotUtf8 { .. })));
+    let utf16_be: Vec<u8> = "* `A = 1`".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (bytes, encoding) in [
+        (&utf16[..], "UTF-16 (little-endian)"),
+        (&utf16[2..], "UTF-16 (little-endian)"),
+        (&utf16_be, "UTF-16 (big-endian)"),
+    ] {
+        assert_eq!(parse(bytes), Err(RegistryError::OtherEncoding { encoding }));
+    }
+    let message = parse(&utf16).unwrap_err().to_string();
+    assert!(message.contains("save it as UTF-8"), "{message}");
 }
 
 #[test]
@@ -277,9 +303,8 @@ fn hostile_documents_do_not_hang() {
 /// A value as a registry writes it, and what it is as JSON.
 fn written_value() -> impl Strategy<Value = (String, serde_json::Value)> {
     // Backticks end a span, and line breaks inside one become spaces.
-    let text = "[ -_a-zéß€😀|~]{1,20}".prop_filter("empty or placeholder", |text| {
-        !text.trim().is_empty() && text != "TO_PIN"
-    });
+    let text =
+        "[ -_a-zéß€😀|~]{1,20}".prop_filter("empty or placeholder", |text| !crate::placeholder::is_placeholder(text));
     let json_text = text.prop_map(|text| (serde_json::to_string(&text).unwrap(), json!(text)));
     prop_oneof![
         json_text.clone(),
@@ -287,7 +312,9 @@ fn written_value() -> impl Strategy<Value = (String, serde_json::Value)> {
         (0_u32..1000, 0_u32..100).prop_map(|(a, b)| (format!("{a}.{b:02}"), json!(format!("{a}.{b:02}")))),
         any::<bool>().prop_map(|flag| (flag.to_string(), json!(flag))),
         "[a-z][a-z0-9/{}._-]{0,20}"
-            .prop_filter("a flag", |word| word != "true" && word != "false")
+            .prop_filter("a flag or a placeholder", |word| {
+                word != "true" && word != "false" && !crate::placeholder::is_placeholder(word)
+            })
             .prop_map(|word| (word.clone(), json!(word))),
         prop::collection::vec(json_text.clone(), 0..4).prop_map(|items| {
             let value = json!(items.into_iter().map(|(_, item)| item).collect::<Vec<_>>());

@@ -3,10 +3,8 @@
 use serde_json::{Map, Number, Value};
 
 use crate::ids::UsdAmount;
+use crate::placeholder::{is_placeholder, placeholder_in};
 use crate::strict::{Limits, parse_strict};
-
-/// The text that stands for a value still to come.
-const PLACEHOLDER: &str = "TO_PIN";
 
 /// The value of a resolved handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +97,11 @@ impl HandleValue {
 pub(super) enum Declared {
     /// A value.
     Value(HandleValue),
-    /// `TO_PIN`, quoted or bare.
-    Placeholder,
+    /// A placeholder, such as `TO_PIN`, quoted or bare, or a list or a map that holds one.
+    Placeholder {
+        /// The placeholder itself.
+        text: String,
+    },
     /// Something else after the equals sign.
     Malformed {
         /// Why it is no value.
@@ -115,7 +116,7 @@ impl Declared {
             (Self::Value(one), Self::Value(two)) => {
                 one == two || one.as_text().is_some_and(|text| two.as_text() == Some(text))
             }
-            (Self::Placeholder, Self::Placeholder) => true,
+            (Self::Placeholder { .. }, Self::Placeholder { .. }) => true,
             _ => false,
         }
     }
@@ -124,10 +125,11 @@ impl Declared {
 /// Reads what stands after the equals sign, trimmed and not empty.
 pub(super) fn parse_value(text: &str) -> Declared {
     let malformed = |reason: String| Declared::Malformed { reason };
+    let placeholder = |text: &str| Declared::Placeholder { text: text.to_owned() };
     match text.as_bytes().first() {
+        _ if is_placeholder(text) => placeholder(text),
         Some(b'"' | b'[' | b'{') => match parse_strict(text.as_bytes(), Limits::DOCUMENT) {
-            Ok(Value::String(text)) if text == PLACEHOLDER => Declared::Placeholder,
-            Ok(Value::String(text)) if text.trim().is_empty() => malformed("the value is an empty string".into()),
+            Ok(ref value) if let Some(found) = placeholder_in(value) => placeholder(found),
             Ok(Value::String(text)) => Declared::Value(HandleValue::Text(text)),
             Ok(Value::Array(items)) => Declared::Value(HandleValue::List(items)),
             Ok(Value::Object(map)) => Declared::Value(HandleValue::Map(map)),
@@ -141,7 +143,6 @@ pub(super) fn parse_value(text: &str) -> Declared {
 fn parse_bare(text: &str) -> Declared {
     let malformed = |reason: &str| Declared::Malformed { reason: reason.into() };
     match text {
-        PLACEHOLDER => return Declared::Placeholder,
         "true" => return Declared::Value(HandleValue::Flag(true)),
         "false" => return Declared::Value(HandleValue::Flag(false)),
         _ => {}
@@ -154,6 +155,9 @@ fn parse_bare(text: &str) -> Declared {
             _ => malformed("the integer is beyond ±(2^53−1); write it as a string"),
         },
         Some(_) => Declared::Value(HandleValue::Decimal(text.to_owned())),
+        None if text.starts_with(['“', '”', '„', '«', '‘', '’']) => {
+            malformed("the value stands in typographic quotes; put it in plain double quotes (\")")
+        }
         None if is_word(text) => Declared::Value(HandleValue::Word(text.to_owned())),
         None => malformed("the value is no string, number, flag, list, map or single word; put text in double quotes"),
     }
@@ -209,18 +213,32 @@ mod tests {
             HandleValue::Word("evidence/runs/{platform_run_id}/".into())
         );
         assert_eq!(value(r#"["a", 1]"#).to_json(), json!(["a", 1]));
-        assert_eq!(
-            value(r#"{"a": {"b": null}}"#).as_map().unwrap()["a"],
-            json!({"b": null})
-        );
+        assert_eq!(value(r#"{"a": {"b": [1]}}"#).as_map().unwrap()["a"], json!({"b": [1]}));
     }
 
     #[test]
-    fn placeholders_are_to_pin_alone() {
-        assert_eq!(parse_value("\"TO_PIN\""), Declared::Placeholder);
-        assert_eq!(parse_value("TO_PIN"), Declared::Placeholder);
+    fn placeholders_are_quoted_bare_and_inside() {
+        for (text, found) in [
+            ("\"TO_PIN\"", "TO_PIN"),
+            ("TO_PIN", "TO_PIN"),
+            ("\"TO_PIN (after M2.B)\"", "TO_PIN (after M2.B)"),
+            ("TO_PIN (after M2.B)", "TO_PIN (after M2.B)"),
+            ("<bucket name>", "<bucket name>"),
+            ("null", "null"),
+            ("\"\"", ""),
+            ("\"  \"", "  "),
+            ("[\"a\",\"TO_PIN\"]", "TO_PIN"),
+            ("{\"a\":{\"b\":null}}", "null"),
+            ("{\"a\":[\"<x>\"]}", "<x>"),
+        ] {
+            assert_eq!(
+                parse_value(text),
+                Declared::Placeholder { text: found.into() },
+                "{text}"
+            );
+        }
         assert_eq!(value("\"TO_PIN_LATER\"").as_text(), Some("TO_PIN_LATER"));
-        assert_eq!(value("to_pin").as_text(), Some("to_pin"));
+        assert_eq!(value("[]").as_list(), Some(&[][..]));
     }
 
     #[test]
@@ -234,8 +252,7 @@ mod tests {
             "{platform_run_id}",
             "two words",
             "'quoted'",
-            "\"\"",
-            "\"  \"",
+            "“quoted”",
             "9007199254740992",
             "99999999999999999999",
             "= 1",
@@ -265,7 +282,7 @@ mod tests {
     #[test]
     fn knows_when_two_say_the_same() {
         let same = |one: &str, two: &str| parse_value(one).says_the_same(&parse_value(two));
-        assert!(same("\"USD\"", "USD") && same("[1, 2]", "[1,2]") && same("TO_PIN", "\"TO_PIN\""));
+        assert!(same("\"USD\"", "USD") && same("[1, 2]", "[1,2]") && same("TO_PIN", "\"TBD\""));
         assert!(same(r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#));
         assert!(!same("1", "\"1\"") && !same("1.5", "1.50") && !same("[1,2]", "[2,1]") && !same("\"TO_PIN\"", "\"x\""));
     }
