@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use p1_contract::artifacts::{
-    CheckResult, CommandReceipt, HandleBlockerRegister, HandleClosureSnapshot, HandleCommandReceipts, RegisteredBlocker,
+    CheckStatus, CommandReceipt, HandleBlockerRegister, HandleClosureSnapshot, HandleCommandReceipts,
+    RegisteredBlocker, VerificationResult,
 };
 use p1_contract::blocker::{Blocker, Finding, settle};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::{self, HandleStatus, REQUIRED};
+use p1_contract::handles::{self, HandleStatus, REQUIRED, VerificationMethod};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Author, Evaluation, Fault, MachineAnswer};
 
-use crate::stack_outputs::plain;
+use crate::core_outputs::{CoreOutputs, methods};
 use crate::{BucketFact, Observed, RegistryFact};
 
 const V1: &str = "M3A-V1-HANDLE-EXISTS";
@@ -29,7 +30,7 @@ struct Checks {
     handoff: Vec<Finding>,
     orchestrator: Vec<Finding>,
     bucket: Vec<Finding>,
-    outputs: Vec<Finding>,
+    outputs: CoreOutputs,
     secrets: Vec<Finding>,
 }
 
@@ -38,12 +39,17 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
         handles: existing(observed),
         placeholders: unresolved(observed),
         handoff: handoff(observed),
-        orchestrator: orchestrator(input, observed),
+        orchestrator: orchestrator(observed),
         bucket: bucket(observed),
-        outputs: contradictions(input, observed),
+        outputs: CoreOutputs::of(input, observed),
         secrets: secrets(observed),
     };
-    let verification_results = verification(observed, &checks);
+    let verified = Verified {
+        results: verification(observed, &checks),
+        methods: methods(observed, &checks.outputs.findings, |key| {
+            is_confirmed(input, observed, &checks, key)
+        }),
+    };
     let findings = settle(
         [
             checks.handles,
@@ -51,7 +57,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
             checks.handoff,
             checks.orchestrator,
             checks.bucket,
-            checks.outputs,
+            checks.outputs.findings,
             checks.secrets,
         ]
         .concat(),
@@ -59,7 +65,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
     let pass = findings.is_empty();
     let author = Author::new(input, Step::HandleClosure, RunIds::default());
     let wave = vec![
-        author.artifact(snapshot(observed, verification_results, pass))?,
+        author.artifact(snapshot(observed, verified, pass))?,
         author.artifact(HandleBlockerRegister {
             blockers: findings.iter().map(RegisteredBlocker::from).collect(),
             overall_pass: pass,
@@ -84,7 +90,8 @@ fn existing(observed: &Observed) -> Vec<Finding> {
         RegistryFact::Read { .. } => REQUIRED
             .iter()
             .filter(|key| observed.handles.status(key) == HandleStatus::Missing)
-            .map(|key| Blocker::HandleMissing.on(*key, "is not declared in the registry"))
+            .filter_map(|key| observed.handles.value(key).err())
+            .map(|problem| Blocker::HandleMissing.on(problem.key, problem.problem))
             .collect(),
     }
 }
@@ -118,7 +125,7 @@ fn handoff(observed: &Observed) -> Vec<Finding> {
 }
 
 /// V4: the machine of the registry's name is there and ACTIVE. That it is this one is V6's business.
-fn orchestrator(_input: &StepInput, observed: &Observed) -> Vec<Finding> {
+fn orchestrator(observed: &Observed) -> Vec<Finding> {
     let Ok(name) = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0") else {
         return Vec::new();
     };
@@ -150,68 +157,6 @@ fn bucket(observed: &Observed) -> Vec<Finding> {
     vec![Blocker::EvidenceBucketUnfit.on(name, problem)]
 }
 
-/// V6: registry, stack outputs and deployment say the same.
-fn contradictions(input: &StepInput, observed: &Observed) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for key in &observed.contradictions {
-        findings.push(Blocker::HandleContradiction.on(key.as_str(), "the registry declares it with different values"));
-    }
-    for stack in &observed.stack_outputs {
-        if let Some(why) = &stack.unreadable {
-            let detail = format!("INCONCLUSIVE: the stack outputs cannot be held against the registry: {why}");
-            findings.push(Blocker::HandleContradiction.on(stack.uri.as_str(), detail));
-        }
-        for claim in &stack.claims {
-            let Ok(value) = observed.handles.value(&claim.handle) else {
-                continue;
-            };
-            if plain(value) != claim.value {
-                let detail = format!(
-                    "the registry says `{}`, output {} of {} says `{}`",
-                    plain(value),
-                    claim.output,
-                    stack.uri,
-                    claim.value
-                );
-                findings.push(Blocker::HandleContradiction.on(claim.handle.as_str(), detail));
-            }
-        }
-    }
-    findings.extend(foreign_deployment(input, observed));
-    findings
-}
-
-/// A bucket, an orchestrator or an account that is there, but is not the deployment's.
-fn foreign_deployment(input: &StepInput, observed: &Observed) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let own_bucket = &observed.deployment.evidence_bucket;
-    if let Ok(name) = observed.handles.text("S3_EVIDENCE_BUCKET") {
-        let answers = matches!(observed.bucket, Some(BucketFact::Versioned | BucketFact::Unversioned));
-        if answers && name != own_bucket.as_str() {
-            let detail = format!("is not the deployment's evidence bucket {own_bucket}");
-            findings.push(Blocker::HandleContradiction.on(name, detail));
-        }
-    }
-    if let Some(MachineAnswer::Found { arn, .. }) = &observed.machine
-        && arn != input.state_machine.as_str()
-    {
-        let detail = format!("is not the orchestrator of this execution, {}", input.state_machine);
-        findings.push(Blocker::HandleContradiction.on(arn.as_str(), detail));
-    }
-    let key = "ROLE_TERRAFORM_APPLY_DEV_FULL";
-    if let Ok(role) = observed.handles.text(key) {
-        let account = role.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3));
-        if account.is_some_and(|account| account != input.state_machine.account()) {
-            let detail = format!(
-                "is of another account than this execution's {}",
-                input.state_machine.account()
-            );
-            findings.push(Blocker::HandleContradiction.on(key, detail));
-        }
-    }
-    findings
-}
-
 fn secrets(observed: &Observed) -> Vec<Finding> {
     let finding = |hit: &p1_contract::secrets::SecretHit| {
         Blocker::HandleClosureSecret.on(hit.place.as_str(), format!("holds secret material: rule {}", hit.rule))
@@ -219,26 +164,67 @@ fn secrets(observed: &Observed) -> Vec<Finding> {
     observed.secrets.iter().map(finding).collect()
 }
 
-fn verification(observed: &Observed, checks: &Checks) -> Vec<CheckResult> {
+/// Whether AWS has confirmed what the handle names, and that it is the deployment's.
+fn is_confirmed(input: &StepInput, observed: &Observed, checks: &Checks, key: &str) -> bool {
+    match (key, &observed.machine) {
+        ("S3_EVIDENCE_BUCKET", _) => {
+            checks.bucket.is_empty() && observed.handles.text(key) == Ok(observed.deployment.evidence_bucket.as_str())
+        }
+        (_, Some(MachineAnswer::Found { arn, .. })) => {
+            checks.orchestrator.is_empty() && arn == input.state_machine.as_str()
+        }
+        _ => false,
+    }
+}
+
+/// What the snapshot says of how the handles were verified.
+struct Verified {
+    results: Vec<VerificationResult>,
+    methods: BTreeMap<String, VerificationMethod>,
+}
+
+fn verification(observed: &Observed, checks: &Checks) -> Vec<VerificationResult> {
     let check = |id: &str, findings: &[Finding], held: String| {
-        let detail = match findings.first() {
-            None => held,
-            Some(first) => format!("{}: {}", first.subject, first.detail),
+        let (status, detail) = match findings.first() {
+            None => (CheckStatus::Pass, held),
+            Some(first) => {
+                // What could not be learned is reported as a contradiction only beside one.
+                let is_inconclusive = findings
+                    .iter()
+                    .all(|finding| finding.detail.starts_with("INCONCLUSIVE"));
+                let status = if is_inconclusive {
+                    CheckStatus::Inconclusive
+                } else {
+                    CheckStatus::Fail
+                };
+                (status, format!("{}: {}", first.subject, first.detail))
+            }
         };
-        CheckResult::new(id, findings.is_empty(), detail)
+        VerificationResult::new(id, status, detail)
     };
     let resolved = REQUIRED
         .iter()
         .filter(|key| observed.handles.value(key).is_ok())
         .count();
-    let claims: usize = observed.stack_outputs.iter().map(|stack| stack.claims.len()).sum();
     // A check whose question could not be asked, because the handle has no value, has not passed.
-    let named = |check: CheckResult, key: &str| {
+    let named = |check: VerificationResult, key: &str| {
         if observed.handles.value(key).is_ok() {
             check
         } else {
-            CheckResult::new(&check.check, false, format!("not asked: {key} has no value"))
+            let detail = format!("not asked: {key} has no value");
+            VerificationResult::new(&check.check, CheckStatus::Inconclusive, detail)
         }
+    };
+    let outputs = if observed.stack_outputs.is_empty() && checks.outputs.findings.is_empty() {
+        let detail = "the deployment configures no stack outputs; verification_method_by_handle says by what each handle was verified";
+        VerificationResult::new(V6, CheckStatus::NotConfigured, detail)
+    } else {
+        let held = format!(
+            "{} values of {} stacks agree",
+            checks.outputs.compared,
+            observed.stack_outputs.len()
+        );
+        check(V6, &checks.outputs.findings, held)
     };
     vec![
         check(
@@ -264,15 +250,11 @@ fn verification(observed: &Observed, checks: &Checks) -> Vec<CheckResult> {
             ),
             "S3_EVIDENCE_BUCKET",
         ),
-        check(
-            V6,
-            &checks.outputs,
-            format!("{claims} values of {} stacks agree", observed.stack_outputs.len()),
-        ),
+        outputs,
     ]
 }
 
-fn snapshot(observed: &Observed, verification_results: Vec<CheckResult>, overall_pass: bool) -> HandleClosureSnapshot {
+fn snapshot(observed: &Observed, verified: Verified, overall_pass: bool) -> HandleClosureSnapshot {
     let facts = &observed.handles;
     let keys = |status: &[HandleStatus]| -> Vec<String> {
         REQUIRED
@@ -299,7 +281,8 @@ fn snapshot(observed: &Observed, verification_results: Vec<CheckResult>, overall
             .iter()
             .map(|key| ((*key).to_owned(), handles::source_class(key)))
             .collect(),
-        verification_results,
+        verification_method_by_handle: Some(verified.methods),
+        verification_results: verified.results,
         decision_completeness: handles::read_by_any()
             .into_iter()
             .map(|key| (key.to_owned(), facts.status(key)))

@@ -3,6 +3,7 @@
 //! It reads the registry, the stack outputs and the M2 receipt, asks for the orchestrator and the evidence bucket,
 //! and closes the 17 required handles (contract section 7).
 
+mod core_outputs;
 mod evaluate;
 mod event;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use futures_util::future::try_join_all;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::{BucketName, StateMachineArn};
 use p1_contract::reference::ObjectRef;
-use p1_contract::registry::{self, Registry};
+use p1_contract::registry::{self, HandleValue, Reading, Registry};
 use p1_contract::request::{StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::step::Step;
@@ -40,6 +41,9 @@ pub struct Observed {
     pub registry: RegistryFact,
     /// The handles that any step reads, and those that a stack outputs.
     pub handles: HandleFacts,
+    /// Handles that a stack outputs and whose value the registry writes as a decimal: a number, though evidence holds it as text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decimals: Vec<String>,
     /// Handles that the registry declares with different values, whoever reads them.
     pub contradictions: Vec<String>,
     /// The stack outputs, in the deployment's order.
@@ -130,6 +134,11 @@ impl StepLogic for HandleClosure {
             .as_ref()
             .map_or_else(Vec::new, |(registry, _)| registry.contradictions());
 
+        let mut decimals = claimed.clone();
+        decimals.retain(|key| registry.as_ref().is_some_and(|(registry, _)| is_decimal(registry, key)));
+        decimals.sort();
+        decimals.dedup();
+
         let machine = ask_machine(ctx, &handles);
         let bucket = ask_bucket(ctx, &handles);
         let (machine, bucket) = futures_util::try_join!(machine, bucket)?;
@@ -155,6 +164,7 @@ impl StepLogic for HandleClosure {
             },
             registry: fact,
             handles,
+            decimals,
             contradictions: contradictions.iter().map(ToString::to_string).collect(),
             stack_outputs,
             m2_receipt,
@@ -167,6 +177,10 @@ impl StepLogic for HandleClosure {
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         evaluate::evaluate(input, observed)
     }
+}
+
+fn is_decimal(registry: &Registry, key: &str) -> bool {
+    matches!(registry.get(key), Reading::Resolved(HandleValue::Decimal(_)))
 }
 
 type ReadRegistry = (RegistryFact, Option<(Registry, Vec<SecretHit>)>);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the receipt says; `None` where it does not have the field.
+/// What the receipt says of its own verdict, sign by sign: one that is not green outweighs all that are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct M2ReceiptFact {
@@ -16,15 +16,29 @@ pub struct M2ReceiptFact {
     pub key: String,
     /// Why it cannot be read, in words; none when it was.
     pub unreadable: Option<String>,
-    /// Whether `overall_pass` or `m3_entry_ready` is true.
+    /// Whether `overall_pass` and `m3_entry_ready` are true where they are there, and one of them is.
     pub declares_green: bool,
-    /// Whether `blockers` is absent or an empty list.
+    /// Whether `blockers` and `unresolved_blockers` are absent or empty lists.
     pub no_open_blockers: bool,
-    /// Whether `phase_execution_id` is absent or begins with `m2j_`.
+    /// Whether `blocker_count` and `phase_blocker_count` are absent or 0. Evidence of revision 1 did not ask.
+    #[serde(default = "not_asked")]
+    pub counts_no_blockers: bool,
+    /// Whether `verdict` is absent or begins with `ADVANCE`, `PASS` or `GREEN`. Evidence of revision 1 did not ask.
+    #[serde(default = "not_asked")]
+    pub verdict_is_green: bool,
+    /// Whether `phase_execution_id` is absent or the name of the folder that the receipt lies in.
     pub of_m2j: bool,
     /// Whether `next_gate` is absent or ends in `M3_READY`.
     pub gate_is_m3: bool,
 }
+
+/// What was not asked is no objection.
+fn not_asked() -> bool {
+    true
+}
+
+/// What a receipt may say of its verdict, each where it is there.
+const VERDICTS: [&str; 3] = ["ADVANCE", "PASS", "GREEN"];
 
 impl M2ReceiptFact {
     /// Why the receipt does not let M3 start; empty when it does.
@@ -36,10 +50,24 @@ impl M2ReceiptFact {
         let all = [
             (
                 self.declares_green,
-                "neither `overall_pass` nor `m3_entry_ready` is true",
+                "`overall_pass` and `m3_entry_ready` are not both true where they are there, or neither is there",
             ),
-            (self.no_open_blockers, "`blockers` is not an empty list"),
-            (self.of_m2j, "`phase_execution_id` does not begin with m2j_"),
+            (
+                self.no_open_blockers,
+                "`blockers` or `unresolved_blockers` is not an empty list",
+            ),
+            (
+                self.counts_no_blockers,
+                "`blocker_count` or `phase_blocker_count` is not the number 0",
+            ),
+            (
+                self.verdict_is_green,
+                "`verdict` does not begin with ADVANCE, PASS or GREEN",
+            ),
+            (
+                self.of_m2j,
+                "`phase_execution_id` is not the name of the folder that the receipt lies in",
+            ),
             (self.gate_is_m3, "`next_gate` does not end in M3_READY"),
         ];
         all.into_iter()
@@ -96,30 +124,42 @@ fn unreadable(key: &str, why: String) -> M2ReceiptFact {
         unreadable: Some(why),
         declares_green: false,
         no_open_blockers: false,
+        counts_no_blockers: false,
+        verdict_is_green: false,
         of_m2j: false,
         gate_is_m3: false,
     }
 }
 
+/// Each field's type is strict: `"true"`, `null` for a list and `0.0` for a count are not green.
 fn facts(key: &str, receipt: &Value) -> M2ReceiptFact {
     if !receipt.is_object() {
         return unreadable(key, "is not a JSON object".to_owned());
     }
-    let is_true = |field: &str| receipt.get(field) == Some(&Value::Bool(true));
-    let text = |field: &str, holds: fn(&str) -> bool| match receipt.get(field) {
+    let absent_or =
+        |fields: [&str; 2], holds: fn(&Value) -> bool| fields.iter().all(|field| receipt.get(*field).is_none_or(holds));
+    let text = |field: &str, holds: &dyn Fn(&str) -> bool| match receipt.get(field) {
         None => true,
         Some(value) => value.as_str().is_some_and(holds),
     };
+    let flags = ["overall_pass", "m3_entry_ready"];
+    let folder = key.rsplit('/').nth(1);
     M2ReceiptFact {
         key: key.to_owned(),
         unreadable: None,
-        declares_green: is_true("overall_pass") || is_true("m3_entry_ready"),
-        no_open_blockers: match receipt.get("blockers") {
-            None => true,
-            Some(blockers) => blockers.as_array().is_some_and(Vec::is_empty),
-        },
-        of_m2j: text("phase_execution_id", |id| id.starts_with("m2j_")),
-        gate_is_m3: text("next_gate", |gate| gate.ends_with("M3_READY")),
+        declares_green: flags.iter().any(|flag| receipt.get(*flag).is_some())
+            && absent_or(flags, |flag| *flag == Value::Bool(true)),
+        no_open_blockers: absent_or(["blockers", "unresolved_blockers"], |list| {
+            list.as_array().is_some_and(Vec::is_empty)
+        }),
+        counts_no_blockers: absent_or(["blocker_count", "phase_blocker_count"], |count| {
+            count.as_u64() == Some(0)
+        }),
+        verdict_is_green: text("verdict", &|verdict| {
+            VERDICTS.iter().any(|start| verdict.starts_with(start))
+        }),
+        of_m2j: text("phase_execution_id", &|id| Some(id) == folder),
+        gate_is_m3: text("next_gate", &|gate| gate.ends_with("M3_READY")),
     }
 }
 
@@ -130,81 +170,179 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    const KEY: &str = "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json";
+    const FOLDER: &str = "m2j_20260223T061612Z";
+
     fn objections(receipt: &Value) -> usize {
-        facts("key", receipt).objections().len()
+        facts(KEY, receipt).objections().len()
+    }
+
+    fn green() -> Value {
+        json!({
+            "overall_pass": true, "m3_entry_ready": true, "blockers": [], "unresolved_blockers": [], "blocker_count": 0,
+            "phase_blocker_count": 0, "verdict": "ADVANCE_TO_M3", "phase_execution_id": FOLDER, "next_gate": "M3_READY",
+        })
     }
 
     #[test]
-    fn green_receipts_pass_and_each_objection_stands_alone() {
-        let green =
-            json!({"overall_pass": true, "blockers": [], "phase_execution_id": "m2j_1", "next_gate": "M3_READY"});
-        assert_eq!(objections(&green), 0);
-        assert_eq!(objections(&json!({"m3_entry_ready": true})), 0);
-        for (field, bad) in [
-            ("overall_pass", json!(false)),
-            ("overall_pass", json!("true")),
-            ("blockers", json!(["M2J-B1"])),
-            ("blockers", json!("none")),
-            ("phase_execution_id", json!("m3a_1")),
-            ("next_gate", json!("HOLD")),
+    fn green_receipts_pass() {
+        assert_eq!(objections(&green()), 0);
+        for receipt in [
+            json!({"m3_entry_ready": true}),
+            json!({"overall_pass": true}),
+            json!({"overall_pass": true, "verdict": "PASS"}),
+            json!({"overall_pass": true, "verdict": "GREEN_WITH_NOTES", "next_gate": "P1_M3_READY"}),
         ] {
-            let mut receipt = green.clone();
-            receipt[field] = bad;
-            assert_eq!(objections(&receipt), 1, "{receipt}");
+            assert_eq!(objections(&receipt), 0, "{receipt}");
         }
-        assert_eq!(objections(&json!([1])), 1);
     }
 
-    const DECIDES: [&str; 5] = [
-        "overall_pass",
-        "m3_entry_ready",
-        "blockers",
-        "phase_execution_id",
-        "next_gate",
-    ];
+    #[test]
+    fn each_objection_outweighs_all_that_is_green() {
+        for (field, bad) in [
+            (
+                "overall_pass",
+                vec![json!(false), json!("true"), json!(1), json!(null), json!([])],
+            ),
+            (
+                "m3_entry_ready",
+                vec![json!(false), json!("true"), json!(1), json!(null), json!({})],
+            ),
+            (
+                "blockers",
+                vec![
+                    json!(["M2J-B1"]),
+                    json!("none"),
+                    json!(null),
+                    json!({}),
+                    json!(0),
+                    json!([null]),
+                ],
+            ),
+            (
+                "unresolved_blockers",
+                vec![json!([{"code": "M2J-B1"}]), json!(""), json!(null), json!(false)],
+            ),
+            (
+                "blocker_count",
+                vec![
+                    json!(3),
+                    json!("0"),
+                    json!(null),
+                    json!(false),
+                    json!(-1),
+                    json!(0.5),
+                    json!([]),
+                ],
+            ),
+            (
+                "phase_blocker_count",
+                vec![json!(1), json!("0"), json!(null), json!(false), json!({})],
+            ),
+            (
+                "verdict",
+                vec![
+                    json!("HOLD"),
+                    json!("NO_ADVANCE"),
+                    json!("advance"),
+                    json!(""),
+                    json!(true),
+                    json!(null),
+                ],
+            ),
+            (
+                "phase_execution_id",
+                vec![
+                    json!("m2j_19990101T000000Z"),
+                    json!("m3a_1"),
+                    json!(""),
+                    json!(null),
+                    json!(1),
+                ],
+            ),
+            (
+                "next_gate",
+                vec![
+                    json!("HOLD"),
+                    json!("M3_READY_NOT"),
+                    json!(""),
+                    json!(null),
+                    json!(true),
+                ],
+            ),
+        ] {
+            for value in bad {
+                let mut receipt = green();
+                receipt[field] = value;
+                assert_eq!(objections(&receipt), 1, "{receipt}");
+            }
+        }
+        assert_eq!(objections(&json!({})), 1);
+        assert_eq!(objections(&json!([1])), 1);
+        // Green and red at once, as a phase that was held writes it.
+        let held = json!({
+            "overall_pass": false, "m3_entry_ready": true, "blocker_count": 3, "verdict": "HOLD", "phase_execution_id": "m2j_19990101T000000Z",
+        });
+        assert_eq!(objections(&held), 4);
+    }
+
+    #[test]
+    fn evidence_of_revision_1_is_read() {
+        let stored = json!({
+            "key": KEY, "unreadable": null, "declares_green": true, "no_open_blockers": true, "of_m2j": true, "gate_is_m3": true,
+        });
+        let fact: M2ReceiptFact = serde_json::from_value(stored).unwrap();
+        assert_eq!(fact.objections(), [""; 0]);
+    }
 
     fn any_receipt() -> impl Strategy<Value = Value> {
         let value = prop_oneof![
             4 => Just(json!(true)),
             2 => Just(json!([])),
-            2 => Just(json!("m2j_20260223T061612Z")),
+            2 => Just(json!(0)),
+            2 => Just(json!(FOLDER)),
             2 => Just(json!("M3_READY")),
+            2 => Just(json!("ADVANCE_TO_M3")),
             1 => any_json(),
         ];
-        prop::collection::btree_map(prop::sample::select(&DECIDES[..]), value, 0..5)
-            .prop_map(|map| Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+        let fields: Vec<String> = green().as_object().unwrap().keys().cloned().collect();
+        prop::collection::btree_map(prop::sample::select(fields), value, 0..6)
+            .prop_map(|map| Value::Object(map.into_iter().collect()))
     }
 
     /// The contract's sentence on the receipt, in other words than the code's.
     fn is_green(receipt: &Value) -> bool {
-        let absent_or = |field: &str, holds: &dyn Fn(&Value) -> bool| receipt.get(field).is_none_or(holds);
-        receipt.is_object()
-            && (receipt["overall_pass"] == json!(true) || receipt["m3_entry_ready"] == json!(true))
-            && absent_or("blockers", &|blockers| *blockers == json!([]))
-            && absent_or(
-                "phase_execution_id",
-                &|id| matches!(id, Value::String(id) if id.starts_with("m2j_")),
-            )
-            && absent_or(
-                "next_gate",
-                &|gate| matches!(gate, Value::String(gate) if gate.ends_with("M3_READY")),
-            )
+        let Some(fields) = receipt.as_object() else {
+            return false;
+        };
+        let begins = |text: &str| text.starts_with("ADVANCE") || text.starts_with("PASS") || text.starts_with("GREEN");
+        let all_green = fields.iter().all(|(field, value)| match (field.as_str(), value) {
+            ("overall_pass" | "m3_entry_ready", value) => *value == json!(true),
+            ("blockers" | "unresolved_blockers", value) => *value == json!([]),
+            ("blocker_count" | "phase_blocker_count", value) => *value == json!(0),
+            ("verdict", Value::String(text)) => begins(text),
+            ("next_gate", Value::String(text)) => text.ends_with("M3_READY"),
+            ("phase_execution_id", Value::String(text)) => text == FOLDER,
+            ("verdict" | "next_gate" | "phase_execution_id", _) => false,
+            _ => true,
+        });
+        all_green && (receipt["overall_pass"] == json!(true) || receipt["m3_entry_ready"] == json!(true))
     }
 
     proptest! {
         #[test]
         fn any_receipt_gets_an_answer_and_only_green_ones_pass(receipt in prop_oneof![1 => any_json(), 4 => any_receipt()]) {
-            let fact = facts("key", &receipt);
+            let fact = facts(KEY, &receipt);
             prop_assert_eq!(fact.objections().is_empty(), is_green(&receipt));
             // Nothing of somebody else's document is kept but the answers.
-            prop_assert!(serde_json::to_string(&fact).unwrap().len() < 300);
+            prop_assert!(serde_json::to_string(&fact).unwrap().len() < 400);
         }
 
         #[test]
         fn a_field_that_decides_nothing_decides_nothing(receipt in any_receipt(), value in any_json()) {
             let mut more = receipt.clone();
             more["note"] = value;
-            prop_assert_eq!(facts("key", &more), facts("key", &receipt));
+            prop_assert_eq!(facts(KEY, &more), facts(KEY, &receipt));
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Stack outputs, as `terraform output -json` writes them (contract section 5).
+//!
+//! A number stays what was written, and a list that the output's type calls a set has no order: values are compared as values.
 
+use std::collections::BTreeMap;
+
+use p1_contract::exact::{Exact, Written};
 use p1_contract::ids::{HandleKey, S3Uri};
 use p1_contract::secrets::{self, SecretHit};
-use p1_contract::strict::{self, Limits};
+use p1_contract::strict::Limits;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, StepContext};
 use schemars::JsonSchema;
@@ -31,8 +36,32 @@ pub struct StackClaim {
     pub output: String,
     /// The handle.
     pub handle: String,
-    /// The value as text: comparing texts makes `300` and `"300"` the same, as Terraform does.
-    pub value: String,
+    /// The value; numbers that evidence cannot hold as numbers are texts. Evidence of revision 1 holds every value as text.
+    pub value: Value,
+    /// Where in the value (JSON pointers) a text is a number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<String>,
+    /// Where in the value a list is a set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<String>,
+}
+
+impl StackClaim {
+    fn new(output: &str, handle: &str, value: &Exact) -> Self {
+        let Written { value, numbers, sets } = value.written();
+        StackClaim {
+            output: output.to_owned(),
+            handle: handle.to_owned(),
+            value,
+            numbers,
+            sets,
+        }
+    }
+
+    /// The value as the stack gave it.
+    pub(crate) fn exact(&self) -> Exact {
+        Exact::of_written(&self.value, &self.numbers, &self.sets)
+    }
 }
 
 /// The end of the name of an output that maps handles to values.
@@ -46,10 +75,10 @@ impl StackOutputsFact {
 
     pub(crate) fn redact(&mut self) {
         for claim in &mut self.claims {
-            let named = serde_json::json!({ claim.handle.clone(): claim.value.clone() });
-            if !secrets::scan_value(&named).is_empty() {
-                claim.value = secrets::redact_text(&claim.value).unwrap_or_else(|| "[REDACTED]".to_owned());
-            }
+            let mut named = serde_json::json!({ claim.handle.clone(): claim.value.take() });
+            secrets::redact_value(&mut named);
+            let value = named.as_object_mut().and_then(|map| map.values_mut().next());
+            claim.value = value.map(Value::take).unwrap_or_default();
         }
     }
 }
@@ -58,7 +87,7 @@ impl StackOutputsFact {
 pub(crate) async fn read(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<(StackOutputsFact, Vec<SecretHit>), Fault> {
     let parsed = match ctx.read(&uri.bucket, &uri.key, None, DOCUMENT_LIMIT).await? {
         Read::Found(object) => {
-            strict::parse_foreign(&object.bytes, Limits::DOCUMENT).map_err(|e| format!("is not usable JSON: {e}"))
+            Exact::parse(&object.bytes, Limits::DOCUMENT).map_err(|e| format!("is not usable JSON: {e}"))
         }
         Read::NotFound => Err("is not there".to_owned()),
         Read::Denied => Err("may not be read".to_owned()),
@@ -78,17 +107,19 @@ pub(crate) async fn read(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<(StackOut
     ))
 }
 
-fn claims(document: &Value) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String> {
-    let outputs = document.as_object().ok_or("is not a JSON object of outputs")?;
+fn claims(document: &Exact) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String> {
+    let Exact::Map(outputs) = document else {
+        return Err("is not a JSON object of outputs".to_owned());
+    };
     let (mut claims, mut hits) = (Vec::new(), Vec::new());
     for (output, body) in outputs {
-        let body = body
-            .as_object()
-            .ok_or_else(|| format!("output `{}` is not an object", shown(output)))?;
+        let Exact::Map(body) = body else {
+            return Err(format!("output `{}` is not an object", shown(output)));
+        };
         match body.get("sensitive") {
             // Never looked at, not even by the scan.
-            Some(Value::Bool(true)) => continue,
-            None | Some(Value::Bool(false)) => {}
+            Some(Exact::Flag(true)) => continue,
+            None | Some(Exact::Flag(false)) => {}
             Some(_) => {
                 return Err(format!("output `{}`: `sensitive` is not true or false", shown(output)));
             }
@@ -96,38 +127,60 @@ fn claims(document: &Value) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String>
         let value = body
             .get("value")
             .ok_or_else(|| format!("output `{}` has no value", shown(output)))?;
-        let named_value = serde_json::json!({ output.clone(): value.clone() });
+        let named_value = serde_json::json!({ output.clone(): value.written().value });
         hits.extend(secrets::scan_value(&named_value));
-        let mut claim = |handle: &str, value: &Value| {
+        let mut claim = |handle: &str, value: &Exact| {
             if HandleKey::parse(handle).is_ok() {
-                claims.push(StackClaim {
-                    output: output.clone(),
-                    handle: handle.to_owned(),
-                    value: plain(value),
-                });
+                claims.push(StackClaim::new(output, handle, value));
             }
         };
-        match value {
-            Value::Object(map) if output.ends_with(MATERIALIZATION) => {
+        match typed(value, body.get("type")) {
+            Exact::Map(map) if output.ends_with(MATERIALIZATION) => {
                 map.iter().for_each(|(handle, value)| claim(handle, value));
             }
+            // A stack that is not there yet gives its map as null.
+            Exact::Null if output.ends_with(MATERIALIZATION) => {}
             _ if output.ends_with(MATERIALIZATION) => {
                 return Err(format!("output `{}` is not a map by handle", shown(output)));
             }
-            value => claim(&output.to_ascii_uppercase(), value),
+            value => claim(&output.to_ascii_uppercase(), &value),
         }
     }
     Ok((claims, hits))
 }
 
+/// The value with the sets that its type names: `["set","string"]`, also inside `["object",{…}]` and its like.
+fn typed(value: &Exact, of: Option<&Exact>) -> Exact {
+    let (kind, parts) = match of {
+        Some(Exact::List(of)) => match of.as_slice() {
+            [Exact::Text(kind), parts, ..] => (kind.as_str(), parts),
+            _ => return value.clone(),
+        },
+        _ => return value.clone(),
+    };
+    let each = |items: &[Exact]| items.iter().map(|item| typed(item, Some(parts))).collect();
+    match (kind, value, parts) {
+        ("set", Exact::List(items), _) => Exact::Set(each(items)),
+        ("list", Exact::List(items), _) => Exact::List(each(items)),
+        ("tuple", Exact::List(items), Exact::List(parts)) => {
+            let items = items.iter().enumerate();
+            Exact::List(items.map(|(n, item)| typed(item, parts.get(n))).collect())
+        }
+        ("map", Exact::Map(map), _) => {
+            let members = map.iter().map(|(key, item)| (key.clone(), typed(item, Some(parts))));
+            Exact::Map(members.collect())
+        }
+        ("object", Exact::Map(map), Exact::Map(parts)) => {
+            let members = map.iter().map(|(key, item)| (key.clone(), typed(item, parts.get(key))));
+            Exact::Map(members.collect::<BTreeMap<_, _>>())
+        }
+        _ => value.clone(),
+    }
+}
+
 /// An output's name, cut and fit for a message: it is the sender's.
 fn shown(output: &str) -> String {
     output.chars().take(64).flat_map(char::escape_debug).collect()
-}
-
-/// A value as text: strings bare, all else as JSON.
-pub(crate) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -136,6 +189,18 @@ mod tests {
     use crate::hostile::{any_json, any_name};
     use proptest::prelude::*;
     use serde_json::json;
+
+    type Claims = Result<(Vec<StackClaim>, Vec<SecretHit>), String>;
+
+    fn claims(document: &Value) -> Claims {
+        super::claims(&Exact::of_written(document, &[], &[]))
+    }
+
+    fn read(text: &str) -> Vec<StackClaim> {
+        super::claims(&Exact::parse(text.as_bytes(), Limits::DOCUMENT).unwrap())
+            .unwrap()
+            .0
+    }
 
     #[test]
     fn claims_follow_the_contract_and_sensitive_outputs_are_never_read() {
@@ -146,13 +211,13 @@ mod tests {
             "not-a-handle": {"value": "x"},
         }))
         .unwrap();
-        let seen: Vec<_> = claims.iter().map(|c| (c.handle.as_str(), c.value.as_str())).collect();
+        let seen: Vec<_> = claims.iter().map(|c| (c.handle.as_str(), c.value.clone())).collect();
         assert_eq!(
             seen,
             [
-                ("S3_EVIDENCE_BUCKET", "b"),
-                ("AWS_REGION", "eu-west-2"),
-                ("LIMIT", "300")
+                ("S3_EVIDENCE_BUCKET", json!("b")),
+                ("AWS_REGION", json!("eu-west-2")),
+                ("LIMIT", json!(300))
             ]
         );
         assert!(hits.is_empty());
@@ -174,6 +239,63 @@ mod tests {
         ] {
             assert!(claims(&bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn numbers_and_sets_are_kept_as_the_stack_gave_them() {
+        let claims = read(
+            r#"{
+                "a": {"type": "number", "value": 12345678901234567890.10},
+                "b": {"type": ["set", "string"], "value": ["x", "y"]},
+                "c": {"type": ["object", {"s": ["map", ["set", "number"]], "l": ["list", "string"]}],
+                      "value": {"s": {"k": [1e3, 0.5]}, "l": ["x"]}},
+                "d": {"type": ["tuple", ["string", ["set", "string"]]], "value": ["x", ["y"]]},
+                "p_handle_materialization": {"type": ["object", {"E": ["set", "string"], "F": "string"}], "value": {"E": ["x"], "F": null}},
+                "g": {"type": ["set"], "value": ["x"]},
+                "h": {"type": {"set": 1}, "value": ["x"]},
+                "i_handle_materialization": {"type": "dynamic", "value": null}
+            }"#,
+        );
+        let seen: Vec<_> = claims
+            .iter()
+            .map(|claim| {
+                (
+                    claim.handle.as_str(),
+                    claim.value.to_string(),
+                    claim.numbers.join(" "),
+                    claim.sets.join(" "),
+                )
+            })
+            .collect();
+        let row = |handle, value: &str, numbers: &str, sets: &str| {
+            (handle, value.to_owned(), numbers.to_owned(), sets.to_owned())
+        };
+        assert_eq!(
+            seen.iter()
+                .map(|(a, b, c, d)| (*a, b.clone(), c.clone(), d.clone()))
+                .collect::<Vec<_>>(),
+            [
+                row("A", "\"12345678901234567890.1\"", "", ""),
+                row("B", "[\"x\",\"y\"]", "", ""),
+                row("C", "{\"l\":[\"x\"],\"s\":{\"k\":[1000,\"0.5\"]}}", "/s/k/1", "/s/k"),
+                row("D", "[\"x\",[\"y\"]]", "", "/1"),
+                row("G", "[\"x\"]", "", ""),
+                row("H", "[\"x\"]", "", ""),
+                row("E", "[\"x\"]", "", ""),
+                row("F", "null", "", ""),
+            ]
+        );
+        assert_eq!(
+            (&claims[0].numbers[..], &claims[1].sets[..]),
+            (&[String::new()][..], &[String::new()][..])
+        );
+        assert!(matches!(claims[0].exact(), Exact::Number(_)) && matches!(claims[1].exact(), Exact::Set(_)));
+    }
+
+    #[test]
+    fn evidence_of_revision_1_is_read() {
+        let claim: StackClaim = serde_json::from_value(json!({"output": "a", "handle": "A", "value": "300"})).unwrap();
+        assert!(Exact::of_written(&json!(300), &[], &[]).agrees_with(&claim.exact()));
     }
 
     /// Documents that are nearly stack outputs.
@@ -198,7 +320,7 @@ mod tests {
                         let body = &document[&claim.output];
                         prop_assert_ne!(body.get("sensitive"), Some(&Value::Bool(true)));
                         let value = if claim.output.ends_with(MATERIALIZATION) { &body["value"][&claim.handle] } else { &body["value"] };
-                        prop_assert_eq!(claim.value, plain(value));
+                        prop_assert_eq!(&claim.exact(), &Exact::of_written(value, &[], &[]));
                     }
                 }
                 Err(why) => {

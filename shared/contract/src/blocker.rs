@@ -79,15 +79,15 @@ macro_rules! taxonomy {
 taxonomy! {
     /// A required handle is not declared in the registry.
     HandleMissing "M3A-B1" HandleClosure S2 "M3-B1" false "declare the handle in the registry, then start a new execution";
-    /// A required handle is declared without a value, or still holds TO_PIN.
+    /// A required handle is declared without a value, or still holds a placeholder such as TO_PIN.
     HandleUnresolved "M3A-B2" HandleClosure S2 "M3-B0.1" false "pin the handle's value in the registry, then start a new execution";
-    /// The M2 handoff receipt is missing, unreadable or not green.
+    /// The M2 handoff receipt is missing, unreadable, or something that it says of its verdict is not green.
     M2HandoffNotGreen "M3A-B3" HandleClosure S2 "M3-B1" false "close M2 and let it publish a green receipt, then start from that receipt";
     /// The orchestrator that the registry names cannot be found, queried, or is not ACTIVE.
     OrchestratorUnavailable "M3A-B4" HandleClosure S2 "M3-B0" false "bring the runtime stack up so that the named state machine is ACTIVE, then start a new execution";
     /// The evidence bucket that the registry names is unversioned or not reachable.
     EvidenceBucketUnfit "M3A-B5" HandleClosure S2 "M3-B5" false "enable versioning on the evidence bucket or repin S3_EVIDENCE_BUCKET, then start a new execution";
-    /// The registry contradicts itself, a stack output or the deployment, or cannot be held against a stack output.
+    /// The registry contradicts itself, evidence, a stack output or the deployment, or cannot be held against a stack output.
     HandleContradiction "M3A-B6" HandleClosure S2 "M3-B1" false "make registry and stack agree on the value, then start a new execution";
     /// A closure artifact could not be published or is missing from the set read back.
     HandleClosureNotPublished "M3A-B7" HandleClosure S2 "M3-B9" false "find what occupies or refuses the evidence key, then start a new execution";

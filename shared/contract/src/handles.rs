@@ -21,6 +21,26 @@ pub enum SourceClass {
     M2HandoffArtifact,
 }
 
+/// By what M3.A verified the value of a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerificationMethod {
+    /// A stack outputs the same value.
+    StackOutput,
+    /// AWS was asked about what it names.
+    ControlPlane,
+    /// Both.
+    StackOutputAndControlPlane,
+    /// It is the name under which evidence has the field.
+    EvidenceFieldName,
+    /// It is the ARN of an IAM role or user of this account.
+    PrincipalArn,
+    /// Nothing but the registry says it.
+    RegistryAlone,
+    /// It has no value, or one that does not hold.
+    NotVerified,
+}
+
 /// The 17 handles that M3.A requires, in the order of the contract.
 pub const REQUIRED: [&str; 17] = [
     "FIELD_PLATFORM_RUN_ID",

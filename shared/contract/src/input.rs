@@ -7,6 +7,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 use thiserror::Error;
 
 use crate::evidence::RUN_CONTROL_ROOT;
@@ -243,6 +244,16 @@ pub(crate) fn join(path: &str, part: &str) -> String {
     if path == "." { part } else { format!("{path}.{part}") }
 }
 
+/// The path of a field as serde knows it, as messages show paths.
+fn path_of(path: &serde_path_to_error::Path) -> String {
+    path.iter().fold(".".to_owned(), |path, segment| match segment {
+        Segment::Seq { index } => join(&path, &index.to_string()),
+        Segment::Map { key } => join(&path, key),
+        Segment::Enum { variant } => join(&path, variant),
+        Segment::Unknown => path,
+    })
+}
+
 /// What serde said, fit for a message.
 pub(crate) fn reason(error: &serde_json::Error) -> String {
     one_line(&error.to_string(), MAX_REASON_CHARS)
@@ -301,11 +312,8 @@ fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<
     object(".", input, "detail")?;
     let event: EventBridgeEvent<Map<String, Value>> = serde_path_to_error::deserialize(Value::Object(input.clone()))
         .map_err(|e| {
-            error(
-                &e.path().to_string(),
-                format!("is not EventBridge's ({})", reason(e.inner())),
-                REMEDY,
-            )
+            let problem = format!("is not as EventBridge writes it ({})", reason(e.inner()));
+            error(&path_of(e.path()), problem, REMEDY)
         })?;
     let detail = &event.detail;
     let bucket = text("detail.bucket", object("detail", detail, "bucket")?, "name")?;
@@ -536,6 +544,7 @@ mod tests {
             (with(&event(), "/detail-type", json!("Object Deleted")), "detail-type"),
             (with(&event(), "/time", json!("yesterday")), "time"),
             (with(&event(), "/resources", json!("arn:aws:s3:::b")), "resources"),
+            (with(&event(), "/resources", json!(["a", 1])), "resources.1"),
             (with(&event(), "/detail", json!([])), "detail"),
             (
                 with(&event(), "/detail/object/version-id", json!("")),

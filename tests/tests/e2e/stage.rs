@@ -260,6 +260,12 @@ impl Stage {
         format!("evidence/dev_full/run_control/m2j_{stamp}/m2j_m3_entry_readiness_receipt.json")
     }
 
+    /// The green receipt of the M2 execution that this key is of.
+    pub(crate) fn receipt_at(key: &str) -> Vec<u8> {
+        let stamp = key.split('/').nth(3).and_then(|folder| folder.strip_prefix("m2j_"));
+        sample::m2_receipt(stamp.unwrap())
+    }
+
     /// Publishes a green receipt as M2 would, and follows the execution that the rule starts.
     pub(crate) async fn run(&self) -> Ended {
         let execution = self.deliver().await;
@@ -275,23 +281,31 @@ impl Stage {
 
     /// Publishes a green receipt as M2 would; the execution that the rule starts.
     pub(crate) async fn deliver(&self) -> String {
-        self.deliver_receipt(sample::m2_receipt("20260223T061612Z")).await
+        self.deliver_receipt(|_| ()).await
+    }
+
+    /// Publishes M2's receipt as `change` leaves it; the execution that the rule starts.
+    pub(crate) async fn deliver_receipt(&self, change: impl FnOnce(&mut Value)) -> String {
+        let key = Self::new_receipt_key();
+        let mut receipt: Value = serde_json::from_slice(&Self::receipt_at(&key)).unwrap();
+        change(&mut receipt);
+        let receipt = receipt.to_string().into_bytes();
+        self.deliver_bytes(&key, receipt).await
     }
 
     /// Publishes these bytes as M2's receipt; the execution that the rule starts.
-    pub(crate) async fn deliver_receipt(&self, receipt: Vec<u8>) -> String {
-        let key = Self::new_receipt_key();
+    pub(crate) async fn deliver_bytes(&self, key: &str, receipt: Vec<u8>) -> String {
         let request = self
             .s3
             .put_object()
             .bucket(self.platform.evidence_bucket())
-            .key(&key)
+            .key(key)
             .if_none_match("*");
         request.body(ByteStream::from(receipt)).send().await.unwrap();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             for execution in self.executions().await {
-                if self.input(&execution).await.contains(&key) {
+                if self.input(&execution).await.contains(key) {
                     return execution;
                 }
             }

@@ -20,6 +20,9 @@ fn machine(world: &mut World, change: impl FnOnce(&mut String, &mut String, &mut
     }
 }
 
+/// Stack outputs that agree with the registry and say nothing of a bucket.
+const OTHER_OUTPUT: &str = r#"{"tag_env_key": {"sensitive": false, "value": "env"}}"#;
+
 const FROM_THE_START: &[Row] = &[
     ("handle missing", Step::HandleClosure, &[Blocker::HandleMissing], |w| {
         w.edit_registry("`FIELD_SCENARIO_RUN_ID = ", "`FIELD_SCENARIO_RUN_ID_X = ");
@@ -77,7 +80,7 @@ const FROM_THE_START: &[Row] = &[
         Step::HandleClosure,
         &[Blocker::EvidenceBucketUnfit],
         |w| {
-            w.store.seed(ARTIFACTS, STACK, "{}");
+            w.store.seed(ARTIFACTS, STACK, OTHER_OUTPUT);
             w.edit_registry(
                 "S3_EVIDENCE_BUCKET = \"fraud-platform-dev-full-evidence\"",
                 "S3_EVIDENCE_BUCKET = \"no-such-bucket\"",
@@ -402,7 +405,7 @@ async fn secrets_are_named_by_place_and_rule_and_never_published() {
         json!({"overall_pass": true, "note": key}).to_string(),
     );
     world.edit_registry("\"step_functions_only\"", &format!("\"{key}\""));
-    let outputs = json!({"open": {"value": key}, "closed": {"sensitive": true, "value": "AKIAIOSFODNN7SENSITIV"}});
+    let outputs = json!({"open": {"value": key}, "tag_env_key": {"value": "env"}, "closed": {"sensitive": true, "value": "AKIAIOSFODNN7SENSITIV"}});
     world.store.seed(ARTIFACTS, STACK, outputs.to_string());
     let result = world.run(Step::HandleClosure).await;
     assert_eq!(

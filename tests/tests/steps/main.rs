@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod blockers;
+mod field;
 mod world;
 
 use p1_contract::step::Step;

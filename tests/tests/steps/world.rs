@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) closures: BTreeMap<String, ClosureRef>,
     /// What M3.J signs with; nothing, unless a test says so.
     pub(crate) signer: Signer,
+    /// Where the deployment says that stack outputs lie.
+    pub(crate) stack_outputs: String,
 }
 
 /// A signer for tests. It is not a secret: its key is the number `n`.
@@ -88,6 +90,7 @@ impl World {
             input: json!({"m2_handoff": {"key": RECEIPT}}),
             closures: BTreeMap::new(),
             signer: Signer::Off,
+            stack_outputs: format!("s3://{ARTIFACTS}/{STACK}"),
         };
         world.store.seed(ARTIFACTS, REGISTRY, registry());
         world
@@ -146,7 +149,12 @@ impl World {
         let uri = |key: &str| format!("s3://{ARTIFACTS}/{key}").parse().unwrap();
         let settings = Settings {
             registry: uri(REGISTRY),
-            stack_outputs: vec![uri(STACK)],
+            stack_outputs: self
+                .stack_outputs
+                .split(',')
+                .filter(|text| !text.is_empty())
+                .map(|text| text.parse().unwrap())
+                .collect(),
             cost_source: CostSource::BillingArtifact(uri(BILLING)),
             ..p1_runtime::testing::settings(EVIDENCE)
         };

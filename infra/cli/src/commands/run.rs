@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use p1_contract::ids::{BucketName, S3Key};
 use p1_contract::input::ExecutionInput;
+use serde_json::json;
 
 use crate::args::RunArgs;
 use crate::outcome::{CliError, ExitStatus};
@@ -181,10 +182,15 @@ async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen
         None => {
             let receipt = start::put_receipt(target, inputs.m2_receipt.as_deref()).await?;
             screen.line(&format!("M2 receipt: s3://{}/{}", target.evidence_bucket, receipt.key));
-            (
-                hand_over(target, &receipt, screen).await?,
-                Some(receipt.key.to_string()),
-            )
+            let execution = if receipt.is_new {
+                hand_over(target, &receipt, screen).await?
+            } else {
+                screen.line("it was there before, so that no event comes of it; starting from it as an operator does");
+                let input = json!({"m2_handoff": {"key": receipt.key}});
+                let arn = start::start_execution(target, &input).await?;
+                watch(target, &arn, screen).await?
+            };
+            (execution, Some(receipt.key.to_string()))
         }
     };
     screen.finish();
@@ -329,7 +335,6 @@ fn print_line(text: &str) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
 

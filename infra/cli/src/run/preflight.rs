@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use p1_contract::exact::Exact;
 use p1_contract::ids::S3Key;
 use p1_contract::strict::{JsonError, Limits, parse_foreign, parse_strict};
 use serde_json::Value;
@@ -134,11 +135,18 @@ pub fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
 pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
     let remedy = "give a reset receipt: {\"actor\": …, \"reason\": …, \"class\": …, \"scope\": …}";
     let bytes = foreign_object("--reset", path, remedy)?;
-    serde_json::from_slice(&bytes).map_err(|error| refusal("--reset", path, &error.to_string(), remedy))
+    parse_foreign(&bytes, Limits::DOCUMENT).map_err(|error| refusal("--reset", path, &not_json(&error), remedy))
 }
 
 fn stack_outputs(path: &Path) -> Result<Vec<u8>, CliError> {
-    foreign_object("--stack-outputs", path, "write it with `terraform output -json`")
+    let (option, remedy) = ("--stack-outputs", "write it with `terraform output -json`");
+    let bytes = read(option, path, DOCUMENT_MAX_BYTES)?;
+    // As M3.A reads it: a number may be longer than any that a float holds.
+    match Exact::parse(&bytes, Limits::DOCUMENT) {
+        Ok(Exact::Map(_)) => Ok(bytes),
+        Ok(_) => Err(refusal(option, path, "the document is JSON, but not an object", remedy)),
+        Err(error) => Err(refusal(option, path, &not_json(&error), remedy)),
+    }
 }
 
 fn billing(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -167,8 +175,10 @@ fn execution_input(path: &Path) -> Result<Value, CliError> {
     let option = "--input";
     let remedy = "give an event, an operator start or a rerun as the README shows them";
     let bytes = read(option, path, INPUT_MAX_BYTES)?;
+    // An event of AWS's may have a mark before it, as any file that passed through an editor.
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let value =
-        parse_strict(&bytes, Limits::DOCUMENT).map_err(|error| refusal(option, path, &not_json(&error), remedy))?;
+        parse_strict(text, Limits::DOCUMENT).map_err(|error| refusal(option, path, &not_json(&error), remedy))?;
     form(&value).map_err(|what| refusal(option, path, &what, remedy))?;
     Ok(value)
 }
@@ -375,6 +385,34 @@ mod tests {
         );
         let message = refused(|args, scratch| args.billing = Some(scratch.file("b.json", b"{\"a\":1,\"a\":2}")));
         assert!(message.contains("--billing") && message.contains("twice"), "{message}");
+    }
+
+    #[test]
+    fn a_mark_is_passed_over_and_utf16_is_named() {
+        let marked = |text: &str| format!("\u{feff}{text}").into_bytes();
+        let scratch = Scratch::new();
+        let args = RunArgs {
+            registry: Some(scratch.file("r.md", &marked("* `A = 1`\r\n"))),
+            stack_outputs: vec![scratch.file("s.json", &marked("{\"a\":{\"value\":1e999}}"))],
+            m2_receipt: Some(scratch.file("m.json", &marked("{\"overall_pass\":true}"))),
+            input: Some(scratch.file("i.json", &marked("{\"m2_handoff\":{\"key\":\"k\"}}"))),
+            ..RunArgs::default()
+        };
+        assert_eq!(
+            check(&args).unwrap().input,
+            Some(serde_json::json!({"m2_handoff": {"key": "k"}}))
+        );
+        let receipt = reset(&scratch.file("reset.json", &marked("{\"actor\":\"a\"}"))).unwrap();
+        assert_eq!(receipt, serde_json::json!({"actor": "a"}));
+        let utf16: Vec<u8> = "{\"a\":{\"value\":1}}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let message = refused(|args, scratch| args.stack_outputs = vec![scratch.file("s.json", &utf16)]);
+        assert!(
+            message.contains("UTF-16") && message.contains("save it as UTF-8"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::{SignedDuration, Timestamp};
 use p1_contract::evidence::RUN_CONTROL_ROOT;
-use p1_contract::ids::S3Key;
+use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::input::M2_RECEIPT_FILE;
+use p1_contract::strict::{Limits, parse_foreign};
 use p1_runtime::aws::{Answer, Call};
 use serde_json::Value;
 
@@ -31,26 +32,43 @@ pub struct PutReceipt {
     pub key: S3Key,
     /// When it was put.
     pub at: Timestamp,
+    /// Whether it was not there before: only then does an event start an execution.
+    pub is_new: bool,
 }
 
-/// Puts an M2 receipt at the key of this second; where that is taken, at the next one's. Evidence is created, never replaced.
+/// Puts an M2 receipt into the folder that it says it is of; else at the key of this second, and where that is taken, at the next one's.
+/// Evidence is created, never replaced.
 ///
 /// # Errors
-/// A fault when no key is free or S3 refuses.
+/// [`CliError::Usage`] when its folder holds another receipt, a fault when no key is free or S3 refuses.
 pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutReceipt, CliError> {
     let at = Timestamp::now();
+    if let Some((key, bytes)) = receipt.and_then(|bytes| Some((own_key(bytes)?, bytes))) {
+        let is_new = create(target, &key, bytes.to_vec()).await?;
+        if !is_new {
+            put_receipt_at(target, &key, bytes).await?;
+        }
+        return Ok(PutReceipt { key, at, is_new });
+    }
     for second in 0..STAMP_ATTEMPTS {
         let stamp = compact(at + SignedDuration::from_secs(second));
         let key = receipt_key(&stamp)?;
         let bytes = receipt.map_or_else(|| sample::m2_receipt(&stamp), <[u8]>::to_vec);
         if create(target, &key, bytes).await? {
-            return Ok(PutReceipt { key, at });
+            return Ok(PutReceipt { key, at, is_new: true });
         }
     }
     Err(CliError::fault(format!(
         "every M2 receipt key of the last {STAMP_ATTEMPTS} seconds is taken in {}; try again",
         target.evidence_bucket
     )))
+}
+
+/// The key in the folder of the M2 execution that a receipt names; none where it names none.
+fn own_key(receipt: &[u8]) -> Option<S3Key> {
+    let receipt = parse_foreign(receipt, Limits::DOCUMENT).ok()?;
+    let id = PhaseExecutionId::parse(receipt.get("phase_execution_id")?.as_str()?).ok()?;
+    receipt_key(id.as_str().strip_prefix("m2j_")?).ok()
 }
 
 /// Puts the receipt that an execution input names. One that is there already stays.
@@ -66,7 +84,7 @@ pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Res
         return Ok(());
     }
     Err(CliError::usage(format!(
-        "--m2-receipt: {key} holds another receipt already, and evidence is never replaced; name another key in --input"
+        "--m2-receipt: {key} holds another receipt already, and evidence is never replaced; leave --m2-receipt out to start from the one that is there, or give a receipt of another M2 execution"
     )))
 }
 
@@ -225,6 +243,27 @@ mod tests {
         let input = json!({"m2_handoff": {"key": key.as_str()}});
         let bucket = p1_contract::ids::BucketName::parse("test-evidence").unwrap();
         assert!(p1_contract::input::ExecutionInput::parse(&input, &bucket).is_ok());
+    }
+
+    #[test]
+    fn a_receipt_lies_in_the_folder_that_it_names() {
+        let named = |id: Value| own_key(json!({"phase_execution_id": id}).to_string().as_bytes());
+        let key = receipt_key("20261122T010203Z").unwrap();
+        assert_eq!(named(json!("m2j_20261122T010203Z")), Some(key.clone()));
+        assert_eq!(
+            own_key(b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"),
+            Some(key)
+        );
+        for id in [
+            json!("m3a_20261122T010203Z"),
+            json!("m2j_yesterday"),
+            json!("m2j_../x"),
+            json!(1),
+            json!(null),
+        ] {
+            assert_eq!(named(id.clone()), None, "{id}");
+        }
+        assert_eq!(own_key(b"{}"), None);
     }
 
     #[test]

@@ -145,15 +145,22 @@ fn is_states_arn(start: &[&str], kind: &str) -> bool {
     let ["arn", partition, "states", region, account, found] = start else {
         return false;
     };
-    let is_partition = partition
-        .strip_prefix("aws")
-        .is_some_and(|rest| rest.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()));
     let is_region = !region.is_empty()
         && region
             .bytes()
             .all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    is_partition && is_region && is_account && *found == kind
+    is_partition(partition) && is_region && is_account(account) && *found == kind
+}
+
+/// `aws`, `aws-cn` …
+pub(super) fn is_partition(text: &str) -> bool {
+    text.strip_prefix("aws")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()))
+}
+
+/// 12 digits.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What Step Functions accepts as the name of a state machine or an execution.

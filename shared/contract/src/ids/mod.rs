@@ -3,12 +3,14 @@
 
 mod arn;
 mod place;
+mod principal;
 mod run;
 mod stamp;
 mod usd;
 
 pub use arn::{ExecutionArn, StateMachineArn};
 pub use place::{BucketName, DeploymentName, HandleKey, S3Key, S3Uri};
+pub use principal::IamPrincipalArn;
 pub use run::{PhaseExecutionId, PlatformRunId, ScenarioRunId};
 pub use stamp::Stamp;
 pub use usd::UsdAmount;

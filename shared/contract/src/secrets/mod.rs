@@ -4,8 +4,11 @@
 //! wherever it stands, and *names*, which say that whatever stands beside them is secret.
 
 mod names;
+mod references;
 mod shapes;
 
+#[cfg(test)]
+mod terraform_outputs;
 #[cfg(test)]
 mod tests;
 

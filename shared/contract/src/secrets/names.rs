@@ -1,12 +1,9 @@
 //! Names that make a value secret.
 
-use super::REDACTED;
+use super::references::{is_harmless, is_key_id, is_kind_of_authorization, is_name_of_secret};
 
 /// The least characters of a value that counts: below it are words like `none` and `enabled`.
 const MIN_CHARS: usize = 8;
-
-/// What begins a pointer to a secret kept elsewhere.
-const POINTERS: [&str; 5] = ["/", "arn:", "s3://", "${", "{{resolve:"];
 
 /// Last words of names whose values are secret.
 const LAST_WORDS: [&str; 18] = [
@@ -33,12 +30,11 @@ const LAST_WORDS: [&str; 18] = [
 /// Words that make a `key` secret when they stand before it: `API_KEY` is, `PARTITION_KEY` is not.
 const WORDS_BEFORE_KEY: [&str; 6] = ["api", "access", "private", "secret", "signing", "encryption"];
 
-/// Whether a value is secret because of its name: the last words of the name say so, and the value is no pointer, no
-/// placeholder and no digest under a digest's name.
+/// Whether a value is secret because of its name: the last words of the name say so, and the value is no setting, no placeholder, no
+/// reference to a secret kept elsewhere and no digest under a digest's name.
 pub(super) fn makes_secret(name: &str, value: &str) -> bool {
     let value = value.trim();
-    let is_pointer = POINTERS.iter().any(|start| value.starts_with(start)) || is_token_pattern(value);
-    if value.chars().count() < MIN_CHARS || is_pointer || value == "TO_PIN" || value.starts_with(REDACTED) {
+    if value.chars().count() < MIN_CHARS || is_harmless(value) {
         return false;
     }
     let mut words = words_of(name);
@@ -50,8 +46,16 @@ pub(super) fn makes_secret(name: &str, value: &str) -> bool {
         words.pop();
     }
     match words.as_slice() {
-        [.., before, last] if last == "key" || last == "keys" => WORDS_BEFORE_KEY.contains(&before.as_str()),
-        [.., last] => LAST_WORDS.contains(&last.as_str()),
+        [.., before, last] if last == "key" || last == "keys" => match before.as_str() {
+            // What key stores encrypt and sign with is named by its id.
+            "encryption" | "signing" if is_key_id(value) => false,
+            before => WORDS_BEFORE_KEY.contains(&before) && !is_name_of_secret(value, false),
+        },
+        [.., last] => match last.as_str() {
+            "authorization" => !is_kind_of_authorization(value),
+            "secret" | "secrets" | "credential" | "credentials" => !is_name_of_secret(value, true),
+            last => LAST_WORDS.contains(&last) && !is_name_of_secret(value, false),
+        },
         [] => false,
     }
 }
@@ -60,14 +64,8 @@ fn is_digest(value: &str) -> bool {
     value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `{db_password}`: a token of a pattern, to be filled in later.
-fn is_token_pattern(value: &str) -> bool {
-    let inner = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|inner| inner.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()))
-}
-
 /// The words of a name in lower case: `SSM_DB_PASSWORD`, `ssm-db-password`, `ssmDbPassword` and `ssm.db.password` are alike.
-fn words_of(name: &str) -> Vec<String> {
+pub(super) fn words_of(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';
     for c in name.chars() {

@@ -11,7 +11,6 @@ use aws_sdk_s3::types::{
     BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier, VersioningConfiguration,
 };
 use m3h_cost_envelope::{CostEnvelope, CostExplorer};
-use p1::sample;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
@@ -96,7 +95,7 @@ impl<'a> Bench<'a> {
         bench.put_registry(|text| text).await;
         let receipt = Stage::new_receipt_key();
         let request = stage.s3.put_object().bucket(bucket).key(&receipt);
-        let body = ByteStream::from(sample::m2_receipt("20260223T061612Z"));
+        let body = ByteStream::from(Stage::receipt_at(&receipt));
         request.body(body).send().await.unwrap();
         let event = json!({
             "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3",

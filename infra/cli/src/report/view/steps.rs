@@ -210,7 +210,7 @@ fn handles(title: &str, handles: &[Handle]) -> Markup {
                     Cell::head(value(&handle.name)),
                     Cell::from(match &handle.value {
                         Some(text) => value(text),
-                        None if handle.placeholder => Mark::Held.with("placeholder TO_PIN"),
+                        None if handle.placeholder => Mark::Held.with("placeholder"),
                         None => Mark::Held.with("unresolved"),
                     }),
                     Cell::from(handle.source.unwrap_or("not known")),

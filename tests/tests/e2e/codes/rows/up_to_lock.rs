@@ -38,7 +38,11 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Blocker::EvidenceBucketUnfit,
         "the registry names a bucket that is not there",
-        How::Outputs(|| json!({}), "`S3_EVIDENCE_BUCKET = \"", "`S3_EVIDENCE_BUCKET = \"no-"),
+        How::Outputs(
+            || json!({"tag_env_key": {"sensitive": false, "value": "env"}}),
+            "`S3_EVIDENCE_BUCKET = \"",
+            "`S3_EVIDENCE_BUCKET = \"no-",
+        ),
     ),
     row(
         Blocker::HandleContradiction,

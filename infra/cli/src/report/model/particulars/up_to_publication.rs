@@ -8,7 +8,13 @@ use crate::report::text::Text;
 
 pub(super) fn handle_closure(reader: &mut Reader<'_>, said: &mut Particulars) {
     if let Some(snapshot) = reader.read::<HandleClosureSnapshot>() {
-        said.results(&snapshot.verification_results);
+        for result in &snapshot.verification_results {
+            match result.pass {
+                Some(pass) => said.check(&result.check, pass, &result.detail),
+                // Neither pass nor fail.
+                None => said.fact("not configured", format!("{}: {}", result.check, result.detail)),
+            }
+        }
         let (required, resolved) = (snapshot.required_handles.len(), snapshot.resolved_handles.len());
         said.fact("required handles resolved", format!("{resolved} of {required}"));
         said.handles = snapshot
