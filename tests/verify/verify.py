@@ -38,6 +38,7 @@ class Check:
                      and not key.startswith(ROOT + "m2j_") and (doc := self.parse(key, data, dict)) is not None}
         for key, doc in self.docs.items(): self.same(key, "its folder", "artifact" in doc and
             key.startswith((ROOT + doc.get("phase_execution_id", ""), "evidence/runs/")), True)
+        for key, doc in self.docs.items(): doc.get("artifact") == "m3a_handle_closure_snapshot" and self.verified(key, doc)
         last = ((history or {}).get("events") or [{}])[-1]
         word = {**last.get("executionSucceededEventDetails", {}), **last.get("executionFailedEventDetails", {})}
         outcome = json.loads(word.get("output") or word.get("cause") or "{}")
@@ -65,6 +66,18 @@ class Check:
         if listed and any(ref.get(field) not in (None, listed[field]) for field in ("version_id", "etag")):
             self.bad(key, f"has another version or entity tag than {by} names")
         return True
+    def verified(self, key, doc):
+        passes, none = [result.get("pass") for result in doc["verification_results"]], "not_verified"
+        for result, held in zip(doc["verification_results"], passes):  # revision 1 says no status, and no methods
+            status = result.get("status", {True: "PASS", False: "FAIL"}.get(held, "none"))
+            self.same(key, f"the status of {result['check']}", status in {True: ["PASS"], False: ["FAIL", "INCONCLUSIVE"],
+                                                                         None: ["NOT_CONFIGURED"]}.get(held, []), True)
+        self.same(key, "its verdict", doc["overall_pass"] and False in passes, False)
+        methods = doc.get("verification_method_by_handle")
+        if methods is None: return
+        self.same(key, "the list of its methods", sorted(methods), sorted(doc["required_handles"]))
+        self.same(key, "a handle without a value", {methods.get(handle) for handle in doc["unresolved_handles"]} <= {none}, True)
+        self.same(key, "a verified handle", doc["overall_pass"] and none in methods.values(), False)
     def walk(self):
         ledger = {key: doc for key, doc in self.docs.items() if key ==
                   f"evidence/runs/{doc.get('platform_run_id')}/ledger/{doc.get('sequence', 0):06}.json"}

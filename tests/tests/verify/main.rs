@@ -172,6 +172,36 @@ fn what_is_no_evidence_is_a_usage_error() {
     assert_eq!(said["exit_status"], 4);
 }
 
+const SNAPSHOT: &str = "/m3a_handle_closure_snapshot.json";
+
+/// Evidence of revision 1 says less of how M3.A verified the handles, and is as whole.
+#[tokio::test]
+async fn evidence_of_revision_1_still_verifies() {
+    let run = advanced(START, Signer::Off).await;
+    let files = forged(&run.files, SNAPSHOT, |document| {
+        document
+            .as_object_mut()
+            .unwrap()
+            .remove("verification_method_by_handle")
+            .unwrap();
+        for result in document["verification_results"].as_array_mut().unwrap() {
+            result.as_object_mut().unwrap().remove("status").unwrap();
+        }
+    });
+    let files = forged(&files, "/m3a_observations.json", |document| {
+        let receipt = document["observed"]["m2_receipt"].as_object_mut().unwrap();
+        for field in ["counts_no_blockers", "verdict_is_green"] {
+            receipt.remove(field).unwrap();
+        }
+    });
+    let told = Vec::new();
+    let dir = Mirrored { files, told }.write("revision-1");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 0, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":0"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
 /// Which run, which document, and what the forger makes of it.
 type Forgery = (bool, &'static str, fn(&mut Value));
 
@@ -179,7 +209,7 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     // Without a signature, which would tell at once.
     let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
-    let forgeries: [Forgery; 9] = [
+    let forgeries: [Forgery; 16] = [
         (true, "/m3_execution_summary.json", |document| {
             document["verdict"] = json!("ADVANCE_TO_M4");
             document["overall_pass"] = json!(true);
@@ -210,6 +240,32 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
         }),
         (false, "/m4_handoff_pack.json", |document| {
             document["config_digest"] = json!("0".repeat(64));
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["pass"] = json!(false);
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["status"] = json!("NOT_CONFIGURED");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["pass"] = json!(false);
+            document["verification_results"][5]["status"] = json!("INCONCLUSIVE");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]
+                .as_object_mut()
+                .unwrap()
+                .remove("pass");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_method_by_handle"]["CONFIG_DIGEST_ALGO"] = json!("not_verified");
+        }),
+        (false, SNAPSHOT, |document| {
+            let methods = document["verification_method_by_handle"].as_object_mut().unwrap();
+            methods.remove("CONFIG_DIGEST_ALGO");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["unresolved_handles"] = json!(["CONFIG_DIGEST_ALGO"]);
         }),
     ];
     let second = &mut Second::start();

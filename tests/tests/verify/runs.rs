@@ -17,7 +17,7 @@ use p1_runtime::ExecutionAnswer;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
 use serde_json::{Value, json};
 
-use crate::world::{EVIDENCE, RECEIPT, World, signer as signer_of};
+use crate::world::{ARTIFACTS, EVIDENCE, RECEIPT, STACK, World, signer as signer_of};
 
 /// The key that runs are signed by.
 pub(crate) const KEY: u8 = 1;
@@ -142,20 +142,24 @@ pub(crate) const HOSTILE: [&str; 6] = [
 pub(crate) async fn hostile(start_time: &str, signer: Signer) -> Mirrored {
     let mut world = at(start_time, signer);
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let hostile = HOSTILE.join(" ");
     world.edit_registry(
-        &quoted("arn:aws:iam::123456789012:role/sample-apply"),
-        &quoted(&HOSTILE.join(" ")),
+        "TAG_PROJECT_KEY = \"project\"",
+        &format!("TAG_PROJECT_KEY = {}", quoted(&hostile)),
     );
+    let outputs = json!({"s3_evidence_bucket": {"value": EVIDENCE}, "tag_project_key": {"value": hostile}});
+    world.store.seed(ARTIFACTS, STACK, outputs.to_string());
     world.edit_registry(
         &quoted("aws_only_pre_m11_databricks_cost_deferred"),
         &quoted(HOSTILE[2]),
     );
     world.edit_registry(
         &quoted("the sample platform has no Databricks workspace"),
-        &quoted(HOSTILE[1]),
+        // Text that angle brackets fill is a placeholder.
+        &quoted(&format!("because {}", HOSTILE[1])),
     );
     let fields = quoted("platform_run_id,scenario_run_id,phase_id,event_id,runtime_lane,trace_id");
-    let broken = quoted(&format!("{},{}", HOSTILE[0], HOSTILE[4]));
+    let broken = quoted(&format!("phase_id,{},{}", HOSTILE[0], HOSTILE[4]));
     world.edit_registry(&fields, &broken);
     let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
     world.edit_registry(&broken, &fields);

@@ -10,6 +10,7 @@ mod meaning;
 mod pinned;
 mod shape;
 mod signature;
+mod verified;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -175,6 +176,7 @@ pub fn examine(dir: &Path, keys: &[PublicKey]) -> Result<Checked, Unusable> {
 fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report {
     let documents = shape::documents(folder, &mut findings);
     let chain = chain::walk(folder, &documents, &mut findings);
+    verified::check(&documents, &mut findings);
     let meant = meaning::check(folder, &documents, &chain, &mut findings);
     let signature = signature::check(folder, &documents, &chain, keys, &mut findings);
     let grades: BTreeSet<Grade> = findings.0.iter().map(|finding| finding.grade).collect();
