@@ -115,7 +115,7 @@ async fn probe(ctx: &StepContext<'_>, candidate: &PlatformRunId) -> Result<(Prob
         .list(ctx.bucket(), &candidate.run_root(), MOST_COUNTED)
         .await?;
     let own = candidate.ledger_key(1);
-    let foreign = keys.iter().filter(|key| key.as_str() != own).count();
+    let foreign = keys.iter().filter(|key| **key != own).count();
     let outcome = if foreign == 0 {
         ProbeOutcome::Reserved
     } else {

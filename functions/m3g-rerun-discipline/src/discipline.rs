@@ -1,6 +1,6 @@
 //! The step: is the run still the run that was pinned, untouched, and is a rerun the one that was admitted?
 
-use futures_util::future::{try_join3, try_join4};
+use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
 use p1_contract::artifacts::{
     CheckResult, KeyVersions, M4HandoffPack, ProhibitedMutationGuardReceipts, RerunAdmissionReceipt,
     RerunResetPolicySnapshot, RunHeader, RunRecord,
@@ -8,9 +8,11 @@ use p1_contract::artifacts::{
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, RunIds, Triplet};
 use p1_contract::handles;
+use p1_contract::ids::S3Key;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Mode, StepInput, StepResult};
 use p1_contract::step::Step;
+use p1_runtime::run_ledger::ledger_prefix;
 use p1_runtime::{Author, ClosureRead, Evaluation, Fault, StepContext, StepLogic, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,7 @@ pub struct Observed {
     pub documents: Vec<RunDocument>,
     /// The latest registry.
     pub registry: Learned<TodaysRegistry>,
-    /// Every key under the run root, with its versions.
+    /// P1's own keys under the run root, with their versions: `run.json`, the run header and the ledger.
     pub keys: Vec<KeyVersions>,
     /// The receipt of the admission; none where the chain has no admission.
     pub admission: Option<Learned<RerunAdmissionReceipt>>,
@@ -89,18 +91,7 @@ impl StepLogic for RerunDiscipline {
             document::<M4HandoffPack>(ctx, &handoff),
         )
         .await?;
-        let versions = ctx
-            .store
-            .list_versions(ctx.bucket(), &run.platform_run_id.run_root())
-            .await?;
-        let keys = versions
-            .into_iter()
-            .map(|count| KeyVersions {
-                key: count.key,
-                versions: count.versions,
-                delete_markers: count.delete_markers,
-            })
-            .collect();
+        let keys = own_keys(ctx, &run, &publication).await?;
         Ok(Observed {
             run,
             documents: vec![record, header, pack],
@@ -149,6 +140,44 @@ impl StepLogic for RerunDiscipline {
             ..Evaluation::default()
         })
     }
+}
+
+/// The most records of a ledger whose versions are looked at; a longer ledger is no legal one.
+const MOST_RECORDS: usize = 5_000;
+/// The most keys that are listed in evidence. Keys with a history come first, so none of those is cut before the others.
+const MOST_LISTED: usize = 1_000;
+
+/// The keys below the run's root that P1 alone writes, at the places that M3.E resolved from the registry. The rest of the root
+/// is for later phases, which may write there and overwrite.
+async fn own_keys(ctx: &StepContext<'_>, run: &Triplet, publication: &Summary) -> Result<Vec<KeyVersions>, Fault> {
+    let root = run.platform_run_id.run_root();
+    let written = publication.body.artifacts.iter();
+    let documents: Vec<&S3Key> = written
+        .map(|artifact| &artifact.key)
+        .filter(|key| key.as_str().starts_with(&root))
+        .collect();
+    let documents = try_join_all(
+        documents
+            .into_iter()
+            .map(|key| ctx.store.versions_of(ctx.bucket(), key)),
+    );
+    let prefix = ledger_prefix(&run.platform_run_id);
+    let ledger = ctx.store.list_versions(ctx.bucket(), &prefix, MOST_RECORDS);
+    let (documents, ledger) = try_join(documents, ledger).await?;
+    let mut counts = documents;
+    // A foreign key in the ledger makes it illegal, which every reader of the ledger says.
+    counts.extend(ledger.counts);
+    counts.sort_by_key(|count| count.rewritten().is_none());
+    let own = counts.into_iter().filter_map(|count| {
+        Some(KeyVersions {
+            key: S3Key::parse(&count.key).ok()?,
+            versions: count.versions,
+            delete_markers: count.delete_markers,
+        })
+    });
+    let mut keys: Vec<KeyVersions> = own.take(MOST_LISTED).collect();
+    keys.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(keys)
 }
 
 async fn document<B: Body>(ctx: &StepContext<'_>, summary: &Summary) -> Result<RunDocument, Fault> {

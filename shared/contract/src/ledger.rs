@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::canonical;
 use crate::evidence::{PHASE_ID, SCHEMA_VERSION};
 use crate::ids::{ExecutionArn, PlatformRunId, Stamp};
 use crate::reference::ObjectRef;
+use crate::strict::{self, Limits};
 use crate::verdict::PhaseVerdict;
 
 /// The `artifact` of every ledger record.
@@ -53,7 +55,34 @@ pub struct LedgerRecord {
     pub summary: Option<ObjectRef>,
 }
 
+/// Why an object in a ledger is no record.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// It is no JSON document that P1 would read.
+    #[error("is not strict JSON: {0}")]
+    Json(String),
+    /// It has another shape.
+    #[error("has another shape: {0}")]
+    Shape(String),
+    /// P1 would have written other bytes for it.
+    #[error("is not in the canonical bytes of a record")]
+    NotCanonical,
+}
+
 impl LedgerRecord {
+    /// Reads a record from its bytes, which must be exactly those that P1 writes.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| RecordError::Json(e.to_string()))?;
+        let record: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape(e.to_string()))?;
+        match canonical::document_of(&record) {
+            Ok(again) if again == bytes => Ok(record),
+            _ => Err(RecordError::NotCanonical),
+        }
+    }
+
     /// An ACQUIRED record.
     #[must_use]
     pub fn acquired(run: &PlatformRunId, sequence: u32, holder: &ExecutionArn, stamp: Stamp) -> Self {
@@ -160,10 +189,11 @@ impl Ledger {
     /// Reads `records`, in the order of their keys, as the ledger of `run`.
     ///
     /// # Errors
-    /// When they are not a legal sequence: a gap, a record of another run, a commit without its own ACQUIRED before
-    /// it, or anything after a committed advance.
+    /// When they are not a legal sequence: a gap, a record of another run, a holder on another state machine than the first
+    /// one's, a commit without its own ACQUIRED before it, or anything after a committed advance.
     pub fn read(run: &PlatformRunId, records: Vec<LedgerRecord>) -> Result<Self, LedgerError> {
         let mut before: Option<&LedgerRecord> = None;
+        let first = records.first().map(|record| &record.holder);
         for (expected, record) in (1_u32..).zip(&records) {
             let illegal = |reason| LedgerError::Illegal {
                 run: run.clone(),
@@ -191,7 +221,13 @@ impl Ledger {
                     "verdict and summary belong to COMMITTED, and to COMMITTED alone",
                 ));
             }
+            if first.is_some_and(|first| !first.is_of_the_same_machine(&record.holder)) {
+                return Err(illegal("its holder is an execution of another state machine"));
+            }
             match before {
+                Some(last) if last.holder == record.holder && last.holder_stamp_utc != record.holder_stamp_utc => {
+                    return Err(illegal("it gives its holder another stamp"));
+                }
                 Some(last) if last.verdict == Some(PhaseVerdict::AdvanceToM4) => {
                     return Err(illegal("nothing follows a committed advance"));
                 }
@@ -219,6 +255,14 @@ impl Ledger {
     #[must_use]
     pub fn records(&self) -> &[LedgerRecord] {
         &self.records
+    }
+
+    /// Whether its holders are executions of the state machine that `execution` is of: in its account and region.
+    #[must_use]
+    pub fn is_of_the_machine_of(&self, execution: &ExecutionArn) -> bool {
+        self.records
+            .iter()
+            .all(|record| record.holder.is_of_the_same_machine(execution))
     }
 
     /// The last record.
@@ -370,6 +414,14 @@ mod tests {
         use PhaseVerdict::{AdvanceToM4, HoldM3};
         let mut foreign = acquired(1, "a");
         foreign.platform_run_id = PlatformRunId::parse("platform_20260223T174308Z").unwrap();
+        let mut elsewhere = acquired(2, "b");
+        elsewhere.holder = "arn:aws:states:eu-west-1:123456789012:execution:p1:b".parse().unwrap();
+        let mut other_account = acquired(2, "b");
+        other_account.holder = "arn:aws:states:eu-west-2:000000000000:execution:p1:b".parse().unwrap();
+        let mut other_machine = acquired(2, "b");
+        other_machine.holder = "arn:aws:states:eu-west-2:123456789012:execution:p2:b".parse().unwrap();
+        let mut restamped = committed(2, "a", HoldM3);
+        restamped.holder_stamp_utc = Stamp::parse_compact("20260223T174308Z").unwrap();
         let mut of_another_shape = acquired(1, "a");
         of_another_shape.schema_version = 2;
         let mut verdict_on_acquired = acquired(1, "a");
@@ -387,6 +439,11 @@ mod tests {
                 vec![acquired(1, "a"), committed(2, "a", AdvanceToM4), acquired(3, "b")],
                 "nothing follows",
             ),
+            (vec![acquired(0, "a")], "where record 1"),
+            (vec![acquired(1, "a"), elsewhere], "another state machine"),
+            (vec![acquired(1, "a"), other_account], "another state machine"),
+            (vec![acquired(1, "a"), other_machine], "another state machine"),
+            (vec![acquired(1, "a"), restamped], "another stamp"),
             (vec![foreign], "not a record of this run"),
             (vec![of_another_shape], "not a record of this run"),
             (vec![verdict_on_acquired], "COMMITTED alone"),
@@ -394,5 +451,31 @@ mod tests {
             let error = Ledger::read(&run(), records).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn a_record_is_read_from_exactly_its_own_bytes() {
+        let record = acquired(1, "a");
+        let bytes = canonical::document_of(&record).unwrap();
+        assert_eq!(LedgerRecord::parse(&bytes).as_ref(), Ok(&record));
+        let text = String::from_utf8(bytes).unwrap();
+        let spaced = text.replace(":1,", ": 1,");
+        let null = text.replace("{", "{\"verdict\":null,");
+        let no_newline = text.trim_end().to_owned();
+        for other in [spaced, null, no_newline] {
+            assert_eq!(
+                LedgerRecord::parse(other.as_bytes()),
+                Err(RecordError::NotCanonical),
+                "{other}"
+            );
+        }
+        for (other, why) in [("[]", "shape"), ("", "JSON"), (&text.replace("\"P1\"", "1"), "shape")] {
+            let error = LedgerRecord::parse(other.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let ledger = ledger(vec![record]);
+        assert!(ledger.is_of_the_machine_of(&execution("z")));
+        let elsewhere = "arn:aws:states:eu-west-2:123456789012:execution:p2:z".parse().unwrap();
+        assert!(!ledger.is_of_the_machine_of(&elsewhere));
     }
 }

@@ -22,6 +22,7 @@ pub mod store;
 #[cfg(any(test, feature = "memory"))]
 pub mod testing;
 mod trust;
+mod write_once;
 
 pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all, audit_where};
 pub use clients::harness;
@@ -32,3 +33,4 @@ pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrato
 pub use prerequisite::{Prerequisite, Prerequisites};
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
 pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};
+pub use write_once::rewritten;

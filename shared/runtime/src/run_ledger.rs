@@ -7,7 +7,6 @@ use p1_contract::canonical;
 use p1_contract::ids::{ExecutionArn, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Acquire, Commit, LEDGER_RECORD, Ledger, LedgerRecord};
 use p1_contract::reference::{ArtifactRef, ObjectRef};
-use p1_contract::strict::{self, Limits};
 use p1_contract::verdict::PhaseVerdict;
 
 use crate::context::StepContext;
@@ -16,7 +15,11 @@ use crate::step::Recreated;
 use crate::store::{DOCUMENT_LIMIT, Read, Written};
 
 /// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.
-const MAX_RECORDS: usize = 1_000;
+const MAX_RECORDS: usize = 5_000;
+/// How many of them, the last ones, are listed among the inputs of a step.
+const NOTED_RECORDS: usize = 64;
+/// How many of them are read at once.
+const READS_AT_ONCE: usize = 32;
 
 /// What became of an attempt to acquire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,38 +76,78 @@ pub fn ledger_prefix(run: &PlatformRunId) -> String {
     format!("{}ledger/", run.run_root())
 }
 
-/// Reads the ledger; `Err` in words when what lies there is no legal ledger.
+/// Reads the ledger; `Err` in words when what lies there is no legal ledger: records only, each written once and never
+/// deleted, their holders executions of this state machine.
 ///
 /// # Errors
 /// When the store gives no answer.
 pub async fn read(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Result<Ledger, String>, Fault> {
-    let keys = ctx
-        .store
-        .list(ctx.bucket(), &ledger_prefix(run), MAX_RECORDS + 1)
-        .await?;
-    if keys.len() > MAX_RECORDS {
+    let prefix = ledger_prefix(run);
+    // A key may be hidden by a delete marker: only its versions tell.
+    let listed = ctx.store.list_versions(ctx.bucket(), &prefix, MAX_RECORDS + 1).await?;
+    if !listed.complete || listed.counts.len() > MAX_RECORDS {
         return Ok(Err(format!("the ledger of {run} has more than {MAX_RECORDS} records")));
     }
-    let reads = try_join_all(keys.iter().map(|key| ctx.read(ctx.bucket(), key, None, DOCUMENT_LIMIT))).await?;
-    let mut records = Vec::with_capacity(keys.len());
-    for (sequence, (key, read)) in (1_u32..).zip(keys.iter().zip(reads)) {
-        if key.as_str() != run.ledger_key(sequence) {
+    let mut keys = Vec::with_capacity(listed.counts.len());
+    // What consoles create for a folder is no record and claims to be none.
+    for count in listed.counts.iter().filter(|count| !count.key.ends_with('/')) {
+        if let Some(why) = count.rewritten() {
+            return Ok(Err(format!("{} {why}: a record is written once", shown(&count.key))));
+        }
+        let expected = record_key(run, next(keys.len()))?;
+        if count.key != expected.as_str() {
             return Ok(Err(format!(
-                "{key} stands where record {sequence} of the ledger belongs"
+                "{} stands where record {} of the ledger belongs",
+                shown(&count.key),
+                next(keys.len())
             )));
         }
+        keys.push(expected);
+    }
+    let mut reads = Vec::with_capacity(keys.len());
+    let noted = keys.len().saturating_sub(NOTED_RECORDS);
+    for (keys, is_noted) in [(&keys[..noted], false), (&keys[noted..], true)] {
+        for some in keys.chunks(READS_AT_ONCE) {
+            reads.extend(try_join_all(some.iter().map(|key| read_record(ctx, key, is_noted))).await?);
+        }
+    }
+    let mut records = Vec::with_capacity(keys.len());
+    for (key, read) in keys.iter().zip(reads) {
         let Read::Found(object) = read else {
             return Ok(Err(format!("{key} is listed but cannot be read")));
         };
-        let parsed = strict::parse_strict(&object.bytes, Limits::DOCUMENT)
-            .map_err(|e| e.to_string())
-            .and_then(|value| serde_json::from_value::<LedgerRecord>(value).map_err(|e| e.to_string()));
-        match parsed {
+        match LedgerRecord::parse(&object.bytes) {
             Ok(record) => records.push(record),
             Err(why) => return Ok(Err(format!("{key} is not a ledger record: {why}"))),
         }
     }
-    Ok(Ledger::read(run, records).map_err(|e| e.to_string()))
+    Ok(match Ledger::read(run, records) {
+        Ok(ledger) if !ledger.is_of_the_machine_of(&ctx.input.execution) => Err(format!(
+            "the ledger of {run} has a holder that is no execution of {}",
+            ctx.input.state_machine
+        )),
+        Ok(ledger) => Ok(ledger),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Reads a record. Inputs are listed in a document, which has a limit; the verdict rests on the head.
+async fn read_record(ctx: &StepContext<'_>, key: &S3Key, is_noted: bool) -> Result<Read, Fault> {
+    if is_noted {
+        ctx.read(ctx.bucket(), key, None, DOCUMENT_LIMIT).await
+    } else {
+        ctx.store.read(ctx.bucket(), key, None, DOCUMENT_LIMIT).await
+    }
+}
+
+/// The number of the record that follows `before` records.
+fn next(before: usize) -> u32 {
+    u32::try_from(before).map_or(u32::MAX, |before| before.saturating_add(1))
+}
+
+/// A foreign key, short and without what would spoil a line of text.
+fn shown(key: &str) -> String {
+    key.escape_debug().take(200).collect()
 }
 
 /// Why the ledger is not this execution's (any more), in words; none when its head is our ACQUIRED record.
@@ -124,12 +167,17 @@ pub async fn lost(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Option<S
 
 /// Reserves a run id: creates the ledger's first record, ours.
 ///
-/// `Ok(true)` when the record is ours (now, or since an earlier attempt), `Ok(false)` when it is another's.
+/// `Ok(true)` when the record is ours (now, or since an earlier attempt), `Ok(false)` when it is another's, or was written and
+/// deleted: it is never written again behind a delete marker.
 ///
 /// # Errors
 /// When whether it was written cannot be learned.
 pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool, Fault> {
     let record = LedgerRecord::acquired(run, 1, &ctx.input.execution, ctx.input.stamp);
+    let key = record_key(run, 1)?;
+    if ctx.store.versions_of(ctx.bucket(), &key).await?.rewritten().is_some() {
+        return Ok(false);
+    }
     match create(ctx, &record).await? {
         Written::Stored(_) => Ok(true),
         Written::Occupied { .. } => Ok(false),

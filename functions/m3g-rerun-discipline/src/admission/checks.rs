@@ -28,6 +28,7 @@ pub(super) fn all(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<(&'static str, V
         ("M3G-A6-NO-DRIFT", drift(facts)),
         ("M3G-A7-RESET-RECEIPT", receipt(&rerun.reset)),
         ("M3G-A8-RUN-FREE", run_free(facts)),
+        ("M3G-A10-WRITTEN-ONCE", written_once(facts)),
     ]
 }
 
@@ -85,12 +86,9 @@ fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = facts
         .chain
         .iter()
-        .flat_map(|audit| {
-            audit
-                .problems
-                .iter()
-                .map(|problem| inconsistent(&problem.subject, &problem.detail))
-        })
+        .flat_map(|audit| &audit.problems)
+        .chain(&facts.not_committed)
+        .map(|problem| inconsistent(&problem.subject, &problem.detail))
         .collect();
     for step in held.step.before() {
         let closures: Vec<_> = held
@@ -116,6 +114,14 @@ fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
     findings.extend(foreign.map(|closure| inconsistent(&closure.step, "does not belong before the held step")));
     findings.extend(other_run(facts));
     findings
+}
+
+/// No key of the chain was overwritten or deleted: what a version says is what the key says.
+fn written_once(facts: &AdmissionFacts) -> Vec<Finding> {
+    let rewritten = facts.rewritten.iter();
+    rewritten
+        .map(|problem| Blocker::DestructiveMutation.on(&problem.subject, &problem.detail))
+        .collect()
 }
 
 /// The ids that summaries of the chain carry are of one run.

@@ -13,11 +13,11 @@ use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::step::Step;
 use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT, Read};
-use p1_runtime::{ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, audit_all};
+use p1_runtime::{AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, audit_all, rewritten};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::history::{self, History};
+use super::history::{self, History, Told};
 use crate::fact::{Learned, TodaysRegistry};
 
 /// What an admission's verdict rests on, besides its input and the acquisition of the ledger.
@@ -36,6 +36,12 @@ pub struct AdmissionFacts {
     pub readings: Vec<StepReading>,
     /// The run's ledger.
     pub history: History,
+    /// Objects of the chain that a committed phase summary names with another version or hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_committed: Vec<AuditProblem>,
+    /// Objects of the chain, and committed phase summaries, whose key was overwritten or deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewritten: Vec<AuditProblem>,
 }
 
 /// The held summary.
@@ -74,6 +80,8 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
             registry,
             readings,
             history: History::NoRun,
+            not_committed: Vec::new(),
+            rewritten: Vec::new(),
         });
     };
     let mut closures = facts.upstream.clone();
@@ -90,26 +98,60 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
     .await?;
 
     let run = closed.iter().find_map(|summary| summary.header.platform_run_id.clone());
-    let history = async {
+    let told = async {
         match &run {
             Some(run) => history::read(ctx, run).await,
-            None => Ok(History::NoRun),
+            None => Ok(Told::nothing(History::NoRun)),
         }
     };
-    let ((chain, seed), readings, history) = try_join3(
+    let ((chain, seed), readings, told) = try_join3(
         try_join(audit_all(ctx, closures.iter().chain(&earlier)), seed(ctx, &closed)),
         readings(ctx, &closures, &closed, &admissions),
-        history,
+        told,
     )
     .await?;
+    let links: Vec<&ClosureRef> = closures.iter().chain(&earlier).collect();
+    let not_committed = not_committed(&links, &told.closures);
+    let named = closed
+        .iter()
+        .chain(&admissions)
+        .flat_map(|summary| &summary.body.artifacts);
+    let named = named.map(|artifact| (&artifact.bucket, &artifact.key));
+    let links = links.into_iter().map(|link| (&link.bucket, &link.key));
+    let committed = told.summaries.iter().map(|summary| (&summary.bucket, &summary.key));
+    let rewritten = rewritten(ctx, named.chain(links).chain(committed)).await?;
     Ok(AdmissionFacts {
         held,
         chain,
         seed,
         registry,
         readings,
-        history,
+        history: told.history,
+        not_committed,
+        rewritten,
     })
+}
+
+/// The links of the chain that are not as a committed phase summary names them.
+fn not_committed(links: &[&ClosureRef], committed: &[ClosureRef]) -> Vec<AuditProblem> {
+    let named = |link: &ClosureRef| {
+        let same = committed.iter().filter(|named| named.key == link.key);
+        same.clone().find(|named| *named != link).cloned()
+    };
+    let problem = |link: &&ClosureRef| {
+        let named = named(link)?;
+        Some(AuditProblem {
+            subject: link.key.to_string(),
+            detail: format!(
+                "the committed phase summary names version {} with sha256 {}, not version {} with sha256 {}",
+                named.version_id.as_deref().unwrap_or("none"),
+                named.sha256,
+                link.version_id.as_deref().unwrap_or("none"),
+                link.sha256
+            ),
+        })
+    };
+    links.iter().filter_map(problem).collect()
 }
 
 /// Reads the summary that the rerun names, and the step from its place.

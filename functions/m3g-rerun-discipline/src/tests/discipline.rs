@@ -152,6 +152,46 @@ fn every_key_has_one_version() {
     assert_eq!(evaluate(false, |observed| observed.keys[0].versions = 0), ["M3G-B3"]);
 }
 
+/// Later phases write below the run's root, and may overwrite what is theirs; any text may be the key of an object there.
+#[test]
+fn the_guard_looks_at_the_keys_of_p1_alone() {
+    let world = published();
+    let root = world.run.platform_run_id.run_root();
+    for foreign in [
+        "m4/state.json",
+        "run.json.bak",
+        "run.json/",
+        "a//b",
+        "../x",
+        "m4/\u{1}",
+        "ledger/",
+    ] {
+        let key = format!("{root}{foreign}");
+        world.store.seed(EVIDENCE, &key, "theirs");
+        world.store.seed(EVIDENCE, &key, "theirs, again");
+        world.store.delete(EVIDENCE, &key);
+    }
+    let result = step(&world);
+    assert_eq!(result_codes(&result), [] as [&str; 0]);
+    let guard = world.artifact(&result, "m3g_prohibited_mutation_guard_receipts");
+    let keys: Vec<&str> = guard["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["key"].as_str().unwrap())
+        .collect();
+    let own = ["ledger/000001.json", "run.json", "run_pin/run_header.json"].map(|key| format!("{root}{key}"));
+    assert_eq!(keys, own);
+    for hidden in &own {
+        let world = published();
+        world.store.delete(EVIDENCE, hidden);
+        let result = step(&world);
+        assert_eq!(result_codes(&result), ["M3G-B3"]);
+        let summary = world.artifact(&result, "m3g_execution_summary");
+        assert_eq!(summary["blockers"][0]["subject"], json!(hidden));
+    }
+}
+
 #[test]
 fn a_rerun_is_the_one_that_was_admitted() {
     assert_eq!(evaluate(true, |observed| observed.admission = None), ["M3G-B1"]);

@@ -253,7 +253,7 @@ impl World {
     fn document<B: Body>(&self, step: Step, id: Option<&PhaseExecutionId>, key: &str, body: B) -> ArtifactRef {
         let header = Header::new(B::NAME, step, id.cloned(), &self.ids(step));
         let bytes = Document { header, body }.render().unwrap();
-        let version_id = self.store.seed(EVIDENCE, key, bytes.clone());
+        let version_id = self.store.seed_once(EVIDENCE, key, bytes.clone());
         ArtifactRef {
             name: B::NAME.to_owned(),
             bucket: EVIDENCE.parse().unwrap(),

@@ -50,7 +50,7 @@ fn the_held_summary_must_be_there_and_the_last() {
     // A second version at the held key: the one that was held is not what stands there.
     let world = held();
     world.store.seed(EVIDENCE, world.closures["M3.D"].key.as_str(), "{}");
-    assert_eq!(refused(&world, &input), ["M3G-B1"]);
+    assert_eq!(refused(&world, &input), ["M3G-B1", "M3G-B3"]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         adjudication: Some(adjudication),
         commit: CommitPosture::ToBeCommitted,
         execution_stamp_utc: stamp(1),
-        closures: Vec::new(),
+        closures: world.closures.values().cloned().collect(),
         not_reached: Vec::new(),
         unresolved_blockers: Vec::new(),
         completion_checklist: Vec::new(),
@@ -140,6 +140,147 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         summary.object(),
     ));
     world
+}
+
+/// The subjects of a refusal's blockers with this code.
+fn subjects(world: &World, input: &Value, code: &str) -> Vec<String> {
+    let result = admit(world, 2, input);
+    assert_eq!(result.outcome, TaskOutcome::Refused, "{result:?}");
+    let summary = world.artifact(&result, "m3g_admission_summary");
+    let blockers = summary["blockers"].as_array().unwrap().iter();
+    let of_code = blockers.filter(|blocker| blocker["code"] == json!(code));
+    of_code
+        .map(|blocker| blocker["subject"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The worst of all: the summary of the last step, forged as a pass, in a second version at its own key.
+#[test]
+fn a_forged_version_of_the_held_summary_is_refused() {
+    let mut world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+    let honest = world.closures["M3.D"].clone();
+    assert_eq!(
+        admit(
+            &committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3),
+            2,
+            &world.rerun(Step::OrchestratorReadiness)
+        )
+        .outcome,
+        TaskOutcome::Admitted
+    );
+    world.closures.remove("M3.D");
+    world.close(1, Step::OrchestratorReadiness, &[]);
+    let forged = world.rerun(Step::OrchestratorReadiness);
+    assert_ne!(world.closures["M3.D"].sha256, honest.sha256);
+    let inconsistent = subjects(&world, &forged, "M3G-B1");
+    assert!(inconsistent.contains(&honest.key.to_string()), "{inconsistent:?}");
+    assert_eq!(subjects(&world, &forged, "M3G-B3"), [honest.key.to_string()]);
+    // The true version is named: the key was overwritten all the same.
+    world.closures.insert("M3.D".to_owned(), honest.clone());
+    let named = world.rerun(Step::OrchestratorReadiness);
+    let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+    world.store.seed(EVIDENCE, honest.key.as_str(), "{}");
+    assert_eq!(refused(&world, &named), ["M3G-B3"]);
+    assert_eq!(subjects(&world, &named, "M3G-B3"), [honest.key.to_string()]);
+}
+
+/// A squatted summary of a step that the holder never reached is not its last one.
+#[test]
+fn what_a_committed_summary_does_not_name_is_not_the_last() {
+    let mut world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+    let honest = world.rerun(Step::OrchestratorReadiness);
+    world.close(1, Step::RunPublication, &[]);
+    let squatted = world.rerun(Step::RunPublication);
+    assert!(refused(&world, &squatted).contains(&"M3G-B1"));
+    assert_eq!(admit(&world, 3, &honest).outcome, TaskOutcome::Admitted);
+}
+
+/// Whatever the chain names is written once: run evidence, artifacts, summaries, the committed phase summary.
+#[test]
+fn an_overwritten_or_deleted_object_of_the_chain_is_refused() {
+    let world = World::held_at(Step::CostEnvelope, &[]);
+    let root = world.run.platform_run_id.run_root();
+    let keys: Vec<String> = world
+        .store
+        .dump(EVIDENCE)
+        .into_keys()
+        .filter(|key| !key.contains("/ledger/"))
+        .collect();
+    assert!(keys.contains(&format!("{root}run.json")) && keys.len() > 10, "{keys:?}");
+    for key in keys {
+        for hide in [false, true] {
+            let world = World::held_at(Step::CostEnvelope, &[]);
+            let bytes = world.store.dump(EVIDENCE)[&key].clone();
+            if hide {
+                world.store.delete(EVIDENCE, &key);
+            } else {
+                world.store.seed(EVIDENCE, &key, bytes);
+            }
+            let input = world.rerun(Step::CostEnvelope);
+            assert!(refused(&world, &input).contains(&"M3G-B3"), "{key}");
+            assert_eq!(subjects(&world, &input, "M3G-B3"), [key.clone()]);
+        }
+    }
+    let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+    let committed = world
+        .store
+        .dump(EVIDENCE)
+        .into_keys()
+        .find(|key| key.ends_with("/m3_execution_summary.json"));
+    let committed = committed.unwrap();
+    world.store.seed(EVIDENCE, &committed, "{}");
+    let input = world.rerun(Step::OrchestratorReadiness);
+    assert_eq!(refused(&world, &input), ["M3G-B3"]);
+    assert_eq!(subjects(&world, &input, "M3G-B3"), [committed]);
+}
+
+/// A record with a history is no legal ledger, and nothing is written to it: a committed hold behind a delete marker stays.
+#[test]
+fn a_ledger_record_is_never_written_again_behind_a_delete_marker() {
+    for (sequence, hide) in [(1, false), (2, false), (1, true), (2, true)] {
+        let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+        let key = world.run.platform_run_id.ledger_key(sequence);
+        let bytes = world.store.dump(EVIDENCE)[&key].clone();
+        if hide {
+            world.store.delete(EVIDENCE, &key);
+        } else {
+            world.store.seed(EVIDENCE, &key, bytes);
+        }
+        let input = world.rerun(Step::OrchestratorReadiness);
+        assert!(refused(&world, &input).contains(&"M3D-B4"), "{key}");
+        assert_eq!(subjects(&world, &input, "M3D-B4"), ["ledger"]);
+        assert_eq!(
+            world.store.dump(EVIDENCE).contains_key(&key),
+            !hide,
+            "{key} was written again"
+        );
+    }
+}
+
+/// Whoever writes a thousand records of executions that never were keeps nobody from going on, and is no holder.
+#[test]
+fn ghosts_of_this_machine_hold_nothing_and_those_of_another_are_no_records() {
+    let world = held();
+    let run = &world.run.platform_run_id;
+    let ghost = |sequence: u32, machine: &str| {
+        let arn = format!("arn:aws:states:eu-west-2:123456789012:execution:{machine}:ghost-{sequence}");
+        LedgerRecord::acquired(run, sequence, &arn.parse().unwrap(), stamp(1))
+    };
+    for sequence in 2..1_100 {
+        world.ledger(&ghost(sequence, "orchestrator"));
+    }
+    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    assert_eq!((result.outcome, ledger_records(&world)), (TaskOutcome::Admitted, 1_100));
+    let summary = world.artifact(&result, "m3g_admission_summary");
+    let records = summary["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|input| input["key"].as_str().unwrap().contains("/ledger/"));
+    assert_eq!(records.count(), 64);
+    let world = held();
+    world.ledger(&ghost(2, "another"));
+    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3D-B4"]);
 }
 
 #[test]

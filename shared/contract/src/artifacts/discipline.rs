@@ -71,9 +71,10 @@ pub struct KeyVersions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProhibitedMutationGuardReceipts {
-    /// The root that was listed.
+    /// The run's root.
     pub run_root: String,
-    /// Every key under it, with its versions.
+    /// P1's own keys under it, with their versions: `run.json`, the run header and the ledger's records. Of more than 1,000 those
+    /// that were touched come first, and the rest is left out.
     pub keys: Vec<KeyVersions>,
     /// Whether every key has exactly one version and no delete marker.
     pub guard_pass: bool,

@@ -36,6 +36,12 @@ impl ExecutionArn {
     pub fn name(&self) -> &str {
         field(&self.0, 7)
     }
+
+    /// Whether `other` is an execution of the same state machine, in the same account and region.
+    pub fn is_of_the_same_machine(&self, other: &Self) -> bool {
+        let machine = |arn: &Self| arn.0.rsplit_once(':').map(|(machine, _)| machine.to_owned());
+        machine(self) == machine(other)
+    }
 }
 
 /// The ARN of a state machine itself, never of one of its versions or aliases: parsing strips those qualifiers.

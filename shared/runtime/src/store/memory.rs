@@ -6,8 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
-use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
+use super::{BucketPosture, Object, PutAnswer, Read, Versions};
 use crate::fault::Fault;
+
+/// One entry in the history of a key.
+#[derive(Debug, Clone)]
+enum Entry {
+    Version(Object),
+    DeleteMarker,
+}
+
+impl Entry {
+    fn version(&self) -> Option<&Object> {
+        match self {
+            Entry::Version(object) => Some(object),
+            Entry::DeleteMarker => None,
+        }
+    }
+}
 
 /// Versioned buckets in memory.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +34,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     buckets: BTreeMap<String, bool>,
-    objects: BTreeMap<(String, String), Vec<Object>>,
+    objects: BTreeMap<(String, String), Vec<Entry>>,
     denied: Vec<(String, String)>,
     scripted: Vec<PutAnswer>,
     next: u64,
@@ -56,9 +72,31 @@ impl MemoryStore {
                 .objects
                 .entry((bucket.to_owned(), key.to_owned()))
                 .or_default()
-                .push(object);
+                .push(Entry::Version(object));
             version
         })
+    }
+
+    /// Puts an object as a create-only write does: the same bytes a second time are the version that is there.
+    pub fn seed_once(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+        let bytes = bytes.into();
+        let place = (bucket.to_owned(), key.to_owned());
+        let there = self.lock(|inner| inner.objects.get(&place)?.last()?.version().cloned());
+        match there
+            .filter(|object| object.bytes == bytes)
+            .and_then(|object| object.version_id)
+        {
+            Some(version) => version,
+            None => self.seed(bucket, key, bytes),
+        }
+    }
+
+    /// Hides an object behind a delete marker, as whoever is no step of ours may try.
+    pub fn delete(&self, bucket: &str, key: &str) {
+        self.lock(|inner| {
+            let place = (bucket.to_owned(), key.to_owned());
+            inner.objects.entry(place).or_default().push(Entry::DeleteMarker);
+        });
     }
 
     /// Sets whether a bucket exists, and is versioned.
@@ -85,7 +123,7 @@ impl MemoryStore {
         self.lock(|inner| {
             let of_bucket = inner.objects.iter().filter(|((name, _), _)| name == bucket);
             of_bucket
-                .filter_map(|((_, key), versions)| Some((key.clone(), versions.last()?.bytes.clone())))
+                .filter_map(|((_, key), versions)| Some((key.clone(), versions.last()?.version()?.bytes.clone())))
                 .collect()
         })
     }
@@ -104,8 +142,11 @@ impl MemoryStore {
             }
             let versions = inner.objects.get(&place).map_or(&[][..], Vec::as_slice);
             let found = match version {
-                None => versions.last(),
-                Some(id) => versions.iter().find(|object| object.version_id.as_deref() == Some(id)),
+                None => versions.last().and_then(Entry::version),
+                Some(id) => versions
+                    .iter()
+                    .filter_map(Entry::version)
+                    .find(|object| object.version_id.as_deref() == Some(id)),
             };
             match found {
                 None => Read::NotFound,
@@ -124,7 +165,8 @@ impl MemoryStore {
             return PutAnswer::Refused("no such bucket".to_owned());
         }
         let place = (bucket.as_str().to_owned(), key.as_str().to_owned());
-        if self.lock(|inner| inner.objects.contains_key(&place)) {
+        let is_there = |inner: &mut Inner| inner.objects.get(&place)?.last()?.version().map(|_| ());
+        if self.lock(is_there).is_some() {
             return PutAnswer::Exists;
         }
         PutAnswer::Created {
@@ -132,31 +174,23 @@ impl MemoryStore {
         }
     }
 
-    pub(super) fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Vec<S3Key> {
-        let keys = self
-            .dump(bucket.as_str())
-            .into_keys()
-            .filter(|key| key.starts_with(prefix));
-        keys.filter_map(|key| S3Key::parse(&key).ok()).take(limit).collect()
+    pub(super) fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Vec<String> {
+        let keys = self.dump(bucket.as_str()).into_keys();
+        keys.filter(|key| key.starts_with(prefix)).take(limit).collect()
     }
 
-    pub(super) fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Vec<VersionCount> {
+    pub(super) fn list_versions(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Versions {
         self.lock(|inner| {
             let of_prefix = inner
                 .objects
                 .iter()
                 .filter(|((name, key), _)| name == bucket.as_str() && key.starts_with(prefix));
-            let count = |versions: &Vec<Object>| u32::try_from(versions.len()).unwrap_or(u32::MAX);
-            of_prefix
-                .filter_map(|((_, key), versions)| {
-                    let key = S3Key::parse(key).ok()?;
-                    Some(VersionCount {
-                        key,
-                        versions: count(versions),
-                        delete_markers: 0,
-                    })
-                })
-                .collect()
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let counts = of_prefix.map(|((_, key), entries)| {
+                let versions = entries.iter().filter_map(Entry::version).count();
+                (key.clone(), (count(versions), count(entries.len() - versions)))
+            });
+            Versions::of(counts.collect(), limit, true)
         })
     }
 

@@ -4,6 +4,7 @@
 //! questions, S3 and memory, and one conformance suite runs on both. A third, the recording of an execution that has
 //! ended, writes nothing at all.
 
+mod keys;
 #[cfg(any(test, feature = "memory"))]
 mod memory;
 mod recorded;
@@ -11,6 +12,7 @@ mod s3;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use p1_contract::hash::Sha256Hex;
@@ -19,6 +21,7 @@ use p1_contract::reference::{ArtifactRef, ObjectRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::keys::decoded;
 #[cfg(any(test, feature = "memory"))]
 pub use self::memory::MemoryStore;
 pub use self::recorded::RecordedStore;
@@ -140,15 +143,53 @@ const VANISHED: &str = "created, and not there when read back";
 const REFUSED: &str = "the store refuses the write: ";
 const INCONCLUSIVE: &str = "INCONCLUSIVE, whether it was written could not be learned: ";
 
-/// A key with all that ever happened to it.
+/// A key with all that ever happened to it. Foreign keys are listed too, so it is any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionCount {
     /// The key.
-    pub key: S3Key,
+    pub key: String,
     /// How many versions it has.
     pub versions: u32,
     /// How many delete markers it has.
     pub delete_markers: u32,
+}
+
+impl VersionCount {
+    /// What is wrong with a key that is written once and never deleted, in words; none where nothing is.
+    #[must_use]
+    pub fn rewritten(&self) -> Option<String> {
+        let Self {
+            versions,
+            delete_markers,
+            ..
+        } = self;
+        (*versions > 1 || *delete_markers > 0)
+            .then(|| format!("has {versions} versions and {delete_markers} delete markers"))
+    }
+}
+
+/// What a listing of versions found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// The keys in order, at most as many as were asked for.
+    pub counts: Vec<VersionCount>,
+    /// Whether these are all. The count of the last key is a lower bound where they are not.
+    pub complete: bool,
+}
+
+impl Versions {
+    fn of(counts: BTreeMap<String, (u32, u32)>, limit: usize, complete: bool) -> Self {
+        let complete = complete && counts.len() <= limit;
+        let count = |(key, (versions, delete_markers))| VersionCount {
+            key,
+            versions,
+            delete_markers,
+        };
+        Versions {
+            counts: counts.into_iter().take(limit).map(count).collect(),
+            complete,
+        }
+    }
 }
 
 /// What a bucket is like.
@@ -209,11 +250,11 @@ impl Store {
         }
     }
 
-    /// Lists at most `limit` keys under `prefix`, in order.
+    /// Lists at most `limit` keys under `prefix`, in order. Keys that are no [`S3Key`] are among them: others write to the bucket too.
     ///
     /// # Errors
     /// When the store gives no answer.
-    pub async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<S3Key>, Fault> {
+    pub async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<String>, Fault> {
         match self {
             Store::S3(store) => store.list(bucket, prefix, limit).await,
             Store::Recorded(_) => Err(unanswerable(format!("list s3://{bucket}/{prefix}"))),
@@ -222,17 +263,32 @@ impl Store {
         }
     }
 
-    /// Lists every key under `prefix` with its versions and delete markers, in order.
+    /// Lists at most `limit` keys under `prefix` with their versions and delete markers, in order.
     ///
     /// # Errors
     /// When the store gives no answer.
-    pub async fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<VersionCount>, Fault> {
+    pub async fn list_versions(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Versions, Fault> {
         match self {
-            Store::S3(store) => store.list_versions(bucket, prefix).await,
+            Store::S3(store) => store.list_versions(bucket, prefix, limit).await,
             Store::Recorded(_) => Err(unanswerable(format!("list the versions of s3://{bucket}/{prefix}"))),
             #[cfg(any(test, feature = "memory"))]
-            Store::Memory(store) => Ok(store.list_versions(bucket, prefix)),
+            Store::Memory(store) => Ok(store.list_versions(bucket, prefix, limit)),
         }
+    }
+
+    /// The versions and delete markers of one key; none of either where it was never written.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn versions_of(&self, bucket: &BucketName, key: &S3Key) -> Result<VersionCount, Fault> {
+        // No key under a prefix comes before the prefix itself.
+        let listed = self.list_versions(bucket, key.as_str(), 1).await?;
+        let own = listed.counts.into_iter().find(|count| count.key == key.as_str());
+        Ok(own.unwrap_or_else(|| VersionCount {
+            key: key.to_string(),
+            versions: 0,
+            delete_markers: 0,
+        }))
     }
 
     /// Asks whether the bucket answers, and is versioned.

@@ -2,12 +2,13 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode};
+use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode, EncodingType};
 use aws_smithy_types::base64;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
-use super::{BucketPosture, Object, PutAnswer, Read, VersionCount};
+use super::keys::decoded;
+use super::{BucketPosture, Object, PutAnswer, Read, Versions};
 use crate::aws::{Answer, Call, Cause, words};
 use crate::fault::Fault;
 
@@ -15,6 +16,14 @@ use crate::fault::Fault;
 #[derive(Debug, Clone)]
 pub struct S3Store {
     client: Client,
+}
+
+/// How many keys and versions a page of a listing has at most.
+const PAGE: usize = 1_000;
+
+/// How many pages of versions are asked for, so that `limit` keys of few versions are all there.
+fn most_pages(limit: usize) -> usize {
+    limit / PAGE + 3
 }
 
 impl S3Store {
@@ -104,21 +113,20 @@ impl S3Store {
         }
     }
 
-    pub(super) async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<S3Key>, Fault> {
+    pub(super) async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<String>, Fault> {
         let operation = || format!("list s3://{bucket}/{prefix}");
         let mut keys = Vec::new();
         let mut token: Option<String> = None;
         loop {
             let request = self.client.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
             let answer = request
+                .encoding_type(EncodingType::Url)
                 .set_continuation_token(token)
                 .send()
                 .await
                 .map_err(|e| Fault::transient(operation(), words(&e)))?;
-            for object in answer.contents() {
-                let key = object.key().unwrap_or_default();
-                keys.push(S3Key::parse(key).map_err(|e| Fault::internal(operation(), e.to_string()))?);
-            }
+            let listed = answer.contents().iter().filter_map(|object| object.key());
+            keys.extend(listed.map(|key| decoded(key, answer.encoding_type())));
             token = answer.next_continuation_token().map(str::to_owned);
             if token.is_none() || keys.len() >= limit {
                 keys.truncate(limit);
@@ -127,46 +135,43 @@ impl S3Store {
         }
     }
 
-    pub(super) async fn list_versions(&self, bucket: &BucketName, prefix: &str) -> Result<Vec<VersionCount>, Fault> {
+    pub(super) async fn list_versions(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Versions, Fault> {
         let operation = || format!("list the versions of s3://{bucket}/{prefix}");
-        let mut counts = std::collections::BTreeMap::<S3Key, (u32, u32)>::new();
+        let mut counts = std::collections::BTreeMap::<String, (u32, u32)>::new();
         let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
-        loop {
-            let request = self
-                .client
-                .list_object_versions()
-                .bucket(bucket.as_str())
-                .prefix(prefix);
+        // A key may have any number of versions: what is asked for is bounded by pages too.
+        for _ in 0..most_pages(limit) {
+            let request = self.client.list_object_versions().bucket(bucket.as_str());
             let answer = request
+                .prefix(prefix)
+                .encoding_type(EncodingType::Url)
                 .set_key_marker(key_marker)
                 .set_version_id_marker(version_marker)
                 .send()
                 .await
                 .map_err(|e| Fault::transient(operation(), words(&e)))?;
-            let parse = |key: Option<&str>| {
-                S3Key::parse(key.unwrap_or_default()).map_err(|e| Fault::internal(operation(), e.to_string()))
-            };
+            let key = |key: Option<&str>| decoded(key.unwrap_or_default(), answer.encoding_type());
             for version in answer.versions() {
-                counts.entry(parse(version.key())?).or_default().0 += 1;
+                counts.entry(key(version.key())).or_default().0 += 1;
             }
             for marker in answer.delete_markers() {
-                counts.entry(parse(marker.key())?).or_default().1 += 1;
+                counts.entry(key(marker.key())).or_default().1 += 1;
             }
-            if !answer.is_truncated().unwrap_or(false) {
-                break;
-            }
-            key_marker = answer.next_key_marker().map(str::to_owned);
+            key_marker = answer.next_key_marker().map(|marker| key(Some(marker)));
             version_marker = answer.next_version_id_marker().map(str::to_owned);
-            if key_marker.is_none() {
+            if answer.is_truncated() != Some(true) || key_marker.is_none() {
+                return Ok(Versions::of(counts, limit, true));
+            }
+            if counts.len() > limit {
                 break;
             }
         }
-        let count = |(key, (versions, delete_markers))| VersionCount {
-            key,
-            versions,
-            delete_markers,
-        };
-        Ok(counts.into_iter().map(count).collect())
+        Ok(Versions::of(counts, limit, false))
     }
 
     pub(super) async fn posture(&self, bucket: &BucketName) -> Result<BucketPosture, Fault> {

@@ -45,8 +45,8 @@ async fn written_twice_is_one_version_and_success() {
     let bench = bench();
     let first = bench.create("{}").await;
     assert_eq!(bench.create("{}").await, first);
-    let versions = bench.store.list_versions(&bench.bucket, "evidence/").await.unwrap();
-    assert_eq!((versions.len(), versions[0].versions), (1, 1));
+    let versions = bench.store.list_versions(&bench.bucket, "evidence/", 9).await.unwrap();
+    assert_eq!((versions.counts.len(), versions.counts[0].versions), (1, 1));
 }
 
 #[tokio::test]
@@ -137,6 +137,42 @@ async fn what_is_read_back_with_other_bytes_is_altered() {
 }
 
 #[tokio::test]
+async fn versions_and_delete_markers_are_counted_and_foreign_keys_are_listed() {
+    let bench = bench();
+    assert_eq!(
+        bench
+            .store
+            .versions_of(&bench.bucket, &bench.key)
+            .await
+            .unwrap()
+            .versions,
+        0
+    );
+    bench.create("{}").await;
+    for foreign in [
+        "evidence/a.json/",
+        "evidence/a.json//x",
+        "evidence/../a",
+        "evidence/\u{1}",
+    ] {
+        bench.memory.seed(BUCKET, foreign, "theirs");
+    }
+    let once = bench.store.versions_of(&bench.bucket, &bench.key).await.unwrap();
+    assert_eq!((once.versions, once.rewritten()), (1, None));
+    bench.memory.seed(BUCKET, KEY, "[]");
+    bench.memory.delete(BUCKET, KEY);
+    let read = bench.store.read(&bench.bucket, &bench.key, None, 9).await.unwrap();
+    assert_eq!(read, Read::NotFound);
+    let twice = bench.store.versions_of(&bench.bucket, &bench.key).await.unwrap();
+    assert_eq!((twice.versions, twice.delete_markers), (2, 1));
+    assert!(twice.rewritten().is_some());
+    let listed = bench.store.list(&bench.bucket, "evidence/", 9).await.unwrap();
+    assert_eq!(listed.len(), 4, "{listed:?}");
+    let versions = bench.store.list_versions(&bench.bucket, "evidence/", 2).await.unwrap();
+    assert_eq!((versions.counts.len(), versions.complete), (2, false));
+}
+
+#[tokio::test]
 async fn reads_are_bounded() {
     let bench = bench();
     bench.memory.seed(BUCKET, KEY, "12345");
@@ -212,6 +248,6 @@ async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
     ));
     assert_eq!(store.read(&bucket, &key, Some("v8"), 10).await.unwrap(), Read::NotFound);
     assert!(store.list(&bucket, "evidence/", 1).await.is_err());
-    assert!(store.list_versions(&bucket, "evidence/").await.is_err());
+    assert!(store.list_versions(&bucket, "evidence/", 1).await.is_err());
     assert!(store.posture(&bucket).await.is_err());
 }

@@ -1,0 +1,56 @@
+//! Keys as a listing gives them: any text that S3 takes, ours or not.
+
+use aws_sdk_s3::types::EncodingType;
+
+/// The key that a listing gives. S3 percent-encodes it on request: XML cannot carry every character of a key.
+#[must_use]
+pub fn decoded(key: &str, encoding: Option<&EncodingType>) -> String {
+    if encoding != Some(&EncodingType::Url) {
+        return key.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                &after[2..]
+            }
+            None => {
+                bytes.push(if *first == b'+' { b' ' } else { *first });
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoded_key_is_decoded_and_another_is_left_alone() {
+        let url = Some(&EncodingType::Url);
+        for (encoded, key) in [
+            ("evidence/runs/a", "evidence/runs/a"),
+            ("a+b%2Bc%20d", "a b+c d"),
+            ("x%01%0A/%2e%2E/%C3%A9", "x\u{1}\n/../é"),
+            ("100%", "100%"),
+            ("%zz%4", "%zz%4"),
+        ] {
+            assert_eq!(decoded(encoded, url), key);
+        }
+        assert_eq!(decoded("a+b%2Bc", None), "a+b%2Bc");
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether objects that evidence names were written once and never deleted (contract section 2).
+//!
+//! A reference names a version, and that version keeps its bytes. Whether its key still is that version, only the key's
+//! history tells: an overwritten or a deleted object is caught here, where no bucket policy forbade it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::ids::{BucketName, S3Key};
+
+use crate::audit::AuditProblem;
+use crate::context::StepContext;
+use crate::fault::Fault;
+use crate::store::VersionCount;
+
+/// The most keys of a phase execution's folder that are listed at once; P1 writes about ten.
+const FOLDER_LIMIT: usize = 200;
+/// How many listings are under way at once.
+const LISTINGS_AT_ONCE: usize = 16;
+
+/// The objects of the evidence bucket among `objects` (bucket and key) whose key has more than one version or a delete marker, in the order
+/// of their keys.
+///
+/// # Errors
+/// When the store gives no answer.
+pub async fn rewritten<'o>(
+    ctx: &StepContext<'_>,
+    objects: impl IntoIterator<Item = (&'o BucketName, &'o S3Key)>,
+) -> Result<Vec<AuditProblem>, Fault> {
+    let ours = objects.into_iter().filter(|(bucket, _)| *bucket == ctx.bucket());
+    let keys: BTreeSet<&S3Key> = ours.map(|(_, key)| key).collect();
+    let mut groups: BTreeMap<String, Vec<&S3Key>> = BTreeMap::new();
+    for key in keys {
+        groups.entry(group(key)).or_default().push(key);
+    }
+    let groups: Vec<(String, Vec<&S3Key>)> = groups.into_iter().collect();
+    let mut counts = Vec::new();
+    for some in groups.chunks(LISTINGS_AT_ONCE) {
+        let listings = some.iter().map(|(prefix, keys)| histories(ctx, prefix, keys));
+        counts.extend(try_join_all(listings).await?.into_iter().flatten());
+    }
+    let problem = |count: VersionCount| {
+        let why = count.rewritten()?;
+        Some(AuditProblem {
+            subject: count.key,
+            detail: format!("{why}: it was overwritten or deleted"),
+        })
+    };
+    Ok(counts.into_iter().filter_map(problem).collect())
+}
+
+/// Objects in the folder of a phase execution are listed together. Everywhere else others write too, so a key is asked for
+/// alone.
+fn group(key: &S3Key) -> String {
+    let folder = key
+        .as_str()
+        .strip_prefix(RUN_CONTROL_ROOT)
+        .and_then(|rest| rest.split_once('/'))
+        .filter(|(folder, _)| folder.starts_with("m3"));
+    match folder {
+        Some((folder, _)) => format!("{RUN_CONTROL_ROOT}{folder}/"),
+        None => key.to_string(),
+    }
+}
+
+async fn histories(ctx: &StepContext<'_>, prefix: &str, keys: &[&S3Key]) -> Result<Vec<VersionCount>, Fault> {
+    if prefix.ends_with('/') {
+        let listed = ctx.store.list_versions(ctx.bucket(), prefix, FOLDER_LIMIT).await?;
+        if listed.complete {
+            let named = |count: &VersionCount| keys.iter().any(|key| key.as_str() == count.key);
+            return Ok(listed.counts.into_iter().filter(named).collect());
+        }
+    }
+    let mut counts = Vec::with_capacity(keys.len());
+    for some in keys.chunks(LISTINGS_AT_ONCE) {
+        let alone = some.iter().map(|key| ctx.store.versions_of(ctx.bucket(), key));
+        counts.extend(try_join_all(alone).await?);
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use p1_contract::step::Step;
+
+    use super::*;
+    use crate::harness::Harness;
+    use crate::testing::{BUCKET, TestExecution};
+
+    async fn found(execution: &TestExecution, keys: &[&str]) -> Vec<String> {
+        let (harness, request) = (execution.harness(), execution.request(Step::PhaseVerdict));
+        let Harness { store, orchestrator } = &harness;
+        let id = execution.phase_execution_id("M3.J");
+        let ctx = StepContext::new(&request.input, store, orchestrator, id);
+        let keys: Vec<S3Key> = keys.iter().map(|key| key.parse().unwrap()).collect();
+        let problems = rewritten(&ctx, keys.iter().map(|key| (ctx.bucket(), key)))
+            .await
+            .unwrap();
+        problems.into_iter().map(|problem| problem.subject).collect()
+    }
+
+    #[tokio::test]
+    async fn an_overwritten_and_a_deleted_key_are_found_among_any_number_of_others() {
+        let execution = TestExecution::default();
+        let folder = format!("{RUN_CONTROL_ROOT}m3a_20261122T121701Z_0123456789ab/");
+        let run_json = "evidence/runs/platform_20261122T121701Z/run.json";
+        let keys: Vec<String> = ["a.json", "b.json", "c.json"]
+            .map(|name| format!("{folder}{name}"))
+            .into();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).chain([run_json]).collect();
+        for key in &keys {
+            execution.store.seed(BUCKET, key, "{}");
+        }
+        assert!(found(&execution, &keys).await.is_empty());
+        execution.store.seed(BUCKET, keys[0], "{}");
+        execution.store.delete(BUCKET, keys[2]);
+        execution.store.delete(BUCKET, run_json);
+        let expected = [keys[0], keys[2], run_json];
+        assert_eq!(found(&execution, &keys).await, expected);
+        // So many foreign keys that the folder is not listed to its end, and odd ones beside the run's own.
+        for number in 0..FOLDER_LIMIT {
+            execution.store.seed(BUCKET, &format!("{folder}a{number}"), "");
+        }
+        for odd in ["run.json/", "run.json//x", "a/../b", "a\u{1}"] {
+            execution
+                .store
+                .seed(BUCKET, &format!("evidence/runs/platform_20261122T121701Z/{odd}"), "");
+        }
+        assert_eq!(found(&execution, &keys).await, expected);
+    }
+}
