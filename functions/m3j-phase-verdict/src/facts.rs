@@ -1,6 +1,6 @@
 //! What M3.J learns from outside before it writes: the chain, M3.I's documents, the handoff pack, the ledger.
 
-use futures_util::future::{try_join_all, try_join3};
+use futures_util::future::{try_join_all, try_join4};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
 use p1_contract::blocker::Finding;
@@ -11,7 +11,7 @@ use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_runtime::store::DOCUMENT_LIMIT;
 use p1_runtime::{
-    AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, SummaryFacts, run_ledger,
+    AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, SummaryFacts, rewritten, run_ledger,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Facts {
     pub run_evidence: Vec<ObjectRef>,
     /// The run's ledger.
     pub ledger: LedgerFacts,
+    /// Objects that the chain names, and whose key was overwritten or deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewritten: Vec<AuditProblem>,
 }
 
 /// What M3.I published.
@@ -133,10 +136,18 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
             .filter_map(|link| link.summary.as_ref())
             .map(|summary| &summary.run),
     );
-    let ((rollup, problems), pack, ledger) = try_join3(
+    let found = reads.iter().filter_map(|read| match read {
+        ClosureRead::Found(summary) => Some(&summary.body.artifacts),
+        ClosureRead::Unusable(_) => None,
+    });
+    let named = found.flatten().map(|artifact| (&artifact.bucket, &artifact.key));
+    let links = chain.iter().map(|link| (&link.closure.bucket, &link.closure.key));
+    let named: Vec<_> = named.chain(links).collect();
+    let ((rollup, problems), pack, ledger, rewritten) = try_join4(
         read_rollup(ctx, summary(Step::GateRollup)),
         read_pack(ctx, summary(Step::M4Handoff)),
         read_ledger(ctx, run.platform_run_id.as_ref()),
+        rewritten(ctx, named),
     )
     .await?;
     let published = [Step::RunPublication, Step::M4Handoff].map(|step| summary(step).map(|summary| &summary.body));
@@ -150,6 +161,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
         pack,
         run_evidence,
         ledger,
+        rewritten,
     })
 }
 

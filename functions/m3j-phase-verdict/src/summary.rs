@@ -9,6 +9,7 @@ use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
+use p1_runtime::run_ledger::ledger_prefix;
 use p1_runtime::{Author, ClosureAudit, Fault};
 
 use crate::facts::{Facts, PackFacts};
@@ -49,6 +50,7 @@ pub(crate) fn adjudication(facts: &Facts) -> Option<RollupVerdict> {
 /// The blockers that the facts show.
 fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = chain_findings(facts);
+    findings.extend(rewritten_findings(facts));
     let advances = adjudication(facts) == Some(RollupVerdict::AdvanceToM3J);
     if let Some(rollup) = facts.link(Step::GateRollup.id()).filter(|link| link.is_green()) {
         for problem in &facts.rollup.unreadable {
@@ -74,6 +76,22 @@ fn findings(facts: &Facts) -> Vec<Finding> {
         findings.push(Blocker::CommitLedgerLost.on("ledger", &facts.ledger.detail));
     }
     findings
+}
+
+/// `M3J-B2`: a key of the chain that was overwritten or deleted, unless the admission or M3.G has registered it. The ledger's own
+/// records are the ledger's finding.
+fn rewritten_findings(facts: &Facts) -> Vec<Finding> {
+    let registered = |subject: &str| {
+        let mut known = facts.rollup.unresolved.iter();
+        known.any(|finding| finding.code == Blocker::DestructiveMutation && finding.subject == subject)
+    };
+    let ledger = facts.run().platform_run_id.as_ref().map(ledger_prefix);
+    let in_ledger = |subject: &str| ledger.as_ref().is_some_and(|prefix| subject.starts_with(prefix));
+    let found = facts.rewritten.iter();
+    found
+        .filter(|problem| !registered(&problem.subject) && !in_ledger(&problem.subject))
+        .map(|problem| Blocker::ChainIncomplete.on(&problem.subject, &problem.detail))
+        .collect()
 }
 
 /// `M3J-B2`: what is wrong with the chain, unless M3.I has registered that very cause.

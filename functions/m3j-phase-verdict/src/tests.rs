@@ -2,6 +2,7 @@
 
 mod codes;
 mod defects;
+mod history;
 mod platform;
 mod replay;
 mod sealing;

@@ -200,6 +200,9 @@ impl Ledger {
                 sequence: record.sequence,
                 reason,
             };
+            if record.sequence == 0 {
+                return Err(illegal("records are numbered from 1"));
+            }
             if record.sequence != expected {
                 return Err(LedgerError::Gap {
                     run: run.clone(),
@@ -439,7 +442,8 @@ mod tests {
                 vec![acquired(1, "a"), committed(2, "a", AdvanceToM4), acquired(3, "b")],
                 "nothing follows",
             ),
-            (vec![acquired(0, "a")], "where record 1"),
+            (vec![acquired(0, "a")], "numbered from 1"),
+            (vec![acquired(0, "a"), acquired(1, "a")], "numbered from 1"),
             (vec![acquired(1, "a"), elsewhere], "another state machine"),
             (vec![acquired(1, "a"), other_account], "another state machine"),
             (vec![acquired(1, "a"), other_machine], "another state machine"),

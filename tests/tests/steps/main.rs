@@ -78,6 +78,73 @@ async fn a_second_execution_of_the_same_inputs_has_the_same_digest_and_scenario(
     assert_ne!(digest.platform_run_id, again.platform_run_id);
 }
 
+/// Record 1 of a ledger was written and deleted: whoever had that id has it still, and the record is not written again.
+#[tokio::test]
+async fn an_id_whose_first_record_was_deleted_is_not_reserved_again() {
+    let mut world = World::new();
+    let record = "evidence/runs/platform_20260223T174307Z/ledger/000001.json";
+    world.store.seed(world::EVIDENCE, record, "whatever it was");
+    world.store.delete(world::EVIDENCE, record);
+    world.run(Step::HandleClosure).await;
+    let identity = world.run(Step::RunIdentity).await;
+    assert_eq!(
+        identity.run.platform_run_id.unwrap().as_str(),
+        "platform_20260223T174307Z_01"
+    );
+    assert!(!world.store.dump(world::EVIDENCE).contains_key(record));
+}
+
+/// A later phase, or a squatter, may write objects of any name below a run's root.
+#[tokio::test]
+async fn foreign_objects_below_a_runs_root_fault_no_step() {
+    let mut world = World::new();
+    world.run(Step::HandleClosure).await;
+    world.run(Step::RunIdentity).await;
+    let root = "evidence/runs/platform_20260223T174307Z/";
+    for odd in [
+        "",
+        "m4/",
+        "m4//x",
+        "m4/../x",
+        "m4/\u{1}\n",
+        ".DS_Store",
+        "run.json/",
+        "ledger/",
+    ] {
+        world.store.seed(world::EVIDENCE, &format!("{root}{odd}"), "theirs");
+    }
+    for number in 0..10_000 {
+        world
+            .store
+            .seed(world::EVIDENCE, &format!("{root}a/{number}"), "theirs");
+    }
+    for step in Step::ALL.into_iter().skip(2) {
+        let result = world.run(step).await;
+        assert!(result.overall_pass, "{step}: {}", world.blockers(&result));
+    }
+    let run_control = "evidence/dev_full/run_control/";
+    let largest = world
+        .store
+        .dump(world::EVIDENCE)
+        .into_iter()
+        .filter(|(key, _)| key.starts_with(run_control));
+    assert!(largest.map(|(_, bytes)| bytes.len()).max().unwrap() < 100_000);
+}
+
+/// Before the run had its root, odd keys there are a collision, named as one.
+#[tokio::test]
+async fn a_squatted_root_is_a_collision_whatever_its_keys_are() {
+    for odd in ["", "x/", "x//y", "..", "\u{1}"] {
+        let mut world = World::new();
+        let key = format!("evidence/runs/platform_20260223T174307Z/{odd}");
+        world.store.seed(world::EVIDENCE, &key, "theirs");
+        world.run(Step::HandleClosure).await;
+        let identity = world.run(Step::RunIdentity).await;
+        let run = identity.run.platform_run_id.unwrap();
+        assert_eq!(run.as_str(), "platform_20260223T174307Z_01", "{odd:?}");
+    }
+}
+
 #[tokio::test]
 async fn two_executions_of_one_second_get_two_run_ids() {
     let mut world = World::new();

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::args::RunArgs;
 use crate::outcome::{CliError, ExitStatus};
 use crate::platform::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
+use crate::run::census::Foreign;
 use crate::run::evidence::{Chain, Evidence};
 use crate::run::follow::{Execution, follow};
 use crate::run::mirror::{self, Mirror, Wanted};
@@ -264,9 +265,9 @@ pub(super) async fn conclude(
     let chain = Chain::read(&evidence, closures).await;
     let mirrored = collect(&evidence, &chain, execution, receipt_key, &dir).await;
 
-    let (objects, mut problems) = match mirrored {
-        Ok(mirror) => (Some(mirror.objects.len()), mirror.problems),
-        Err(error) => (None, vec![error.to_string()]),
+    let (objects, mut problems, foreign) = match mirrored {
+        Ok(mirror) => (Some(mirror.objects.len()), mirror.problems, mirror.foreign),
+        Err(error) => (None, vec![error.to_string()], Foreign::default()),
     };
     problems.splice(0..0, unread.into_iter().chain(chain.problems.iter().cloned()));
     let outcome = outcome.proven(problems.is_empty());
@@ -294,6 +295,9 @@ pub(super) async fn conclude(
     }
     if let Some(count) = objects {
         page.push_str(&format!("  evidence: {} ({count} objects)\n", text::clean(&shown_dir)));
+    }
+    if foreign.count > 0 {
+        page.push_str(&format!("  {}\n", text::foreign(foreign.count, &foreign.keys)));
     }
     if args.json {
         screen.line(page.trim_end());

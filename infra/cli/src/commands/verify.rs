@@ -136,6 +136,12 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         "  {:<16}  {} objects, {} hashes held, {} closures walked; {} named, not mirrored",
         "checked", counts.objects, counts.hashes, counts.closures, counts.named_not_mirrored
     ));
+    if report.foreign.count > 0 {
+        lines.push(format!(
+            "  {}",
+            text::foreign(report.foreign.count, &report.foreign.keys)
+        ));
+    }
     if !report.findings.is_empty() {
         lines.push(String::new());
         lines.push(format!(

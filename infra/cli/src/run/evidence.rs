@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::EncodingType;
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::{ExecutionSummary, split, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -14,6 +15,8 @@ use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
 use p1_runtime::aws::{Answer, Call, Cause};
+use p1_runtime::run_ledger::ledger_prefix;
+use p1_runtime::store::decoded;
 use serde_json::Value;
 
 use crate::outcome::{CliError, chain as error_chain};
@@ -162,7 +165,8 @@ impl Evidence {
                 .s3
                 .list_object_versions()
                 .bucket(self.bucket.as_str())
-                .prefix(prefix);
+                .prefix(prefix)
+                .encoding_type(EncodingType::Url);
             let answer = request
                 .set_key_marker(key_marker)
                 .set_version_id_marker(version_marker)
@@ -171,8 +175,9 @@ impl Evidence {
                 .map_err(|error| {
                     ReadError::new("list the versions of", &self.bucket, prefix, Call::AskBucket, &error)
                 })?;
-            let named = |key: Option<&str>, id: Option<&str>, is_delete_marker| Version {
-                key: key.unwrap_or_default().to_owned(),
+            let key = |key: Option<&str>| decoded(key.unwrap_or_default(), answer.encoding_type());
+            let named = |of: Option<&str>, id: Option<&str>, is_delete_marker| Version {
+                key: key(of),
                 version_id: id.filter(|id| *id != "null").map(str::to_owned),
                 is_delete_marker,
             };
@@ -188,7 +193,7 @@ impl Evidence {
                     .iter()
                     .map(|marker| named(marker.key(), marker.version_id(), true)),
             );
-            key_marker = answer.next_key_marker().map(str::to_owned);
+            key_marker = answer.next_key_marker().map(|marker| key(Some(marker)));
             version_marker = answer.next_version_id_marker().map(str::to_owned);
             if answer.is_truncated() != Some(true) || key_marker.is_none() {
                 return Ok(all);
@@ -206,19 +211,31 @@ impl Evidence {
             .list_objects_v2()
             .bucket(self.bucket.as_str())
             .prefix(prefix)
+            .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
-            keys.extend(
-                page.contents()
-                    .iter()
-                    .filter_map(|object| object.key())
-                    .map(str::to_owned),
-            );
+            let listed = page.contents().iter().filter_map(|object| object.key());
+            keys.extend(listed.map(|key| decoded(key, page.encoding_type())));
         }
         Ok(keys)
+    }
+
+    /// Whether no key begins with `prefix`.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn is_empty(&self, prefix: &str) -> Result<bool, ReadError> {
+        let request = self.s3.list_objects_v2().bucket(self.bucket.as_str()).prefix(prefix);
+        let answer = request
+            .max_keys(1)
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await
+            .map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
+        Ok(answer.contents().is_empty())
     }
 }
 
@@ -230,12 +247,15 @@ impl Evidence {
     /// When S3 does not answer, or refuses; the error names the object.
     pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
-        for key in self.keys(&format!("{}ledger/", run.run_root())).await? {
-            let Some(record) = self.get(&key, None).await? else {
+        // A record behind a delete marker is one all the same: what it committed is what `verify` judges.
+        let mut records: Vec<Version> = self.versions(&ledger_prefix(run)).await?;
+        records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
+        for Version { key, version_id, .. } in records {
+            let Some(record) = self.get(&key, version_id.as_deref()).await? else {
                 continue;
             };
             // What is no record is `verify`'s to say.
-            let record = serde_json::from_slice::<LedgerRecord>(&record.bytes).ok();
+            let record = LedgerRecord::parse(&record.bytes).ok();
             let Some(summary) = record.and_then(|record| record.summary) else {
                 continue;
             };

@@ -1,5 +1,7 @@
 //! The local copy of an execution's evidence: every object at its key below the folder, each held against the hash that the
-//! summaries list, with `objects.json` and `execution_history.json` beside them.
+//! summaries list, with `objects.json`, `object_versions.json` and `execution_history.json` beside them.
+//!
+//! What lies below the run's root and is not P1's is no evidence: it is counted and named, and not mirrored.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +11,15 @@ use std::sync::Arc;
 use p1_contract::canonical;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::ledger::LedgerRecord;
+use p1_runtime::run_ledger::ledger_prefix;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::outcome::CliError;
+use crate::run::census::{Census, Foreign, ObjectVersions, ghosts};
 use crate::run::evidence::{Chain, Evidence, Fetched, Listed, ReadError, verified};
 use crate::run::{history, text};
 
@@ -45,8 +50,11 @@ pub struct MirroredObject {
 pub struct Mirror {
     /// The objects, as `objects.json` lists them.
     pub objects: Vec<MirroredObject>,
-    /// Each names an object: it is not there, or is not what the summaries list. It is not in the mirror then.
+    /// Each names an object: it is not there, is not what the summaries list, or its key was overwritten or deleted. It is not in
+    /// the mirror where it is not what the summaries list.
     pub problems: Vec<String>,
+    /// What lies below the run's root and is not P1's.
+    pub foreign: Foreign,
 }
 
 /// What is to be mirrored.
@@ -58,7 +66,7 @@ pub struct Wanted<'a> {
     pub events: &'a [Value],
     /// What the summaries list.
     pub chain: &'a Chain,
-    /// The run, where there is one: everything below its root is mirrored.
+    /// The run, where there is one: everything of P1's below its root is mirrored.
     pub run: Option<&'a PlatformRunId>,
     /// The M2 receipt that started the execution.
     pub receipt_key: Option<&'a str>,
@@ -70,8 +78,16 @@ pub struct Wanted<'a> {
 /// # Errors
 /// A fault that names the file or the folder, when the bucket cannot be listed or the mirror not be written.
 pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
-    let listed = complete(evidence, wanted).await?;
+    let census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
+    if let Some((_, error)) = census.unlisted.into_iter().next() {
+        return Err(CliError::from(error));
+    }
+    let census = Census {
+        unlisted: Vec::new(),
+        ..census
+    };
     let (mut fetched, mut problems) = (Vec::new(), Vec::new());
+    let listed = complete(evidence, wanted, &census, &mut problems).await?;
     for (listed, read) in fetch(evidence, listed).await? {
         let object = read.map_err(CliError::from);
         match object.and_then(|object| verified(&listed.key, listed.sha256.as_ref(), object)) {
@@ -79,6 +95,22 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
             Err(error) => problems.push(error.to_string()),
         }
     }
+    let records = fetched.iter().filter(|(listed, _)| is_record(wanted.run, &listed.key));
+    let records = records.filter_map(|(_, object)| LedgerRecord::parse(&object.bytes).ok());
+    let versions = ObjectVersions {
+        ghosts: ghosts(evidence, wanted.chain, records.collect::<Vec<_>>()).await?,
+        foreign: Foreign::of(&census.foreign),
+        keys: census.histories(),
+    };
+    for history in &versions.keys {
+        problems.extend(
+            history
+                .problems()
+                .into_iter()
+                .map(|problem| format!("{} {problem}", history.key)),
+        );
+    }
+    problems.extend(ghost_problem(&versions.ghosts));
     problems.sort();
     // The version that a summary lists comes first and gets the key; what nobody lists never displaces it.
     fetched.sort_by(|(a, _), (b, _)| {
@@ -112,40 +144,73 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
         &dir.join("objects.json"),
         &serde_json::to_value(&objects).unwrap_or_default(),
     )?;
+    write_document(
+        &dir.join("object_versions.json"),
+        &serde_json::to_value(&versions).unwrap_or_default(),
+    )?;
     let events: Vec<Value> = wanted.events.iter().cloned().map(history::readable).collect();
     write_document(
         &dir.join("execution_history.json"),
         &json!({ "execution_arn": wanted.execution_arn, "events": events }),
     )?;
-    Ok(Mirror { objects, problems })
+    Ok(Mirror {
+        objects,
+        problems,
+        foreign: versions.foreign,
+    })
 }
 
-/// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the run root, and the receipt.
-async fn complete(evidence: &Evidence, wanted: &Wanted<'_>) -> Result<BTreeSet<Listed>, CliError> {
+fn is_record(run: Option<&PlatformRunId>, key: &S3Key) -> bool {
+    run.is_some_and(|run| key.as_str().starts_with(&ledger_prefix(run)))
+}
+
+/// What is said of records whose holders left no evidence.
+#[must_use]
+pub fn ghost_problem(ghosts: &[u32]) -> Option<String> {
+    let (first, more) = ghosts.split_first()?;
+    Some(format!(
+        "record {first} of the ledger, and {} more, name holders of whom there is no evidence",
+        more.len()
+    ))
+}
+
+/// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the ledger, and the receipt.
+/// What is hidden by a delete marker is fetched by its version.
+async fn complete(
+    evidence: &Evidence,
+    wanted: &Wanted<'_>,
+    census: &Census,
+    problems: &mut Vec<String>,
+) -> Result<BTreeSet<Listed>, CliError> {
     let mut listed = wanted.chain.listed.clone();
     let known: BTreeSet<S3Key> = listed.iter().map(|listed| listed.key.clone()).collect();
-    let mut prefixes: Vec<String> = wanted.chain.folders.iter().cloned().collect();
-    prefixes.extend(wanted.run.map(PlatformRunId::run_root));
-    let mut beside: Vec<String> = Vec::new();
-    for prefix in &prefixes {
-        beside.extend(evidence.keys(prefix).await?);
-    }
-    if let Some(key) = wanted.receipt_key
-        && S3Key::parse(key).is_ok_and(|key| !known.contains(&key))
-        && evidence.get(key, None).await?.is_some()
+    if let Some(key) = wanted.receipt_key.and_then(|key| S3Key::parse(key).ok())
+        && !known.contains(&key)
+        && evidence.get(key.as_str(), None).await?.is_some()
     {
-        beside.push(key.to_owned());
+        listed.insert(Listed {
+            key,
+            version_id: None,
+            sha256: None,
+        });
     }
-    for key in beside {
-        let key = S3Key::parse(&key).map_err(|error| {
-            CliError::fault(format!(
-                "the evidence bucket holds a key that cannot be mirrored: {error}"
-            ))
-        })?;
-        if !known.contains(&key) {
+    for (key, versions) in &census.versions {
+        let key = match S3Key::parse(key) {
+            Ok(key) if !key.as_str().contains('\\') => key,
+            _ => {
+                problems.push(format!(
+                    "a folder of P1 holds {}, a key that P1 never writes; it is not mirrored",
+                    text::brief(key, 200)
+                ));
+                continue;
+            }
+        };
+        let latest = versions.iter().find(|version| !version.is_delete_marker);
+        if let Some(latest) = latest.filter(|_| !known.contains(&key)) {
+            let is_hidden = versions.first().is_some_and(|version| version.is_delete_marker);
             listed.insert(Listed {
                 key,
-                version_id: None,
+                version_id: latest.version_id.clone().filter(|_| is_hidden),
                 sha256: None,
             });
         }

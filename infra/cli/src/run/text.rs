@@ -37,6 +37,17 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What is said of objects that are not P1's.
+#[must_use]
+pub fn foreign(count: u64, keys: &[String]) -> String {
+    let named: Vec<String> = keys.iter().take(3).map(|key| brief(key, 120)).collect();
+    let more = if count > named.len() as u64 { ", …" } else { "" };
+    format!(
+        "foreign: {count} objects that are not P1's, and no evidence: {}{more}",
+        named.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

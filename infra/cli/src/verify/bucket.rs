@@ -13,10 +13,12 @@ use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::run_ledger::ledger_prefix;
 
 use super::folder::{Ending, File, Listed};
 use super::{Findings, Folder, Report, judge};
 use crate::outcome::CliError;
+use crate::run::census::{Census, ghosts};
 use crate::run::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version};
 use crate::run::mirror::fetch;
 
@@ -106,34 +108,16 @@ async fn read(evidence: &Evidence, place: &Place, findings: &mut Findings) -> Re
         findings.incomplete(key.as_str(), error.to_string());
         unread.insert(key.to_string());
     }
-    let mut prefixes: BTreeSet<String> = chain.folders.iter().cloned().chain(roots.folders).collect();
-    prefixes.extend(roots.run.map(|run| run.run_root()));
-    // What lies beside the folders, an event's claim or the day's cost answer, by its key. The receipt of M2 and whatever else
-    // was an input is somebody else's, who may write it again.
-    let beside = chain.listed.iter().map(|listed| listed.key.to_string());
-    prefixes.extend(beside.filter(|key| {
-        key.strip_prefix(RUN_CONTROL_ROOT)
-            .is_some_and(|rest| rest.starts_with('_'))
-    }));
-
-    let mut versions: BTreeMap<String, Vec<Version>> = BTreeMap::new();
-    for prefix in &prefixes {
-        match evidence.versions(prefix).await {
-            Ok(found) => {
-                for version in found
-                    .into_iter()
-                    .filter(|version| prefix.ends_with('/') || version.key == *prefix)
-                {
-                    versions.entry(version.key.clone()).or_default().push(version);
-                }
-            }
-            Err(error) => {
-                findings.incomplete(prefix, format!("whether a key was overwritten is not known: {error}"));
-            }
+    let census = Census::take(evidence, &chain, roots.run.as_ref(), &roots.folders).await;
+    for (prefix, error) in &census.unlisted {
+        findings.incomplete(prefix, format!("whether a key was overwritten is not known: {error}"));
+    }
+    for history in census.histories() {
+        for problem in history.problems() {
+            findings.tampered(&history.key, problem);
         }
     }
-    write_once(&versions, findings);
-    let wanted = wanted(&chain, &versions, findings);
+    let wanted = wanted(&chain, &census.versions, findings);
     let (mut files, mut listed) = (BTreeMap::new(), BTreeMap::new());
     for (object, reading) in fetch(evidence, wanted).await? {
         let key = object.key.to_string();
@@ -161,25 +145,23 @@ async fn read(evidence: &Evidence, place: &Place, findings: &mut Findings) -> Re
             }
         }
     }
+    let prefix = roots.run.as_ref().map(ledger_prefix);
+    let of_ledger = |key: &&String| prefix.as_ref().is_some_and(|prefix| key.starts_with(prefix));
+    let records = files.iter().filter(|(key, _)| of_ledger(key));
+    let records = records.filter_map(|(_, file)| LedgerRecord::parse(&file.bytes).ok());
+    let records: Vec<LedgerRecord> = records.collect();
+    match ghosts(evidence, &chain, records).await {
+        Ok(ghosts) => findings.ghosts(&ghosts),
+        Err(error) => findings.incomplete("ledger", error.to_string()),
+    }
     Ok(Folder {
         files,
         listed,
         unread,
+        unlisted: Vec::new(),
+        foreign: census.foreign,
         ending: roots.ending,
     })
-}
-
-fn write_once(versions: &BTreeMap<String, Vec<Version>>, findings: &mut Findings) {
-    for (key, versions) in versions {
-        let deleted = versions.iter().filter(|version| version.is_delete_marker).count();
-        if deleted > 0 {
-            findings.tampered(key, format!("has {deleted} delete markers: it was deleted"));
-        }
-        let written = versions.len() - deleted;
-        if written > 1 {
-            findings.tampered(key, format!("has {written} versions: it was overwritten"));
-        }
-    }
 }
 
 /// One version of every key: the one that a summary names, else the latest that is there.
@@ -315,7 +297,7 @@ async fn holder(
         let Some(record) = evidence.get(&key, None).await? else {
             continue;
         };
-        let record = serde_json::from_slice::<LedgerRecord>(&record.bytes).ok();
+        let record = LedgerRecord::parse(&record.bytes).ok();
         let committed = record.filter(|record| record.kind == LedgerKind::Committed);
         let names = |record: &LedgerRecord| {
             let summary = record.summary.as_ref();
@@ -389,29 +371,6 @@ mod tests {
             version_id: Some(id.to_owned()),
             is_delete_marker,
         }
-    }
-
-    #[test]
-    fn a_second_version_and_a_delete_marker_are_tampering() {
-        let versions = BTreeMap::from([
-            ("a".to_owned(), vec![version("a", "1", false)]),
-            ("b".to_owned(), vec![version("b", "2", false), version("b", "1", false)]),
-            ("c".to_owned(), vec![version("c", "2", true), version("c", "1", false)]),
-        ]);
-        let mut findings = Findings::default();
-        write_once(&versions, &mut findings);
-        let found: Vec<(&str, &str)> = findings
-            .0
-            .iter()
-            .map(|f| (f.subject.as_str(), f.detail.as_str()))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("b", "has 2 versions: it was overwritten"),
-                ("c", "has 1 delete markers: it was deleted"),
-            ]
-        );
     }
 
     #[test]

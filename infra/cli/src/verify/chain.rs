@@ -6,11 +6,12 @@ use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
 use p1_contract::evidence::{Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId};
+use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_runtime::ADMISSION_SUMMARY;
+use p1_runtime::run_ledger::ledger_prefix;
 
 use super::shape::Documents;
 use super::{Findings, Folder};
@@ -36,6 +37,8 @@ pub(super) struct Chain {
     pub(super) lasts: BTreeSet<String>,
     pub(super) outside: BTreeSet<(String, String, Option<String>)>,
     pub(super) hashes: usize,
+    /// Files below the run's root that no closure names: others write there too.
+    pub(super) foreign: BTreeSet<String>,
     named: BTreeSet<String>,
     bucket: Option<BucketName>,
     /// Whether a summary could not be walked, so that what it names is not known.
@@ -104,8 +107,12 @@ pub(super) fn walk(folder: &Folder, documents: &Documents, findings: &mut Findin
     }
     let order = |closed: &Closed| Step::from_id(&closed.closure.step);
     chain.closures.sort_by_key(order);
+    let root = chain.run().map(|run| (run.run_root(), ledger_prefix(&run)));
     for key in folder.files.keys().filter(|key| !chain.named.contains(*key)) {
-        if chain.broken {
+        let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
+        if root.as_ref().is_some_and(is_beside) {
+            chain.foreign.insert(key.clone());
+        } else if chain.broken {
             findings.incomplete(key, "cannot be reached, because a summary is missing");
         } else {
             findings.tampered(key, "is a foreign file: no closure names it");
@@ -115,12 +122,20 @@ pub(super) fn walk(folder: &Folder, documents: &Documents, findings: &mut Findin
 }
 
 impl Chain {
+    /// The run that the evidence is of.
+    fn run(&self) -> Option<PlatformRunId> {
+        let of_ledger = self.ledger.first().map(|record| record.platform_run_id.clone());
+        let of_phase = || self.phase.as_ref()?.1.header.platform_run_id.clone();
+        of_ledger.or_else(of_phase)
+    }
+
     fn read_ledger(&mut self, documents: &Documents) {
         for (key, document) in documents {
             let place = key
                 .strip_prefix("evidence/runs/")
                 .and_then(|rest| rest.split_once("/ledger/"));
-            let Some(record) = place.and_then(|_| serde_json::from_value::<LedgerRecord>(document.clone()).ok()) else {
+            let record = place.and_then(|_| serde_json::from_value::<LedgerRecord>(document.clone()).ok());
+            let Some(record) = record else {
                 continue;
             };
             if record.platform_run_id.ledger_key(record.sequence) == *key {

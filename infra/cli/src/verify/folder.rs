@@ -13,9 +13,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Findings;
+use crate::run::census::ObjectVersions;
 
 const OBJECTS: &str = "objects.json";
 const HISTORY: &str = "execution_history.json";
+/// What the bucket said of its keys. Mirrors of earlier versions do not have it.
+const VERSIONS: &str = "object_versions.json";
+/// What operating systems leave in a folder that somebody looked into. They are named for what they are.
+const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 /// A history may have many events; every other document is small.
 const LIMITS: Limits = Limits {
     max_bytes: 64 << 20,
@@ -94,6 +99,10 @@ pub struct Folder {
     pub listed: BTreeMap<String, Listed>,
     /// Keys whose objects could not be read: nothing is known of them.
     pub unread: BTreeSet<String>,
+    /// Files below `evidence/` that `objects.json` does not list.
+    pub unlisted: Vec<String>,
+    /// What is no evidence: objects of others below the run's root, files of operating systems.
+    pub foreign: Vec<String>,
     /// The engine's last word.
     pub ending: Option<Ending>,
 }
@@ -110,22 +119,33 @@ impl Folder {
         if !root.is_dir() && !dir.join(OBJECTS).is_file() {
             return Err(Unusable::NoEvidence(dir.to_owned()));
         }
-        let mut files = BTreeMap::new();
+        let (mut files, mut foreign) = (BTreeMap::new(), Vec::new());
         if root.is_dir() {
             collect(&root, "evidence", &mut files, findings)?;
+            let of_system = |key: &str| OF_SYSTEMS.contains(&key.rsplit('/').next().unwrap_or_default());
+            foreign.extend(files.keys().filter(|key| of_system(key)).cloned());
+            files.retain(|key, _| !of_system(key));
         }
         if dir.join("other_versions").exists() {
             findings.tampered("other_versions", "a key has more than one version: it was overwritten");
         }
         let listed = document(dir, OBJECTS, findings)?.map(|value| listed(value, findings));
+        let mut unlisted = Vec::new();
         if let Some(listed) = &listed {
             compare(&files, listed, findings);
+            unlisted.extend(files.keys().filter(|key| !listed.contains_key(*key)).cloned());
+        }
+        if dir.join(VERSIONS).exists() {
+            let versions = document(dir, VERSIONS, findings)?;
+            foreign.extend(versions.map(|value| versions_of(value, findings)).unwrap_or_default());
         }
         let ending = document(dir, HISTORY, findings)?.and_then(|history| ending(&history, findings));
         Ok(Folder {
             files,
             listed: listed.unwrap_or_default(),
             unread: BTreeSet::new(),
+            unlisted,
+            foreign,
             ending,
         })
     }
@@ -210,9 +230,24 @@ fn compare(files: &BTreeMap<String, File>, listed: &BTreeMap<String, Listed>, fi
             Some(_) => {}
         }
     }
-    for key in files.keys().filter(|key| !listed.contains_key(*key)) {
-        findings.tampered(key, "is a foreign file: objects.json does not list it");
+}
+
+/// What the bucket said of its keys when it was mirrored; gives the foreign ones.
+fn versions_of(value: Value, findings: &mut Findings) -> Vec<String> {
+    let versions: ObjectVersions = match serde_json::from_value(value) {
+        Ok(versions) => versions,
+        Err(error) => {
+            findings.tampered(VERSIONS, format!("says nothing of the keys' versions: {error}"));
+            return Vec::new();
+        }
+    };
+    for history in &versions.keys {
+        for problem in history.problems() {
+            findings.tampered(&history.key, format!("{problem}, as the bucket said"));
+        }
     }
+    findings.ghosts(&versions.ghosts);
+    versions.foreign.keys
 }
 
 /// The execution, and the closure in its output or in the cause of its failure.

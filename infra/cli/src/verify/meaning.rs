@@ -38,7 +38,7 @@ pub(super) struct Evidence<'a> {
 
 /// Checks everything that can be computed again.
 pub(super) fn check(folder: &Folder, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Meant {
-    ledger(chain, findings);
+    ledger(folder, chain, findings);
     references(folder, documents, findings);
     let Some((phase_key, phase)) = &chain.phase else {
         return Meant::default();
@@ -70,7 +70,7 @@ pub(super) fn check(folder: &Folder, documents: &Documents, chain: &Chain, findi
     Meant { advance, run }
 }
 
-fn ledger(chain: &Chain, findings: &mut Findings) {
+fn ledger(folder: &Folder, chain: &Chain, findings: &mut Findings) {
     let Some(first) = chain.ledger.first() else { return };
     let run = &first.platform_run_id;
     if chain.ledger.iter().any(|record| record.platform_run_id != *run) {
@@ -78,7 +78,15 @@ fn ledger(chain: &Chain, findings: &mut Findings) {
         return;
     }
     match Ledger::read(run, chain.ledger.clone()) {
-        Ok(_) => {}
+        Ok(ledger) => {
+            let execution = folder.ending.as_ref().map(|ending| &ending.execution);
+            if execution.is_some_and(|execution| !ledger.is_of_the_machine_of(execution)) {
+                findings.tampered(
+                    "ledger",
+                    "a holder is no execution of the state machine that this execution is of",
+                );
+            }
+        }
         Err(error @ LedgerError::Gap { .. }) => findings.incomplete("ledger", error.to_string()),
         Err(error @ LedgerError::Illegal { .. }) => findings.tampered("ledger", error.to_string()),
     }

@@ -19,6 +19,9 @@ use p1_contract::attestation::PublicKey;
 use p1_contract::evidence::RunIds;
 use serde::Serialize;
 
+use crate::run::census::Foreign;
+use crate::run::mirror::ghost_problem;
+
 pub use bucket::{BucketError, Place, verify_bucket};
 pub use folder::{Folder, Unusable};
 pub use signature::{Signature, SignatureState, is_sidecar};
@@ -98,6 +101,13 @@ impl Findings {
         self.add(Grade::Incomplete, subject, detail);
     }
 
+    /// Notes records of the ledger whose holders left no evidence.
+    fn ghosts(&mut self, ghosts: &[u32]) {
+        if let Some(problem) = ghost_problem(ghosts) {
+            self.incomplete("ledger", problem);
+        }
+    }
+
     /// Notes that `what` of `subject` is not what was computed again.
     fn expect<T: PartialEq>(&mut self, subject: &str, what: &str, found: &T, expected: &T) {
         if found != expected {
@@ -109,7 +119,7 @@ impl Findings {
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Files below `evidence/`.
+    /// Files of P1 below `evidence/`.
     pub objects: usize,
     /// References whose hash was held against the bytes.
     pub hashes: usize,
@@ -132,6 +142,8 @@ pub struct Report {
     pub signature: Signature,
     /// How much was looked at.
     pub counts: Counts,
+    /// What lies there and is not P1's. It is no evidence.
+    pub foreign: Foreign,
     /// Everything that is wrong, the first thing first.
     pub findings: Vec<Finding>,
 }
@@ -174,8 +186,17 @@ pub fn examine(dir: &Path, keys: &[PublicKey]) -> Result<Checked, Unusable> {
 
 /// Checks what was read, wherever it lay.
 fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report {
-    let documents = shape::documents(folder, &mut findings);
-    let chain = chain::walk(folder, &documents, &mut findings);
+    let (mut documents, misshapen) = shape::documents(folder, &mut findings);
+    let mut chain = chain::walk(folder, &documents, &mut findings);
+    // Below the run's root others write too: what they wrote is not judged as P1's.
+    for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
+        findings.tampered(key, why);
+    }
+    for key in folder.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
+        findings.tampered(key, "is a foreign file: objects.json does not list it");
+    }
+    documents.retain(|key, _| !chain.foreign.contains(key));
+    chain.foreign.extend(folder.foreign.iter().cloned());
     verified::check(&documents, &mut findings);
     let meant = meaning::check(folder, &documents, &chain, &mut findings);
     let signature = signature::check(folder, &documents, &chain, keys, &mut findings);
@@ -193,11 +214,12 @@ fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report 
         run: meant.run,
         signature,
         counts: Counts {
-            objects: folder.files.len(),
+            objects: folder.files.keys().filter(|key| !chain.foreign.contains(*key)).count(),
             hashes: chain.hashes,
             closures: chain.closures.len(),
             named_not_mirrored: chain.outside.len(),
         },
+        foreign: Foreign::of(&chain.foreign.into_iter().collect::<Vec<_>>()),
         findings: findings.0,
     }
 }

@@ -17,51 +17,60 @@ use serde_json::Value;
 use super::signature::is_sidecar;
 use super::{Findings, Folder};
 
+/// Below this every run has its root.
+pub(super) const RUNS_ROOT: &str = "evidence/runs/";
+
 /// The documents of P1 by key, as far as they can be read.
 pub(super) type Documents = BTreeMap<String, Value>;
 
 /// Reads every document of P1. What others wrote (M2's receipt) and closure notes are hashed and not read; envelopes are read
-/// with the signature.
-pub(super) fn documents(folder: &Folder, findings: &mut Findings) -> Documents {
-    let mut documents = Documents::new();
+/// with the signature. What is wrong with a file below a run's root comes apart: it may be somebody else's.
+pub(super) fn documents(folder: &Folder, findings: &mut Findings) -> (Documents, Vec<(String, String)>) {
+    let (mut documents, mut misshapen) = (Documents::new(), Vec::new());
     for (key, file) in &folder.files {
         if !key.ends_with(".json") || key.starts_with(&format!("{RUN_CONTROL_ROOT}m2j_")) || is_sidecar(key) {
             continue;
         }
+        let mut wrong = |key: &String, why: String| {
+            if key.starts_with(RUNS_ROOT) {
+                misshapen.push((key.clone(), why));
+            } else {
+                findings.tampered(key, why);
+            }
+        };
         let value = match parse_strict(&file.bytes, Limits::DOCUMENT) {
             Ok(value) => value,
             Err(error) => {
-                findings.tampered(key, error.to_string());
+                wrong(key, error.to_string());
                 continue;
             }
         };
         if !canonical::to_document(&value).is_ok_and(|again| again == file.bytes) {
-            findings.tampered(key, "is not canonical JSON");
+            wrong(key, "is not canonical JSON".to_owned());
         }
         match shape(&value, &file.bytes) {
             Ok(header) => {
-                if let Some(header) = header {
-                    place(key, &header, findings);
+                if let Some(why) = header.and_then(|header| misplaced(key, &header)) {
+                    wrong(key, why.to_owned());
                 }
                 documents.insert(key.clone(), value);
             }
-            Err(why) => findings.tampered(key, why),
+            Err(why) => wrong(key, why),
         }
     }
-    documents
+    (documents, misshapen)
 }
 
 /// A document in a phase execution's folder is of that phase execution.
-fn place(key: &str, header: &Header, findings: &mut Findings) {
+fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
     let folder = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
     match (&header.phase_execution_id, folder) {
         (Some(id), Some((folder, _))) if id.as_str() == folder => {
-            if !folder.starts_with(header.step.prefix()) {
-                findings.tampered(key, "is of another step than its folder");
-            }
+            let is_of_step = folder.starts_with(header.step.prefix());
+            (!is_of_step).then_some("is of another step than its folder")
         }
-        (Some(_), _) => findings.tampered(key, "is of another phase execution than its folder"),
-        (None, _) => {}
+        (Some(_), _) => Some("is of another phase execution than its folder"),
+        (None, _) => None,
     }
 }
 
@@ -84,7 +93,9 @@ fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
         return Ok(Some(document.header));
     }
     match name {
-        LEDGER_RECORD => plain::<LedgerRecord>(value),
+        LEDGER_RECORD => LedgerRecord::parse(bytes)
+            .map(|_| None)
+            .map_err(|error| error.to_string()),
         EVENT_CLAIM => plain::<EventClaim>(value),
         BILLING_ARTIFACT => plain::<BillingArtifact>(value),
         COST_CLAIM => plain::<CostClaim>(value),
