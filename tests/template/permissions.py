@@ -51,6 +51,8 @@ WRITES = {
 }
 
 READS_REGISTRY = "abcdefgh"
+# Whoever relies on a ledger, or on what an earlier step wrote, asks whether a key was overwritten or deleted.
+LISTS_VERSIONS = "bdefgj"
 OBJECTS = ("s3:GetObject", "s3:GetObjectVersion")
 TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 
@@ -102,6 +104,8 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
     if key:
         through_s3 = {"StringEquals": {"kms:ViaService": "s3.eu-west-2.amazonaws.com"}}
         allow(["kms:GenerateDataKey", "kms:Decrypt"], key, only_if=through_s3)
+    if step in LISTS_VERSIONS:
+        allow("s3:ListBucketVersions", places.evidence)
     if step in READS_REGISTRY:
         # M3.A pins the newest; later steps read what was pinned, or what is there in a bucket without versions.
         reads = OBJECTS[:1] if step == "a" else OBJECTS
@@ -119,7 +123,6 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
             allow("s3:GetObject", f"{places.object_store}/*")
             allow("s3:ListBucket", places.object_store)
         case "g":
-            allow("s3:ListBucketVersions", places.evidence)
             allow("states:DescribeExecution", places.executions)
         case "h":
             if parameters["CostSource"] == "cost_explorer":
