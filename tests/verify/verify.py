@@ -1,12 +1,15 @@
 """A second implementation of `cargo p1 verify`: hashing, ids, ledger, verdict, and what is signed; the signature itself is
 for openssl to check. `verify.py DIR...` answers one JSON object a directory, and `verify.py -` those on standard input. Exit
 status, of the last: 0 pinned and intact, 1 held and intact, 2 tampered or inconsistent, 3 incomplete, 4 usage."""
-import base64, hashlib, json, pathlib, sys
+import base64, hashlib, json, pathlib, re, sys
 ROOT, BOUND, STEPS = "evidence/dev_full/run_control/", 2**53 - 1, ["M3." + letter for letter in "ABCDEFGHIJ"]
 S1 = set("""M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
 M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8""".split())
 SUMMARY = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS} | {"ADMISSION": "m3g_admission_summary"}
 IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
+SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")  # what operating systems leave in a folder
+HOLDER, KINDS = re.compile(r"arn:aws[-a-z]*:states:[a-z0-9-]+:[0-9]{12}:execution:[^:]{1,80}:[^:]{1,80}"), ("ACQUIRED", "COMMITTED")
+RECORD = set("schema_version artifact phase_id platform_run_id sequence kind holder holder_stamp_utc".split())
 KEY, SIGNED = "m3j_signing_key.pem", {"m3j_verdict.dsse.json": "urn:p1:predicate:verdict:1",
                                       "m3j_vsa.dsse.json": "https://slsa.dev/verification_summary/v1"}
 def sha(data): return hashlib.sha256(data).hexdigest()
@@ -25,7 +28,17 @@ class Check:
         objects, history = [
             self.parse(name, self.files[name], kind, 64 << 20) if name in self.files else self.bad(name, "is not there", 3)
             for name, kind in (("objects.json", list), ("execution_history.json", dict))]
+        versions = self.parse(name, self.files[name], dict, 64 << 20) if (name := "object_versions.json") in self.files else None
+        for entry in (versions or {}).get("keys", []):  # what the bucket said; mirrors of earlier versions do not have it
+            self.same(entry["key"], "its history", (entry["versions"] < 2, entry["delete_markers"]), (True, 0))
+        versions and versions["ghosts"] and self.bad("ledger", "a record names a holder without evidence", 3)
+        versions and self.same(name, "its shape", (set(versions), set(versions["foreign"]), *map(set, versions["keys"])),
+                               ({"keys", "foreign", "ghosts"}, {"count", "keys"}, *[{"key", "versions", "delete_markers"}] * len(versions["keys"])))
+        said = versions["foreign"] if versions else {"count": 0, "keys": []}
         self.files = {key: data for key, data in sorted(self.files.items()) if key.startswith("evidence/")}
+        self.beside = set(said["keys"]) | {key for key in self.files if key.rsplit("/", 1)[-1] in SYSTEM}
+        self.more, self.foreign = said["count"] - len(said["keys"]), set()
+        self.files = {key: data for key, data in self.files.items() if key.rsplit("/", 1)[-1] not in SYSTEM}
         for entry in objects or []:
             key, data = entry["key"], self.files.get(entry["key"])
             self.same("objects.json", "its shape", set(entry), {"key", "version_id", "etag", "sha256", "bytes"})
@@ -84,6 +97,13 @@ class Check:
         self.ledger, self.named, self.commit, open_, lasts = list(ledger.values()), set(ledger), None, [], []
         self.gap = self.broken = any(record["sequence"] != n for n, record in enumerate(self.ledger, 1))
         self.gap and self.bad("ledger", "a record is missing", 3)
+        machines = {arn.rsplit(":", 1)[0] for arn in [record["holder"] for record in self.ledger] + [self.arn] if arn}
+        len(machines) > 1 and self.bad("ledger", "its holders are executions of more than one state machine")
+        for key, record in ledger.items():
+            said = {"verdict", "summary"} if record["kind"] == "COMMITTED" else set()
+            shape = (record["schema_version"], record["artifact"], record["phase_id"], record["sequence"] > 0)
+            self.same(key, "its shape", (set(record), shape), (RECORD | said, (1, "p1_ledger_record", "P1", True)))
+            self.same(key, "its holder", bool(HOLDER.fullmatch(record["holder"]) and record["kind"] in KINDS), True)
         for key, record in ((key, record) for key, record in ledger.items() if record["kind"] == "COMMITTED"):
             self.commit = record if self.arn in (None, record["holder"]) else self.commit
             self.bucket = self.bucket or record["summary"]["bucket"]
@@ -115,7 +135,12 @@ class Check:
             for ref in doc["artifacts"] + doc["inputs"]: self.name(ref, key)
             self.closures.append((closure, doc))
             open_ += [(upstream, key) for upstream in doc["upstream"]]
-        for key in set(self.files) - self.named: self.bad(key, "is named by no closure there", 3 if self.broken else 2)
+        run = (self.ledger[0] if self.ledger else self.docs.get(self.phase, {})).get("platform_run_id")
+        for key in set(self.files) - self.named:  # below the run's root, but for the ledger, others write too
+            if run and key.startswith(root := f"evidence/runs/{run}/") and not key.startswith(root + "ledger/"): self.foreign.add(key)
+            else: self.bad(key, "is named by no closure there", 3 if self.broken else 2)
+        self.findings = {found: grade for found, grade in self.findings.items() if found[1] not in self.foreign}
+        self.docs, self.files = ({key: value for key, value in of.items() if key not in self.foreign} for of in (self.docs, self.files))
         for key in lasts: self.signed(key, key.rsplit("/", 1)[0] + "/")
     def signed(self, key, place):
         found = {name: self.files[place + name] for name in (KEY, *SIGNED) if place + name in self.files}
@@ -153,6 +178,7 @@ class Check:
         for before, record in zip([{}] + self.ledger, [] if self.gap else self.ledger):
             legal = (before.get("kind"), before.get("holder")) == ("ACQUIRED", record["holder"])
             legal = legal if record["kind"] == "COMMITTED" else before.get("verdict") != "ADVANCE_TO_M4"
+            legal &= before.get("holder") != record["holder"] or before["holder_stamp_utc"] == record["holder_stamp_utc"]
             self.same("ledger", "its order", legal, True)
         holders = {(r["holder"], r["holder_stamp_utc"]) for r in self.ledger} or {(self.arn, phase["execution_stamp_utc"])}
         self.same("execution_history.json", "its holder", self.arn in {holder for holder, _ in holders} | {None}, True)
@@ -202,7 +228,8 @@ def verify(folder):
     try:
         check = Check(folder)
         status = min(check.findings.values(), default={True: 0, False: 1, None: 3}[check.advance])
-        return {"exit_status": status, "run": check.run, "findings": list(check.findings)[:50],
+        return {"exit_status": status, "run": check.run, "foreign": len(check.foreign | check.beside) + check.more,
+                "findings": list(check.findings)[:50],
                 "counts": [len(check.files), check.hashes, len(check.closures), len(check.outside)]}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return {"exit_status": 2, "findings": [[2, folder, f"a document has another shape: {error!r}"]]}

@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod signatures;
 mod stage;
+mod stale;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
+mod beside;
 mod damage;
 mod diffs;
 mod forgery;

@@ -160,6 +160,7 @@ async fn read(evidence: &Evidence, place: &Place, findings: &mut Findings) -> Re
         unread,
         unlisted: Vec::new(),
         foreign: census.foreign,
+        foreign_unnamed: 0,
         ending: roots.ending,
     })
 }
@@ -202,7 +203,8 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     };
     let id = match place {
         Place::Run(run) => {
-            if evidence.keys(&run.run_root()).await?.is_empty() {
+            // Where everything is hidden by delete markers, there was a run all the same.
+            if evidence.is_empty(&run.run_root()).await? && evidence.versions(&ledger_prefix(run)).await?.is_empty() {
                 return Err(nothing(run.run_root(), "is empty: there is no such run"));
             }
             return of_run(evidence, run, None, findings).await;

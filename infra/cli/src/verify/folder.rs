@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Findings;
-use crate::run::census::ObjectVersions;
+use crate::run::census::{Foreign, ObjectVersions};
 
 const OBJECTS: &str = "objects.json";
 const HISTORY: &str = "execution_history.json";
@@ -103,6 +103,8 @@ pub struct Folder {
     pub unlisted: Vec<String>,
     /// What is no evidence: objects of others below the run's root, files of operating systems.
     pub foreign: Vec<String>,
+    /// How many more there were in the bucket, which a mirror counts and does not name.
+    pub foreign_unnamed: u64,
     /// The engine's last word.
     pub ending: Option<Ending>,
 }
@@ -135,9 +137,12 @@ impl Folder {
             compare(&files, listed, findings);
             unlisted.extend(files.keys().filter(|key| !listed.contains_key(*key)).cloned());
         }
+        let mut foreign_unnamed = 0;
         if dir.join(VERSIONS).exists() {
             let versions = document(dir, VERSIONS, findings)?;
-            foreign.extend(versions.map(|value| versions_of(value, findings)).unwrap_or_default());
+            let said = versions.map(|value| versions_of(value, findings)).unwrap_or_default();
+            foreign_unnamed = said.count.saturating_sub(said.keys.len() as u64);
+            foreign.extend(said.keys);
         }
         let ending = document(dir, HISTORY, findings)?.and_then(|history| ending(&history, findings));
         Ok(Folder {
@@ -146,6 +151,7 @@ impl Folder {
             unread: BTreeSet::new(),
             unlisted,
             foreign,
+            foreign_unnamed,
             ending,
         })
     }
@@ -233,12 +239,12 @@ fn compare(files: &BTreeMap<String, File>, listed: &BTreeMap<String, Listed>, fi
 }
 
 /// What the bucket said of its keys when it was mirrored; gives the foreign ones.
-fn versions_of(value: Value, findings: &mut Findings) -> Vec<String> {
+fn versions_of(value: Value, findings: &mut Findings) -> Foreign {
     let versions: ObjectVersions = match serde_json::from_value(value) {
         Ok(versions) => versions,
         Err(error) => {
             findings.tampered(VERSIONS, format!("says nothing of the keys' versions: {error}"));
-            return Vec::new();
+            return Foreign::default();
         }
     };
     for history in &versions.keys {
@@ -247,7 +253,7 @@ fn versions_of(value: Value, findings: &mut Findings) -> Vec<String> {
         }
     }
     findings.ghosts(&versions.ghosts);
-    versions.foreign.keys
+    versions.foreign
 }
 
 /// The execution, and the closure in its output or in the cause of its failure.

@@ -200,6 +200,9 @@ fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report 
     verified::check(&documents, &mut findings);
     let meant = meaning::check(folder, &documents, &chain, &mut findings);
     let signature = signature::check(folder, &documents, &chain, keys, &mut findings);
+    let foreign: Vec<String> = chain.foreign.iter().cloned().collect();
+    let mut foreign = Foreign::of(&foreign);
+    foreign.count += folder.foreign_unnamed;
     let grades: BTreeSet<Grade> = findings.0.iter().map(|finding| finding.grade).collect();
     let standing = match (grades.first(), meant.advance) {
         (Some(Grade::Tampered), _) => Standing::Tampered,
@@ -219,7 +222,7 @@ fn judge(folder: &Folder, keys: &[PublicKey], mut findings: Findings) -> Report 
             closures: chain.closures.len(),
             named_not_mirrored: chain.outside.len(),
         },
-        foreign: Foreign::of(&chain.foreign.into_iter().collect::<Vec<_>>()),
+        foreign,
         findings: findings.0,
     }
 }

@@ -1,6 +1,5 @@
 //! M3.E … M3.J: from the run's own evidence to the verdict.
 
-use aws_sdk_s3::primitives::ByteStream;
 use p1_contract::blocker::Blocker;
 use serde_json::{Value, json};
 
@@ -113,15 +112,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         Blocker::DestructiveMutation,
-        "an object below the run's root has two versions",
-        How::Touched(Blocker::CorrelationFieldsInvalid, |stage, root| {
+        "run.json was deleted before it was written",
+        How::Touched(Blocker::RoleMismatch, |stage, root| {
             Box::pin(async move {
-                // The test's own object, put twice: no evidence of the run is touched.
-                for bytes in ["one", "two"] {
-                    let request = stage.s3.put_object().bucket(stage.platform.evidence_bucket());
-                    let body = ByteStream::from(bytes.as_bytes().to_vec());
-                    request.key(format!("{root}intruder")).body(body).send().await.unwrap();
-                }
+                // A delete marker where nothing lies yet: no evidence of the run is touched.
+                let request = stage.s3.delete_object().bucket(stage.platform.evidence_bucket());
+                request.key(format!("{root}run.json")).send().await.unwrap();
             })
         }),
     ),
