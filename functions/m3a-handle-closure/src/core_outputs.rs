@@ -35,6 +35,7 @@ impl CoreOutputs {
             findings
                 .push(Blocker::HandleContradiction.on(key.as_str(), "the registry declares it with different values"));
         }
+        findings.extend(Blocker::HandleContradiction.left_out(observed.contradictions_left_out));
         let compared = against_stacks(observed, &mut findings);
         findings.extend(field_names(observed));
         findings.extend(apply_role(input, observed));

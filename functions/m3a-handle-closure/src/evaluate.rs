@@ -161,7 +161,10 @@ fn secrets(observed: &Observed) -> Vec<Finding> {
     let finding = |hit: &p1_contract::secrets::SecretHit| {
         Blocker::HandleClosureSecret.on(hit.place.as_str(), format!("holds secret material: rule {}", hit.rule))
     };
-    observed.secrets.iter().map(finding).collect()
+    let found = observed.secrets.iter().map(finding);
+    found
+        .chain(Blocker::HandleClosureSecret.left_out(observed.secrets_left_out))
+        .collect()
 }
 
 /// Whether AWS has confirmed what the handle names, and that it is the deployment's.

@@ -46,6 +46,9 @@ pub struct Observed {
     pub decimals: Vec<String>,
     /// Handles that the registry declares with different values, whoever reads them.
     pub contradictions: Vec<String>,
+    /// How many more of them there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub contradictions_left_out: u64,
     /// The stack outputs, in the deployment's order.
     pub stack_outputs: Vec<StackOutputsFact>,
     /// The M2 receipt; none for a rerun, which never comes here.
@@ -56,6 +59,9 @@ pub struct Observed {
     pub bucket: Option<BucketFact>,
     /// Where the documents hold secret material.
     pub secrets: Vec<SecretHit>,
+    /// How many more places there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub secrets_left_out: u64,
 }
 
 /// The deployment's own names.
@@ -157,6 +163,9 @@ impl StepLogic for HandleClosure {
         });
         secrets.sort();
         secrets.dedup();
+        let secrets_left_out = cut(&mut secrets);
+        let mut contradictions: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
+        let contradictions_left_out = cut(&mut contradictions);
         Ok(Observed {
             deployment: Deployment {
                 evidence_bucket: ctx.bucket().clone(),
@@ -165,12 +174,14 @@ impl StepLogic for HandleClosure {
             registry: fact,
             handles,
             decimals,
-            contradictions: contradictions.iter().map(ToString::to_string).collect(),
+            contradictions,
+            contradictions_left_out,
             stack_outputs,
             m2_receipt,
             machine,
             bucket,
             secrets,
+            secrets_left_out,
         })
     }
 
@@ -181,6 +192,21 @@ impl StepLogic for HandleClosure {
 
 fn is_decimal(registry: &Registry, key: &str) -> bool {
     matches!(registry.get(key), Reading::Resolved(HandleValue::Decimal(_)))
+}
+
+/// The most contradictions, and the most places of secrets, that observations name: they must be read again.
+const MOST_NAMED: usize = 99;
+
+/// Cuts a list to what is named, and gives how many were left out.
+fn cut<T>(list: &mut Vec<T>) -> u64 {
+    let left_out = list.len().saturating_sub(MOST_NAMED);
+    list.truncate(MOST_NAMED);
+    left_out as u64
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 type ReadRegistry = (RegistryFact, Option<(Registry, Vec<SecretHit>)>);

@@ -30,7 +30,7 @@ use p1_contract::secrets::{self, SecretHit};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
-use p1_runtime::store::Written;
+use p1_runtime::store::{DOCUMENT_LIMIT, Written};
 use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic, key_in};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -198,16 +198,19 @@ async fn write(ctx: &StepContext<'_>, document: &Document<PhaseSummary>) -> Resu
         return Ok(SummaryWrite::Withheld(hits));
     }
     let key = ctx.own_key(&format!("{}.json", PhaseSummary::NAME))?;
-    Ok(
-        match ctx
-            .create(ctx.bucket(), &key, PhaseSummary::NAME, &document.render()?)
-            .await
-        {
-            Written::Stored(artifact) => SummaryWrite::Stored(artifact),
-            Written::Occupied { found } => SummaryWrite::Occupied { found },
-            other => SummaryWrite::NotStored(other.describe()),
-        },
-    )
+    let bytes = document.render()?;
+    if bytes.len() as u64 > DOCUMENT_LIMIT {
+        let why = format!(
+            "it has {} bytes, and a document has at most {DOCUMENT_LIMIT}",
+            bytes.len()
+        );
+        return Ok(SummaryWrite::NotStored(Written::Refused(why).describe()));
+    }
+    Ok(match ctx.create(ctx.bucket(), &key, PhaseSummary::NAME, &bytes).await {
+        Written::Stored(artifact) => SummaryWrite::Stored(artifact),
+        Written::Occupied { found } => SummaryWrite::Occupied { found },
+        other => SummaryWrite::NotStored(other.describe()),
+    })
 }
 
 /// The blockers of the two writes.

@@ -185,7 +185,7 @@ taxonomy! {
     RerunPolicyInconsistent "M3G-B1" RerunDiscipline S2 "M3-B7" false "take the rerun input from next_action of the last held summary, unchanged";
     /// Identity or configuration drifted without a new run.
     IdentityDrift "M3G-B2" RerunDiscipline S1 "M3-B7" false "start a new execution: another configuration is another run";
-    /// A key under the run root has a delete marker or a second version.
+    /// A key that P1 wrote for the run has a delete marker or a second version.
     DestructiveMutation "M3G-B3" RerunDiscipline S1 "M3-B7" false "keep the evidence, find who changed it, and start a new execution";
     /// The reset class is not the name of a class (`^[a-z][a-z0-9_]{2,63}$`), so no approval can be for it.
     ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use service_runtime_reset, checkpoint_reset or data_replay_reset";
@@ -269,6 +269,12 @@ impl Blocker {
             subject: bounded(subject.into()),
             detail: bounded(detail.into()),
         }
+    }
+
+    /// The finding that stands for those of this code that were left out; none where none was.
+    #[must_use]
+    pub fn left_out(self, number: u64) -> Option<Finding> {
+        (number > 0).then(|| self.on(LEFT_OUT, format!("{number} more findings of this code")))
     }
 
     /// What `step` raises when an artifact could not be stored.
@@ -359,13 +365,41 @@ fn bounded(text: String) -> String {
     kept
 }
 
-/// Sorts findings and drops repeats: one blocker per cause, in an order that does not depend on how it was found.
+/// The most findings of one code that evidence keeps.
+const MOST_OF_A_CODE: usize = 100;
+/// The most bytes of text that the findings of one code have together.
+const MOST_TEXT_OF_A_CODE: usize = 16 << 10;
+
+/// Findings in the order of their codes, each once, and of each code no more than a document can hold: the first hundred, or as
+/// many as have 16 KiB of text. Where more were found, one finding in their place says how many were left out.
 #[must_use]
 pub fn settle(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort();
     findings.dedup();
-    findings
+    let mut kept = Vec::with_capacity(findings.len());
+    for of_code in findings.chunk_by(|a, b| a.code == b.code) {
+        let mut text = 0;
+        let fits = |finding: &&Finding| {
+            text += finding.subject.len() + finding.detail.len();
+            text <= MOST_TEXT_OF_A_CODE
+        };
+        let most = of_code.iter().take(MOST_OF_A_CODE + 1).take_while(fits).count().max(1);
+        // What was cut before is not cut again: a hundred, and the one that says so.
+        let keep = if most == of_code.len() {
+            most
+        } else {
+            most.min(MOST_OF_A_CODE)
+        };
+        kept.extend_from_slice(&of_code[..keep]);
+        let left_out = (of_code.len() - keep) as u64;
+        kept.extend(of_code.first().and_then(|first| first.code.left_out(left_out)));
+    }
+    kept.sort();
+    kept
 }
+
+/// The subject of the finding that stands for those that were cut. It sorts behind every handle and key.
+const LEFT_OUT: &str = "~ left out";
 
 /// The distinct codes of `findings`, in order.
 #[must_use]
@@ -379,6 +413,35 @@ pub fn codes(findings: &[Finding]) -> Vec<Blocker> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_findings_the_first_are_kept_and_the_rest_is_counted() {
+        let many = |count: usize, length: usize| -> Vec<Finding> {
+            let detail = "x".repeat(length);
+            (0..count)
+                .map(|number| Blocker::HandleContradiction.on(format!("K{number:05}"), detail.as_str()))
+                .chain([Blocker::HandleMissing.on("K", "is not declared")])
+                .collect()
+        };
+        for (count, length, kept, left_out) in [
+            (100, 10, 100, None),
+            (101, 10, 101, None),
+            (102, 10, 100, Some(2)),
+            (8_000, 10, 100, Some(7_900)),
+            (200, 394, 40, Some(160)),
+        ] {
+            let settled = settle(many(count, length));
+            let expected = kept + 1 + usize::from(left_out.is_some());
+            assert_eq!(settled.len(), expected, "{count} of {length}");
+            let said = settled.iter().find(|finding| finding.subject == LEFT_OUT);
+            let words = left_out.map(|number| format!("{number} more findings of this code"));
+            assert_eq!(said.map(|finding| finding.detail.clone()), words);
+            assert_eq!(settle(settled.clone()), settled, "settled twice");
+            assert_eq!(codes(&settled), [Blocker::HandleMissing, Blocker::HandleContradiction]);
+        }
+        // One that is longer than all of them may be is kept all the same.
+        assert_eq!(settle(many(1, 400)).len(), 2);
+    }
 
     #[test]
     fn codes_are_unique_and_belong_to_their_step() {

@@ -90,6 +90,7 @@ impl Harness {
             let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
+        publishable(input)?;
         let id = input.phase_execution_id(S::STEP);
         let ctx = StepContext::new(input, &self.store, &self.orchestrator, id);
         if let Some(result) = step.preempt(&ctx).await? {
@@ -154,13 +155,12 @@ impl Harness {
             observed,
         };
         let bytes = document(&header, &observations)?;
-        if bytes.len() as u64 > DOCUMENT_LIMIT {
-            // They could not be read again, by a retry neither.
-            let problem = format!(
-                "they are {} bytes, the limit is {DOCUMENT_LIMIT}; give smaller documents",
-                bytes.len()
-            );
-            return Err(Fault::internal(format!("store {key}"), problem));
+        // They could not be read again, by a retry neither.
+        if let Some(why) = too_large(&bytes) {
+            return Err(Fault::internal(
+                format!("store {key}"),
+                format!("{why}; give smaller documents"),
+            ));
         }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok((artifact, observations)),
@@ -227,9 +227,7 @@ impl Harness {
                 findings.extend(hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit)));
                 ready.push((artifact, bytes));
             }
-            let writes = ready
-                .iter()
-                .map(|(artifact, bytes)| self.store.create(ctx.bucket(), &artifact.key, &artifact.name, bytes));
+            let writes = ready.iter().map(|(artifact, bytes)| self.write(ctx, artifact, bytes));
             for ((artifact, _), written) in ready.iter().zip(join_all(writes).await) {
                 match written {
                     Written::Stored(artifact) => stored.push(artifact),
@@ -241,6 +239,18 @@ impl Harness {
             }
         }
         Ok((stored, findings))
+    }
+
+    /// Creates an artifact. One that could not be read again is not written.
+    async fn write(&self, ctx: &StepContext<'_>, artifact: &Artifact, bytes: &[u8]) -> Written {
+        match too_large(bytes) {
+            Some(why) => Written::Refused(why),
+            None => {
+                self.store
+                    .create(ctx.bucket(), &artifact.key, &artifact.name, bytes)
+                    .await
+            }
+        }
     }
 
     /// Stores the closing summary. Without it there is no verdict.
@@ -255,6 +265,9 @@ impl Harness {
         let key = key_in(&ctx.phase_execution_id, &format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
         let bytes = document(&header, summary)?;
+        if let Some(why) = too_large(&bytes) {
+            return Err(Fault::internal(format!("publish {key}"), why));
+        }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok(ClosureRef {
                 step: step.owner().to_owned(),
@@ -275,6 +288,31 @@ impl Harness {
             other => Err(Fault::transient(format!("publish {key}"), other.describe())),
         }
     }
+}
+
+/// Why a document of these bytes is not written, in words: every reader of ours would refuse it.
+pub(crate) fn too_large(bytes: &[u8]) -> Option<String> {
+    let length = bytes.len() as u64;
+    (length > DOCUMENT_LIMIT).then(|| format!("it has {length} bytes, and a document has at most {DOCUMENT_LIMIT}"))
+}
+
+/// Refuses an execution whose own identifiers look like a secret. They stand in all of its evidence, where they are never redacted,
+/// so that they can be read again; nothing was reserved or acquired for it yet.
+fn publishable(input: &StepInput) -> Result<(), Fault> {
+    let identifiers = [
+        ("context.execution_arn", input.execution.as_str()),
+        ("context.state_machine_id", input.state_machine.as_str()),
+    ];
+    for (field, identifier) in identifiers {
+        if let Some(hit) = secrets::scan_value(&serde_json::json!({ "identifier": identifier })).first() {
+            return Err(Fault::InvalidInput(format!(
+                "payload: `{field}` looks like secret material (rule {}), and would stand in all evidence; start an execution of \
+                 another name",
+                hit.rule
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn document<B: Serialize>(header: &Header, body: &B) -> Result<Vec<u8>, Fault> {

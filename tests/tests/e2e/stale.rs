@@ -328,6 +328,21 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     });
 }
 
+/// Its name would stand in all of its evidence: it is refused before it reserves a run.
+#[test]
+fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {
+    on_stage(async |stage| {
+        let start = stage.operator_start().await;
+        let runs = stage.keys("evidence/runs/").await.len();
+        let arn = stage.begin("AKIAIOSFODNN7EXAMPLE", &start).await;
+        let ended = stage.ended(&arn).await;
+        assert_eq!(ended.error, "InvalidInput", "{ended:?}");
+        assert!(ended.cause.contains("another name"), "{ended:?}");
+        assert_eq!(stage.answers(&arn).await.1, 1, "InvalidInput is not retried");
+        assert_eq!(stage.keys("evidence/runs/").await.len(), runs);
+    });
+}
+
 /// Records of executions that never were: they keep nobody from going on, and do not pass as intact.
 #[test]
 fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {

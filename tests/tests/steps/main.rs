@@ -7,6 +7,7 @@ mod world;
 
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
+use serde_json::json;
 use world::{EVIDENCE, World, signer};
 
 #[tokio::test]
@@ -76,6 +77,38 @@ async fn a_second_execution_of_the_same_inputs_has_the_same_digest_and_scenario(
         (&again.config_digest, &again.scenario_run_id)
     );
     assert_ne!(digest.platform_run_id, again.platform_run_id);
+}
+
+/// The execution's name stands in all of its evidence, where it is never redacted: nothing is reserved for one that looks like a
+/// secret.
+#[tokio::test]
+async fn an_execution_whose_name_looks_like_a_secret_is_refused_before_anything_is_reserved() {
+    let mut world = World::new();
+    let before = world.store.dump(EVIDENCE);
+    for name in ["AKIAIOSFODNN7EXAMPLE", "run-AKIAIOSFODNN7EXAMPLE-1"] {
+        world.execution = format!("{}:{name}", world::MACHINE.replace(":stateMachine:", ":execution:"));
+        let fault = world.try_step(&m3a_handle_closure::HandleClosure).await.unwrap_err();
+        assert_eq!(fault.name(), "InvalidInput", "{fault}");
+        let words = fault.to_string();
+        assert!(
+            words.contains("context.execution_arn") && !words.contains("AKIA"),
+            "{words}"
+        );
+        world.input = json!({"resume": {
+            "held": {"key": format!("evidence/dev_full/run_control/m3f_20260223T061612Z_{}/m3f_execution_summary.json", "0".repeat(12)),
+                     "version_id": "v", "sha256": "0".repeat(64)},
+            "reset": {"actor": "a", "reason": "r", "class": "checkpoint_reset", "scope": "s"},
+        }});
+        let payload = world
+            .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
+            .to_string();
+        let fault = m3g_rerun_discipline::handle(&world.harness(), payload.as_bytes())
+            .await
+            .unwrap_err();
+        assert_eq!(fault.name(), "InvalidInput", "{fault}");
+        world.input = json!({"m2_handoff": {"key": world::RECEIPT}});
+    }
+    assert_eq!(world.store.dump(EVIDENCE), before);
 }
 
 /// Record 1 of a ledger was written and deleted: whoever had that id has it still, and the record is not written again.

@@ -2,6 +2,7 @@
 //! systems, and records of the ledger that only look like some.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use m3j_phase_verdict::Signer;
 use p1::verify::Report;
@@ -9,7 +10,7 @@ use p1_contract::canonical::to_document;
 use serde_json::{Value, json};
 
 use crate::damage::relist;
-use crate::runs::{Mirrored, advanced, held, resumed};
+use crate::runs::{Mirrored, advanced, contradicted, held, resumed};
 use crate::second::Second;
 use crate::{START, both};
 
@@ -46,7 +47,8 @@ fn copy(run: &Mirrored) -> Mirrored {
 
 /// Both implementations say this of the directory, and count the same foreign objects.
 fn expect(second: &mut Second, run: &Mirrored, what: &str, expected: u8) -> Report {
-    let dir = run.write("beside");
+    static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
+    let dir = run.write(&format!("beside-{}", DIRECTORIES.fetch_add(1, Ordering::Relaxed)));
     let (status, report, said) = both(second, &dir);
     let said: Value = serde_json::from_str(&said).unwrap();
     let told = (status, &said["exit_status"], &said["foreign"]);
@@ -82,7 +84,8 @@ async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verif
         expect(second, run, "an old mirror", *intact);
         expect(second, &with_versions(run, |_| {}), "untouched", *intact);
         let keys = untouched(run)["keys"].as_array().unwrap().len();
-        for number in 0..keys {
+        // Every key of the first run, and some of the others'.
+        for number in (0..keys).step_by(if tried == 0 { 1 } else { 5 }) {
             for (field, count) in [("versions", 2), ("delete_markers", 1)] {
                 tried += 1;
                 let touched = with_versions(run, |versions| versions["keys"][number][field] = json!(count));
@@ -258,4 +261,39 @@ async fn a_ledger_record_is_held_to_its_last_detail() {
         None
     });
     expect(second, &gap, "a gap", 3);
+}
+
+/// Whatever is written can be read again: findings are cut by a rule that says how many were cut.
+#[tokio::test]
+async fn any_number_of_findings_is_held_and_no_more() {
+    let second = &mut Second::start();
+    for handles in [98, 99, 100, 101, 8_000, 50_000] {
+        let run = contradicted(START, handles).await;
+        let report = expect(second, &run, "contradictory handles", 1);
+        assert_eq!(report.findings.len(), 0);
+        let largest = run.files.values().map(Vec::len).max().unwrap();
+        assert!(largest < 100_000, "{largest} bytes");
+        let register = run
+            .files
+            .iter()
+            .find(|(path, _)| path.ends_with("/m3a_blocker_register.json"))
+            .unwrap()
+            .1;
+        let register: Value = serde_json::from_slice(register).unwrap();
+        let blockers = register["blockers"].as_array().unwrap();
+        let said: Vec<&str> = blockers
+            .iter()
+            .filter_map(|blocker| {
+                blocker["detail"]
+                    .as_str()
+                    .filter(|detail| detail.contains("more findings"))
+            })
+            .collect();
+        let named = blockers.len() - said.len();
+        let more = (handles > 99).then(|| format!("{} more findings of this code", handles - 99));
+        assert_eq!(
+            (named, said),
+            (handles.min(99), more.iter().map(String::as_str).collect())
+        );
+    }
 }

@@ -119,6 +119,20 @@ pub(crate) async fn held_at_once(start_time: &str, signer: Signer) -> Mirrored {
     mirrored(&world, &tasks).await
 }
 
+/// A run that M3.A holds, because its registry declares so many handles with different values.
+pub(crate) async fn contradicted(start_time: &str, handles: usize) -> Mirrored {
+    let mut world = at(start_time, Signer::Off);
+    let more: String = (0..handles)
+        .map(|number| format!("* `X{number:05} = 1`\n* `X{number:05} = 2`\n"))
+        .collect();
+    let marker = "* `CONFIG_DIGEST_FIELD = ";
+    world.edit_registry(marker, &format!("{more}{marker}"));
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.unresolved, Some(vec![Blocker::HandleContradiction]));
+    mirrored(&world, &tasks).await
+}
+
 /// A run that M3.F held, mended, admitted and advanced. Where it is signed, the key is another one by then.
 pub(crate) async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
     let mut world = at(start_time, signer);

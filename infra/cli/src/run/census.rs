@@ -88,7 +88,8 @@ impl Census {
         // Below the run's root others write too, and beside the folders, an event's claim or the day's cost answer, others have
         // theirs: there a key is asked for alone. The receipt of M2 and whatever else was an input is somebody else's, who may
         // write it again.
-        let below = |key: &str| root.as_ref().is_some_and(|root| key.starts_with(root));
+        let in_ledger = |key: &str| ledger.as_ref().is_some_and(|ledger| key.starts_with(ledger));
+        let below = |key: &str| root.as_ref().is_some_and(|root| key.starts_with(root)) && !in_ledger(key);
         let beside = |key: &str| {
             key.strip_prefix(RUN_CONTROL_ROOT)
                 .is_some_and(|rest| rest.starts_with('_'))
@@ -118,9 +119,7 @@ impl Census {
         if let Some(root) = root {
             match evidence.keys(&root).await {
                 Ok(keys) => {
-                    let is_own = |key: &str| {
-                        named.contains(key) || ledger.as_ref().is_some_and(|ledger| key.starts_with(ledger))
-                    };
+                    let is_own = |key: &str| named.contains(key) || in_ledger(key);
                     census.foreign.extend(keys.into_iter().filter(|key| !is_own(key)));
                 }
                 Err(error) => census.unlisted.push((root, error)),
