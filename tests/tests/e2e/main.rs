@@ -5,6 +5,7 @@ mod audits;
 mod codes;
 mod duplicates;
 mod faults;
+mod field;
 mod ledger;
 mod many;
 mod metrics;

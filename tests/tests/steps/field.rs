@@ -129,11 +129,8 @@ async fn what_m3a_claims_of_a_handle_is_checked() {
         let closed = close(|world| world.edit_registry(from, to)).await;
         assert_eq!(closed.codes, [Blocker::HandleContradiction], "{to}: {}", closed.words);
         assert!(closed.words.contains(word), "{to}: {}", closed.words);
-        let handle = if from.starts_with('`') {
-            from[1..].split(' ').next().unwrap()
-        } else {
-            "ROLE_TERRAFORM_APPLY_DEV_FULL"
-        };
+        let declared = from.strip_prefix('`').and_then(|rest| rest.split(' ').next());
+        let handle = declared.unwrap_or("ROLE_TERRAFORM_APPLY_DEV_FULL");
         assert_eq!(closed.method(handle), "not_verified");
     }
     let user =
