@@ -1,10 +1,12 @@
 //! What both duties learn in the same way: facts that may not be there, and today's registry.
 
+use p1_contract::blocker::Finding;
 use p1_contract::handles::HandleFacts;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DigestInput;
 use p1_contract::reference::ObjectRef;
 use p1_contract::registry;
+use p1_contract::screen::{Deployment, screen};
 use p1_runtime::store::{REGISTRY_LIMIT, Read, object_ref};
 use p1_runtime::{Fault, StepContext};
 use schemars::JsonSchema;
@@ -67,6 +69,9 @@ pub struct TodaysRegistry {
     pub object: ObjectRef,
     /// The handles that were looked at.
     pub handles: HandleFacts,
+    /// What a start would refuse of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objections: Vec<Finding>,
 }
 
 impl TodaysRegistry {
@@ -85,9 +90,15 @@ impl TodaysRegistry {
         };
         let reference = object_ref(&uri.bucket, &uri.key, &object);
         let parsed = registry::parse(&object.bytes).map_err(|e| e.to_string());
+        let deployment = Deployment {
+            evidence_bucket: ctx.bucket(),
+            state_machine: &ctx.input.state_machine,
+        };
+        let text = std::str::from_utf8(&object.bytes).unwrap_or_default();
         Ok(Learned::from(parsed).map(|registry| TodaysRegistry {
             object: reference,
             handles: HandleFacts::read(&registry, keys),
+            objections: screen(&registry, text, deployment),
         }))
     }
 

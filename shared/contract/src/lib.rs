@@ -24,6 +24,7 @@ pub mod registry;
 pub mod request;
 pub mod schema;
 pub mod scope;
+pub mod screen;
 pub mod secrets;
 pub mod settings;
 pub mod step;

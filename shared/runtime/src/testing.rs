@@ -161,7 +161,7 @@ impl TestExecution {
 
     fn store_at(&self, id: &PhaseExecutionId, name: &str, bytes: &[u8]) -> ArtifactRef {
         let key = key_in(id, &format!("{name}.json")).expect("a key");
-        let version = self.store.seed(BUCKET, key.as_str(), bytes);
+        let version = self.store.seed_anew(BUCKET, key.as_str(), bytes);
         self.artifact(name, key, version, bytes)
     }
 

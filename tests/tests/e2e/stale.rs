@@ -328,6 +328,24 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     });
 }
 
+/// Two doors, one rule: what a start refuses of a registry, a rerun refuses too.
+#[test]
+fn a_registry_that_a_start_would_refuse_is_not_pinned_by_a_rerun() {
+    on_stage(async |stage| {
+        let held = HeldRun::new(stage).await;
+        let good = stage.registry();
+        for (planted, code, named) in [
+            ("\nThe key is AKIAIOSFODNN7EXAMPLE.\n", "M3A-B8", "registry:line"),
+            ("* `SOMEBODYS = 1`\n* `SOMEBODYS = 2`\n", "M3A-B6", "SOMEBODYS"),
+        ] {
+            stage.put_registry(&format!("{good}{planted}")).await;
+            held.expect_refused(&held.input, code, named).await;
+        }
+        stage.put_registry(&good).await;
+        stage.start(&held.input).await.expect_advance();
+    });
+}
+
 /// Its name would stand in all of its evidence: it is refused before it reserves a run.
 #[test]
 fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {

@@ -29,6 +29,7 @@ pub(super) fn all(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<(&'static str, V
         ("M3G-A7-RESET-RECEIPT", receipt(&rerun.reset)),
         ("M3G-A8-RUN-FREE", run_free(facts)),
         ("M3G-A10-WRITTEN-ONCE", written_once(facts)),
+        ("M3G-A11-REGISTRY-WOULD-START", would_start(facts)),
     ]
 }
 
@@ -262,6 +263,14 @@ fn drift(facts: &AdmissionFacts) -> Vec<Finding> {
     } else {
         findings
     }
+}
+
+/// A start would not refuse today's registry. What drifted is not named twice.
+fn would_start(facts: &AdmissionFacts) -> Vec<Finding> {
+    let drifted = drift(facts);
+    let objections = facts.registry.found().map_or(&[][..], |registry| &registry.objections);
+    let is_new = |finding: &&Finding| drifted.iter().all(|drifted| drifted.subject != finding.subject);
+    objections.iter().filter(is_new).cloned().collect()
 }
 
 fn handle_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -> Vec<Finding> {

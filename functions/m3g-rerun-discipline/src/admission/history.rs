@@ -3,10 +3,10 @@
 use futures_util::future::{try_join, try_join_all};
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::blocker::{Blocker, Severity};
-use p1_contract::evidence::{Document, summary_name};
+use p1_contract::evidence::{Document, phase_folder, summary_name};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{Acquire, Ledger, LedgerKind, LedgerRecord};
-use p1_contract::reference::{ClosureRef, ObjectRef};
+use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, object_ref};
@@ -179,8 +179,23 @@ async fn last_summary(
 async fn last_of(ctx: &StepContext<'_>, record: &LedgerRecord, commits: &[Commit<'_>]) -> Result<LastSummary, Fault> {
     match commits.iter().find(|commit| commit.record.holder == record.holder) {
         Some(commit) => committed_last(ctx, record, commit).await,
-        None => published_last(ctx, record).await,
+        None if has_worked(ctx, record).await? => published_last(ctx, record).await,
+        None => Ok(LastSummary::None),
     }
+}
+
+/// Whether a holder has ever worked: whoever resumed the run has left an admission before anything else. One question for each of
+/// a thousand ghosts, instead of one for every step.
+async fn has_worked(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<bool, Fault> {
+    if record.sequence == 1 {
+        return Ok(true);
+    }
+    let step = Step::RerunDiscipline;
+    let stamp = record.holder_stamp_utc;
+    let id = PhaseExecutionId::derive(step.prefix(), stamp, record.holder.as_str(), ADMISSION);
+    // What is hidden by a delete marker was there.
+    let left = ctx.store.list_versions(ctx.bucket(), &phase_folder(&id), 1).await?;
+    Ok(!left.counts.is_empty())
 }
 
 /// The last summary of a holder among those that its committed phase summary names.

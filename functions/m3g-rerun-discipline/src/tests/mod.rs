@@ -11,7 +11,7 @@ use p1_contract::artifacts::{M4HandoffPack, OrchestratorReference, RunHeader, Ru
 use p1_contract::blocker::{Finding, codes};
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, Triplet, merge, summary_name};
-use p1_contract::handles::{HandleFacts, read_by_any};
+use p1_contract::handles::{HandleFacts, REQUIRED, read_by_any};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
@@ -47,10 +47,13 @@ fn execution(n: u8) -> ExecutionArn {
 fn registry_text(changes: &[(&str, &str)]) -> String {
     let mut handles: BTreeMap<&str, String> = read_by_any()
         .into_iter()
+        .chain(REQUIRED)
         .map(|key| (key, format!("\"value of {key}\"")))
         .collect();
     let fixed = [
         ("CONFIG_DIGEST_ALGO", "\"sha256\""),
+        ("S3_EVIDENCE_BUCKET", "\"dev-evidence\""),
+        ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "\"orchestrator\""),
         ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"a\",\"b\"]"),
         (
             "ORACLE_SORT_KEY_BY_OUTPUT_ID",

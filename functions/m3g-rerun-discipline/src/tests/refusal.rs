@@ -312,6 +312,30 @@ fn drift_needs_a_new_run() {
     assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B2"]);
 }
 
+/// A registry that a start would refuse is not pinned for the steps to come either.
+#[test]
+fn a_registry_that_a_start_would_refuse_is_refused() {
+    let planted = |more: &str| {
+        let world = held();
+        world
+            .store
+            .seed(ARTIFACTS, REGISTRY_KEY, format!("{}{more}", registry_text(&[])));
+        world
+    };
+    for (more, code) in [
+        ("\nkey AKIAIOSFODNN7EXAMPLE\n", "M3A-B8"),
+        ("* `SOMEBODYS = 1`\n* `SOMEBODYS = 2`\n", "M3A-B6"),
+    ] {
+        let world = planted(more);
+        assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), [code]);
+    }
+    // Read by no step that has closed, and so no drift.
+    let world = held();
+    world.repin(&[("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "\"another\"")]);
+    let codes = refused(&world, &world.rerun(Step::OrchestratorReadiness));
+    assert!(codes == ["M3A-B6"] || codes == ["M3G-B2"], "{codes:?}");
+}
+
 #[test]
 fn the_seed_must_give_the_run() {
     let mut world = World::empty();

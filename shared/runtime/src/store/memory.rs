@@ -77,6 +77,13 @@ impl MemoryStore {
         })
     }
 
+    /// Puts an object as if nothing had ever been at its key: a test makes its example anew.
+    pub fn seed_anew(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.lock(|inner| inner.objects.remove(&place));
+        self.seed(bucket, key, bytes)
+    }
+
     /// Puts an object as a create-only write does: the same bytes a second time are the version that is there.
     pub fn seed_once(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
         let bytes = bytes.into();
