@@ -30,7 +30,7 @@ const SETTINGS: &str = " required optional enabled disabled active inactive fede
     generated provided unspecified unknown not applicable available supported allowed denied allow deny permitted forbidden rotated rotation \
     rotating daily weekly monthly yearly hourly instance profile role assume assumed workload identity environment metadata container sso \
     oidc saml oauth oauth2 jwt basic bearer digest kerberos ntlm mtls cognito user pool pools opaque vault terraform and or by with in of the \
-    for more from to at see later deprecated legacy anonymous authenticated passwordless interactive strict lax permissive mandatory readonly \
+    deprecated legacy anonymous authenticated passwordless interactive strict lax permissive mandatory readonly \
     read only write ";
 
 /// Words that names of secrets are made of.

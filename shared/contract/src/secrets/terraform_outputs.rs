@@ -94,6 +94,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("authorization", "AWS_IAM_and_more"),
     ("authorization", "COGNITO_USER_POOLS"),
     ("authorization", "CUSTOM_JWT"),
+    ("authorization", "REQUEST_HEADER"),
     ("imds_token", "required"),
     ("http_tokens", "optional"),
     ("password", "disabled"),
