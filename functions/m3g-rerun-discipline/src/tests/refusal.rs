@@ -184,6 +184,22 @@ fn a_forged_version_of_the_held_summary_is_refused() {
     assert_eq!(subjects(&world, &named, "M3G-B3"), [honest.key.to_string()]);
 }
 
+/// Below the held summary too: a link of the chain is the one that was committed, or the chain is refused.
+#[test]
+fn a_link_that_was_not_committed_is_named() {
+    let mut world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
+    let link = world.closures["M3.C"].key.to_string();
+    world.close(1, Step::ConfigDigest, &[]);
+    world.close(
+        1,
+        Step::OrchestratorReadiness,
+        &[Blocker::StateMachineUnavailable.on("machine", "is DELETING")],
+    );
+    let forged = world.rerun(Step::OrchestratorReadiness);
+    let inconsistent = subjects(&world, &forged, "M3G-B1");
+    assert!(inconsistent.contains(&link), "{inconsistent:?}");
+}
+
 /// A squatted summary of a step that the holder never reached is not its last one.
 #[test]
 fn what_a_committed_summary_does_not_name_is_not_the_last() {

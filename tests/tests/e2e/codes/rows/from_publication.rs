@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Blocker::DestructiveMutation,
         "run.json was deleted before it was written",
-        How::Touched(Blocker::RoleMismatch, |stage, root| {
+        How::Touched(Blocker::ReadinessNotPublished, |stage, root| {
             Box::pin(async move {
                 // A delete marker where nothing lies yet: no evidence of the run is touched.
                 let request = stage.s3.delete_object().bucket(stage.platform.evidence_bucket());
