@@ -200,6 +200,17 @@ class Check:
                 said = self.said or closure
                 self.same("execution_history.json", "its closure", (said["key"], said["sha256"]), (key, closure["sha256"]))
                 self.commit and self.same(self.phase, "the receipt for M4", "m4_entry_readiness_receipt" in own, advance)
+        # What later phases gate on. Evidence of revision 1 has none of it; of later evidence no part may be missing.
+        gates = ("m4_entry_ready", "blocker_count", "blockers")
+        if any(name in phase for name in ("next_gate", *gates)):
+            listed = [{name: blocker[name] for name in ("code", "subject", "detail")} for blocker in phase["unresolved_blockers"]]
+            said = [phase.get(name) for name in ("next_gate", *gates)]
+            self.same(self.phase, "what later phases gate on", said, ["M4_READY" if advance else "HOLD", advance, len(listed), listed])
+        for key, doc in self.docs.items():
+            if doc.get("artifact") == "m4_entry_readiness_receipt":
+                said = [doc["next_gate"], doc["overall_pass"]] + [doc[name] for name in gates if name in doc]
+                meant = ["M4_READY", True] + ([True, 0, []] if any(name in doc for name in gates) else [])
+                self.same(key, "what later phases gate on", said, meant)
         for key, doc in self.docs.items():
             self.same(key, "its run", {i: doc[i] for i in IDS if i in doc}, {i: self.run.get(i) for i in IDS if i in doc})
         if seed := self.docs.get(own.get("m3b_run_identity_seed", {}).get("key"), {}).get("seed_inputs"):
@@ -232,7 +243,7 @@ def verify(folder):
                 "findings": list(check.findings)[:50],
                 "counts": [len(check.files), check.hashes, len(check.closures), len(check.outside)]}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        return {"exit_status": 2, "findings": [[2, folder, f"a document has another shape: {error!r}"]]}
+        return {"exit_status": 2, "foreign": 0, "findings": [[2, folder, f"a document has another shape: {error!r}"]]}
 if __name__ == "__main__":
     said = {"exit_status": 4}
     for folder in (line.rstrip("\n") for line in sys.stdin) if sys.argv[1:] == ["-"] else sys.argv[1:]:

@@ -2,6 +2,7 @@
 
 use p1_contract::artifacts::{CommitPosture, M4EntryReadinessReceipt, PhaseSummary};
 use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::HOLD;
 use p1_contract::ledger::LEDGER_RECORD;
 use p1_contract::reference::{ADMISSION, ArtifactRef};
 use p1_contract::step::Step;
@@ -45,6 +46,8 @@ fn inconsistency(summary: &PhaseSummary, facts: &Facts, advances: bool) -> Optio
     let in_order = owners.eq(chain.filter(|owner| summary.closures.iter().any(|closure| closure.step == *owner)));
     if summary.overall_pass != advances {
         Some("verdict and overall_pass differ")
+    } else if !later_phases_agree(summary, advances) {
+        Some("what later phases gate on differs from the verdict")
     } else if summary.next_action.is_some() == advances {
         Some("a hold names what to do next, and an advance does not")
     } else if !advances && summary.unresolved_blockers.is_empty() {
@@ -62,6 +65,17 @@ fn inconsistency(summary: &PhaseSummary, facts: &Facts, advances: bool) -> Optio
     } else {
         None
     }
+}
+
+/// Whether gate, readiness and blockers, by which later phases decide, say what the verdict says.
+fn later_phases_agree(summary: &PhaseSummary, advances: bool) -> bool {
+    let codes = |findings: &[Finding]| findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    let listed = summary.blockers.as_deref().unwrap_or_default();
+    let registered = summary.unresolved_blockers.iter().map(|blocker| blocker.code);
+    summary.next_gate.as_deref() == Some(if advances { NEXT_GATE } else { HOLD })
+        && summary.m4_entry_ready == Some(advances)
+        && summary.blocker_count == Some(listed.len() as u64)
+        && codes(listed).into_iter().eq(registered)
 }
 
 /// `M3J-B6`: the receipt refers to something else than what was read, written and committed.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::{CommitPosture, PhaseSummary, RegisteredBlocker};
 use p1_contract::blocker::{Blocker, Finding, settle};
-use p1_contract::evidence::Document;
+use p1_contract::evidence::{Document, HOLD};
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
@@ -213,5 +213,9 @@ fn build(input: &StepInput, facts: &Facts, own: &[Finding]) -> Result<PhaseSumma
         next_action: (!advances).then(|| next::action(facts, adjudication, &unresolved)),
         unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
         overall_pass: advances,
+        next_gate: Some(if advances { checks::NEXT_GATE } else { HOLD }.to_owned()),
+        m4_entry_ready: Some(advances),
+        blocker_count: Some(unresolved.len() as u64),
+        blockers: Some(unresolved),
     })
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
 mod beside;
+mod consumers;
 mod damage;
 mod diffs;
 mod forgery;
@@ -175,6 +176,9 @@ fn what_is_no_evidence_is_a_usage_error() {
 
 const SNAPSHOT: &str = "/m3a_handle_closure_snapshot.json";
 
+/// What later phases gate on, and what evidence of revision 1 has not.
+const GATES: [&str; 3] = ["m4_entry_ready", "blocker_count", "blockers"];
+
 /// Evidence of revision 1 says less of how M3.A verified the handles, and is as whole.
 #[tokio::test]
 async fn evidence_of_revision_1_still_verifies() {
@@ -194,6 +198,18 @@ async fn evidence_of_revision_1_still_verifies() {
         for field in ["counts_no_blockers", "verdict_is_green"] {
             receipt.remove(field).unwrap();
         }
+        document.as_object_mut().unwrap().remove("settings").unwrap();
+    });
+    let without_gates = |document: &mut Value| {
+        let document = document.as_object_mut().unwrap();
+        for field in GATES {
+            document.remove(field).unwrap();
+        }
+    };
+    let files = forged(&files, "/m4_entry_readiness_receipt.json", without_gates);
+    let files = forged(&files, "/m3_execution_summary.json", |document| {
+        without_gates(document);
+        document.as_object_mut().unwrap().remove("next_gate").unwrap();
     });
     let told = Vec::new();
     let dir = Mirrored { files, told }.write("revision-1");
@@ -210,7 +226,25 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     // Without a signature, which would tell at once.
     let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
-    let forgeries: [Forgery; 16] = [
+    let forgeries: [Forgery; 22] = [
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_gate"] = json!("M4_READY");
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["m4_entry_ready"] = json!(true);
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["blockers"] = json!([]);
+        }),
+        (false, "/m3_execution_summary.json", |document| {
+            document["blocker_count"] = json!(1);
+        }),
+        (false, "/m3_execution_summary.json", |document| {
+            document.as_object_mut().unwrap().remove("blockers");
+        }),
+        (false, "/m4_entry_readiness_receipt.json", |document| {
+            document["m4_entry_ready"] = json!(false);
+        }),
         (true, "/m3_execution_summary.json", |document| {
             document["verdict"] = json!("ADVANCE_TO_M4");
             document["overall_pass"] = json!(true);

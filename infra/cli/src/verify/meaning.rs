@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use p1_contract::artifacts::*;
 use p1_contract::blocker::{Blocker, codes};
-use p1_contract::evidence::{Body, Document, HOLD, RunIds};
+use p1_contract::evidence::{Body, Document, HOLD, RunIds, split};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError};
@@ -62,6 +62,7 @@ pub(super) fn check(folder: &Folder, documents: &Documents, chain: &Chain, findi
     }
     closures(&evidence, findings);
     let advance = committed(&evidence, findings);
+    later_phases(documents, &evidence, findings);
     identity(&evidence, &run, findings);
     if evidence.closed.len() == phase.body.closures.len() {
         verdict(&evidence, findings);
@@ -177,6 +178,37 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
         if !derived && !holders.is_empty() {
             findings.tampered(key, "its phase execution id follows from no holder of the ledger");
         }
+    }
+}
+
+/// What later phases gate on says what the verdict says, in the summary and in the receipt. Evidence of revision 1 has none of
+/// it; of later evidence no part may be missing.
+fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut Findings) {
+    const WHAT: &str = "what later phases gate on";
+    let phase = &evidence.phase.body;
+    let advance = phase.verdict == PhaseVerdict::AdvanceToM4;
+    let said = (
+        &phase.next_gate,
+        phase.m4_entry_ready,
+        phase.blocker_count,
+        &phase.blockers,
+    );
+    if said != (&None, None, None, &None) {
+        let finding = |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
+        let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
+        let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
+        let meant = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
+        findings.expect(evidence.phase_key, WHAT, &said, &meant);
+    }
+    for (key, document) in documents {
+        let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
+            continue;
+        };
+        let receipt = receipt.body;
+        let said = (receipt.m4_entry_ready, receipt.blocker_count, receipt.blockers);
+        let opens = said == (None, None, None) || said == (Some(true), Some(0), Some(Vec::new()));
+        let opens = opens && receipt.next_gate == "M4_READY" && receipt.overall_pass;
+        findings.expect(key, WHAT, &opens, &true);
     }
 }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RegisteredBlocker, artifact};
+use crate::blocker::Finding;
 use crate::ids::Stamp;
 use crate::input::{HeldSummary, ResetReceipt};
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
@@ -105,6 +106,18 @@ pub struct PhaseSummary {
     pub next_action: Option<NextAction>,
     /// The verdict as a pass.
     pub overall_pass: bool,
+    /// `M4_READY`, or `HOLD`: the gate that is open. Evidence of revision 1 says it in the receipt alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_gate: Option<String>,
+    /// Whether M4 may begin, once the ledger holds the verdict. Evidence of revision 1 does not say it, nor what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m4_entry_ready: Option<bool>,
+    /// How many blockers stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocker_count: Option<u64>,
+    /// They, in the shape of every step's summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blockers: Option<Vec<Finding>>,
 }
 artifact!(PhaseSummary, "m3_execution_summary");
 
@@ -126,6 +139,15 @@ pub struct M4EntryReadinessReceipt {
     pub next_gate: String,
     /// The verdict as a pass.
     pub overall_pass: bool,
+    /// Whether M4 may begin, once the ledger holds the verdict. Evidence of revision 1 does not say it, nor what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m4_entry_ready: Option<bool>,
+    /// How many blockers stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocker_count: Option<u64>,
+    /// They, in the shape of every step's summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blockers: Option<Vec<Finding>>,
 }
 artifact!(M4EntryReadinessReceipt, "m4_entry_readiness_receipt");
 
