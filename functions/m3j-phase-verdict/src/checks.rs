@@ -70,7 +70,9 @@ fn inconsistency(summary: &PhaseSummary, facts: &Facts, advances: bool) -> Optio
 /// Whether gate, readiness and blockers, by which later phases decide, say what the verdict says.
 fn later_phases_agree(summary: &PhaseSummary, advances: bool) -> bool {
     let codes = |findings: &[Finding]| findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
-    let listed = summary.blockers.as_deref().unwrap_or_default();
+    let Some(listed) = summary.blockers.as_deref() else {
+        return false;
+    };
     let registered = summary.unresolved_blockers.iter().map(|blocker| blocker.code);
     summary.next_gate.as_deref() == Some(if advances { NEXT_GATE } else { HOLD })
         && summary.m4_entry_ready == Some(advances)

@@ -82,7 +82,6 @@ impl<'s> HeldRun<'s> {
             before,
             "{key}: the run was written to"
         );
-        println!("{code} {key}");
     }
 }
 

@@ -100,11 +100,11 @@ async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verif
             ("a field more", (|versions| versions["x"] = json!(1)) as fn(&mut Value)),
             ("a key's field more", |versions| versions["keys"][0]["x"] = json!(1)),
             ("a key's field less", |versions| {
-                drop(versions["keys"][0].as_object_mut().unwrap().remove("versions"))
+                drop(versions["keys"][0].as_object_mut().unwrap().remove("versions"));
             }),
             ("no list", |versions| versions["keys"] = json!({})),
             ("no foreign ones", |versions| {
-                drop(versions.as_object_mut().unwrap().remove("foreign"))
+                drop(versions.as_object_mut().unwrap().remove("foreign"));
             }),
         ] {
             expect(second, &with_versions(run, edit), what, 2);

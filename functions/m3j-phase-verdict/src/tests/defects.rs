@@ -91,14 +91,23 @@ async fn a_missing_verdict_is_b1() {
 
 #[tokio::test]
 async fn an_unresolved_blocker_at_an_advance_is_b3() {
-    let registered = RegisteredBlocker::from(&Blocker::HandleMissing.on("KEY", "is missing"));
-    let found = doctored(|summary| summary.unresolved_blockers.push(registered)).await;
+    let finding = Blocker::HandleMissing.on("KEY", "is missing");
+    let found = doctored(|summary| {
+        summary.unresolved_blockers.push(RegisteredBlocker::from(&finding));
+        summary.blocker_count = Some(1);
+        summary.blockers = Some(vec![finding]);
+    });
+    let found = found.await;
     assert_eq!(found, [Blocker::UnresolvedAtAdvance]);
 }
 
 #[tokio::test]
 async fn a_summary_that_contradicts_itself_is_b5() {
-    let breaks: [fn(&mut PhaseSummary); 6] = [
+    let breaks: [fn(&mut PhaseSummary); 10] = [
+        |summary| summary.next_gate = None,
+        |summary| summary.m4_entry_ready = Some(false),
+        |summary| summary.blocker_count = Some(1),
+        |summary| summary.blockers = None,
         |summary| summary.overall_pass = false,
         |summary| summary.verdict = PhaseVerdict::HoldM3,
         |summary| summary.commit = p1_contract::artifacts::CommitPosture::NoLedger,

@@ -1,0 +1,174 @@
+use super::*;
+use serde_json::json;
+
+const KEY: &str = "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json";
+
+fn bucket() -> BucketName {
+    BucketName::parse("fraud-platform-dev-full-evidence").unwrap()
+}
+
+fn event() -> Value {
+    json!({
+        "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
+        "time": "2026-02-23T06:16:12Z", "region": "eu-west-2", "resources": [],
+        "detail": {
+            "version": "0", "bucket": {"name": "fraud-platform-dev-full-evidence"},
+            "object": {"key": KEY, "size": 2, "etag": "e", "version-id": "v1", "sequencer": "00A1"},
+            "reason": "PutObject"
+        }
+    })
+}
+
+fn rerun() -> Value {
+    let key = "evidence/dev_full/run_control/m3f_20260223T174307Z_0123456789ab/m3f_execution_summary.json";
+    json!({"resume": {
+        "held": {"key": key, "version_id": "v", "sha256": "a".repeat(64)},
+        "reset": {"actor": "a", "reason": "r", "class": "checkpoint_reset", "scope": "s"}
+    }})
+}
+
+#[test]
+fn the_three_forms_are_told_apart() {
+    let event = ExecutionInput::parse(&event(), &bucket()).unwrap();
+    assert!(matches!(&event, ExecutionInput::M2Event { sequencer, .. } if sequencer == "00A1"));
+    assert_eq!(event.receipt().unwrap().version_id.as_deref(), Some("v1"));
+    let start = ExecutionInput::parse(&json!({"m2_handoff": {"key": KEY}}), &bucket()).unwrap();
+    assert!(start.receipt().is_some() && start.pinned_manifest().is_none());
+    let rerun = ExecutionInput::parse(&rerun(), &bucket()).unwrap();
+    assert!(!rerun.rerun().unwrap().only);
+}
+
+/// Each row breaks one thing and expects the field that the error names.
+#[test]
+fn anything_else_names_the_field() {
+    let start = json!({"m2_handoff": {"key": KEY}});
+    let with = |base: &Value, pointer: &str, value: Value| {
+        let mut changed = base.clone();
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[field] = value;
+        changed
+    };
+    for (input, field) in [
+        (json!([]), "."),
+        (json!({}), "."),
+        (json!({"m2_handof": {}}), "."),
+        (with(&start, "/extra", json!(1)), "extra"),
+        (with(&start, "/resume", json!({})), "resume"),
+        (with(&start, "/m2_handoff/bucket", json!("other")), "m2_handoff.bucket"),
+        (
+            with(&start, "/m2_handoff/key", json!("evidence/other.json")),
+            "m2_handoff.key",
+        ),
+        (
+            with(&start, "/m2_handoff/key", json!(format!("/{KEY}"))),
+            "m2_handoff.key",
+        ),
+        (
+            with(&start, "/m2_handoff/key", json!(KEY.replace("m2j_2026", "../m2j_2026"))),
+            "m2_handoff.key",
+        ),
+        (
+            with(&start, "/m2_handoff/key", json!(KEY.replace("20260223T", "20261323T"))),
+            "m2_handoff.key",
+        ),
+        (
+            with(&start, "/m2_handoff/key", json!("k".repeat(1025))),
+            "m2_handoff.key",
+        ),
+        (
+            with(&start, "/m2_handoff/version_id", json!("a b")),
+            "m2_handoff.version_id",
+        ),
+        (
+            with(
+                &start,
+                "/oracle_input_manifest",
+                json!({"uri": "http://x/y", "sha256": "a".repeat(64)}),
+            ),
+            "oracle_input_manifest.uri",
+        ),
+        (
+            with(
+                &start,
+                "/oracle_input_manifest",
+                json!({"uri": "s3://bucket/y", "sha256": "A"}),
+            ),
+            "oracle_input_manifest.sha256",
+        ),
+        (with(&event(), "/source", json!("aws.ec2")), "source"),
+        (with(&event(), "/detail-type", json!("Object Deleted")), "detail-type"),
+        (with(&event(), "/time", json!("yesterday")), "time"),
+        (with(&event(), "/resources", json!("arn:aws:s3:::b")), "resources"),
+        (with(&event(), "/resources", json!(["a", 1])), "resources.1"),
+        (with(&event(), "/detail", json!([])), "detail"),
+        (
+            with(&event(), "/detail/object/version-id", json!("")),
+            "detail.object.version-id",
+        ),
+        (
+            with(&event(), "/detail/object/version-id", json!(1)),
+            "detail.object.version-id",
+        ),
+        (
+            with(&event(), "/detail/object/version-id", json!("v".repeat(1025))),
+            "detail.object.version-id",
+        ),
+        (
+            with(&event(), "/detail/object/sequencer", json!("0".repeat(1025))),
+            "detail.object.sequencer",
+        ),
+        (with(&event(), "/detail/object/key", json!(null)), "detail.object.key"),
+        (
+            with(&event(), "/detail/bucket/name", json!("another-bucket")),
+            "detail.bucket.name",
+        ),
+        (
+            with(&event(), "/detail/object/sequencer", json!("")),
+            "detail.object.sequencer",
+        ),
+        (with(&rerun(), "/resume/only", json!("yes")), "resume.only"),
+        (with(&rerun(), "/resume/extra", json!(1)), "resume.extra"),
+        (with(&rerun(), "/resume/held/key", json!(KEY)), "resume.held.key"),
+        (with(&rerun(), "/resume/held/sha256", json!("0")), "resume.held.sha256"),
+        (with(&rerun(), "/resume/reset/who", json!("me")), "resume.reset"),
+    ] {
+        let error = ExecutionInput::parse(&input, &bucket()).unwrap_err();
+        assert_eq!(error.field, field, "{input}: {error}");
+    }
+}
+
+/// What AWS adds to its envelope says nothing to P1, and what it leaves out neither.
+#[test]
+fn what_aws_adds_to_an_event_is_passed_over() {
+    let plain = ExecutionInput::parse(&event(), &bucket()).unwrap();
+    let changes: [fn(&mut Value); 6] = [
+        |event| event["replay-name"] = json!("of-last-week"),
+        |event| event["trace-header"] = json!({"a": ["x".repeat(2000), 1.5, null]}),
+        |event| event["detail"]["object"]["checksum-type"] = json!("FULL_OBJECT"),
+        |event| event["detail"]["requester"] = json!("123456789012"),
+        |event| event["account"] = json!(null),
+        |event| {
+            let event = event.as_object_mut().unwrap();
+            event.retain(|field, _| ["detail-type", "source", "detail"].contains(&field.as_str()));
+        },
+    ];
+    for change in changes {
+        let mut event = event();
+        change(&mut event);
+        assert_eq!(ExecutionInput::parse(&event, &bucket()).as_ref(), Ok(&plain), "{event}");
+    }
+    let mut unversioned = event();
+    unversioned["detail"]["object"]["version-id"] = json!(null);
+    let receipt = ExecutionInput::parse(&unversioned, &bucket()).unwrap();
+    assert_eq!(receipt.receipt().unwrap().version_id, None);
+}
+
+#[test]
+fn an_incomplete_reset_receipt_is_left_to_the_verdict() {
+    let mut input = rerun();
+    input["resume"]["reset"] = json!({});
+    assert_eq!(
+        ExecutionInput::parse(&input, &bucket()).unwrap().rerun().unwrap().reset,
+        ResetReceipt::default()
+    );
+}
