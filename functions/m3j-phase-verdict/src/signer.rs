@@ -65,7 +65,7 @@ impl LocalKey {
         LocalKey::from_pem(&text).ok_or_else(|| SignerError::NoKey(named()))
     }
 
-    /// Reads a private key: PKCS #8 in PEM. None when it is none.
+    /// Reads a private key: PKCS #8 in PEM. Returns `None` if the text is no such key.
     #[must_use]
     pub fn from_pem(text: &str) -> Option<Self> {
         SigningKey::from_pkcs8_pem(text.trim()).ok().map(LocalKey)

@@ -115,7 +115,7 @@ fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
 /// of a step finds credentials resolved and the connection in the pool. In the init phase a function has more CPU than in
 /// its invocations, and the handshake is the most expensive thing that it does.
 ///
-/// The answer is looked at by nobody. That there was none is no failure either: a step's own read makes its connection.
+/// Nobody reads the answer. No answer is no failure either: a step's own read then makes its connection.
 async fn warm_up(s3: &aws_sdk_s3::Client, bucket: &BucketName) {
     let head = s3
         .head_object()
@@ -155,6 +155,10 @@ mod tests {
         endpoint: String,
         seen: Arc<Mutex<Seen>>,
     }
+
+    /// What S3 answers for an object that is not there.
+    const NO_SUCH_KEY: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 39\r\n\r\n\
+        <Error><Code>NoSuchKey</Code></Error>  ";
 
     /// The connections that were opened, and the request lines in their order.
     #[derive(Debug, Clone, Default, PartialEq)]
@@ -202,7 +206,7 @@ mod tests {
                                     .unwrap()
                                     .requests
                                     .push(text.lines().next().unwrap().to_owned());
-                                let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                                let answer = NO_SUCH_KEY;
                                 stream.write_all(answer).await.unwrap();
                             }
                         }

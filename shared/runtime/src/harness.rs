@@ -155,7 +155,7 @@ impl Harness {
             observed,
         };
         let bytes = document(&header, &observations)?;
-        // They could not be read again, by a retry neither.
+        // A retry could not read them either, so they are not stored.
         if let Some(why) = too_large(&bytes) {
             return Err(Fault::internal(
                 format!("store {key}"),
@@ -296,18 +296,28 @@ pub(crate) fn too_large(bytes: &[u8]) -> Option<String> {
     (length > DOCUMENT_LIMIT).then(|| format!("it has {length} bytes, and a document has at most {DOCUMENT_LIMIT}"))
 }
 
-/// Refuses an execution whose own identifiers look like a secret. They stand in all of its evidence, where they are never redacted,
-/// so that they can be read again; nothing was reserved or acquired for it yet.
+/// Refuses an execution whose own identifiers, or whose deployment's settings, look like a secret. They stand in all of its evidence,
+/// where they are never redacted, so that they can be read again; nothing was reserved or acquired for it yet.
 fn publishable(input: &StepInput) -> Result<(), Fault> {
     let identifiers = [
-        ("context.execution_arn", input.execution.as_str()),
-        ("context.state_machine_id", input.state_machine.as_str()),
+        ("context.Execution.Id".to_owned(), input.execution.to_string()),
+        ("context.StateMachine.Id".to_owned(), input.state_machine.to_string()),
     ];
-    for (field, identifier) in identifiers {
+    // Their names say what they hold and are no hint: each value is judged alone.
+    let settings =
+        serde_json::to_value(&input.settings).map_err(|e| Fault::internal("read the settings", e.to_string()))?;
+    let settings = settings.as_object().into_iter().flatten();
+    let settings = settings.map(|(name, value)| {
+        (
+            format!("settings.{name}"),
+            value.as_str().unwrap_or_default().to_owned(),
+        )
+    });
+    for (field, identifier) in identifiers.into_iter().chain(settings) {
         if let Some(hit) = secrets::scan_value(&serde_json::json!({ "identifier": identifier })).first() {
             return Err(Fault::InvalidInput(format!(
-                "payload: `{field}` looks like secret material (rule {}), and would stand in all evidence; start an execution of \
-                 another name",
+                "payload: `{field}` looks like secret material (rule {}), and would stand in all evidence; give the execution \
+                 another name, or the deployment another value",
                 hit.rule
             )));
         }

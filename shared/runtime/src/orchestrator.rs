@@ -61,6 +61,8 @@ impl ExecutionAnswer {
                 status.as_str(),
                 "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED"
             )),
+            // It cannot have started after the one that asks: nothing will ever tell that it ended.
+            ExecutionAnswer::NotFound if started > asked => Some(false),
             ExecutionAnswer::NotFound => asked.is_more_than_a_day_after(started).then_some(true),
             ExecutionAnswer::Denied => Some(false),
         }

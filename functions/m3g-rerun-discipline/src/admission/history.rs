@@ -10,7 +10,7 @@ use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, object_ref};
-use p1_runtime::{Exact, Fault, StepContext, key_in, run_ledger};
+use p1_runtime::{Exact, ExecutionAnswer, Fault, StepContext, key_in, run_ledger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -179,9 +179,20 @@ async fn last_summary(
 async fn last_of(ctx: &StepContext<'_>, record: &LedgerRecord, commits: &[Commit<'_>]) -> Result<LastSummary, Fault> {
     match commits.iter().find(|commit| commit.record.holder == record.holder) {
         Some(commit) => committed_last(ctx, record, commit).await,
-        None if has_worked(ctx, record).await? => published_last(ctx, record).await,
-        None => Ok(LastSummary::None),
+        None if !has_worked(ctx, record).await? => Ok(LastSummary::None),
+        None if is_known(ctx, &record.holder).await? => published_last(ctx, record).await,
+        None => Ok(LastSummary::Unknown(format!(
+            "Step Functions does not know {}, which committed nothing: nothing shows that it ever ran",
+            record.holder
+        ))),
     }
+}
+
+/// Whether Step Functions knows a holder. Whoever can write into the ledger could make one up, with summaries of its own; what it
+/// published counts only if it ran. Step Functions forgets an execution 90 days after its end: its run is then started anew.
+async fn is_known(ctx: &StepContext<'_>, holder: &ExecutionArn) -> Result<bool, Fault> {
+    let answer = ctx.orchestrator.execution(holder).await?;
+    Ok(matches!(answer, ExecutionAnswer::Found { .. }))
 }
 
 /// Whether a holder has ever worked: whoever resumed the run has left an admission before anything else. One question for each of

@@ -54,7 +54,7 @@ impl Decimal {
         let power = power.map_or(Some(0), |power| power.parse::<i64>().ok())?;
         let places = i64::try_from(fraction.len()).ok()?;
         let tail = i64::try_from(written.len() - without_tail.len()).ok()?;
-        (power.abs() <= MAX_EXPONENT).then(|| Self {
+        (power.unsigned_abs() <= MAX_EXPONENT.unsigned_abs()).then(|| Self {
             is_negative,
             digits: digits.to_owned(),
             exponent: power - places + tail,
@@ -135,6 +135,8 @@ mod tests {
             "0x1",
             "NaN",
             "1e1.5",
+            "1e9223372036854775807",
+            "1e-9223372036854775808",
             "--1",
             "1_000",
             "1e9999999999999999",

@@ -4,9 +4,38 @@ use super::REDACTED;
 use super::names::words_of;
 use crate::placeholder::is_placeholder;
 
-/// What begins a pointer to a secret kept elsewhere, or to a file.
-const POINTERS: [&str; 11] = [
-    "/", "./", "../", "~/", "arn:", "s3://", "gs://", "file:", "alias/", "${", "{{",
+/// What begins the path of a file, of a parameter or of an alias.
+const PATHS: [&str; 8] = ["/", "./", "../", "~/", "file://", "file:", "alias/", "ssm:"];
+
+/// What begins the address of an object.
+const OBJECTS: [&str; 2] = ["s3://", "gs://"];
+
+/// Services that keep secrets of their own in Secrets Manager, as their names begin: `rds!db-…`.
+const MANAGED_BY: [&str; 8] = [
+    "rds",
+    "redshift",
+    "events",
+    "ecs-sc",
+    "appflow",
+    "databrew",
+    "dms",
+    "sqlworkbench",
+];
+
+/// Words of settings that people also choose for a password: alone they say nothing.
+const CHOSEN: [&str; 12] = [
+    "terraform",
+    "anonymous",
+    "kerberos",
+    "vault",
+    "user",
+    "container",
+    "environment",
+    "metadata",
+    "identity",
+    "legacy",
+    "monthly",
+    "deprecated",
 ];
 
 /// What Terraform prints where it hides a value, and what standards call ways to authenticate.
@@ -75,9 +104,9 @@ const FILES: [&str; 14] = [
 
 /// Whether a value, whatever it stands under, is no secret by itself.
 pub(super) fn is_harmless(value: &str) -> bool {
-    is_placeholder(value)
+    is_left_open(value)
         || value.starts_with(REDACTED)
-        || POINTERS.iter().any(|start| value.starts_with(start))
+        || is_pointer(value)
         || FIXED.iter().any(|fixed| value.eq_ignore_ascii_case(fixed))
         || is_template(value)
         || is_mask(value)
@@ -87,12 +116,38 @@ pub(super) fn is_harmless(value: &str) -> bool {
         || is_file_name(value)
 }
 
+/// A placeholder, alone or with a note after it that is set off: `TBD (after M2.B)`.
+fn is_left_open(value: &str) -> bool {
+    let word = value.split([' ', '\t', '(']).next().unwrap_or_default();
+    let is_plain = word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    is_placeholder(value) && (is_plain || value.starts_with(['<', '‹']))
+}
+
+/// The path, the ARN or the address of what is kept elsewhere, or a template that names it. What begins like one and goes on
+/// like a secret is none.
+fn is_pointer(value: &str) -> bool {
+    let after = |starts: &[&str]| starts.iter().find_map(|start| value.strip_prefix(start));
+    if let Some(path) = after(&PATHS) {
+        return words_of_name(path.trim_matches('/')).is_some() || is_file_name(path);
+    }
+    if let Some(address) = after(&OBJECTS) {
+        return !address.contains(['?', ' ', '#']);
+    }
+    if value.starts_with("arn:") {
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        return parts.len() == 6 && parts[1].starts_with("aws") && !value.contains(' ');
+    }
+    (value.starts_with("${") && value.ends_with('}')) || (value.starts_with("{{") && value.ends_with("}}"))
+}
+
 /// `{db_password}` and `%DB_PASSWORD%` and `$DB_PASSWORD`: to be filled in later.
 fn is_template(value: &str) -> bool {
     let is_name =
         |inner: &str| !inner.is_empty() && inner.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
     let between = |open, close| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    let is_variable = |name: &str| is_name(name) && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    // An invented password can begin with a dollar sign: a variable's name has more than one word.
+    let is_variable =
+        |name: &str| is_name(name) && name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase());
     between("{", "}").is_some_and(is_name)
         || between("%", "%").is_some_and(is_name)
         || value.strip_prefix('$').is_some_and(is_variable)
@@ -126,13 +181,16 @@ fn is_date(value: &str) -> bool {
 }
 
 fn is_setting(value: &str) -> bool {
-    let mut words = value
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
     value
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_- .,".contains(&byte))
-        && words.all(|word| SETTINGS.contains(&format!(" {} ", word.to_ascii_lowercase())))
+        && words.iter().all(|word| SETTINGS.contains(&format!(" {word} ")))
+        && !words.iter().all(|word| CHOSEN.contains(&word.as_str()))
 }
 
 fn is_windows_path(value: &str) -> bool {
@@ -147,12 +205,13 @@ fn is_file_name(value: &str) -> bool {
 
 /// Whether the value under a way to authorise is the name of one: `AWS_IAM`, `CUSTOM_JWT`.
 pub(super) fn is_kind_of_authorization(value: &str) -> bool {
+    let words: Vec<&str> = value.split(['_', '-', ' ']).collect();
+    let is_known = |word: &str| is_upper(word) || SETTINGS.contains(&format!(" {} ", word.to_ascii_lowercase()));
     value
         .bytes()
         .all(|byte| byte.is_ascii_alphabetic() || b"_- ".contains(&byte))
-        && value
-            .split(['_', '-', ' '])
-            .all(|word| word.len() <= 14 && is_of_one_case(word))
+        && words.iter().all(|word| word.len() <= 14 && is_of_one_case(word))
+        && words.first().is_some_and(|word| is_known(word))
 }
 
 /// Whether a value is the name or the path of a secret, as secret stores have them. Under a name that ends in `secret` or `credentials` a name is
@@ -161,7 +220,7 @@ pub(super) fn is_name_of_secret(value: &str, is_usual: bool) -> bool {
     let (scheme, path) = value.split_once("://").unwrap_or(("", value));
     let (is_managed, path) = match path.split_once('!') {
         // Services name the secrets that they manage themselves: `rds!db-…`.
-        Some((service, name)) if service.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()) => (true, name),
+        Some((service, name)) if MANAGED_BY.contains(&service) && !name.is_empty() => (true, name),
         _ => (false, path),
     };
     let segments = path.split('/').filter(|segment| !segment.is_empty()).count();
@@ -235,6 +294,10 @@ fn parts_of_word(word: &str) -> Option<Vec<String>> {
     }
     let parts = words_of(letters);
     (parts.len() <= 4 && parts.iter().all(|part| part.len() >= 2) && letters.len() >= parts.len() * 3).then_some(parts)
+}
+
+fn is_upper(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// `db`, `DB` or `Db`.

@@ -6,8 +6,8 @@
 //! 1. A code that is listed for a call is what the list says. Only such a code may become a verdict.
 //! 2. Every other code is transient: a fault, which is retried and can be redriven.
 //! 3. An answer without a code is transient too, and so is no answer at all. S3 sends no code to a HEAD, and no verdict
-//!    rests on a HEAD. A redirect or a page of HTML without a code comes from something before the service. The SDK gives
-//!    an empty 404 of S3 the code `NotFound`, which is listed for reads.
+//!    rests on a HEAD. A redirect, a page of HTML or an empty 404 comes from something before the service; the SDK gives an
+//!    empty 404 the code `NotFound`, which is not listed.
 //!
 //! The list is held against recorded answers of AWS by the tests of this module.
 
@@ -149,7 +149,7 @@ impl Answer {
 /// What S3 says of an object.
 fn read(code: &str) -> Option<Answer> {
     match code {
-        "NoSuchKey" | "NotFound" => Some(Answer::NotThere),
+        "NoSuchKey" => Some(Answer::NotThere),
         _ => bucket(code),
     }
 }
