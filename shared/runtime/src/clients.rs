@@ -156,6 +156,9 @@ mod tests {
         seen: Arc<Mutex<Seen>>,
     }
 
+    /// What S3 answers to a HEAD of an object that is not there.
+    const NOTHING: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
     /// What S3 answers for an object that is not there.
     const NO_SUCH_KEY: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 39\r\n\r\n\
         <Error><Code>NoSuchKey</Code></Error>  ";
@@ -206,7 +209,8 @@ mod tests {
                                     .unwrap()
                                     .requests
                                     .push(text.lines().next().unwrap().to_owned());
-                                let answer = NO_SUCH_KEY;
+                                let has_body = !text.starts_with("HEAD");
+                                let answer = if has_body { NO_SUCH_KEY } else { NOTHING };
                                 stream.write_all(answer).await.unwrap();
                             }
                         }
