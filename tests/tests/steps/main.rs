@@ -91,7 +91,7 @@ async fn an_execution_whose_name_looks_like_a_secret_is_refused_before_anything_
         assert_eq!(fault.name(), "InvalidInput", "{fault}");
         let words = fault.to_string();
         assert!(
-            words.contains("context.execution_arn") && !words.contains("AKIA"),
+            words.contains("context.Execution.Id") && !words.contains("AKIA"),
             "{words}"
         );
         world.input = json!({"resume": {
