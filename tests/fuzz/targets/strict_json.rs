@@ -39,15 +39,26 @@ fuzz_target!(|bytes: &[u8]| {
 fn keeps_every_digit(bytes: &[u8], foreign: &Result<Value, JsonError>) {
     match (Exact::parse(bytes, Limits::DOCUMENT), foreign) {
         (Ok(value), foreign) => {
-            assert!(foreign.is_ok() || foreign.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
+            assert!(
+                foreign.is_ok()
+                    || foreign
+                        .as_ref()
+                        .is_err_and(|error| error.to_string().contains("out of range"))
+            );
             let written = value.written();
             to_canonical(&written.value).expect("what is read exactly can stand in evidence");
-            assert_eq!(Exact::of_written(&written.value, &written.numbers, &written.sets), value);
+            assert_eq!(
+                Exact::of_written(&written.value, &written.numbers, &written.sets),
+                value
+            );
             assert!(value.agrees_with(&value));
         }
         (Err(error), foreign) => {
             is_one_short_line(&error);
-            assert!(foreign.is_err() || error.to_string().contains("out of range"), "{error}");
+            assert!(
+                foreign.is_err() || error.to_string().contains("out of range"),
+                "{error}"
+            );
         }
     }
 }
