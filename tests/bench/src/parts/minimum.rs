@@ -1,5 +1,7 @@
 //! The fewest requests to S3 that a run can do with: two for each object that is created (the PUT, and the read-back), and
-//! each read that the contract's section 7 names, once in a step. It is for a run that M2's receipt starts, without a rerun.
+//! each read that the contract's section 7 names, once in a step. Where a step relies on what was written before, one list of versions
+//! for each place in which its keys lie: a key that was overwritten or deleted since is no evidence. It is for a run that M2's
+//! receipt starts, without a rerun.
 //!
 //! A step's look for observations of an earlier attempt (section 2) is no read of section 7, and so is no part of it.
 
@@ -35,8 +37,8 @@ fn reads(step: Step, facts: &Facts) -> usize {
     match step {
         // The latest registry, the stack outputs, the M2 receipt, the bucket's versioning.
         Step::HandleClosure => registry + facts.stack_outputs + 1 + 1,
-        // The manifests, and the list of the run root.
-        Step::RunIdentity => closures(1) + registry + facts.manifests + 1,
+        // The manifests, the list of the run root, and the history of the ledger's first record.
+        Step::RunIdentity => closures(1) + registry + facts.manifests + 1 + 1,
         // M3.A, M3.B; the seed.
         Step::ConfigDigest => closures(2) + registry + 1,
         // M3.A, M3.C.
@@ -45,14 +47,15 @@ fn reads(step: Step, facts: &Facts) -> usize {
         Step::RunPublication => closures(4) + registry + 2 + ledger,
         // M3.A … M3.E; the seed and the three durable references.
         Step::M4Handoff => closures(5) + registry + 1 + 3 + ledger,
-        // M3.B, M3.C, M3.E, M3.F; run.json, header and pack; today's registry; the versions below the run root.
-        Step::RerunDiscipline => closures(4) + 3 + registry + 1,
+        // M3.B, M3.C, M3.E, M3.F; run.json, header and pack; today's registry; the versions of run.json, header and ledger.
+        Step::RerunDiscipline => closures(4) + 3 + registry + 3,
         // M3.A … M3.G; the billing artifact; the proofs of the spend.
         Step::CostEnvelope => closures(7) + registry + 1 + m3h_proofs(),
         // M3.A … M3.H, and everything that they list.
         Step::GateRollup => closures(8) + facts.listed,
-        // M3.A … M3.I; M3.I's register and verdict; the pack.
-        Step::PhaseVerdict => closures(9) + 2 + 1 + ledger,
+        // M3.A … M3.I; M3.I's register and verdict; the pack; the versions in their nine folders, of the event's claim, of
+        // run.json and of the header. Those of the ledger come with its list.
+        Step::PhaseVerdict => closures(9) + 2 + 1 + ledger + 9 + 1 + 2,
     }
 }
 
