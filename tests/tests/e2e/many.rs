@@ -8,7 +8,7 @@ use p1_contract::evidence::summary_name;
 use p1_contract::step::Step;
 use serde_json::Value;
 
-use crate::stage::{Ended, Stage, on_stage, rounds};
+use crate::stage::{Ended, Stage, on_stage_of_its_own, rounds};
 
 /// Executions that start over some seconds, and the pause between two of them.
 const SPREAD: usize = 64;
@@ -86,7 +86,8 @@ fn run_id(ended: &Ended) -> Option<String> {
 
 #[test]
 fn sixty_four_starts_over_some_seconds_pin_sixty_four_runs() {
-    on_stage(async |stage| {
+    on_stage_of_its_own(async |stage| {
+        let stage = &*stage;
         for round in 1..=rounds() {
             let input = stage.operator_start().await;
             let start = async |number: usize| {
@@ -117,7 +118,8 @@ fn sixty_four_starts_over_some_seconds_pin_sixty_four_runs() {
 
 #[test]
 fn thirty_starts_in_one_second_pin_the_runs_that_a_second_has_ids_for() {
-    on_stage(async |stage| {
+    on_stage_of_its_own(async |stage| {
+        let stage = &*stage;
         for round in 1..=rounds() {
             let input = stage.operator_start().await;
             // Just after a second has begun, so that all starts fall into it.
