@@ -1,1 +1,17 @@
-//! End-to-end tests of P1 run pinning.
+//! What the tests share: a platform in memory ([`world`]), runs on it as mirrored directories ([`runs`]), and the local
+//! platform on the real engine ([`stage`]). Each test target is a folder beside `src`, named for its subject.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+
+pub mod readers;
+pub mod runs;
+pub mod stage;
+pub mod world;
+
+use std::path::PathBuf;
+
+/// A folder below the build folder that this test process has to itself.
+pub(crate) fn scratch() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target = program.ancestors().nth(3).unwrap();
+    target.join("tmp").join(program.file_stem().unwrap())
+}

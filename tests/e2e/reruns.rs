@@ -1,0 +1,98 @@
+//! A held run goes on: by the input that its own summary offers.
+
+use p1_contract::step::Step;
+use serde_json::{Value, json};
+
+use p1_tests::stage::{Stage, on_stage};
+
+/// The rerun input of a held run's summary.
+async fn next_action(stage: &Stage, ended: &p1_tests::stage::Ended) -> Value {
+    let summary = stage.phase_summary(ended).await;
+    assert_eq!(summary["next_action"]["action"], "RESUME", "{}", summary["next_action"]);
+    summary["next_action"]["rerun_input"].clone()
+}
+
+#[test]
+fn a_mended_run_goes_on_to_advance_under_its_own_id() {
+    on_stage(async |stage| {
+        let good = stage.registry();
+        stage
+            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
+            .await;
+        let held = stage.run().await.expect_hold(&["M3F-B3"]);
+        stage.put_registry(&good).await;
+        let resumed = stage.start(&next_action(stage, &held).await).await.expect_advance();
+        assert_eq!(resumed.outcome()["platform_run_id"], held.outcome()["platform_run_id"]);
+        assert_eq!(resumed.outcome()["config_digest"], held.outcome()["config_digest"]);
+        // M3.A … M3.E are the first attempt's; the admission and all after it the second's.
+        let (results, _) = stage.answers(&resumed.arn).await;
+        assert_eq!(results.len(), 1 + Step::ALL.len() - 5);
+        let run = resumed.outcome()["platform_run_id"].as_str().unwrap().to_owned();
+        let mut kinds = Vec::new();
+        for key in stage.keys(&format!("evidence/runs/{run}/ledger/")).await {
+            let record = stage.json(&key).await;
+            kinds.push((record["kind"].clone(), record["verdict"].clone()));
+        }
+        let (acquired, committed) = (json!("ACQUIRED"), json!("COMMITTED"));
+        assert_eq!(
+            kinds,
+            [
+                (acquired.clone(), Value::Null),
+                (committed.clone(), json!("HOLD_M3")),
+                (acquired, Value::Null),
+                (committed, json!("ADVANCE_TO_M4")),
+            ]
+        );
+        stage.expect_single_versions(&format!("evidence/runs/{run}/")).await;
+    });
+}
+
+#[test]
+fn a_rerun_without_a_mended_cause_holds_again_and_a_drifted_one_is_refused() {
+    on_stage(async |stage| {
+        let good = stage.registry();
+        let broken = good.replace("runtime_lane,trace_id\"", "trace_id\"");
+        stage.put_registry(&broken).await;
+        let held = stage.run().await.expect_hold(&["M3F-B3"]);
+        let again = stage
+            .start(&next_action(stage, &held).await)
+            .await
+            .expect_hold(&["M3F-B3"]);
+        // Another engine run is another configuration: a rerun must not smuggle it in.
+        let drifted = good.replace("ORACLE_ENGINE_RUN_ID = \"", "ORACLE_ENGINE_RUN_ID = \"x");
+        stage.put_registry(&drifted).await;
+        let refused = stage.start(&next_action(stage, &again).await).await;
+        assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
+        assert_eq!(refused.outcome()["blockers"], json!(["M3G-B2"]));
+        // The first hold is not the last any more.
+        stage.put_registry(&good).await;
+        let stale = stage.start(&next_action(stage, &held).await).await;
+        assert_eq!(stale.outcome()["blockers"], json!(["M3G-B1"]), "{stale:?}");
+        stage.start(&next_action(stage, &again).await).await.expect_advance();
+    });
+}
+
+#[test]
+fn a_single_state_commits_nothing() {
+    on_stage(async |stage| {
+        let good = stage.registry();
+        stage
+            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
+            .await;
+        let held = stage.run().await.expect_hold(&["M3F-B3"]);
+        stage.put_registry(&good).await;
+        let mut input = next_action(stage, &held).await;
+        input["resume"]["only"] = json!(true);
+        let single = stage.start(&input).await;
+        let outcome = single.outcome();
+        assert_eq!(
+            (&outcome["outcome"], &outcome["overall_pass"]),
+            (&json!("SINGLE_STATE"), &json!(true)),
+            "{single:?}"
+        );
+        let run = held.outcome()["platform_run_id"].as_str().unwrap().to_owned();
+        let records = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
+        assert_eq!(records.len(), 3);
+        assert_eq!(stage.json(&records[2]).await["kind"], "ACQUIRED");
+    });
+}

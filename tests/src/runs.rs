@@ -1,0 +1,298 @@
+//! Evidence directories as `cargo p1 run` mirrors them, made by the real steps on a store in memory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use m3j_phase_verdict::Signer;
+use p1_contract::blocker::Blocker;
+use p1_contract::canonical::to_document;
+use p1_contract::evidence::phase_folder;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::request::StepResult;
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+use p1_runtime::ExecutionAnswer;
+use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
+use serde_json::{Value, json};
+
+use crate::scratch;
+use crate::world::{ARTIFACTS, EVIDENCE, RECEIPT, STACK, World, signer as signer_of};
+
+/// The key that runs are signed by.
+pub const KEY: u8 = 1;
+/// The key that came after it.
+pub const LATER_KEY: u8 = 2;
+
+const BROKEN: (&str, &str) = ("runtime_lane,trace_id\"", "trace_id\"");
+
+/// A run that has ended, as its mirror shows it.
+pub struct Mirrored {
+    /// Every file, by its path in the directory. The history holds its last event alone, so that each byte of it counts.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The history with the input, and with every Task's answer.
+    pub told: Vec<u8>,
+}
+
+/// What the Task states of an execution answered, in their order.
+type Tasks = Vec<(String, StepResult)>;
+
+/// Takes the run from `first` to its verdict, as the gates do.
+async fn close(world: &mut World, first: Step, tasks: &mut Tasks) -> StepResult {
+    let rest = [Step::GateRollup, Step::PhaseVerdict];
+    let mut holds = false;
+    for step in Step::GATED.into_iter().filter(|step| *step >= first).chain(rest) {
+        if holds && !rest.contains(&step) {
+            continue;
+        }
+        // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
+        let result = Box::pin(world.run(step)).await;
+        holds |= !result.overall_pass;
+        tasks.push((step.state_name(), result));
+    }
+    tasks.last().unwrap().1.clone()
+}
+
+fn at(start_time: &str, signer: Signer) -> World {
+    let mut world = World::new();
+    world.start_time = start_time.to_owned();
+    world.signer = signer;
+    world
+}
+
+/// A run from the event of its receipt to its advance.
+pub async fn advanced(start_time: &str, signer: Signer) -> Mirrored {
+    advanced_on(start_time, |world| {
+        world.signer = signer;
+        world.input = json!({
+            "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
+            "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
+            "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
+        });
+    })
+    .await
+}
+
+/// A run that advances on a platform that is another by this change.
+pub async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World)) -> Mirrored {
+    let mut world = at(start_time, Signer::Off);
+    change(&mut world);
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.F holds.
+pub async fn held(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
+    world.edit_registry(BROKEN.0, BROKEN.1);
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.C holds, because somebody else's object is where one of its own belongs.
+pub async fn occupied(start_time: &str) -> Mirrored {
+    let mut world = at(start_time, Signer::Off);
+    let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
+    let id = PhaseExecutionId::derive("m3c", stamp, &world.execution, "M3.C");
+    let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
+    world.store.seed(EVIDENCE, &key, "theirs");
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.unresolved, Some(vec![Blocker::ConfigDigestNotPublished]));
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.A holds, before it has an id or a ledger.
+pub async fn held_at_once(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
+    world.edit_registry(
+        "CONFIG_DIGEST_FIELD = \"config_digest\"",
+        "CONFIG_DIGEST_FIELD = \"TO_PIN\"",
+    );
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.committed, Some(false));
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.A holds, because its registry declares so many handles with different values.
+pub async fn contradicted(start_time: &str, handles: usize) -> Mirrored {
+    let mut world = at(start_time, Signer::Off);
+    let more: String = (0..handles)
+        .map(|number| format!("* `X{number:05} = 1`\n* `X{number:05} = 2`\n"))
+        .collect();
+    let marker = "* `CONFIG_DIGEST_FIELD = ";
+    world.edit_registry(marker, &format!("{more}{marker}"));
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.unresolved, Some(vec![Blocker::HandleContradiction]));
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.F held, mended, admitted and advanced. Where it is signed, the key is another one by then.
+pub async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
+    world.edit_registry(BROKEN.0, BROKEN.1);
+    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
+    world.edit_registry(BROKEN.1, BROKEN.0);
+    resume(world, &held, |_| {}).await
+}
+
+/// Texts that would be more than text on a page that is careless with them.
+pub const HOSTILE: [&str; 6] = [
+    "<script>window.p1Ran=1</script>",
+    "<img src=x onerror=window.p1Ran=2>",
+    "\"><svg onload=window.p1Ran=3>",
+    "' onfocus='window.p1Ran=4' autofocus='",
+    "javascript:window.p1Ran=5//<a href=javascript:window.p1Ran=5>x</a>",
+    "--></style></title></textarea><iframe srcdoc=\"<script>parent.p1Ran=6</script>\">\u{202e}gnp.exe\u{2066}\u{200b}\u{1b}[31m",
+];
+
+/// [`resumed`], with hostile text wherever somebody may write some: handle values, list entries, the reset receipt.
+pub async fn hostile(start_time: &str, signer: Signer) -> Mirrored {
+    let mut world = at(start_time, signer);
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let hostile = HOSTILE.join(" ");
+    world.edit_registry(
+        "TAG_PROJECT_KEY = \"project\"",
+        &format!("TAG_PROJECT_KEY = {}", quoted(&hostile)),
+    );
+    let outputs = json!({"s3_evidence_bucket": {"value": EVIDENCE}, "tag_project_key": {"value": hostile}});
+    world.store.seed(ARTIFACTS, STACK, outputs.to_string());
+    world.edit_registry(
+        &quoted("aws_only_pre_m11_databricks_cost_deferred"),
+        &quoted(HOSTILE[2]),
+    );
+    world.edit_registry(
+        &quoted("the sample platform has no Databricks workspace"),
+        // Text that angle brackets fill is a placeholder.
+        &quoted(&format!("because {}", HOSTILE[1])),
+    );
+    let fields = quoted("platform_run_id,scenario_run_id,phase_id,event_id,runtime_lane,trace_id");
+    let broken = quoted(&format!("phase_id,{},{}", HOSTILE[0], HOSTILE[4]));
+    world.edit_registry(&fields, &broken);
+    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
+    world.edit_registry(&broken, &fields);
+    let reset = |input: &mut Value| {
+        let reset = &mut input["resume"]["reset"];
+        reset["actor"] = json!(HOSTILE[3]);
+        reset["reason"] = json!(HOSTILE[5]);
+        reset["scope"] = json!("w".repeat(1_000));
+    };
+    resume(world, &held, reset).await
+}
+
+/// Takes a held run to its advance by a rerun, whose input `edit` may change.
+async fn resume(mut world: World, held: &StepResult, edit: impl Fn(&mut Value)) -> Mirrored {
+    let first = world.execution.clone();
+    let folder = held
+        .closure
+        .as_ref()
+        .unwrap()
+        .key
+        .as_str()
+        .rsplit_once('/')
+        .unwrap()
+        .0
+        .to_owned();
+    let bytes = &world.store.dump(EVIDENCE)[&format!("{folder}/m3_execution_summary.json")];
+    let summary: Value = serde_json::from_slice(bytes).unwrap();
+    world.input = summary["next_action"]["rerun_input"].clone();
+    edit(&mut world.input);
+    let status = "FAILED".to_owned();
+    world
+        .executions
+        .insert(first.clone(), ExecutionAnswer::Found { status });
+    world.execution = first.replace("run-1", "run-2");
+    if !matches!(world.signer, Signer::Off) {
+        world.signer = signer_of(LATER_KEY);
+    }
+    world.start_time = "2026-02-25T08:00:00Z".to_owned();
+    world.closures.clear();
+    let payload = world
+        .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
+        .to_string();
+    let harness = world.harness();
+    let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
+    let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
+    assert_eq!(result.resume_at, Some(Step::M4Handoff), "{}", world.blockers(&result));
+    world.closures = result.closures.clone().unwrap();
+    let mut tasks = vec![("Admit rerun".to_owned(), result)];
+    let result = close(&mut world, Step::M4Handoff, &mut tasks).await;
+    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    mirrored(&world, &tasks).await
+}
+
+/// The evidence bucket, `objects.json` and the engine's last word.
+async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
+    let result = &tasks.last().unwrap().1;
+    let bucket = BucketName::parse(EVIDENCE).unwrap();
+    let store = Store::Memory(world.store.clone());
+    let (mut files, mut objects) = (BTreeMap::new(), Vec::new());
+    for (key, bytes) in world.store.dump(EVIDENCE) {
+        let read = store
+            .read(&bucket, &S3Key::parse(&key).unwrap(), None, DOCUMENT_LIMIT)
+            .await
+            .unwrap();
+        let Read::Found(object) = read else {
+            panic!("{key} is gone")
+        };
+        objects.push(json!({
+            "key": key, "version_id": object.version_id, "etag": object.etag,
+            "sha256": Sha256Hex::of(&bytes), "bytes": bytes.len(),
+        }));
+        files.insert(key, bytes);
+    }
+    let outcome = json!({"outcome": "VERDICT", "verdict": result.verdict, "closure": result.closure}).to_string();
+    let event = match result.verdict {
+        Some(PhaseVerdict::AdvanceToM4) => {
+            json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": outcome}})
+        }
+        _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
+    };
+    let history = |events: Value| to_document(&json!({"execution_arn": world.execution, "events": events})).unwrap();
+    files.insert("objects.json".to_owned(), to_document(&Value::Array(objects)).unwrap());
+    files.insert("execution_history.json".to_owned(), history(json!([&event])));
+    let input = json!({"input": world.input.to_string()});
+    let mut events = vec![json!({"type": "ExecutionStarted", "executionStartedEventDetails": input})];
+    for (state, result) in tasks {
+        let answer = StepResult {
+            function_arn: Some("arn:aws:lambda:eu-west-2:123456789012:function:p1:1".to_owned()),
+            ..result.clone()
+        };
+        let output = json!({"Payload": answer}).to_string();
+        events.push(json!({"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": state}}));
+        events.push(json!({"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": output}}));
+    }
+    events.push(event);
+    Mirrored {
+        files,
+        told: history(Value::Array(events)),
+    }
+}
+
+impl Mirrored {
+    /// The directory with the whole history.
+    pub fn whole(mut self) -> Self {
+        self.files
+            .insert("execution_history.json".to_owned(), self.told.clone());
+        self
+    }
+
+    /// Writes the directory anew.
+    pub fn write(&self, name: &str) -> PathBuf {
+        let dir = scratch().join(name);
+        let _ = fs::remove_dir_all(&dir);
+        for (path, bytes) in &self.files {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        dir
+    }
+}

@@ -1,0 +1,319 @@
+//! `cargo p1 verify`: intact evidence is believed, and every damage is caught, by the tool and by
+//! `tests/verify/verify.py` alike. `cargo p1 replay` and `diff`, on the same directories: see `replays` and `diffs`.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+#![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
+
+mod beside;
+mod consumers;
+mod damage;
+mod diffs;
+mod forgery;
+mod replays;
+mod second;
+mod signature;
+
+use std::fs;
+use std::path::Path;
+
+use m3j_phase_verdict::Signer;
+use p1::verify::{Report, verify};
+use serde_json::{Value, json};
+
+use crate::damage::Damage;
+use crate::forgery::forged;
+use crate::second::Second;
+use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
+use p1_tests::world::signer;
+
+const START: &str = "2026-02-23T17:43:07.250Z";
+const OTHER_START: &str = "2026-03-01T09:00:00Z";
+
+/// Both implementations on one directory; they must agree.
+fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
+    let report = verify(dir).unwrap();
+    let said = second.verify(dir);
+    (report.standing.code(), report, said.to_string())
+}
+
+/// The intact directory has this exit status, and every damage of it the right one.
+fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
+    let dir = run.write(name);
+    let second = &mut Second::start();
+    let (status, report, _) = both(second, &dir);
+    assert_eq!(status, intact, "{name}: {:?}", report.findings);
+    let said = second.verify(&dir);
+    let counts = report.counts;
+    let counts = json!([
+        counts.objects,
+        counts.hashes,
+        counts.closures,
+        counts.named_not_mirrored
+    ]);
+    assert_eq!(
+        (&said["exit_status"], &said["counts"]),
+        (&json!(intact), &counts),
+        "{name}: {said}"
+    );
+    assert_eq!(said["run"], json!(report.run), "{name}");
+
+    let (mut tampered, mut missed) = (0, Vec::new());
+    for Damage {
+        what,
+        expected,
+        changes,
+    } in damage::all(&run.files, &other.files)
+    {
+        tampered += 1;
+        for (path, bytes) in &changes {
+            put(&dir, path, bytes.as_deref());
+        }
+        let (status, report, said) = both(second, &dir);
+        let theirs: Value = serde_json::from_str(&said).unwrap();
+        if (status, &theirs["exit_status"]) != (expected, &json!(expected)) {
+            let (first, second) = (report.findings.first(), &theirs["findings"][0]);
+            missed.push(format!(
+                "{what}: {status} {first:?}, {} {second}",
+                theirs["exit_status"]
+            ));
+        }
+        for (path, _) in &changes {
+            put(&dir, path, run.files.get(path).map(Vec::as_slice));
+        }
+        let _ = fs::remove_dir_all(dir.join("other_versions"));
+    }
+    assert_eq!(both(second, &dir).0, intact, "{name} is not as it was");
+    println!(
+        "verify, {name} run: {tampered} tampered / {} caught",
+        tampered - missed.len()
+    );
+    assert!(
+        missed.is_empty(),
+        "{name}: {} missed\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
+    let _ = fs::remove_dir_all(dir);
+}
+
+fn put(dir: &Path, path: &str, bytes: Option<&[u8]>) {
+    let path = dir.join(path);
+    let _ = fs::remove_file(&path);
+    if let Some(bytes) = bytes {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_damage_of_an_advanced_run_is_caught() {
+    let (run, other) = (
+        advanced(START, signer(KEY)).await,
+        advanced(OTHER_START, signer(KEY)).await,
+    );
+    damaged("advanced", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_held_run_is_caught() {
+    let (run, other) = (held(START, signer(KEY)).await, held(OTHER_START, signer(KEY)).await);
+    damaged("held", &run, &other, 1);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_resumed_run_is_caught() {
+    let (run, other) = (
+        resumed(START, signer(KEY)).await,
+        resumed(OTHER_START, signer(KEY)).await,
+    );
+    damaged("resumed", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_run_that_is_not_signed_is_caught() {
+    let (run, other) = (
+        advanced(START, Signer::Off).await,
+        advanced(OTHER_START, Signer::Off).await,
+    );
+    damaged("unsigned", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
+    let dir = held_at_once(START, signer(KEY)).await.write("held_at_once");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 1, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":1"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
+#[tokio::test]
+async fn hostile_text_in_the_evidence_changes_nothing() {
+    let run = hostile(START, signer(KEY)).await;
+    let holds = |text: &str| {
+        run.files
+            .values()
+            .any(|bytes| String::from_utf8_lossy(bytes).contains(text))
+    };
+    assert!(holds(HOSTILE[0]), "the hostile text did not reach the evidence");
+    let dir = run.write("hostile");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 0, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":0"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
+#[test]
+fn what_is_no_evidence_is_a_usage_error() {
+    assert!(verify(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
+    let said = Second::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(said["exit_status"], 4);
+}
+
+const SNAPSHOT: &str = "/m3a_handle_closure_snapshot.json";
+
+/// What later phases gate on, and what evidence of revision 1 has not.
+const GATES: [&str; 3] = ["m4_entry_ready", "blocker_count", "blockers"];
+
+/// Evidence of revision 1 says less of how M3.A verified the handles, and is as whole.
+#[tokio::test]
+async fn evidence_of_revision_1_still_verifies() {
+    let run = advanced(START, Signer::Off).await;
+    let files = forged(&run.files, SNAPSHOT, |document| {
+        document
+            .as_object_mut()
+            .unwrap()
+            .remove("verification_method_by_handle")
+            .unwrap();
+        for result in document["verification_results"].as_array_mut().unwrap() {
+            result.as_object_mut().unwrap().remove("status").unwrap();
+        }
+    });
+    let files = forged(&files, "/m3a_observations.json", |document| {
+        let receipt = document["observed"]["m2_receipt"].as_object_mut().unwrap();
+        for field in ["counts_no_blockers", "verdict_is_green"] {
+            receipt.remove(field).unwrap();
+        }
+        document.as_object_mut().unwrap().remove("settings").unwrap();
+    });
+    let without_gates = |document: &mut Value| {
+        let document = document.as_object_mut().unwrap();
+        for field in GATES {
+            document.remove(field).unwrap();
+        }
+    };
+    let files = forged(&files, "/m4_entry_readiness_receipt.json", without_gates);
+    let files = forged(&files, "/m3_execution_summary.json", |document| {
+        without_gates(document);
+        document.as_object_mut().unwrap().remove("next_gate").unwrap();
+    });
+    let told = Vec::new();
+    let dir = Mirrored { files, told }.write("revision-1");
+    let (status, report, said) = both(&mut Second::start(), &dir);
+    assert_eq!(status, 0, "{:?}", report.findings);
+    assert!(said.contains("\"exit_status\":0"), "{said}");
+    let _ = fs::remove_dir_all(dir);
+}
+
+/// Which run, which document, and what the forger makes of it.
+type Forgery = (bool, &'static str, fn(&mut Value));
+
+#[tokio::test]
+async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
+    // Without a signature, which would tell at once.
+    let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
+    let forgeries: [Forgery; 22] = [
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_gate"] = json!("M4_READY");
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["m4_entry_ready"] = json!(true);
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["blockers"] = json!([]);
+        }),
+        (false, "/m3_execution_summary.json", |document| {
+            document["blocker_count"] = json!(1);
+        }),
+        (false, "/m3_execution_summary.json", |document| {
+            document.as_object_mut().unwrap().remove("blockers");
+        }),
+        (false, "/m4_entry_readiness_receipt.json", |document| {
+            document["m4_entry_ready"] = json!(false);
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["verdict"] = json!("ADVANCE_TO_M4");
+            document["overall_pass"] = json!(true);
+        }),
+        (true, "/ledger/000002.json", |record| {
+            record["verdict"] = json!("ADVANCE_TO_M4");
+        }),
+        (true, "/m3f_execution_summary.json", |document| {
+            document["blockers"] = json!([]);
+            document["blocker_count"] = json!(0);
+            document["overall_pass"] = json!(true);
+            document["next_gate"] = json!("M3.F_READY");
+        }),
+        (true, "/m3i_p1_verdict.json", |document| {
+            document["verdict"] = json!("ADVANCE_TO_M3J");
+        }),
+        (false, "/m3b_run_identity_seed.json", |document| {
+            document["seed_inputs"]["digest_input"]["oracle_engine_run_id"] = json!("another");
+        }),
+        (false, "/m3b_run_identity_seed.json", |document| {
+            document["seed_inputs"]["oracle_input_manifest_uri"] = json!("s3://another/manifest");
+        }),
+        (false, "/run.json", |document| {
+            document["platform_run_id"] = json!("platform_20200101T000000Z");
+        }),
+        (false, "/ledger/000001.json", |record| {
+            record["holder"] = json!(record["holder"].as_str().unwrap().replace("run-1", "run-9"));
+        }),
+        (false, "/m4_handoff_pack.json", |document| {
+            document["config_digest"] = json!("0".repeat(64));
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["pass"] = json!(false);
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["status"] = json!("NOT_CONFIGURED");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]["pass"] = json!(false);
+            document["verification_results"][5]["status"] = json!("INCONCLUSIVE");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_results"][5]
+                .as_object_mut()
+                .unwrap()
+                .remove("pass");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["verification_method_by_handle"]["CONFIG_DIGEST_ALGO"] = json!("not_verified");
+        }),
+        (false, SNAPSHOT, |document| {
+            let methods = document["verification_method_by_handle"].as_object_mut().unwrap();
+            methods.remove("CONFIG_DIGEST_ALGO");
+        }),
+        (false, SNAPSHOT, |document| {
+            document["unresolved_handles"] = json!(["CONFIG_DIGEST_ALGO"]);
+        }),
+    ];
+    let second = &mut Second::start();
+    for (number, (is_held, name, edit)) in forgeries.into_iter().enumerate() {
+        let files = forged(if is_held { &held.files } else { &advanced.files }, name, edit);
+        let told = Vec::new();
+        let dir = Mirrored { files, told }.write(&format!("forged-{number}"));
+        let (status, report, said) = both(second, &dir);
+        assert_eq!(status, 2, "{name}: {:?}", report.findings);
+        let by_hash = report
+            .findings
+            .iter()
+            .find(|finding| finding.detail.contains("other bytes"));
+        assert_eq!(by_hash, None, "{name}: the forger left a hash unmended");
+        assert!(
+            said.contains("\"exit_status\": 2") || said.contains("\"exit_status\":2"),
+            "{name}: {said}"
+        );
+        let _ = fs::remove_dir_all(dir);
+    }
+}

@@ -1,0 +1,282 @@
+//! `cargo p1 replay`: intact evidence replays to its own bytes, and the step that gives other bytes is named.
+
+use std::fs;
+
+use m3j_phase_verdict::Signer;
+use p1::replay::{InputSource, Report, Standing, replay};
+use p1_contract::canonical::to_document;
+use serde_json::{Value, json};
+
+use crate::{START, put};
+use p1_tests::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
+use p1_tests::world::signer;
+
+async fn replayed(run: Mirrored, name: &str) -> Report {
+    let dir = run.write(&format!("replay-{name}"));
+    let report = replay(&dir).await.unwrap();
+    let _ = fs::remove_dir_all(dir);
+    report
+}
+
+/// The steps that were replayed, with the executions that they are of.
+fn steps(report: &Report) -> Vec<Vec<&str>> {
+    report
+        .executions
+        .iter()
+        .map(|execution| execution.steps.iter().map(|step| step.step.as_str()).collect())
+        .collect()
+}
+
+fn equal(report: &Report) {
+    assert_eq!(report.standing, Standing::Equal, "{report:#?}");
+    assert_eq!((report.counts.different, report.counts.missing), (0, 0));
+}
+
+const ALL: [&str; 10] = [
+    "M3.A", "M3.B", "M3.C", "M3.D", "M3.E", "M3.F", "M3.G", "M3.H", "M3.I", "M3.J",
+];
+
+#[tokio::test]
+async fn every_run_replays_to_its_own_bytes() {
+    let report = replayed(advanced(START, signer(KEY)).await.whole(), "advanced").await;
+    equal(&report);
+    assert_eq!(steps(&report), [ALL.to_vec()]);
+    // Everything but the receipt of M2, the ten observations and the signature was made again.
+    let objects = advanced(START, signer(KEY)).await.files.len() - 2;
+    assert_eq!((report.counts.equal, report.counts.from_outside), (objects - 14, 1));
+    assert_eq!(report.counts.sidecars, 3);
+    assert_eq!(report.executions[0].input, InputSource::ExecutionHistory);
+
+    let report = replayed(held(START, Signer::Off).await.whole(), "held").await;
+    equal(&report);
+    assert_eq!(
+        steps(&report),
+        [["M3.A", "M3.B", "M3.C", "M3.D", "M3.E", "M3.F", "M3.I", "M3.J"].to_vec()]
+    );
+
+    let report = replayed(held_at_once(START, Signer::Off).await.whole(), "held_at_once").await;
+    equal(&report);
+    assert_eq!(steps(&report), [["M3.A", "M3.I", "M3.J"].to_vec()]);
+}
+
+#[tokio::test]
+async fn a_resumed_run_replays_with_the_execution_that_it_went_on_with() {
+    let report = replayed(resumed(START, Signer::Off).await.whole(), "resumed").await;
+    equal(&report);
+    assert_eq!(
+        steps(&report),
+        [
+            ["M3.A", "M3.B", "M3.C", "M3.D", "M3.E", "M3.F", "M3.I", "M3.J"].to_vec(),
+            ["ADMISSION", "M3.F", "M3.G", "M3.H", "M3.I", "M3.J"].to_vec(),
+        ]
+    );
+    let inputs: Vec<InputSource> = report.executions.iter().map(|execution| execution.input).collect();
+    assert_eq!(inputs, [InputSource::Evidence, InputSource::ExecutionHistory]);
+}
+
+/// The evidence says enough of the input; the engine's word is not needed where there is a ledger.
+#[tokio::test]
+async fn a_run_replays_without_the_history() {
+    for (name, mut run) in [
+        ("advanced", advanced(START, Signer::Off).await),
+        ("held", held(START, Signer::Off).await),
+        ("resumed", resumed(START, Signer::Off).await),
+    ] {
+        run.files.remove("execution_history.json");
+        let report = replayed(run, &format!("no-history-{name}")).await;
+        let missing: Vec<&str> = report.missing.iter().map(|missing| missing.subject.as_str()).collect();
+        assert_eq!(
+            (report.counts.different, missing),
+            (0, vec!["execution_history.json"]),
+            "{name}: {report:#?}"
+        );
+        let sources = report.executions.iter().map(|execution| execution.input);
+        assert!(sources.clone().all(|source| source == InputSource::Evidence) && sources.count() > 0);
+    }
+}
+
+/// What became of a write that failed is no step's to compute: the summary's blocker says it.
+#[tokio::test]
+async fn a_run_whose_key_was_occupied_replays() {
+    let report = replayed(occupied(START).await.whole(), "occupied").await;
+    equal(&report);
+    assert_eq!(steps(&report), [["M3.A", "M3.B", "M3.C", "M3.I", "M3.J"].to_vec()]);
+}
+
+/// Another observation gives another artifact: the first difference is named, and no other step is suspected.
+#[tokio::test]
+async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
+    let mut run = advanced(START, Signer::Off).await.whole();
+    let (path, bytes) = run
+        .files
+        .iter_mut()
+        .find(|(path, _)| path.ends_with("/m3a_observations.json"))
+        .unwrap();
+    let mut document: Value = serde_json::from_slice(bytes).unwrap();
+    document["observed"]["handles"]["CONFIG_DIGEST_FIELD"]["value"] = json!("\u{1b}[31manother");
+    *bytes = to_document(&document).unwrap();
+    let path = path.clone();
+    let report = replayed(run, "observation").await;
+    assert_eq!((report.standing, report.counts.missing), (Standing::Differs, 0));
+    let steps = || report.executions[0].steps.iter();
+    let wrong: Vec<&str> = steps()
+        .filter(|step| step.standing != Standing::Equal)
+        .map(|step| step.step.as_str())
+        .collect();
+    assert_eq!(wrong, ["M3.A"], "{report:#?}");
+    let differences = &steps().next().unwrap().differences;
+    let first = &differences[0];
+    assert_eq!(
+        (
+            first.artifact.as_str(),
+            first.pointer.as_str(),
+            first.recorded.as_deref()
+        ),
+        (
+            "m3a_handle_closure_snapshot",
+            "/resolved_handles/CONFIG_DIGEST_FIELD",
+            Some("\"config_digest\"")
+        )
+    );
+    assert!(first.recomputed.as_deref().unwrap().contains("another"));
+    assert!(
+        !first.recomputed.as_deref().unwrap().contains('\u{1b}'),
+        "hostile text stays text"
+    );
+    // The summary comes after what it names, and the engine's word after that.
+    let artifacts: Vec<&str> = differences
+        .iter()
+        .map(|difference| difference.artifact.as_str())
+        .collect();
+    assert_eq!(
+        artifacts,
+        ["m3a_handle_closure_snapshot", "m3a_execution_summary"],
+        "{path}: {differences:#?}"
+    );
+}
+
+/// The engine's word on what a function answered is held against the answer.
+#[tokio::test]
+async fn an_answer_that_the_engine_was_not_given_is_seen() {
+    let told = |from: &str, to: &str, run: &Mirrored| {
+        let text = String::from_utf8(run.files["execution_history.json"].clone()).unwrap();
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1).into_bytes()
+    };
+    let run = advanced(START, Signer::Off).await.whole();
+    for (from, to, at) in [
+        (
+            r#"\"next_gate\":\"M3.C_READY\""#,
+            r#"\"next_gate\":\"M3.D_READY\""#,
+            "M3.C",
+        ),
+        ("M3.D Orchestrator readiness", "M3.G Rerun discipline", "M3.J"),
+    ] {
+        let mut files = run.files.clone();
+        files.insert("execution_history.json".to_owned(), told(from, to, &run));
+        let report = replayed(
+            Mirrored {
+                files,
+                told: Vec::new(),
+            },
+            "answer",
+        )
+        .await;
+        assert_eq!(report.standing, Standing::Differs, "{from}");
+        let wrong = report.executions[0]
+            .steps
+            .iter()
+            .filter(|step| step.standing == Standing::Differs);
+        let wrong: Vec<&str> = wrong.map(|step| step.step.as_str()).collect();
+        assert!(wrong.contains(&at), "{from}: {wrong:?}");
+    }
+}
+
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[bytes.len() / 2] ^= 1;
+    flipped
+}
+
+fn with_a_field(bytes: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(mut document) => {
+            document["zz_added"] = json!(true);
+            to_document(&document).unwrap()
+        }
+        Err(_) => [bytes, b"One line more.\n"].concat(),
+    }
+}
+
+/// Which steps an object's damage may be seen at: its own, and those that rest on it.
+fn owner(key: &str) -> Option<&'static str> {
+    let folder = key.strip_prefix("evidence/dev_full/run_control/");
+    let letter = folder.and_then(|folder| folder.strip_prefix("m3")?.chars().next());
+    match letter {
+        Some(_) if key.contains("m3g_admission") => Some("ADMISSION"),
+        Some(letter) => ALL.into_iter().find(|step| step.ends_with(letter.to_ascii_uppercase())),
+        None => None,
+    }
+}
+
+/// Every change of every object that a step makes is seen, and at the right step.
+async fn every_change_is_seen(name: &str, run: Mirrored, kinds: &[&str]) {
+    let run = run.whole();
+    let dir = run.write(&format!("replay-changed-{name}"));
+    let (mut changed, mut missed) = (0, Vec::new());
+    for (path, bytes) in run.files.iter().filter(|(path, _)| path.starts_with("evidence/")) {
+        if path.contains("/m2j_") {
+            continue;
+        }
+        let changes = [
+            ("flip", Some(flipped(bytes)), Standing::Differs),
+            ("add a field", Some(with_a_field(bytes)), Standing::Differs),
+            ("truncate", Some(bytes[..bytes.len() / 2].to_vec()), Standing::Differs),
+            ("delete", None, Standing::Missing),
+        ];
+        for (what, bytes, expected) in changes.into_iter().filter(|(what, ..)| kinds.contains(what)) {
+            changed += 1;
+            put(&dir, path, bytes.as_deref());
+            let report = replay(&dir).await.unwrap();
+            let at: Vec<&str> = report
+                .executions
+                .iter()
+                .flat_map(|execution| &execution.steps)
+                .filter(|step| step.standing != Standing::Equal)
+                .map(|step| step.step.as_str())
+                .collect();
+            let named = owner(path).is_none_or(|owner| at.contains(&owner));
+            if report.standing != expected || at.is_empty() || !named {
+                missed.push(format!(
+                    "{what} {path}: {:?} at {at:?}, {:?}",
+                    report.standing,
+                    report.missing.first()
+                ));
+            }
+        }
+        put(&dir, path, Some(bytes));
+    }
+    equal(&replay(&dir).await.unwrap());
+    println!(
+        "replay, {name} run: {changed} changed / {} seen",
+        changed - missed.len()
+    );
+    assert!(missed.is_empty(), "{} missed\n{}", missed.len(), missed.join("\n"));
+    let _ = fs::remove_dir_all(dir);
+}
+
+#[tokio::test]
+async fn every_change_of_an_advanced_run_is_seen() {
+    let kinds = ["flip", "add a field", "truncate", "delete"];
+    every_change_is_seen("advanced", advanced(START, Signer::Off).await, &kinds).await;
+}
+
+#[tokio::test]
+async fn every_change_of_a_held_run_is_seen() {
+    every_change_is_seen("held", held(START, Signer::Off).await, &["flip"]).await;
+}
+
+#[tokio::test]
+async fn every_change_of_a_resumed_run_is_seen() {
+    every_change_is_seen("resumed", resumed(START, Signer::Off).await, &["delete"]).await;
+}
