@@ -10,11 +10,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use p1::commands::env::variables_of;
-use p1::platform::{Platform, PlatformOptions, Profile, Tools};
-use p1::progress::Silent;
-use p1::run::sample_platform;
-use p1::run::target::Target;
+use p1::drive::sample_platform;
+use p1::drive::target::Target;
 use p1_contract::step::Step;
+use p1_local::progress::Silent;
+use p1_local::{Platform, PlatformOptions, Profile, Tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

@@ -3,18 +3,21 @@
 use std::path::PathBuf;
 
 use aws_sdk_s3::primitives::ByteStream;
-use p1::replay::{InputSource, Standing as Replayed, replay};
-use p1::run::evidence::{Chain, Evidence};
-use p1::run::follow::follow;
-use p1::run::mirror::{Wanted, mirror};
-use p1::run::screen::Screen;
-use p1::run::target::Target;
-use p1::verify::{BucketError, Grade, Place, Report, Standing, verify, verify_bucket};
+use p1::bucket::evidence::{Chain, Evidence};
+use p1::bucket::verify::{BucketError, Place, read};
+use p1::drive::follow::follow;
+use p1::drive::mirror::{Wanted, mirror};
+use p1::drive::screen::Screen;
+use p1::drive::target::Target;
+use p1_audit::findings::Grade;
+use p1_audit::verify::{Report, Standing};
 use p1_contract::ids::BucketName;
+use p1_replay::{InputSource, Standing as Replayed};
+use p1_tests::directories::{replay, verify};
+use p1_tests::stage::{Ended, Stage, on_stage};
 use serde_json::json;
 
 use crate::faults::proxy::{Plan, Proxy, Scope, Wrong};
-use p1_tests::stage::{Ended, Stage, on_stage};
 
 /// The evidence bucket, read by this client.
 fn evidence(stage: &Stage, s3: &aws_sdk_s3::Client) -> Evidence {
@@ -28,7 +31,9 @@ fn evidence(stage: &Stage, s3: &aws_sdk_s3::Client) -> Evidence {
 async fn audited(stage: &Stage, s3: &aws_sdk_s3::Client, key: &str) -> Result<Report, BucketError> {
     let (bucket, place) = Place::parse(&format!("s3://{}/{key}", stage.platform.evidence_bucket()))?;
     assert_eq!(bucket.as_str(), stage.platform.evidence_bucket());
-    verify_bucket(&evidence(stage, s3), &place, &[]).await
+    read(&evidence(stage, s3), &place)
+        .await
+        .map(|set| p1_audit::verify::verify(&set, &[]))
 }
 
 async fn audit(stage: &Stage, key: &str) -> Report {
@@ -89,7 +94,7 @@ pub(crate) fn expect_valid(stage: &Stage, dirs: &[PathBuf]) -> usize {
 
 /// The steps of each replayed execution; everything was equal.
 pub(crate) async fn replayed(dir: &std::path::Path) -> Vec<Vec<String>> {
-    let report = replay(dir).await.unwrap();
+    let report = replay(dir).await;
     assert_eq!(report.standing, Replayed::Equal, "{report:#?}");
     // The engine's history tells of one of them; a run may have been resumed before it was mirrored, and after.
     let told = report
@@ -97,7 +102,7 @@ pub(crate) async fn replayed(dir: &std::path::Path) -> Vec<Vec<String>> {
         .iter()
         .filter(|execution| execution.input == InputSource::ExecutionHistory);
     assert_eq!(told.count(), 1);
-    let steps = |steps: &[p1::replay::StepReport]| steps.iter().map(|step| step.step.clone()).collect();
+    let steps = |steps: &[p1_replay::StepReport]| steps.iter().map(|step| step.step.clone()).collect();
     report
         .executions
         .iter()
@@ -131,7 +136,7 @@ fn a_run_is_verified_in_its_bucket_and_in_its_mirror_and_replays() {
             );
         }
         let dir = mirrored(stage, &ended, "advance").await;
-        let offline = verify(&dir).unwrap();
+        let offline = verify(&dir, &[]);
         assert_eq!(offline.standing, Standing::Pinned, "{:?}", offline.findings);
         assert_eq!((offline.counts, offline.run), (report.counts, report.run));
         let steps = replayed(&dir).await;
@@ -149,7 +154,7 @@ fn a_held_and_resumed_run_is_verified_by_each_of_its_verdicts_and_replays_as_a_w
         let held = stage.run().await.expect_hold(&["M3F-B3"]);
         assert_eq!(audit(stage, &run_root(&held)).await.standing, Standing::Held);
         let dir = mirrored(stage, &held, "held").await;
-        assert_eq!(verify(&dir).unwrap().standing, Standing::Held);
+        assert_eq!(verify(&dir, &[]).standing, Standing::Held);
         assert_eq!(replayed(&dir).await[0].len(), 8);
 
         stage.put_registry(&good).await;
@@ -163,7 +168,7 @@ fn a_held_and_resumed_run_is_verified_by_each_of_its_verdicts_and_replays_as_a_w
         let first = audit(stage, &last_summary(&held)).await;
         assert_eq!(first.standing, Standing::Held, "{:?}", first.findings);
         let dir = mirrored(stage, &resumed, "resumed").await;
-        assert_eq!(verify(&dir).unwrap().standing, Standing::Pinned);
+        assert_eq!(verify(&dir, &[]).standing, Standing::Pinned);
         let steps = replayed(&dir).await;
         assert_eq!((steps[0].len(), steps[1].len()), (8, 6), "{steps:?}");
         assert_eq!(steps[1][0], "ADMISSION");
@@ -188,7 +193,7 @@ fn a_run_that_was_held_before_it_had_an_id_is_found_by_its_last_folder() {
             .to_string();
         assert!(refused.contains("M3.J folder leads on"), "{refused}");
         let dir = mirrored(stage, &held, "held-at-once").await;
-        assert_eq!(verify(&dir).unwrap().standing, Standing::Held);
+        assert_eq!(verify(&dir, &[]).standing, Standing::Held);
         assert_eq!(replayed(&dir).await, [["M3.A", "M3.I", "M3.J"]]);
     });
 }
@@ -236,7 +241,7 @@ fn what_cannot_be_read_is_named_and_is_no_tampering() {
             s3: stage.s3.clone(),
             bucket: BucketName::parse("no-such-bucket-at-all").unwrap(),
         };
-        let error = verify_bucket(&nowhere, &place, &[]).await.unwrap_err();
+        let error = read(&nowhere, &place).await.unwrap_err();
         assert!(
             matches!(&error, BucketError::Unread(unread) if unread.is_no_bucket()),
             "{error}"

@@ -11,11 +11,11 @@ use p1_bench::proxy::Upstream;
 use p1_contract::reference::ADMISSION;
 use p1_contract::step::Step;
 use p1_runtime::{Orchestrator, StepFunctions};
+use p1_tests::stage::{Stage, on_stage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::faults::bench::{Bench, Patience};
-use p1_tests::stage::{Stage, on_stage};
 
 /// A row of the table, or a call that was made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

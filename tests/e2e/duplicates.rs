@@ -1,9 +1,8 @@
 //! EventBridge delivers at least once: however often and however close together, one delivery pins one run.
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Ended, Stage, on_stage, rounds};
+use serde_json::{Value, json};
 
 /// How many executions one event starts.
 const DELIVERIES: usize = 20;

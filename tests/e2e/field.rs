@@ -1,9 +1,8 @@
 //! What others write, as it comes from the field, through the engine: a replayed event, marked and UTF-16 documents, numbers
 //! that are written otherwise, receipts that contradict themselves.
 
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Ended, Stage, on_stage};
+use serde_json::{Value, json};
 
 /// The bytes of a text in UTF-16, with a mark.
 fn utf16(text: &str) -> Vec<u8> {

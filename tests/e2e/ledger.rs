@@ -10,6 +10,7 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Acquired, Committed};
 use p1_runtime::{ExecutionAnswer, FixedAnswers, Harness, Orchestrator, StepContext};
+use p1_tests::stage::{Stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -17,7 +18,6 @@ use tokio::sync::Barrier;
 use crate::faults::bench::Bench;
 use crate::faults::executions::{folder, resume_input, stamp};
 use crate::processes;
-use p1_tests::stage::{Stage, on_stage};
 
 const RACES: usize = 200;
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use p1_contract::evidence::summary_name;
 use p1_contract::step::Step;
-use serde_json::Value;
-
 use p1_tests::stage::{Ended, Stage, on_stage_of_its_own, rounds};
+use serde_json::Value;
 
 /// Executions that start over some seconds, and the pause between two of them.
 const SPREAD: usize = 64;

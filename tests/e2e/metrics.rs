@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use p1_contract::step::Step;
 use p1_runtime::metrics::{Dimension, Metric, NAMESPACE};
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Ended, Stage, on_stage};
+use serde_json::{Value, json};
 
 /// Prints every line of the functions' logs that is a document with metrics, and fails at one that is nearly such.
 const LINES: &str = "import boto3,json,sys\n\

@@ -1,10 +1,9 @@
 //! What `cargo p1 outputs` puts to S3 is what M3.A reads there.
 
 use p1::commands::outputs::deliver;
-use p1::run::target::Target;
-use serde_json::{Value, json};
-
+use p1::drive::target::Target;
 use p1_tests::stage::{Stage, on_stage};
+use serde_json::{Value, json};
 
 /// The claims that M3.A observed in the one document of stack outputs: handle → value.
 async fn claims(stage: &Stage, execution: &str) -> Value {

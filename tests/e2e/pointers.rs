@@ -10,9 +10,8 @@ use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
 use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator};
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Ended, Stage, on_stage};
+use serde_json::{Value, json};
 
 /// Refused before anything was read or written: the fault names the field.
 async fn expect_refused(stage: &Stage, input: &Value, field: &str) {

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use p1_contract::step::Step;
-use rustix::process::{Pid, Signal, kill_process};
-
 use p1_tests::stage::Stage;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The live processes of a step's function: members of the engine's process group whose environment names it.
 pub(crate) fn of_function(stage: &Stage, step: Step) -> Vec<Pid> {

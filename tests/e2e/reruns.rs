@@ -1,9 +1,8 @@
 //! A held run goes on: by the input that its own summary offers.
 
 use p1_contract::step::Step;
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Stage, on_stage};
+use serde_json::{Value, json};
 
 /// The rerun input of a held run's summary.
 async fn next_action(stage: &Stage, ended: &p1_tests::stage::Ended) -> Value {

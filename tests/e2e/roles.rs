@@ -2,9 +2,8 @@
 //! they are held to indeed.
 
 use p1_contract::step::Step;
-use serde_json::{Value, json};
-
 use p1_tests::stage::{Stage, on_guarded_stage};
+use serde_json::{Value, json};
 
 /// Replaces the policy of the role whose name begins so by one without the statement; gives the role and the policy that
 /// it had.

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use p1::sample;
-use serde_json::{Value, json};
-
+use p1_local::sample;
 use p1_tests::stage::{Ended, Stage, on_stage};
+use serde_json::{Value, json};
 
 /// The kinds, with the rule that finds them.
 const RULES: [&str; 4] = ["aws-access-key-id", "jwt", "pem-private-key", "url-credentials"];

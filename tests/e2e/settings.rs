@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use p1::progress::Lines;
-use p1::sample;
 use p1_contract::evidence::{observations_name, phase_folder};
 use p1_contract::ids::{PhaseExecutionId, S3Uri, Stamp};
 use p1_contract::step::Step;
-use serde_json::{Value, json};
-
+use p1_local::progress::Lines;
+use p1_local::sample;
 use p1_tests::stage::{Ended, Stage, on_stage_of_its_own};
+use serde_json::{Value, json};
 
 /// Changes parameters on the running platform, and runs once.
 async fn run_with(stage: &mut Stage, parameters: &[(&str, &str)]) -> Ended {

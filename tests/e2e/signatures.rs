@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use p1::run::evidence::Chain;
-use p1::run::follow::follow;
-use p1::run::mirror::{Wanted, mirror};
-use p1::run::screen::Screen;
-use p1::run::target::Target;
-use p1::verify::{SignatureState, Standing, verify_signed};
+use p1::bucket::evidence::Chain;
+use p1::drive::follow::follow;
+use p1::drive::mirror::{Wanted, mirror};
+use p1::drive::screen::Screen;
+use p1::drive::target::Target;
+use p1_audit::verify::{SignatureState, Standing};
 use p1_contract::attestation::{KEY_SIDECAR, PublicKey, VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_contract::step::Step;
-use serde_json::Value;
-
+use p1_tests::directories::verify;
 use p1_tests::readers;
 use p1_tests::stage::{Ended, Stage, files, on_guarded_stage, on_stage};
+use serde_json::Value;
 
 /// The run mirrored as `cargo p1 run --out` does.
 async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> PathBuf {
@@ -40,7 +40,7 @@ async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> PathBuf {
 /// Every verdict of the mirrored run is signed by the key, for our own reader, for those of others, and for openssl.
 async fn expect_signed(dir: &Path, key: &Path, standing: Standing) {
     let public = PublicKey::from_pem(&std::fs::read_to_string(key).unwrap()).unwrap();
-    let report = verify_signed(dir, &[public]).unwrap();
+    let report = verify(dir, &[public]);
     assert_eq!(report.standing, standing, "{:?}", report.findings);
     assert_eq!(report.signature.state, SignatureState::Verified);
     let (accepted, said) = readers::read(dir, key).await;

@@ -5,24 +5,26 @@ use std::path::PathBuf;
 
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::StreamExt;
-use p1::run::census::Foreign;
-use p1::run::evidence::{Chain, Evidence};
-use p1::run::follow::follow;
-use p1::run::mirror::{Mirror, Wanted, mirror};
-use p1::run::screen::Screen;
-use p1::run::target::Target;
-use p1::verify::{Place, Report, Standing, verify, verify_bucket};
+use p1::bucket::evidence::{Chain, Evidence};
+use p1::bucket::verify::{Place, read};
+use p1::drive::follow::follow;
+use p1::drive::mirror::{Mirror, Wanted, mirror};
+use p1::drive::screen::Screen;
+use p1::drive::target::Target;
+use p1_audit::object_versions::Foreign;
+use p1_audit::verify::{Report, Standing};
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PlatformRunId, Stamp};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::step::Step;
+use p1_tests::directories::verify;
+use p1_tests::stage::{Ended, Stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::faults::executions::{folder, stamp};
 use crate::processes;
-use p1_tests::stage::{Ended, Stage, on_stage};
 
 /// The alerts do not rise: M3.H holds.
 const BREACH: (&str, &str) = (
@@ -121,7 +123,7 @@ fn evidence(stage: &Stage) -> Evidence {
 /// What `cargo p1 verify s3://…` says of a run.
 async fn audit(stage: &Stage, root: &str) -> Report {
     let (_, place) = Place::parse(&format!("s3://{}/{root}", stage.platform.evidence_bucket())).unwrap();
-    verify_bucket(&evidence(stage), &place, &[]).await.unwrap()
+    p1_audit::verify::verify(&read(&evidence(stage), &place).await.unwrap(), &[])
 }
 
 /// The mirror as `cargo p1 run --out` writes it, and where.
@@ -160,7 +162,7 @@ async fn expect_tampered(stage: &Stage, ended: &Ended, key: &str, name: &str) {
         "{:?}",
         mirror.problems
     );
-    let offline = verify(&dir).unwrap();
+    let offline = verify(&dir, &[]);
     assert_eq!(offline.standing, Standing::Tampered, "{key}: {:?}", offline.findings);
     assert!(
         offline.findings.iter().any(|finding| finding.subject == key),
@@ -264,7 +266,7 @@ fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
         let ended = stage.run().await.expect_advance();
         let (mirror, dir) = mirrored(stage, &ended, "advance").await;
         assert_eq!(mirror.problems, Vec::<String>::new());
-        assert_eq!(verify(&dir).unwrap().standing, Standing::Pinned);
+        assert_eq!(verify(&dir, &[]).standing, Standing::Pinned);
         for (name, hidden) in [("ledger/000002.json", true), ("run.json", false), ("run.json", true)] {
             let ended = stage.run().await.expect_advance();
             let key = format!("{}{name}", run_root(&ended));
@@ -320,7 +322,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
         let (mirror, dir) = mirrored(stage, &resumed, "foreign").await;
         assert_eq!(mirror.problems, Vec::<String>::new());
         assert_eq!(mirror.foreign.count, expected);
-        let offline = verify(&dir).unwrap();
+        let offline = verify(&dir, &[]);
         assert_eq!(offline.standing, Standing::Pinned, "{:?}", offline.findings);
         assert_eq!((offline.foreign.count, offline.counts), (expected, report.counts));
         assert_ne!(offline.foreign, Foreign::default());
@@ -389,7 +391,7 @@ fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
         );
         let (mirror, dir) = mirrored(stage, &resumed, "ghosts").await;
         assert_eq!(mirror.problems.len(), 1, "{:?}", mirror.problems);
-        assert_eq!(verify(&dir).unwrap().standing, Standing::Incomplete);
+        assert_eq!(verify(&dir, &[]).standing, Standing::Incomplete);
 
         // A holder elsewhere is no holder: what it wrote is no ledger.
         let held = HeldRun::new(stage).await;

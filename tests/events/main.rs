@@ -8,13 +8,13 @@
 
 use std::path::{Path, PathBuf};
 
-use p1::platform::Profile;
-use p1::run::sample_platform::RECEIPT_STAMP;
+use p1::drive::sample_platform::RECEIPT_STAMP;
 use p1_contract::evidence::{phase_folder, summary_name};
 use p1_contract::ids::{PhaseExecutionId, Stamp};
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
+use p1_local::Profile;
 use serde_json::{Map, Value, json};
 
 /// The start of the execution that the events tell of.

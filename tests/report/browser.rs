@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
-
 use p1_tests::runs::HOSTILE;
+use serde_json::{Value, json};
 
 /// When this variable is set, as `.ci/run` does, the browser must be there.
 const REQUIRED: &str = "P1_REQUIRE_BROWSER";

@@ -11,15 +11,15 @@ use std::path::Path;
 use m3j_phase_verdict::Signer;
 use p1::ReportArgs;
 use p1::commands::report::report as command;
-use p1::report::page;
-use p1::verify::{Standing, examine};
+use p1_audit::verify::Standing;
 use p1_contract::attestation::PublicKey;
 use p1_contract::canonical::to_document;
+use p1_tests::directories::{page, verify};
+use p1_tests::runs::{HOSTILE, KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
+use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
 use crate::browser::Shown;
-use p1_tests::runs::{HOSTILE, KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
-use p1_tests::world::{signer, signing_key};
 
 const START: &str = "2026-02-23T17:43:07.250Z";
 
@@ -115,7 +115,7 @@ fn key(n: u8) -> PublicKey {
 
 /// The page without the places where a key may be broken.
 fn text_of(dir: &Path) -> String {
-    page(&examine(dir, &[]).unwrap()).replace("<wbr>", "")
+    page(dir, &[]).replace("<wbr>", "")
 }
 
 #[tokio::test]
@@ -129,10 +129,7 @@ async fn a_page_is_made_of_every_directory_and_looked_at_in_a_browser() {
         } else {
             Vec::new()
         };
-        let made = || {
-            let checked = examine(&dir, &keys).unwrap();
-            (checked.report.standing, page(&checked))
-        };
+        let made = || (verify(&dir, &keys).standing, page(&dir, &keys));
         let (standing, html) = made();
         assert_eq!(standing, expected, "{name}");
         assert_eq!(made().1, html, "{name}: the same directory gives other bytes");
@@ -243,7 +240,7 @@ async fn the_signature_is_said_for_what_it_is_worth() {
         ("invalid", &signed, vec![key(KEY + 7)], "INVALID"),
     ] {
         let dir = run.write(name);
-        let html = page(&examine(&dir, &keys).unwrap());
+        let html = page(&dir, &keys);
         let place = html
             .split("<h2>Signature</h2>")
             .nth(1)
@@ -276,7 +273,7 @@ async fn the_command_leaves_the_directory_as_it_is_and_ends_as_verify_does() {
     let beside = dir.with_extension("report.html");
     assert!(fs::read_to_string(&beside).unwrap().starts_with("<!DOCTYPE html>"));
     assert_eq!(
-        examine(&dir, &[]).unwrap().report.standing,
+        verify(&dir, &[]).standing,
         Standing::Held,
         "the page made the evidence another"
     );

@@ -12,11 +12,11 @@ use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::ExecutionAnswer;
+use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 use serde_json::{Value, json};
 
 use crate::registry::schemas;
 use crate::validator::{Scratch, validate};
-use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 
 type Objects = BTreeMap<String, Vec<u8>>;
 

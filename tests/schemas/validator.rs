@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use p1::platform::{Checkout, Tools};
-use p1::progress::Lines;
+use p1_local::progress::Lines;
+use p1_local::{Checkout, Tools};
 use tokio::sync::OnceCell;
 
 use crate::{checked_in, project_root};

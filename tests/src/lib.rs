@@ -2,6 +2,7 @@
 //! platform on the real engine ([`stage`]). Each test target is a folder beside `src`, named for its subject.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
+pub mod directories;
 pub mod readers;
 pub mod runs;
 pub mod stage;

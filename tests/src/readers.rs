@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use p1::platform::{Checkout, Tools};
-use p1::progress::Lines;
 use p1_contract::attestation::{VERDICT_SIDECAR, VSA_SIDECAR};
+use p1_local::progress::Lines;
+use p1_local::{Checkout, Tools};
 
 /// Whether every envelope below `dir` is accepted under the key, and what was said.
 pub async fn read(dir: &Path, key: &Path) -> (bool, String) {

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sfn::types::ExecutionStatus;
-use p1::platform::{Platform, PlatformOptions, Profile, Signing};
-use p1::progress::Lines;
-use p1::sample::{self, Names};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{S3Uri, Stamp};
 use p1_contract::registry;
+use p1_local::progress::Lines;
+use p1_local::sample::{self, Names};
+use p1_local::{Platform, PlatformOptions, Profile, Signing};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
@@ -106,15 +106,15 @@ impl Ended {
     /// The status that `cargo p1 run` ends with after such an execution.
     pub fn exit_status(&self) -> p1::ExitStatus {
         let succeeded = self.status == ExecutionStatus::Succeeded;
-        let ending = p1::run::history::Ending {
+        let ending = p1_audit::history::Ending {
             status: if succeeded { "SUCCEEDED" } else { "FAILED" },
             output: succeeded.then(|| self.output.to_string()),
-            failure: p1::run::history::Failure {
+            failure: p1_audit::history::Failure {
                 error: self.error.clone(),
                 cause: self.cause.clone(),
             },
         };
-        let (outcome, _) = p1::run::verdict::read(&p1::run::history::History::default(), &ending);
+        let (outcome, _) = p1::drive::verdict::read(&p1_audit::history::History::default(), &ending);
         outcome.exit_status()
     }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Once, OnceLock};
 
-use p1::platform::{Checkout, Tools};
-use p1::progress::Lines;
+use p1_local::progress::Lines;
+use p1_local::{Checkout, Tools};
 use serde_json::{Value, json};
 
 use crate::asl::project_root;

@@ -4,9 +4,8 @@ use p1_contract::blocker::Blocker;
 use p1_contract::step::Step;
 use p1_runtime::MachineAnswer;
 use p1_runtime::store::PutAnswer;
-use serde_json::json;
-
 use p1_tests::world::{ARTIFACTS, EVIDENCE, MACHINE, OBJECTS, RECEIPT, REGISTRY, STACK, World};
+use serde_json::json;
 
 /// A change, the step that must hold, and the codes it must hold with.
 type Row = (&'static str, Step, &'static [Blocker], fn(&mut World));

@@ -2,9 +2,8 @@
 
 use p1_contract::blocker::Blocker;
 use p1_contract::step::Step;
-use serde_json::{Value, json};
-
 use p1_tests::world::{ARTIFACTS, EVIDENCE, RECEIPT, REGISTRY, STACK, World};
+use serde_json::{Value, json};
 
 /// What M3.A says of a world: its codes, its blockers in words, and the snapshot.
 struct Closed {

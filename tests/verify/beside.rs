@@ -5,14 +5,14 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use m3j_phase_verdict::Signer;
-use p1::verify::Report;
+use p1_audit::verify::Report;
 use p1_contract::canonical::to_document;
+use p1_tests::runs::{Mirrored, advanced, contradicted, held, resumed};
 use serde_json::{Value, json};
 
 use crate::damage::relist;
 use crate::second::Second;
 use crate::{START, both};
-use p1_tests::runs::{Mirrored, advanced, contradicted, held, resumed};
 
 /// What the bucket says of an untouched run.
 fn untouched(run: &Mirrored) -> Value {

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use m3j_phase_verdict::Signer;
+use p1_tests::runs::{advanced, held, held_at_once, resumed};
 use serde_json::{Value, json};
 
 use crate::START;
-use p1_tests::runs::{advanced, held, held_at_once, resumed};
 
 type Files = BTreeMap<String, Vec<u8>>;
 

@@ -1,21 +1,22 @@
 //! `cargo p1 diff`: through what two runs differ, and whether that forced a new one.
 
-use m3j_phase_verdict::Signer;
 use std::fs;
 
-use p1::diff::{Change, HandleChange, IdChange, Report, Standing, diff};
+use m3j_phase_verdict::Signer;
+use p1_audit::diff::{Change, HandleChange, IdChange, Report, Standing};
 use p1_contract::step::Step;
-
-use crate::START;
+use p1_tests::directories::compare;
 use p1_tests::runs::{Mirrored, advanced, advanced_on, held, held_at_once, resumed};
 use p1_tests::world::{OBJECTS, World};
+
+use crate::START;
 
 /// Another execution's start, in the month of the billing artifact.
 const OTHER_START: &str = "2026-02-23T19:00:00Z";
 
 fn compared(a: &Mirrored, b: &Mirrored, name: &str) -> Report {
     let (a, b) = (a.write(&format!("diff-a-{name}")), b.write(&format!("diff-b-{name}")));
-    let report = diff(&a, &b).unwrap();
+    let report = compare(&a, &b);
     for dir in [a, b] {
         let _ = fs::remove_dir_all(dir);
     }
@@ -228,7 +229,7 @@ async fn a_run_without_an_identity_is_not_called_the_same() {
         "{report:#?}"
     );
     assert!(report.why.contains("started anew"), "{}", report.why);
-    assert_eq!(report.standing.code(), 3);
+    assert_eq!(report.standing, Standing::Unknown);
     // What the one did not come to is one line each.
     assert!(
         report
@@ -261,7 +262,7 @@ async fn hostile_and_damaged_evidence_is_compared_as_text() {
     other.files.insert(key, b"{}\n".to_vec());
     let report = compared(&advanced(START, Signer::Off).await, &other, "hostile");
     assert_eq!(report.standing, Standing::Same);
-    assert_eq!(report.b.standing, p1::verify::Standing::Tampered);
+    assert_eq!(report.b.standing, p1_audit::verify::Standing::Tampered);
     assert!(report.b.findings > 0 && report.a.findings == 0);
     let scope = report
         .handles

@@ -16,23 +16,24 @@ use std::fs;
 use std::path::Path;
 
 use m3j_phase_verdict::Signer;
-use p1::verify::{Report, verify};
+use p1_audit::verify::Report;
+use p1_tests::directories::{exit_code, verify};
+use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
+use p1_tests::world::signer;
 use serde_json::{Value, json};
 
 use crate::damage::Damage;
 use crate::forgery::forged;
 use crate::second::Second;
-use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
-use p1_tests::world::signer;
 
 const START: &str = "2026-02-23T17:43:07.250Z";
 const OTHER_START: &str = "2026-03-01T09:00:00Z";
 
 /// Both implementations on one directory; they must agree.
 fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
-    let report = verify(dir).unwrap();
+    let report = verify(dir, &[]);
     let said = second.verify(dir);
-    (report.standing.code(), report, said.to_string())
+    (exit_code(&report), report, said.to_string())
 }
 
 /// The intact directory has this exit status, and every damage of it the right one.
@@ -164,7 +165,7 @@ async fn hostile_text_in_the_evidence_changes_nothing() {
 
 #[test]
 fn what_is_no_evidence_is_a_usage_error() {
-    assert!(verify(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
+    assert!(p1::directory::read(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
     let said = Second::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
     assert_eq!(said["exit_status"], 4);
 }

@@ -3,17 +3,18 @@
 use std::fs;
 
 use m3j_phase_verdict::Signer;
-use p1::replay::{InputSource, Report, Standing, replay};
 use p1_contract::canonical::to_document;
+use p1_replay::{InputSource, Report, Standing};
+use p1_tests::directories::replay;
+use p1_tests::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
+use p1_tests::world::signer;
 use serde_json::{Value, json};
 
 use crate::{START, put};
-use p1_tests::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
-use p1_tests::world::signer;
 
 async fn replayed(run: Mirrored, name: &str) -> Report {
     let dir = run.write(&format!("replay-{name}"));
-    let report = replay(&dir).await.unwrap();
+    let report = replay(&dir).await;
     let _ = fs::remove_dir_all(dir);
     report
 }
@@ -237,7 +238,7 @@ async fn every_change_is_seen(name: &str, run: Mirrored, kinds: &[&str]) {
         for (what, bytes, expected) in changes.into_iter().filter(|(what, ..)| kinds.contains(what)) {
             changed += 1;
             put(&dir, path, bytes.as_deref());
-            let report = replay(&dir).await.unwrap();
+            let report = replay(&dir).await;
             let at: Vec<&str> = report
                 .executions
                 .iter()
@@ -256,7 +257,7 @@ async fn every_change_is_seen(name: &str, run: Mirrored, kinds: &[&str]) {
         }
         put(&dir, path, Some(bytes));
     }
-    equal(&replay(&dir).await.unwrap());
+    equal(&replay(&dir).await);
     println!(
         "replay, {name} run: {changed} changed / {} seen",
         changed - missed.len()

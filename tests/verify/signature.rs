@@ -1,17 +1,19 @@
 //! What a signature adds: who signed, and that nothing was changed that nothing else tells.
 
 use m3j_phase_verdict::Signer;
-use p1::verify::{Grade, Report, Signature, SignatureState, verify_signed};
+use p1_audit::findings::Grade;
+use p1_audit::verify::{Report, Signature, SignatureState};
 use p1_contract::attestation::{KEY_SIDECAR, PublicKey, SIDECARS, VERDICT_SIDECAR, VSA_SIDECAR};
+use p1_tests::directories::{exit_code, verify};
+use p1_tests::readers;
+use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
+use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
 use crate::second::Second;
 use crate::{START, put};
-use p1_tests::readers;
-use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
-use p1_tests::world::{signer, signing_key};
 
 const OBJECTS: &str = "objects.json";
 
@@ -23,9 +25,9 @@ fn public(n: u8) -> PublicKey {
 fn check(name: &str, files: &Files, keys: &[PublicKey]) -> (u8, SignatureState, Report) {
     let run = mirrored(files);
     let dir = run.write(&format!("signature-{name}"));
-    let report = verify_signed(&dir, keys).unwrap();
+    let report = verify(&dir, keys);
     let _ = std::fs::remove_dir_all(dir);
-    (report.standing.code(), report.signature.state, report)
+    (exit_code(&report), report.signature.state, report)
 }
 
 fn mirrored(files: &Files) -> Mirrored {
@@ -186,8 +188,8 @@ async fn no_byte_of_a_signature_can_be_another() {
             flipped[at] ^= 1;
             put(&dir, &path, Some(&flipped));
             put(&dir, OBJECTS, Some(&relist(&files, &path, Some(&flipped))));
-            let report = verify_signed(&dir, &[]).unwrap();
-            assert_eq!(report.standing.code(), 2, "byte {at} of {name}");
+            let report = verify(&dir, &[]);
+            assert_eq!(exit_code(&report), 2, "byte {at} of {name}");
             assert_eq!(report.findings[0].grade, Grade::Tampered);
             assert_eq!(report.signature.state, SignatureState::Invalid);
             flips += 1;
@@ -195,7 +197,7 @@ async fn no_byte_of_a_signature_can_be_another() {
         put(&dir, &path, Some(bytes));
     }
     put(&dir, OBJECTS, Some(&files[OBJECTS]));
-    assert_eq!(verify_signed(&dir, &[public(KEY)]).unwrap().standing.code(), 0);
+    assert_eq!(exit_code(&verify(&dir, &[public(KEY)])), 0);
     println!("verify, signatures: {flips} bytes changed / {flips} caught");
     let _ = std::fs::remove_dir_all(dir);
 }

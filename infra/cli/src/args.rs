@@ -5,23 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The exit status of `run`, with the outcomes beside a verdict.
-const RUN_STATUS: &str = "\
-Exit status:
-  0  ADVANCE_TO_M4; also: a state that ran alone passed, or the M2 handoff belongs to an earlier execution
-  1  HOLD_M3; also: a state that ran alone holds, or a rerun was refused
-  2  usage or invalid input
-  3  fault; also: the evidence could not be mirrored whole";
+use crate::exit;
 
-/// The exit status of `verify`.
-const VERIFY_STATUS: &str = "\
-Exit status:
-  0  pinned and intact: a committed advance
-  1  held, intact
-  2  tampered or inconsistent
-  3  incomplete: something that is named is not there, or no verdict was committed
-  4  usage: the directory is no evidence directory or cannot be read, or there is no such run in the bucket
-
+/// What the help of `verify` says below its exit statuses.
+const VERIFY_NOTES: &str = "\
 In a bucket a run is named by its root, s3://BUCKET/evidence/runs/<platform_run_id>/, for the verdict that was committed last,
 or by the folder of a step below s3://BUCKET/evidence/dev_full/run_control/, for M3.J's the verdict of that execution. It is read by
 the ordinary AWS credentials and region, AWS_ENDPOINT_URL too, and never written to: s3:ListBucket, s3:ListBucketVersions,
@@ -37,36 +24,19 @@ With --key every verdict in the directory must be signed by one of the keys: one
 is 3. objects.json and execution_history.json are the mirror's and the engine's account, and are not signed: of the latter,
 the execution and its outcome are read.";
 
-/// The exit status of `replay`.
-const REPLAY_STATUS: &str = "\
-Exit status:
-  0  every step, computed again, gives the bytes that are there
-  2  a step gives other bytes: the step, the artifact and the first difference are named
-  3  something that is needed is missing, or no replayed step makes an object that is there
-  4  usage: the directory is no evidence directory, or cannot be read
-
+/// What the help of `replay` says below its exit statuses.
+const REPLAY_NOTES: &str = "\
 A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
 as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
 
-/// The exit status of `diff`.
-const DIFF_STATUS: &str = "\
-Exit status:
-  0  the identity inputs (digest input and scenario equivalence key) are the same
-  1  they differ
-  3  not known: a run was held before its identity was derived, or the evidence of it is lost
-  4  usage: a directory is no evidence directory, or cannot be read
-
+/// What the help of `diff` says below its exit statuses.
+const DIFF_NOTES: &str = "\
 Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
 it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
 
-/// The exit status of `report`.
-const REPORT_STATUS: &str = "\
-The page is made whatever the standing of the evidence is, and says it. Exit status, as `verify` has it:
-  0  pinned and intact
-  1  held, intact
-  2  tampered or inconsistent
-  3  incomplete
-  4  usage: the directory is no evidence directory, or the page cannot be written; there is no page then
+/// What the help of `report` says below its exit statuses.
+const REPORT_NOTES: &str = "\
+The page is made whatever the standing of the evidence is, and says it; the exit status is as `verify` has it.
 
 The page is written beside the directory, never into it: there it would be a foreign file among the evidence.";
 
@@ -77,7 +47,7 @@ The page is written beside the directory, never into it: there it would be a for
     bin_name = "cargo p1",
     version,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
-    after_help = "Exit status: 0 ADVANCE_TO_M4, 1 HOLD_M3, 2 usage or invalid input, 3 fault; `verify`, `replay`, `diff` and `report` have their own.",
+    after_help = "`cargo p1 exit-codes` prints the exit statuses of every command.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -93,13 +63,13 @@ pub enum Command {
     ///
     /// Without options everything is set up here: a local platform is started, deployed to and seeded with a small
     /// sample platform, one run is pinned on it, and the platform is stopped again.
-    #[command(after_help = RUN_STATUS)]
+    #[command(after_help = exit::help("run"))]
     Run(RunArgs),
     /// Go on with a held or faulted run, from the last summary that it published
     ///
     /// On the local platform that is up, or on a stack on AWS. The run keeps its id; a registry that was mended in a handle
     /// that only later steps read is pinned for them.
-    #[command(after_help = RUN_STATUS)]
+    #[command(after_help = exit::help("resume"))]
     Resume(ResumeArgs),
     /// Start the local platform and leave it up
     Up(UpArgs),
@@ -119,15 +89,15 @@ pub enum Command {
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
     /// Say what differs between two runs, handle by handle, and whether that forced a new one
-    #[command(after_help = DIFF_STATUS)]
+    #[command(after_help = format!("{}\n\n{DIFF_NOTES}", exit::help("diff")))]
     Diff(DiffArgs),
     /// Compute every step of an evidence directory again, offline, and compare the bytes
     ///
     /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
-    #[command(after_help = REPLAY_STATUS)]
+    #[command(after_help = format!("{}\n\n{REPLAY_NOTES}", exit::help("replay")))]
     Replay(ReplayArgs),
     /// Check a run's evidence, a directory offline or the bucket: was it pinned, by which evidence, has a byte changed since
-    #[command(after_help = VERIFY_STATUS)]
+    #[command(after_help = format!("{}\n\n{VERIFY_NOTES}", exit::help("verify")))]
     Verify(VerifyArgs),
     /// Measure cost, speed and scale of a pinned run beside the procedure that it replaces (`bench --help`)
     ///
@@ -138,8 +108,10 @@ pub enum Command {
     ///
     /// The page needs no network and no script: verdict, verification, the state machine of every execution, each step with
     /// its checks, blockers and artifacts, lanes, cost, ledger. The same directory gives the same bytes.
-    #[command(after_help = REPORT_STATUS)]
+    #[command(after_help = format!("{}\n\n{REPORT_NOTES}", exit::help("report")))]
     Report(ReportArgs),
+    /// Print the exit statuses of every command
+    ExitCodes,
     /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
     #[command(hide = true)]
     Tools,

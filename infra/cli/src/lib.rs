@@ -4,19 +4,16 @@
 //! and `report` have their own.
 
 pub mod args;
+pub mod atomic;
+pub mod aws;
+pub mod bucket;
 pub mod commands;
-pub mod diff;
-pub mod outcome;
-pub mod platform;
-pub mod progress;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod sample;
-pub mod verify;
+pub mod directory;
+pub mod drive;
+pub mod exit;
 
 pub use args::{
     BenchArgs, Cli, CloseArgs, Command, DiffArgs, DownArgs, EnvArgs, EventArgs, OutputsArgs, ReplayArgs, ReportArgs,
     ResumeArgs, RunArgs, StatusArgs, UpArgs, VerifyArgs,
 };
-pub use outcome::{CliError, ExitStatus};
+pub use exit::{CliError, ExitStatus};

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use p1::verify::Standing;
 use p1::{Cli, CliError, ExitStatus, commands};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,7 +21,7 @@ async fn main() -> ExitCode {
             });
             return match (error.use_stderr(), checks) {
                 (false, _) => ExitCode::SUCCESS,
-                (true, true) => ExitStatus::Verified(Standing::Usage).into(),
+                (true, true) => ExitStatus::NoEvidence.into(),
                 (true, false) => ExitStatus::Usage.into(),
             };
         }

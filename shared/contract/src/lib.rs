@@ -7,6 +7,7 @@ pub mod artifacts;
 pub mod attestation;
 pub mod blocker;
 pub mod canonical;
+pub mod cause;
 mod encoding;
 pub mod evidence;
 pub mod exact;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use p1::platform::Functions;
-use p1::progress::Progress;
+use p1_local::Functions;
+use p1_local::progress::Progress;
 
 use crate::error::BenchError;
 use crate::machine;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration};
-use p1::platform::{Profile, sdk_config};
-use p1::sample::{self, Names};
 use p1_contract::settings::{Settings, SettingsFields};
+use p1_local::sample::{self, Names};
+use p1_local::{Profile, sdk_config};
 use serde_json::{Value, json};
 
 use crate::error::BenchError;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use p1::platform::PlatformError;
+use p1_local::PlatformError;
 
 /// Why the benchmark ended without its figures. A figure that could not be learned is never made up.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum BenchError {
 impl BenchError {
     /// A failure with its whole chain of causes.
     pub fn failed(operation: impl Into<String>, cause: &(dyn Error + 'static)) -> Self {
-        Self::wrong(operation, p1::outcome::chain(cause))
+        Self::wrong(operation, p1_contract::cause::chain(cause))
     }
 
     /// A failure in words.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use p1::platform::Checkout;
-use p1::progress::Lines;
 use p1_bench::report::{Report, on_page};
 use p1_bench::{BenchError, Options, measure};
+use p1_local::Checkout;
+use p1_local::progress::Lines;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! Step Functions where there is none: it answers `DescribeStateMachine`, which is all that a run without a rerun asks.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use p1::platform::Profile;
+use p1_local::Profile;
 use serde_json::json;
 
 use crate::error::BenchError;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use p1::platform::{Checkout, Functions, Platform, PlatformOptions, Profile, Tools, binaries, programs};
-use p1::progress::Progress;
+use p1_local::progress::Progress;
+use p1_local::{Checkout, Functions, Platform, PlatformOptions, Profile, Tools, binaries, programs};
 use tokio::sync::OnceCell;
 
 use crate::deployment::{Deployment, Size};

@@ -1,9 +1,9 @@
 //! The benchmark, quickly: every part can be measured, and what it counts is right. No time is held against anything.
 
 use clap::Parser;
-use p1::progress::Lines;
 use p1_bench::report::{Report, Row};
 use p1_bench::{Options, measure};
+use p1_local::progress::Lines;
 
 fn row<'r>(report: &'r Report, part: &str, name: &str) -> &'r Row {
     let section = report.sections.iter().find(|section| section.name == part);

@@ -1,10 +1,10 @@
 //! What must be true of an execution that a row has stopped.
 
 use p1_contract::step::Step;
+use p1_tests::stage::{Ended, Stage};
 use serde_json::{Value, json};
 
 use super::rows::Row;
-use p1_tests::stage::{Ended, Stage};
 
 fn codes(blockers: &Value) -> Vec<String> {
     let mut codes: Vec<String> = blockers

@@ -12,10 +12,9 @@ use p1_contract::canonical;
 use p1_contract::evidence::{observations_name, phase_folder};
 use p1_contract::ids::{PhaseExecutionId, PlatformRunId, Stamp};
 use p1_contract::step::Step;
+use p1_tests::stage::{Ended, Stage};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-
-use p1_tests::stage::{Ended, Stage};
 
 /// How many seconds after it was planned an execution may start.
 const WINDOW: i64 = 6;

@@ -15,11 +15,11 @@ use p1_bench::http::{Body, Broken, Server, full};
 use p1_bench::proxy::Upstream;
 use p1_contract::blocker::Blocker;
 use p1_contract::ids::PlatformRunId;
+use p1_tests::stage::{Stage, on_stage};
 
 use super::gate::Reserved;
 use super::rows::{How, Row};
 use super::{Scene, expect};
-use p1_tests::stage::{Stage, on_stage};
 
 /// What becomes of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

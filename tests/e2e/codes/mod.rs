@@ -13,13 +13,13 @@ mod steps;
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use gate::{Example, Gate, Inputs, Reserved};
 use p1_contract::blocker::Blocker;
+use p1_tests::stage::{Ended, Stage, on_stage};
+use rows::{How, Row};
 use serde_json::{Value, json};
 
 use crate::audits;
-use gate::{Example, Gate, Inputs, Reserved};
-use p1_tests::stage::{Ended, Stage, on_stage};
-use rows::{How, Row};
 
 /// What all rows depart from.
 pub(crate) struct Scene<'a> {

@@ -18,9 +18,8 @@ use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_runtime::store::{S3Store, Store};
 use p1_runtime::{Fault, Harness, Orchestrator, StepFunctions};
-use serde_json::{Value, json};
-
 use p1_tests::stage::Stage;
+use serde_json::{Value, json};
 
 /// How the S3 client waits and tries again.
 #[derive(Debug, Clone, Copy)]

@@ -4,11 +4,11 @@ use p1_contract::evidence::{observations_name, phase_folder, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, Stamp};
 use p1_contract::step::Step;
+use p1_tests::stage::{Ended, Stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::processes;
-use p1_tests::stage::{Ended, Stage, on_stage};
 
 /// How often a kill is tried until it comes in the middle of a publication.
 const TRIES: usize = 40;

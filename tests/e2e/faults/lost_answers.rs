@@ -6,11 +6,11 @@ use p1_contract::blocker::Blocker;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
+use p1_tests::stage::{Stage, on_stage};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Patience, Snapshot};
 use super::proxy::{Plan, Proxy, Scope, Wrong};
-use p1_tests::stage::{Stage, on_stage};
 
 /// What can befall a write.
 const WRITES: [(Wrong, Scope); 8] = [

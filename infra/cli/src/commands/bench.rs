@@ -3,9 +3,10 @@
 
 use std::os::unix::process::CommandExt;
 
+use p1_local::{Checkout, cargo};
+
 use crate::args::BenchArgs;
-use crate::outcome::CliError;
-use crate::platform::{Checkout, cargo};
+use crate::exit::CliError;
 
 /// Runs `cargo p1 bench`: becomes the benchmark, which is built first, and returns only when that cannot be started.
 #[must_use]

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use p1_audit::text;
 use p1_contract::evidence::ExecutionSummary;
 use p1_contract::evidence::{Document, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -11,9 +12,8 @@ use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
 
 use crate::args::CloseArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::run::mirror::write_atomically;
-use crate::run::text;
+use crate::atomic;
+use crate::exit::{CliError, ExitStatus};
 
 /// The closure notes of M3.J, and the document that each goes to.
 const NOTES: [(&str, &str); 3] = [
@@ -162,7 +162,7 @@ fn write_in_place(append: &Append) -> Result<(), CliError> {
     let path = &append.document;
     let failed = |error: std::io::Error| CliError::failed(&format!("write {}", show(path)), &error);
     let permissions = fs::metadata(path).map_err(failed)?.permissions();
-    write_atomically(path, &append.content)?;
+    atomic::write(path, &append.content)?;
     fs::set_permissions(path, permissions).map_err(failed)
 }
 
@@ -205,7 +205,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::run::scratch::Scratch;
+    use crate::drive::scratch::Scratch;
 
     const ID: &str = "m3j_20261122T120000Z_0123456789ab";
     const RUN: &str = "platform_20261122T120000Z";

@@ -2,36 +2,35 @@
 
 use std::io::IsTerminal;
 
-use super::{say, say_document, say_refusal};
+use p1_audit::diff::{Change, Report, RunFacts, Standing, diff as compare};
+use p1_audit::text;
+use p1_audit::verify::Standing as Verified;
+use p1_contract::cause::chain;
+
+use super::{say, say_document, say_no_evidence};
 use crate::args::DiffArgs;
-use crate::diff::{Change, Report, RunFacts, Standing, diff as compare};
-use crate::outcome::{CliError, ExitStatus, chain};
-use crate::run::paint::Paint;
-use crate::run::text;
-use crate::verify::Standing as Verified;
+use crate::directory;
+use crate::drive::paint::Paint;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 diff`.
 ///
 /// # Errors
 /// A fault, when standard output cannot be written to.
 pub fn diff(args: &DiffArgs) -> Result<ExitStatus, CliError> {
-    let report = match compare(&args.a, &args.b) {
-        Ok(report) => report,
-        Err(error) => {
-            let why = text::clean(&chain(&error));
-            let usage = Standing::Usage;
-            say_refusal(args.json, "USAGE", usage, usage.code(), &why)?;
-            return Ok(ExitStatus::Compared(usage));
-        }
+    let report = match (directory::read(&args.a), directory::read(&args.b)) {
+        (Ok(a), Ok(b)) => compare(&a, &b),
+        (Err(error), _) | (_, Err(error)) => return say_no_evidence(args.json, &text::clean(&chain(&error))),
     };
+    let status = ExitStatus::Compared(report.standing);
     if args.json {
-        say_document(&report, report.standing.code())?;
+        say_document(&report, status)?;
     } else {
         for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
             say(&line)?;
         }
     }
-    Ok(ExitStatus::Compared(report.standing))
+    Ok(status)
 }
 
 fn page(report: &Report, paint: Paint) -> Vec<String> {
@@ -39,7 +38,6 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         Standing::Same => ("SAME", "digest input and scenario are the same"),
         Standing::Differs => ("DIFFERS", "digest input or scenario are not the same"),
         Standing::Unknown => ("UNKNOWN", "whether digest input and scenario are the same is not known"),
-        Standing::Usage => ("USAGE", "there is nothing to compare"),
     };
     let same = report.standing == Standing::Same;
     let forced = match report.new_run_forced {
@@ -112,7 +110,6 @@ fn standing(run: &RunFacts) -> String {
         Verified::Held => "HELD",
         Verified::Tampered => "TAMPERED",
         Verified::Incomplete => "INCOMPLETE",
-        Verified::Usage => "USAGE",
     };
     match run.findings {
         0 => word.to_owned(),

@@ -1,9 +1,10 @@
 //! `cargo p1 down`: stops the local platform that was left up.
 
+use p1_local::Platform;
+
 use super::say;
 use crate::args::DownArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::Platform;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 down`. Nothing to stop is a success, and said.
 ///

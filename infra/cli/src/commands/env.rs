@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
+use p1_local::progress::Lines;
+use p1_local::{Platform, Tools};
 use serde_json::{Map, Value};
 
 use super::say;
 use crate::args::EnvArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Platform, Tools};
-use crate::progress::Lines;
+use crate::exit::{CliError, ExitStatus};
 
 /// What a person may have set that would lead the SDK elsewhere than to the local platform.
 const MISLEADING: [&str; 5] = [

@@ -8,6 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
+use p1_audit::history::{History, TaskRun};
+use p1_audit::text;
 use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
@@ -15,18 +17,16 @@ use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepResult;
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
+use p1_local::Platform;
+use p1_replay::payload::{ADMIT_RERUN, Duty, payload, phase_execution_id, take};
 use serde_json::{Map, Value, json};
 
 use super::env::up;
 use super::say;
 use crate::args::EventArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::Platform;
-use crate::run::history::{History, TaskRun};
-use crate::run::payload::{ADMIT_RERUN, Duty, payload, phase_execution_id, take};
-use crate::run::target::Target;
-use crate::run::text;
-use crate::verify::Folder;
+use crate::directory;
+use crate::drive::target::Target;
+use crate::exit::{CliError, ExitStatus};
 
 /// The file of a mirror that holds the engine's history.
 const HISTORY: &str = "execution_history.json";
@@ -193,7 +193,7 @@ fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
 
 /// The settings that the execution went by: every step of it stored them with its observations.
 fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
-    let folder = Folder::unchecked(dir).map_err(|error| error.to_string())?;
+    let folder = directory::read(dir).map_err(|error| error.to_string())?;
     let events = history.get("events").and_then(Value::as_array);
     let tasks = History::read(events.map_or(&[][..], Vec::as_slice)).tasks;
     let folders = tasks

@@ -6,6 +6,7 @@ pub mod diff;
 pub mod down;
 pub mod env;
 pub mod event;
+pub mod exit_codes;
 pub mod outputs;
 pub mod replay;
 pub mod report;
@@ -22,7 +23,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::Command;
-use crate::outcome::{CliError, ExitStatus};
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs one subcommand.
 ///
@@ -44,6 +45,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Verify(args) => verify::verify(&args).await,
         Command::Bench(args) => Err(bench::bench(&args)),
         Command::Report(args) => report::report(&args),
+        Command::ExitCodes => exit_codes::exit_codes(),
         Command::Tools => tools::tools().await,
     }
 }
@@ -58,18 +60,24 @@ fn say(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Writes that evidence could not be judged: a word and why, or the same as one JSON object with the standing that it leaves.
-fn say_refusal(is_json: bool, word: &str, standing: impl Serialize, code: u8, why: &str) -> Result<(), CliError> {
+/// Writes that evidence could not be judged, and why.
+fn say_refusal(is_json: bool, standing: &str, status: ExitStatus, why: &str) -> Result<ExitStatus, CliError> {
     if is_json {
-        say(&json!({"standing": standing, "exit_status": code, "error": why}).to_string())
+        say(&json!({"standing": standing, "exit_status": status.code(), "error": why}).to_string())?;
     } else {
-        say(&format!("{word}  {why}"))
+        say(&format!("{standing}  {why}"))?;
     }
+    Ok(status)
+}
+
+/// Writes that there is no evidence to look at, and why.
+fn say_no_evidence(is_json: bool, why: &str) -> Result<ExitStatus, CliError> {
+    say_refusal(is_json, "USAGE", ExitStatus::NoEvidence, why)
 }
 
 /// Writes a report as one JSON object, with the exit status that its standing has.
-fn say_document(report: &impl Serialize, code: u8) -> Result<(), CliError> {
+fn say_document(report: &impl Serialize, status: ExitStatus) -> Result<(), CliError> {
     let mut document = serde_json::to_value(report).map_err(|error| CliError::failed("render the report", &error))?;
-    document["exit_status"] = json!(code);
+    document["exit_status"] = json!(status.code());
     say(&document.to_string())
 }

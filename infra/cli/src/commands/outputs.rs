@@ -3,15 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
+use p1_audit::text;
 use p1_contract::ids::S3Uri;
 
 use super::{env, run, say};
 use crate::args::OutputsArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::write_atomically;
-use crate::run::seed::{self, Content, Plan, Upload};
-use crate::run::target::Target;
-use crate::run::text;
+use crate::atomic;
+use crate::drive::seed::{self, Content, Plan, Upload};
+use crate::drive::target::Target;
+use crate::exit::{CliError, ExitStatus};
 
 /// Where evidence lies in every bucket that has any.
 const EVIDENCE: &str = "evidence/";
@@ -41,7 +41,7 @@ pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
 pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) -> Result<(), CliError> {
     let document = &target.own_outputs;
     if let Some(path) = out {
-        write_atomically(path, document)?;
+        atomic::write(path, document)?;
         say(&format!("stack outputs: {}", text::clean(&path.display().to_string())))?;
     }
     if let Some(to) = to {
@@ -82,8 +82,8 @@ fn destination(uri: &str) -> Result<S3Uri, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::scratch::Scratch;
-    use crate::run::target::tests::target;
+    use crate::drive::scratch::Scratch;
+    use crate::drive::target::tests::target;
 
     #[test]
     fn nothing_is_uploaded_among_evidence() {

@@ -2,35 +2,35 @@
 
 use std::io::IsTerminal;
 
-use super::{say, say_document, say_refusal};
+use p1_audit::text;
+use p1_contract::cause::chain;
+use p1_replay::{InputSource, Missing, Report, Standing, StepReport, replay as recompute};
+
+use super::{say, say_document, say_no_evidence};
 use crate::args::ReplayArgs;
-use crate::outcome::{CliError, ExitStatus, chain};
-use crate::replay::{InputSource, Missing, Report, Standing, StepReport, replay as recompute};
-use crate::run::paint::Paint;
-use crate::run::text;
+use crate::directory;
+use crate::drive::paint::Paint;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 replay`.
 ///
 /// # Errors
 /// A fault, when standard output cannot be written to.
 pub async fn replay(args: &ReplayArgs) -> Result<ExitStatus, CliError> {
-    let report = match recompute(&args.dir).await {
-        Ok(report) => report,
-        Err(error) => {
-            let why = text::clean(&chain(&error));
-            let usage = Standing::Usage;
-            say_refusal(args.json, "USAGE", usage, usage.code(), &why)?;
-            return Ok(ExitStatus::Replayed(usage));
-        }
+    let set = match directory::read(&args.dir) {
+        Ok(set) => set,
+        Err(error) => return say_no_evidence(args.json, &text::clean(&chain(&error))),
     };
+    let report = recompute(&set).await;
+    let status = ExitStatus::Replayed(report.standing);
     if args.json {
-        say_document(&report, report.standing.code())?;
+        say_document(&report, status)?;
     } else {
         for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
             say(&line)?;
         }
     }
-    Ok(ExitStatus::Replayed(report.standing))
+    Ok(status)
 }
 
 fn page(report: &Report, paint: Paint) -> Vec<String> {
@@ -41,7 +41,6 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
             "a step, computed again, gives other bytes; do not rely on the evidence",
         ),
         Standing::Missing => ("MISSING", "not everything could be computed again; mirror the run anew"),
-        Standing::Usage => ("USAGE", "there is nothing to replay"),
     };
     let sound = report.standing == Standing::Equal;
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound))];
@@ -73,7 +72,7 @@ fn rows(step: &StepReport, paint: Paint) -> Vec<String> {
     let (word, sound) = match step.standing {
         Standing::Equal => ("equal", true),
         Standing::Differs => ("differs", false),
-        Standing::Missing | Standing::Usage => ("missing", false),
+        Standing::Missing => ("missing", false),
     };
     let mut lines = vec![format!(
         "    {:<9}  {}  equal {}, different {}, missing {}",

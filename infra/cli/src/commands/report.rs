@@ -4,17 +4,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use p1_audit::text;
+use p1_audit::verify::{Standing, verify};
 use p1_contract::attestation::PublicKey;
+use p1_contract::cause::chain;
+use p1_report::page;
 use serde_json::json;
 
 use super::verify::read_key;
-use super::{say, say_refusal};
+use super::{say, say_no_evidence};
 use crate::args::ReportArgs;
-use crate::outcome::{CliError, ExitStatus, chain};
-use crate::report::page;
-use crate::run::mirror::write_atomically;
-use crate::run::text;
-use crate::verify::{Standing, examine};
+use crate::atomic;
+use crate::directory;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 report`.
 ///
@@ -29,17 +31,14 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
                 open(&out);
             }
             if args.json {
+                let status = ExitStatus::Verified(standing).code();
                 let document =
-                    json!({"report": out.display().to_string(), "standing": standing, "exit_status": standing.code()});
+                    json!({"report": out.display().to_string(), "standing": standing, "exit_status": status});
                 say(&document.to_string())?;
             }
             Ok(ExitStatus::Verified(standing))
         }
-        Err(why) => {
-            let standing = Standing::Usage;
-            say_refusal(args.json, "USAGE", standing, standing.code(), &why)?;
-            Ok(ExitStatus::Verified(standing))
-        }
+        Err(why) => say_no_evidence(args.json, &why),
     }
 }
 
@@ -47,10 +46,11 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
 fn write(args: &ReportArgs) -> Result<(Standing, PathBuf), String> {
     let out = place(&args.dir, args.out.as_deref())?;
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
-    let checked =
-        examine(&args.dir, &keys.map_err(|why| text::clean(&why))?).map_err(|error| text::clean(&chain(&error)))?;
-    write_atomically(&out, page(&checked).as_bytes()).map_err(|error| error.to_string())?;
-    Ok((checked.report.standing, out))
+    let keys = keys.map_err(|why| text::clean(&why))?;
+    let set = directory::read(&args.dir).map_err(|error| text::clean(&chain(&error)))?;
+    let report = verify(&set, &keys);
+    atomic::write(&out, page(&set, &report).as_bytes()).map_err(|error| error.to_string())?;
+    Ok((report.standing, out))
 }
 
 /// Where the page goes: beside the directory, or where it was asked for; never into the evidence.
@@ -117,7 +117,7 @@ fn open(page: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::scratch::Scratch;
+    use crate::drive::scratch::Scratch;
 
     #[test]
     fn the_page_lies_beside_the_evidence_and_never_in_it() {

@@ -1,17 +1,18 @@
 //! `cargo p1 resume`: goes on with a held or faulted run, from the last summary that it published.
 
+use p1_audit::text;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::input::ExecutionInput;
+use p1_local::Platform;
 use serde_json::{Value, json};
 
 use super::run;
 use crate::args::{ResumeArgs, RunArgs};
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::Platform;
-use crate::run::screen::Screen;
-use crate::run::seed::{self, Content, Upload};
-use crate::run::target::Target;
-use crate::run::{preflight, start, text};
+use crate::drive::screen::Screen;
+use crate::drive::seed::{self, Content, Upload};
+use crate::drive::target::Target;
+use crate::drive::{preflight, start};
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 resume`.
 ///

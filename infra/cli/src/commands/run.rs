@@ -3,29 +3,29 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use p1_audit::object_versions::Foreign;
+use p1_audit::text;
 use p1_contract::ids::{BucketName, S3Key};
 use p1_contract::input::ExecutionInput;
+use p1_local::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
 use serde_json::json;
 
 use crate::args::RunArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
-use crate::run::census::Foreign;
-use crate::run::evidence::{Chain, Evidence};
-use crate::run::follow::{Execution, follow};
-use crate::run::mirror::{self, Mirror, Wanted};
-use crate::run::paint::Paint;
-use crate::run::preflight::{self, Inputs};
-use crate::run::report::{self, RunResult};
-use crate::run::screen::Screen;
-use crate::run::start::{self, PutReceipt};
-use crate::run::target::Target;
-use crate::run::verdict::{self, Outcome};
-use crate::run::{seed, text};
+use crate::aws;
+use crate::bucket::evidence::{Chain, Evidence};
+use crate::drive::follow::{Execution, follow};
+use crate::drive::mirror::{self, Mirror, Wanted};
+use crate::drive::paint::Paint;
+use crate::drive::preflight::{self, Inputs};
+use crate::drive::report::{self, RunResult};
+use crate::drive::screen::Screen;
+use crate::drive::seed;
+use crate::drive::start::{self, PutReceipt};
+use crate::drive::target::Target;
+use crate::drive::verdict::{self, Outcome};
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 run`.
 ///
@@ -62,7 +62,7 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
 
 /// A stack on AWS, by the person's own settings.
 pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
-    let config = aws_sdk_config("--stack").await?;
+    let config = aws::sdk_config("--stack").await?;
     let deployment = Deployment::read(&config, stack).await.map_err(|error| match error {
         PlatformError::NoStack(_) => CliError::usage(format!(
             "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
@@ -71,23 +71,6 @@ pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
         other => CliError::from(other),
     })?;
     Target::new(&deployment, &config, false)
-}
-
-/// Configuration from the person's own AWS settings; `what` asks for it.
-pub(super) async fn aws_sdk_config(what: &str) -> Result<SdkConfig, CliError> {
-    let https = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
-        .load()
-        .await;
-    if config.region().is_none() {
-        return Err(CliError::usage(format!(
-            "{what}: no region is set; set AWS_REGION, or a region in your AWS profile"
-        )));
-    }
-    Ok(config)
 }
 
 async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {

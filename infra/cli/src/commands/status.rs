@@ -1,11 +1,11 @@
 //! `cargo p1 status`: says whether a local platform is up.
 
+use p1_local::Platform;
 use serde::Serialize;
 
 use super::say;
 use crate::args::StatusArgs;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::Platform;
+use crate::exit::{CliError, ExitStatus};
 
 /// What is printed of a platform that is up, as a table or as JSON.
 #[derive(Debug, Serialize)]

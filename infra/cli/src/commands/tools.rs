@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Checkout, Tools};
-use crate::progress::Lines;
+use p1_local::progress::Lines;
+use p1_local::{Checkout, Tools};
+
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 tools`: installs what is missing, then prints the directory that holds `sam`, `cargo-lambda` and `statelint`.
 ///

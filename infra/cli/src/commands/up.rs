@@ -1,12 +1,13 @@
 //! `cargo p1 up`: starts a local platform and leaves it up.
 
+use p1_local::progress::Lines;
+use p1_local::{Platform, PlatformOptions, Profile};
+
 use crate::args::UpArgs;
 use crate::commands::status::PlatformReport;
-use crate::outcome::{CliError, ExitStatus};
-use crate::platform::{Platform, PlatformOptions, Profile};
-use crate::progress::Lines;
-use crate::run::sample_platform;
-use crate::run::target::Target;
+use crate::drive::sample_platform;
+use crate::drive::target::Target;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 up`. One that is up already is said and left as it is.
 ///

@@ -3,18 +3,21 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use p1_audit::EvidenceSet;
+use p1_audit::findings::Grade;
+use p1_audit::text;
+use p1_audit::verify::{Report, Signature, SignatureState, Standing, verify as judge};
 use p1_contract::attestation::PublicKey;
+use p1_contract::cause::chain;
 
-use super::run::aws_sdk_config;
-use super::{say, say_document, say_refusal};
+use super::{say, say_document, say_no_evidence, say_refusal};
 use crate::args::VerifyArgs;
-use crate::outcome::{CliError, ExitStatus, chain};
-use crate::run::evidence::Evidence;
-use crate::run::paint::Paint;
-use crate::run::text;
-use crate::verify::{
-    BucketError, Grade, Place, Report, Signature, SignatureState, Standing, verify_bucket, verify_signed,
-};
+use crate::aws;
+use crate::bucket::evidence::Evidence;
+use crate::bucket::verify::{BucketError, Place, read};
+use crate::directory;
+use crate::drive::paint::Paint;
+use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 verify`.
 ///
@@ -22,41 +25,42 @@ use crate::verify::{
 /// A fault, when standard output cannot be written to.
 pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
-    let checked = match (keys, args.dir.to_str().filter(|place| place.starts_with("s3://"))) {
-        (Err(why), _) => Err((Standing::Usage, why)),
-        (Ok(keys), Some(place)) => in_bucket(place, &keys).await,
-        (Ok(keys), None) => verify_signed(&args.dir, &keys).map_err(|error| (Standing::Usage, chain(&error))),
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(why) => return say_no_evidence(args.json, &text::clean(&why)),
     };
-    let report = match checked {
-        Ok(report) => report,
-        Err((standing, why)) => {
-            let why = text::clean(&why);
-            let word = if standing == Standing::Usage {
-                "USAGE"
-            } else {
-                "INCOMPLETE"
-            };
-            say_refusal(args.json, word, standing, standing.code(), &why)?;
-            return Ok(ExitStatus::Verified(standing));
-        }
+    let set = match args.dir.to_str().filter(|place| place.starts_with("s3://")) {
+        Some(place) => match of_bucket(place).await {
+            Ok(set) => set,
+            Err(error) if error.is_usage() => return say_no_evidence(args.json, &text::clean(&error.to_string())),
+            // A refusal or no answer says nothing of the evidence.
+            Err(error) => {
+                let status = ExitStatus::Verified(Standing::Incomplete);
+                return say_refusal(args.json, "INCOMPLETE", status, &text::clean(&error.to_string()));
+            }
+        },
+        None => match directory::read(&args.dir) {
+            Ok(set) => set,
+            Err(error) => return say_no_evidence(args.json, &text::clean(&chain(&error))),
+        },
     };
+    let report = judge(&set, &keys);
+    let status = ExitStatus::Verified(report.standing);
     let paint = Paint::for_stream(std::io::stdout().is_terminal() && !args.json);
     for line in page(&report, paint) {
         say(&line)?;
     }
     if args.json {
-        say_document(&report, report.standing.code())?;
+        say_document(&report, status)?;
     }
-    Ok(ExitStatus::Verified(report.standing))
+    Ok(status)
 }
 
-/// Checks a run in its bucket, by the person's own AWS settings. A refusal or no answer says nothing of the evidence.
-async fn in_bucket(place: &str, keys: &[PublicKey]) -> Result<Report, (Standing, String)> {
-    let usage = |why: String| (Standing::Usage, why);
+/// The evidence of a run in its bucket, by the person's own AWS settings.
+async fn of_bucket(place: &str) -> Result<EvidenceSet, BucketError> {
     let what = text::brief(place, 200);
-    let (bucket, place) = Place::parse(place).map_err(|error| usage(error.to_string()))?;
-    let config = aws_sdk_config(&what).await;
-    let config = config.map_err(|error| usage(error.to_string()))?;
+    let (bucket, place) = Place::parse(place)?;
+    let config = aws::sdk_config(&what).await.map_err(BucketError::Settings)?;
     // Path style: an endpoint that stands in for S3 has no names for its buckets.
     let s3 = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(config.endpoint_url().is_some())
@@ -65,14 +69,7 @@ async fn in_bucket(place: &str, keys: &[PublicKey]) -> Result<Report, (Standing,
         s3: aws_sdk_s3::Client::from_conf(s3),
         bucket,
     };
-    verify_bucket(&evidence, &place, keys).await.map_err(|error| {
-        let standing = match &error {
-            BucketError::NoEvidence { .. } => Standing::Usage,
-            BucketError::Unread(unread) if unread.is_no_bucket() => Standing::Usage,
-            BucketError::Unread(_) | BucketError::Failed(_) => Standing::Incomplete,
-        };
-        (standing, error.to_string())
-    })
+    read(&evidence, &place).await
 }
 
 /// A public key, or why the file holds none.
@@ -105,7 +102,6 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
             "INCOMPLETE",
             "the evidence is not whole or could not be read, or no verdict was committed",
         ),
-        Standing::Usage => ("USAGE", "there is nothing to check"),
     };
     let sound = matches!(report.standing, Standing::Pinned);
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound)), String::new()];

@@ -130,5 +130,5 @@ fn describe(points: &[Measured]) -> Value {
 /// How many handles the sample registry declares.
 fn sample_handles() -> usize {
     // Names in double braces stand inside quoted values: the template parses as the registry does.
-    p1_contract::registry::parse(p1::sample::REGISTRY.as_bytes()).map_or(0, |registry| registry.len())
+    p1_contract::registry::parse(p1_local::sample::REGISTRY.as_bytes()).map_or(0, |registry| registry.len())
 }

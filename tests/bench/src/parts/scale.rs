@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures_util::future::join_all;
-use p1::platform::Platform;
-use p1::sample::{self, Names};
 use p1_contract::ids::S3Uri;
 use p1_contract::step::Step;
+use p1_local::Platform;
+use p1_local::sample::{self, Names};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, Size};
@@ -228,7 +228,7 @@ async fn on_the_platform(platform: &Platform, input: &Value, count: usize) -> Re
                 .input(input.as_ref())
                 .send()
                 .await
-                .map_err(|e| p1::outcome::chain(&e))?;
+                .map_err(|e| p1_contract::cause::chain(&e))?;
             ended(&sfn, started.execution_arn()).await
         }
     });
@@ -245,7 +245,7 @@ async fn ended(sfn: &aws_sdk_sfn::Client, arn: &str) -> Result<(String, f64), St
     let begun = Instant::now();
     loop {
         let answer = sfn.describe_execution().execution_arn(arn).send().await;
-        let answer = answer.map_err(|e| p1::outcome::chain(&e))?;
+        let answer = answer.map_err(|e| p1_contract::cause::chain(&e))?;
         if *answer.status() != ExecutionStatus::Running {
             let output: Value = serde_json::from_str(answer.output().unwrap_or_default()).unwrap_or_default();
             let took = begun.elapsed().as_secs_f64();

@@ -6,9 +6,8 @@ mod up_to_lock;
 use std::pin::Pin;
 
 use p1_contract::blocker::Blocker;
-use serde_json::Value;
-
 use p1_tests::stage::Stage;
+use serde_json::Value;
 
 type Work<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 

@@ -2,10 +2,10 @@
 
 use p1_contract::blocker::Blocker;
 use p1_contract::hash::Sha256Hex;
+use p1_tests::stage::Stage;
 use serde_json::json;
 
 use super::{How, KEY_ID, Row, row};
-use p1_tests::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     // M3.A

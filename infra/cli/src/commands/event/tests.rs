@@ -1,5 +1,5 @@
 use super::*;
-use crate::run::history::tests::{answer, task};
+use crate::drive::engine_events::{answer, task};
 
 const ARN: &str = "arn:aws:states:eu-west-2:123456789012:execution:machine:name";
 const KEY: &str = "evidence/dev_full/run_control/m2j_20261122T115900Z/m2j_m3_entry_readiness_receipt.json";

@@ -1,0 +1,163 @@
+//! Which executions a directory holds, and what started each.
+//!
+//! The engine's history says it of the one that the directory is of. Of earlier ones, whose run it went on with, the ledger
+//! has the ARN and the stamp, and the evidence what an evaluation needs of the input: a step's verdict depends on
+//! nothing else of it than whether the execution is a rerun, and with which reset receipt.
+
+use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
+use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, observations_name, phase_folder};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
+use p1_contract::input::M2_RECEIPT_FILE;
+use p1_contract::ledger::LedgerKind;
+use p1_contract::reference::ADMISSION;
+use p1_contract::step::Step;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::recording::Recording;
+use crate::payload::Duty;
+
+/// Where the input of an execution was had from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum InputSource {
+    /// The engine's history.
+    ExecutionHistory,
+    /// What its first step published.
+    Evidence,
+}
+
+/// An execution to be replayed.
+pub(super) struct Execution {
+    pub(super) arn: ExecutionArn,
+    pub(super) stamp: Stamp,
+    pub(super) input: Value,
+    pub(super) source: InputSource,
+    /// Whether the ledger holds a verdict of it: then it came to its end.
+    pub(super) committed: bool,
+    /// Whether the engine's history is of it.
+    pub(super) is_told: bool,
+}
+
+impl Execution {
+    /// The duty that it begins with.
+    pub(super) fn first(&self) -> Duty {
+        if self.input.get("resume").is_some() {
+            Duty::Admission
+        } else {
+            Duty::Step(Step::HandleClosure)
+        }
+    }
+}
+
+/// Every duty.
+pub(super) fn duties() -> Vec<Duty> {
+    let steps = Step::ALL.into_iter().map(Duty::Step);
+    std::iter::once(Duty::Admission).chain(steps).collect()
+}
+
+/// Every execution, in the order of the ledger, and why others cannot be replayed.
+pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String)>) {
+    let mut known: Vec<(ExecutionArn, Stamp)> = Vec::new();
+    let mut missing = Vec::new();
+    for record in &recording.ledger {
+        if !known.iter().any(|(arn, _)| *arn == record.holder) {
+            known.push((record.holder.clone(), record.holder_stamp_utc));
+        }
+    }
+    if let Some(said) = &recording.said
+        && !known.iter().any(|(arn, _)| *arn == said.execution)
+    {
+        match recording.stamp(&said.execution, &duties()) {
+            Some(stamp) => known.push((said.execution.clone(), stamp)),
+            None => missing.push((
+                said.execution.to_string(),
+                "the directory holds no evidence of it".to_owned(),
+            )),
+        }
+    }
+    if known.is_empty() && missing.is_empty() {
+        missing.push((
+            "execution_history.json".to_owned(),
+            "without it and without a ledger no execution is known".to_owned(),
+        ));
+    }
+    let mut executions = Vec::new();
+    for (arn, stamp) in known {
+        let said = recording.said.as_ref().filter(|said| said.execution == arn);
+        let told = said.and_then(|said| said.input.clone());
+        let source = if told.is_some() {
+            InputSource::ExecutionHistory
+        } else {
+            InputSource::Evidence
+        };
+        let Some(input) = told.or_else(|| input(recording, &arn, stamp)) else {
+            missing.push((
+                arn.to_string(),
+                "neither a history nor its first step's evidence says what started it".to_owned(),
+            ));
+            continue;
+        };
+        let committed = recording
+            .ledger
+            .iter()
+            .any(|record| record.kind == LedgerKind::Committed && record.holder == arn);
+        executions.push(Execution {
+            committed,
+            is_told: said.is_some(),
+            arn,
+            stamp,
+            input,
+            source,
+        });
+    }
+    (executions, missing)
+}
+
+/// What an evaluation needs of the input, from what the execution published.
+fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Value> {
+    let folder =
+        |step: Step, owner: &str| phase_folder(&PhaseExecutionId::derive(step.prefix(), stamp, arn.as_str(), owner));
+    let receipt = format!(
+        "{}{}.json",
+        folder(Step::RerunDiscipline, ADMISSION),
+        RerunAdmissionReceipt::NAME
+    );
+    if let Some(Ok(receipt)) = recording.bytes(&receipt).map(Document::<RerunAdmissionReceipt>::parse) {
+        let RerunAdmissionReceipt { held, only, reset, .. } = receipt.body;
+        return Some(json!({"resume": {"held": held, "only": only, "reset": reset}}));
+    }
+    if recording.holds(&folder(Step::RerunDiscipline, ADMISSION)) {
+        // The receipt is lost or changed, which its step's replay says. What was observed still names the held summary.
+        let key = format!(
+            "{}m3g_admission_observations.json",
+            folder(Step::RerunDiscipline, ADMISSION)
+        );
+        let closure = recording
+            .document(&key)?
+            .pointer("/observed/facts/held/found/closure")?
+            .clone();
+        let held = json!({"key": closure["key"], "version_id": closure["version_id"], "sha256": closure["sha256"]});
+        return Some(json!({"resume": {"held": held, "reset": {}}}));
+    }
+    let first = Step::HandleClosure;
+    if !recording.holds(&folder(first, first.id())) {
+        return None;
+    }
+    let key = format!("{}{}.json", folder(first, first.id()), observations_name(first));
+    // Where they cannot be read, M3.A's replay says so; no other step looks at the receipt, whatever its key.
+    let observations = recording.document(&key).unwrap_or_default();
+    let claim = observations["created"]
+        .as_array()
+        .and_then(|created| created.iter().find(|artifact| artifact["name"] == EVENT_CLAIM));
+    let claim = claim.and_then(|claim| recording.document(claim["key"].as_str()?));
+    if let Some(Ok(claim)) = claim.map(serde_json::from_value::<EventClaim>) {
+        return Some(json!({
+            "detail-type": "Object Created", "source": "aws.s3",
+            "detail": {"bucket": {"name": recording.bucket}, "object": {"key": claim.key, "sequencer": claim.sequencer}}
+        }));
+    }
+    let receipt = observations.pointer("/observed/m2_receipt/key").and_then(Value::as_str);
+    let unknown = || format!("{RUN_CONTROL_ROOT}m2j_{}/{M2_RECEIPT_FILE}", stamp.compact());
+    Some(json!({"m2_handoff": {"key": receipt.map_or_else(unknown, str::to_owned)}}))
+}

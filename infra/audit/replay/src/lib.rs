@@ -1,0 +1,184 @@
+//! Recomputes every step of a mirrored execution, offline, and holds the bytes against the directory's.
+//!
+//! Each step gets the input that it got then and its stored observations, and runs through the functions' own harness:
+//! observations adopted, evaluated, published, summed up. Only what S3 alone can know is taken from the directory: version
+//! ids and entity tags of what was created, and what became of an object that could not be stored. Nothing is written.
+
+mod difference;
+mod executions;
+pub mod payload;
+mod recording;
+mod steps;
+mod walk;
+
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use serde::Serialize;
+
+pub use difference::Difference;
+pub use executions::InputSource;
+
+use p1_audit::EvidenceSet;
+use p1_audit::verify::is_sidecar;
+use recording::Recording;
+
+/// What became of a replay, as the exit status of `cargo p1 replay` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Standing {
+    /// Every step gives the bytes that are there.
+    Equal,
+    /// A step gives other bytes.
+    Differs,
+    /// Something is missing, so that not everything could be recomputed; what could gives the bytes that are there.
+    Missing,
+}
+
+impl Standing {
+    fn of(differs: bool, misses: bool) -> Self {
+        match (differs, misses) {
+            (true, _) => Self::Differs,
+            (false, true) => Self::Missing,
+            (false, false) => Self::Equal,
+        }
+    }
+}
+
+/// Something that is needed for a replay and cannot be had, or that no replayed step makes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Missing {
+    /// The key, the file or the execution.
+    pub subject: String,
+    /// Why it was not replayed.
+    pub reason: String,
+}
+
+impl From<(String, String)> for Missing {
+    fn from((subject, reason): (String, String)) -> Self {
+        Self { subject, reason }
+    }
+}
+
+/// A step that was replayed, or should have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    /// `M3.A` … `M3.J`, or `ADMISSION`.
+    pub step: String,
+    /// The phase execution.
+    pub phase_execution_id: String,
+    /// What became of it.
+    pub standing: Standing,
+    /// Objects that were recomputed and have the recorded bytes.
+    pub equal: usize,
+    /// The first difference of each object that has other bytes, the summary last.
+    pub differences: Vec<Difference>,
+    /// What could not be recomputed.
+    pub missing: Vec<Missing>,
+}
+
+/// An execution that was replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExecutionReport {
+    /// The execution.
+    pub execution_arn: String,
+    /// Where its input was had from.
+    pub input: InputSource,
+    /// Its steps, in the order in which they ran.
+    pub steps: Vec<StepReport>,
+}
+
+/// How much was recomputed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Executions.
+    pub executions: usize,
+    /// Steps, admissions among them.
+    pub steps: usize,
+    /// Objects with the recorded bytes.
+    pub equal: usize,
+    /// Objects with other bytes, and answers that are not the recorded ones.
+    pub different: usize,
+    /// Everything that could not be recomputed.
+    pub missing: usize,
+    /// Objects that others wrote, M2's receipt among them: no step makes them.
+    pub from_outside: usize,
+    /// Parts of signatures: they are not made again, and `cargo p1 verify` holds them against the evidence.
+    pub sidecars: usize,
+}
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What became of it.
+    pub standing: Standing,
+    /// How much was recomputed.
+    pub counts: Counts,
+    /// The executions, in the order of the ledger.
+    pub executions: Vec<ExecutionReport>,
+    /// What could not be recomputed and belongs to no replayed step.
+    pub missing: Vec<Missing>,
+}
+
+/// Replays every execution that the evidence holds.
+pub async fn replay(set: &EvidenceSet) -> Report {
+    let recording = match Recording::read(set) {
+        Ok(recording) => recording,
+        Err(missing) => return report(Vec::new(), missing, [0, 0]),
+    };
+    let (executions, unknown) = executions::all(&recording);
+    let mut missing: Vec<(String, String)> = recording.missing.iter().cloned().chain(unknown).collect();
+    let mut walked = walk::Walked::default();
+    let mut reports = Vec::new();
+    for execution in &executions {
+        match walk::execution(&recording, execution, &mut walked).await {
+            Ok(report) => reports.push(report),
+            Err(why) => missing.push((execution.arn.to_string(), why)),
+        }
+    }
+    for closure in &walked.rested_on {
+        if !walked.made.contains(closure) {
+            missing.push((
+                closure.to_string(),
+                "a replayed step rests on it, and it was not replayed".to_owned(),
+            ));
+        }
+    }
+    let (mut from_outside, mut sidecars) = (0, 0);
+    for key in recording.keys.iter().filter(|key| !walked.made.contains(*key)) {
+        let folder = key.as_str().strip_prefix(RUN_CONTROL_ROOT);
+        if folder.is_some_and(|folder| !folder.starts_with("m3")) {
+            from_outside += 1;
+        } else if is_sidecar(key.as_str()) {
+            sidecars += 1;
+        } else if !walked.rested_on.contains(key) && !walked.is_reported(key.as_str()) {
+            missing.push((key.to_string(), "no replayed step makes it".to_owned()));
+        }
+    }
+    report(reports, missing, [from_outside, sidecars])
+}
+
+fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, not_made: [usize; 2]) -> Report {
+    let mut missing: Vec<Missing> = missing.into_iter().map(Missing::from).collect();
+    missing.dedup();
+    let steps = || executions.iter().flat_map(|execution| &execution.steps);
+    if steps().next().is_none() && missing.is_empty() {
+        missing.push(Missing {
+            subject: "evidence/".to_owned(),
+            reason: "holds no step to replay".to_owned(),
+        });
+    }
+    let counts = Counts {
+        executions: executions.len(),
+        steps: steps().count(),
+        equal: steps().map(|step| step.equal).sum(),
+        different: steps().map(|step| step.differences.len()).sum(),
+        missing: missing.len() + steps().map(|step| step.missing.len()).sum::<usize>(),
+        from_outside: not_made[0],
+        sidecars: not_made[1],
+    };
+    Report {
+        standing: Standing::of(counts.different > 0, counts.missing > 0),
+        counts,
+        executions,
+        missing,
+    }
+}

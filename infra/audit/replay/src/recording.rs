@@ -1,0 +1,193 @@
+//! A mirrored directory as a recording: the bucket as the run left it, its ledger, and what the engine said.
+
+use std::collections::BTreeMap;
+
+use p1_audit::EvidenceSet;
+use p1_audit::history::History;
+use p1_audit::lineage::Lineage;
+use p1_contract::blocker::Finding;
+use p1_contract::evidence::{ExecutionSummary, RUN_CONTROL_ROOT, split};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::ledger::LedgerRecord;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
+use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::store::{Object, RecordedStore, Written};
+use serde_json::Value;
+
+use crate::payload::Duty;
+
+const HISTORY: &str = "execution_history.json";
+
+/// What the engine said of the execution that the directory is of.
+pub(super) struct Said {
+    pub(super) execution: ExecutionArn,
+    pub(super) history: History,
+    /// What started it; none where the history does not keep that.
+    pub(super) input: Option<Value>,
+}
+
+/// The recording.
+pub(super) struct Recording {
+    pub(super) bucket: BucketName,
+    pub(super) store: RecordedStore,
+    pub(super) keys: Vec<S3Key>,
+    pub(super) ledger: Vec<LedgerRecord>,
+    /// Version id and entity tag of every object that `objects.json` lists.
+    listed: BTreeMap<String, (Option<String>, String)>,
+    pub(super) said: Option<Said>,
+    /// What cannot be had from the directory.
+    pub(super) missing: Vec<(String, String)>,
+}
+
+/// A closing summary as it is recorded.
+pub(super) struct RecordedSummary {
+    pub(super) closure: ClosureRef,
+    pub(super) body: ExecutionSummary,
+}
+
+impl Recording {
+    /// Reads the evidence; what is missing, where there is nothing in it to replay.
+    pub(super) fn read(set: &EvidenceSet) -> Result<Self, Vec<(String, String)>> {
+        let mut missing: Vec<(String, String)> = Vec::new();
+        let mut objects = BTreeMap::new();
+        for (key, file) in &set.files {
+            let Ok(parsed) = S3Key::parse(key) else {
+                missing.push((key.clone(), "is no key of a bucket".to_owned()));
+                continue;
+            };
+            let Some(listed) = set.listed.get(key) else {
+                let why = "objects.json does not list it: its version and entity tag are not known";
+                missing.push((key.clone(), why.to_owned()));
+                continue;
+            };
+            let object = Object {
+                bytes: file.bytes.clone(),
+                version_id: listed.version_id.clone(),
+                etag: listed.etag.clone(),
+            };
+            objects.insert(parsed, object);
+        }
+        for key in set.listed.keys().filter(|key| !set.files.contains_key(*key)) {
+            missing.push((key.clone(), "is not there, and objects.json lists it".to_owned()));
+        }
+        let said = match said(set) {
+            Ok(said) => Some(said),
+            Err(why) => {
+                missing.push((HISTORY.to_owned(), why));
+                None
+            }
+        };
+        let lineage = Lineage::of(set);
+        let Some(bucket) = lineage.bucket() else {
+            missing.push(("evidence/".to_owned(), "holds no closing summary".to_owned()));
+            return Err(missing);
+        };
+        Ok(Recording {
+            ledger: lineage.ledger.iter().map(|entry| entry.record.clone()).collect(),
+            listed: set
+                .listed
+                .iter()
+                .map(|(key, listed)| (key.clone(), (listed.version_id.clone(), listed.etag.clone())))
+                .collect(),
+            keys: objects.keys().cloned().collect(),
+            store: RecordedStore::new(bucket.clone(), objects),
+            bucket,
+            said,
+            missing,
+        })
+    }
+
+    /// What became of the write of a summary that is lost: the mirror lists it.
+    pub(super) fn lost(&self, name: &str, key: &str) -> Option<(S3Key, Written)> {
+        let (version_id, etag) = self.listed.get(key)?.clone();
+        let parsed = S3Key::parse(key).ok()?;
+        let artifact = ArtifactRef {
+            name: name.to_owned(),
+            bucket: self.bucket.clone(),
+            key: parsed.clone(),
+            version_id,
+            etag,
+            sha256: Sha256Hex::of(b""),
+            bytes: 0,
+        };
+        Some((parsed, Written::Stored(artifact)))
+    }
+
+    /// Whether anything lies below this prefix.
+    pub(super) fn holds(&self, prefix: &str) -> bool {
+        self.keys.iter().any(|key| key.as_str().starts_with(prefix))
+    }
+
+    /// The bytes at `key`.
+    pub(super) fn bytes(&self, key: &str) -> Option<&[u8]> {
+        let object = self.store.object(&S3Key::parse(key).ok()?)?;
+        Some(&object.bytes)
+    }
+
+    /// The document at `key`, as far as it can be read.
+    pub(super) fn document(&self, key: &str) -> Option<Value> {
+        parse_strict(self.bytes(key)?, Limits::DOCUMENT).ok()
+    }
+
+    /// The stamp with which the phase execution ids in the directory follow from this execution.
+    pub(super) fn stamp(&self, execution: &ExecutionArn, duties: &[Duty]) -> Option<Stamp> {
+        self.keys.iter().find_map(|key| {
+            let (folder, _) = key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+            let stamp = Stamp::parse_compact(folder.split('_').nth(1)?).ok()?;
+            let is_of = |duty: &Duty| {
+                PhaseExecutionId::derive(duty.step().prefix(), stamp, execution.as_str(), duty.id()).as_str() == folder
+            };
+            duties.iter().any(is_of).then_some(stamp)
+        })
+    }
+
+    /// The closing summary at `key`, as the chain would name it.
+    pub(super) fn summary(&self, duty: Duty, id: &PhaseExecutionId, key: &str) -> Option<RecordedSummary> {
+        let parsed = S3Key::parse(key).ok()?;
+        let object = self.store.object(&parsed)?;
+        let value = parse_strict(&object.bytes, Limits::DOCUMENT).ok()?;
+        let body = split::<ExecutionSummary>(value, "summary").ok()?.body;
+        Some(RecordedSummary {
+            closure: ClosureRef {
+                step: duty.id().to_owned(),
+                phase_execution_id: id.clone(),
+                overall_pass: body.overall_pass,
+                bucket: self.bucket.clone(),
+                key: parsed,
+                version_id: object.version_id.clone(),
+                sha256: Sha256Hex::of(&object.bytes),
+            },
+            body,
+        })
+    }
+}
+
+impl RecordedSummary {
+    /// What became of the step's writes. Of objects that could not be stored, the findings are all that the evidence has.
+    pub(super) fn ends(&self) -> BTreeMap<S3Key, Written> {
+        let failed = |finding: &Finding| {
+            let written = Written::from_description(&finding.detail)?;
+            Some((S3Key::parse(&finding.subject).ok()?, written))
+        };
+        let stored = |artifact: &ArtifactRef| (artifact.key.clone(), Written::Stored(artifact.clone()));
+        let stored = self.body.artifacts.iter().map(stored);
+        stored.chain(self.body.blockers.iter().filter_map(failed)).collect()
+    }
+}
+
+fn said(set: &EvidenceSet) -> Result<Said, String> {
+    let document = set.history.as_ref().ok_or("is not there, or is not canonical JSON")?;
+    let execution = document["execution_arn"].as_str().unwrap_or_default();
+    let execution = ExecutionArn::parse(execution).map_err(|error| format!("names no execution ({error})"))?;
+    let events = document["events"].as_array().ok_or("holds no events")?;
+    let input = events.first().and_then(|event| {
+        let input = event.pointer("/executionStartedEventDetails/input")?;
+        serde_json::from_str(input.as_str()?).ok()
+    });
+    Ok(Said {
+        execution,
+        history: History::read(events),
+        input,
+    })
+}

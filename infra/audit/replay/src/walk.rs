@@ -1,0 +1,366 @@
+//! One execution, from its first step through the gates to where it ended.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use p1_contract::evidence::phase_folder;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::request::{StepInput, StepResult, TaskOutcome};
+use p1_contract::settings::{Settings, SettingsFields};
+use p1_contract::step::Step;
+use p1_runtime::store::Store;
+use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request};
+use serde_json::{Map, Value};
+
+use super::executions::Execution;
+use super::recording::{RecordedSummary, Recording};
+use super::steps::{self, Created, Recomputed};
+use super::{Difference, ExecutionReport, Missing, Standing, StepReport};
+use crate::payload::{self, Duty};
+
+const HISTORY: &str = "execution_history.json";
+
+/// What all walks together came by.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// Every key that a step made again.
+    pub(super) made: BTreeSet<S3Key>,
+    /// Every closure that a step rests on.
+    pub(super) rested_on: BTreeSet<S3Key>,
+    reported: BTreeSet<String>,
+}
+
+impl Walked {
+    /// Whether a step's report names the key already.
+    pub(super) fn is_reported(&self, key: &str) -> bool {
+        self.reported.contains(key)
+    }
+}
+
+/// A step that is to be replayed.
+struct Task<'a> {
+    recording: &'a Recording,
+    duty: Duty,
+    id: PhaseExecutionId,
+    observations_key: String,
+    summary: Option<RecordedSummary>,
+    summary_key: String,
+    /// What the engine says that its function answered.
+    said: Option<&'a StepResult>,
+}
+
+/// Replays one execution.
+///
+/// # Errors
+/// In words, when its names are none that the functions could run with.
+pub(super) async fn execution(
+    recording: &Recording,
+    execution: &Execution,
+    walked: &mut Walked,
+) -> Result<ExecutionReport, String> {
+    let mut report = ExecutionReport {
+        execution_arn: execution.arn.to_string(),
+        input: execution.source,
+        steps: Vec::new(),
+    };
+    let harness = harness(recording);
+    let mut closures = Map::new();
+    let mut only = false;
+    let mut ran = Vec::new();
+    let mut next = Some(execution.first());
+    while let Some(duty) = next {
+        let task = Task::new(recording, execution, duty);
+        let begun = recording.holds(&phase_folder(&task.id));
+        if !begun && task.said.is_none() && !execution.committed {
+            // So far it came: it faulted, was stopped, or ran one state alone.
+            break;
+        }
+        ran.push(duty.state());
+        let (step, recomputed) = task.replay(execution, &harness, &closures, walked).await;
+        walked
+            .reported
+            .extend(step.missing.iter().map(|missing| missing.subject.clone()));
+        report.steps.push(step);
+        // What comes next rests on what is there, so that every step is judged by itself.
+        let answer = recomputed.or_else(|| task.said.cloned());
+        let go_on = task.pass_on(answer.as_ref(), &mut closures);
+        only |= answer.as_ref().and_then(|answer| answer.only) == Some(true);
+        let Some(pass) = go_on else {
+            let ended = answer.is_some_and(|answer| answer.closure.is_none());
+            if let (false, Some(step)) = (ended, report.steps.last_mut()) {
+                step.missing.push(Missing {
+                    subject: task.summary_key.clone(),
+                    reason: "without it the steps after this one cannot be replayed".to_owned(),
+                });
+                step.standing = Standing::of(!step.differences.is_empty(), true);
+            }
+            break;
+        };
+        next = after(duty, pass, only, answer.as_ref());
+    }
+    if execution.is_told
+        && let Some(said) = &recording.said
+    {
+        order(&said.history, &ran, &mut report);
+    }
+    Ok(report)
+}
+
+/// The gates (contract section 6).
+fn after(duty: Duty, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Duty> {
+    let next = match (duty, pass) {
+        (Duty::Admission, true) => return answer.and_then(|answer| answer.resume_at).map(Duty::Step),
+        (Duty::Admission, false) => return None,
+        (Duty::Step(_), _) if only => return None,
+        (Duty::Step(step @ (Step::GateRollup | Step::PhaseVerdict)), _) | (Duty::Step(step), true) => step.next(),
+        (Duty::Step(_), false) => Some(Step::GateRollup),
+    };
+    next.map(Duty::Step)
+}
+
+/// The engine ran the Task states that the steps' answers lead to, and no others.
+fn order(history: &p1_audit::history::History, ran: &[String], report: &mut ExecutionReport) {
+    let said: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
+    // A history that keeps no Task states says nothing of their order.
+    if said.is_empty() || said == ran {
+        return;
+    }
+    // The last state may have been entered and never have closed; and what stopped the replay is said already.
+    let stopped = report.steps.last().is_some_and(|step| !step.missing.is_empty());
+    if said.starts_with(&ran.iter().map(String::as_str).collect::<Vec<_>>())
+        && (stopped || history.tasks[ran.len()..].iter().all(|task| task.result.is_none()))
+    {
+        return;
+    }
+    let (said, ran) = (Value::from(said), Value::from(ran.to_vec()));
+    if let Some(step) = report.steps.last_mut() {
+        step.differences
+            .push(Difference::of_values("Task states", HISTORY, &said, &ran));
+        step.standing = Standing::Differs;
+    }
+}
+
+/// The functions' harness over the recording. It asks nothing: every answer is among the observations.
+fn harness(recording: &Recording) -> Harness {
+    Harness {
+        store: Store::Recorded(recording.store.clone()),
+        orchestrator: Orchestrator::Fixed(Arc::new(FixedAnswers::default())),
+    }
+}
+
+/// The settings that a step went by, which its observations hold. Those of revision 1 hold none; no step that adopts its
+/// observations asks for more than the bucket.
+fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, String> {
+    let document: Value = serde_json::from_slice(observations).map_err(|error| error.to_string())?;
+    match document.get("settings") {
+        Some(settings) => serde_json::from_value(settings.clone()).map_err(|error| format!("`settings`: {error}")),
+        None => Settings::try_from(SettingsFields {
+            deployment: "revision-1".to_owned(),
+            evidence_bucket: recording.bucket.to_string(),
+            registry_uri: format!("s3://{}/not-asked", recording.bucket),
+            stack_outputs_uris: String::new(),
+            cost_source: "cost_explorer".to_owned(),
+            billing_artifact_uri: String::new(),
+            signing: "off".to_owned(),
+            signing_key: String::new(),
+        })
+        .map_err(|error| error.to_string()),
+    }
+}
+
+impl<'a> Task<'a> {
+    fn new(recording: &'a Recording, execution: &Execution, duty: Duty) -> Self {
+        let step = duty.step();
+        let id = PhaseExecutionId::derive(step.prefix(), execution.stamp, execution.arn.as_str(), duty.id());
+        let folder = phase_folder(&id);
+        let (observations, summary) = steps::names(duty);
+        let summary_key = format!("{folder}{summary}.json");
+        let said = recording.said.as_ref().filter(|_| execution.is_told);
+        let state = duty.state();
+        Task {
+            recording,
+            duty,
+            observations_key: format!("{folder}{observations}.json"),
+            summary: recording.summary(duty, &id, &summary_key),
+            summary_key,
+            said: said.and_then(|said| {
+                let task = said.history.tasks.iter().find(|task| task.state == state)?;
+                task.result.as_ref()
+            }),
+            id,
+        }
+    }
+
+    fn report(&self, equal: usize, differences: Vec<Difference>, missing: Vec<Missing>) -> StepReport {
+        StepReport {
+            step: self.duty.id().to_owned(),
+            phase_execution_id: self.id.to_string(),
+            standing: Standing::of(!differences.is_empty(), !missing.is_empty()),
+            equal,
+            differences,
+            missing,
+        }
+    }
+
+    fn differs(&self, recomputed: &str) -> Difference {
+        Difference {
+            artifact: steps::names(self.duty).0,
+            key: self.observations_key.clone(),
+            pointer: String::new(),
+            recorded: None,
+            recomputed: Some(p1_audit::text::brief(recomputed, 400)),
+        }
+    }
+
+    async fn replay(
+        &self,
+        execution: &Execution,
+        harness: &Harness,
+        closures: &Map<String, Value>,
+        walked: &mut Walked,
+    ) -> (StepReport, Option<StepResult>) {
+        let missing = |subject: &str, reason: &str| Missing {
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let Some(observations) = self.recording.bytes(&self.observations_key) else {
+            let why = "the observations are not there: the step cannot be replayed";
+            return (
+                self.report(0, Vec::new(), vec![missing(&self.observations_key, why)]),
+                None,
+            );
+        };
+        let request =
+            settings(self.recording, observations).and_then(|settings| self.request(execution, &settings, closures));
+        let request = match request {
+            Ok(request) => request,
+            Err(why) => return (self.report(0, vec![self.differs(&why)], Vec::new()), None),
+        };
+        walked
+            .rested_on
+            .extend(request.input.upstream().into_iter().map(|closure| closure.key));
+        let mut ends = self.summary.as_ref().map(RecordedSummary::ends).unwrap_or_default();
+        if self.summary.is_none() {
+            ends.extend(self.recording.lost(&steps::names(self.duty).1, &self.summary_key));
+        }
+        self.recording.store.note_ends(ends.clone());
+        let _ = self.recording.store.take_creations();
+        let Recomputed { answer, observed } = steps::recompute(self.duty, harness, &request, observations).await;
+        let mut creations = self.recording.store.take_creations();
+
+        let (mut differences, mut absent) = (Vec::new(), Vec::new());
+        let Created { listed, recreated } = observed.unwrap_or_else(|why| {
+            differences.push(self.differs(&why));
+            Created::default()
+        });
+        let is_listed = |key: &S3Key| listed.iter().any(|artifact| artifact.key == *key);
+        let (stored, not_stored): (Vec<_>, Vec<_>) = recreated.into_iter().partition(|made| is_listed(&made.key));
+        // The summary comes last, because it names the hashes of all others.
+        let last = creations.pop_if(|last| last.key.as_str() == self.summary_key);
+        creations.extend(stored);
+        creations.extend(last);
+
+        let mut equal = 0;
+        let mut seen = BTreeSet::new();
+        for made in creations {
+            if !seen.insert(made.key.clone()) {
+                continue;
+            }
+            walked.made.insert(made.key.clone());
+            if made.key.as_str() == self.observations_key {
+                continue;
+            }
+            let failed = ends.get(&made.key).is_some_and(|end| end.stored().is_none());
+            match self.recording.store.object(&made.key) {
+                Some(object) if object.bytes == made.bytes => equal += 1,
+                // It was not stored, as the summary's own blocker says; what lies there is another's.
+                _ if failed => {}
+                Some(object) => {
+                    let key = made.key.as_str();
+                    differences.push(Difference::of_bytes(&made.name, key, &object.bytes, &made.bytes));
+                }
+                None => absent.push(missing(made.key.as_str(), "the step gives it, and it is not there")),
+            }
+        }
+        walked.made.extend(not_stored.into_iter().map(|made| made.key));
+        for artifact in listed.iter().filter(|artifact| !seen.contains(&artifact.key)) {
+            let key = artifact.key.as_str();
+            match self.recording.bytes(key).map(Sha256Hex::of) {
+                Some(found) if found != artifact.sha256 => differences.push(Difference {
+                    artifact: artifact.name.clone(),
+                    key: key.to_owned(),
+                    pointer: String::new(),
+                    recorded: Some(format!("sha256 {found}")),
+                    recomputed: Some(format!("sha256 {}, as the observations list it", artifact.sha256)),
+                }),
+                _ => {
+                    let why = "it was created while observing, and the step does not make it again";
+                    absent.push(missing(key, why));
+                }
+            }
+        }
+        let answer = match answer {
+            Ok(answer) => {
+                self.hold_answer(&answer, &mut differences);
+                Some(answer)
+            }
+            Err(fault) => {
+                if differences.is_empty() && absent.is_empty() {
+                    differences.push(self.differs(&fault.to_string()));
+                }
+                None
+            }
+        };
+        (self.report(equal, differences, absent), answer)
+    }
+
+    fn request(
+        &self,
+        execution: &Execution,
+        settings: &Settings,
+        closures: &Map<String, Value>,
+    ) -> Result<Request, String> {
+        let start_time = execution.stamp.rfc3339();
+        let payload = payload::payload(
+            self.duty,
+            settings,
+            &execution.arn,
+            &start_time,
+            closures,
+            &execution.input,
+        )?;
+        let (input, attempt) = StepInput::parse(payload).map_err(|error| error.to_string())?;
+        Ok(Request { input, attempt })
+    }
+
+    /// What the engine was answered is what the step answers. Which version of the function it was is the engine's to say.
+    fn hold_answer(&self, answer: &StepResult, differences: &mut Vec<Difference>) {
+        let Some(said) = self.said else { return };
+        let said = StepResult {
+            function_arn: None,
+            ..said.clone()
+        };
+        if said != *answer {
+            let value = |result: &StepResult| serde_json::to_value(result).unwrap_or_default();
+            let name = format!("answer of {}", self.duty.id());
+            differences.push(Difference::of_values(&name, HISTORY, &value(&said), &value(answer)));
+        }
+    }
+
+    /// Adds what the state machine keeps of this step, by the summary that is there; gives its verdict.
+    fn pass_on(&self, answer: Option<&StepResult>, closures: &mut Map<String, Value>) -> Option<bool> {
+        if answer.is_some_and(|answer| answer.outcome == TaskOutcome::DuplicateDelivery) && self.summary.is_none() {
+            return None;
+        }
+        if self.duty == Duty::Admission {
+            // The closures to go on with are the admission's to say.
+            payload::take(closures, answer?).ok()?;
+        }
+        let lost = answer.and_then(|answer| answer.closure.as_ref());
+        let recorded = self.summary.as_ref().map(|summary| &summary.closure).or(lost)?;
+        let value = serde_json::to_value(recorded).ok()?;
+        closures.insert(self.duty.id().to_owned(), value);
+        Some(recorded.overall_pass)
+    }
+}

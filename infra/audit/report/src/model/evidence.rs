@@ -1,0 +1,127 @@
+//! The documents of a directory, as far as they can be read, and the objects that they name.
+
+use p1_audit::EvidenceSet;
+use p1_audit::lineage::Lineage;
+use p1_contract::evidence::{Body, Document};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::BucketName;
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
+
+use crate::text::Text;
+
+/// How an object's bytes in the directory relate to what names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    /// They have the hash that is named.
+    Same,
+    /// They have another.
+    Other,
+    /// They are not in the directory.
+    Missing,
+    /// They are in another bucket, and so not part of a mirror.
+    Elsewhere,
+    /// Nothing names their hash.
+    Unnamed,
+}
+
+/// An object that evidence names.
+#[derive(Debug, Clone)]
+pub(crate) struct Object {
+    /// The artifact's name, where it has one.
+    pub(crate) name: Option<Text>,
+    /// Its bucket.
+    pub(crate) bucket: Option<Text>,
+    /// Its key.
+    pub(crate) key: Text,
+    /// Its version.
+    pub(crate) version: Option<Text>,
+    /// The hash that is named.
+    pub(crate) sha256: String,
+    /// The length that is named.
+    pub(crate) bytes: Option<u64>,
+    /// What lies in the directory.
+    pub(crate) state: Bytes,
+}
+
+/// The evidence, for what names its objects.
+pub(crate) struct Evidence<'a> {
+    set: &'a EvidenceSet,
+    bucket: Option<BucketName>,
+}
+
+impl<'a> Evidence<'a> {
+    pub(crate) fn of(lineage: &Lineage<'a>) -> Self {
+        Evidence {
+            set: lineage.set(),
+            bucket: lineage.bucket(),
+        }
+    }
+
+    /// The keys below `evidence/`, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.set.files.keys().map(String::as_str)
+    }
+
+    /// The artifact at `key`.
+    pub(crate) fn document<B: Body>(&self, key: &str) -> Result<Document<B>, String> {
+        self.set.document(key)
+    }
+
+    fn state(&self, bucket: &BucketName, key: &str, sha256: &Sha256Hex, bytes: Option<u64>) -> Bytes {
+        if self.bucket.as_ref().is_some_and(|own| own != bucket) {
+            return Bytes::Elsewhere;
+        }
+        match self.set.files.get(key) {
+            None => Bytes::Missing,
+            Some(file) if file.sha256 != *sha256 => Bytes::Other,
+            Some(file) if bytes.is_some_and(|bytes| bytes != file.bytes.len() as u64) => Bytes::Other,
+            Some(_) => Bytes::Same,
+        }
+    }
+
+    pub(crate) fn artifact(&self, artifact: &ArtifactRef) -> Object {
+        Object {
+            name: Some(Text::new(&artifact.name)),
+            ..self.object(&artifact.object())
+        }
+    }
+
+    pub(crate) fn object(&self, object: &ObjectRef) -> Object {
+        Object {
+            name: None,
+            bucket: Some(object.bucket.as_str().into()),
+            key: object.key.as_str().into(),
+            version: object.version_id.as_deref().map(Text::new),
+            sha256: object.sha256.to_string(),
+            bytes: Some(object.bytes),
+            state: self.state(&object.bucket, object.key.as_str(), &object.sha256, Some(object.bytes)),
+        }
+    }
+
+    pub(crate) fn closure(&self, closure: &ClosureRef) -> Object {
+        Object {
+            name: None,
+            bucket: Some(closure.bucket.as_str().into()),
+            key: closure.key.as_str().into(),
+            version: closure.version_id.as_deref().map(Text::new),
+            sha256: closure.sha256.to_string(),
+            bytes: None,
+            state: self.state(&closure.bucket, closure.key.as_str(), &closure.sha256, None),
+        }
+    }
+
+    /// A file of the directory that nothing is held against here.
+    pub(crate) fn file(&self, key: &str) -> Option<Object> {
+        let file = self.set.files.get(key)?;
+        let listed = self.set.listed.get(key);
+        Some(Object {
+            name: None,
+            bucket: None,
+            key: key.into(),
+            version: listed.and_then(|listed| listed.version_id.as_deref()).map(Text::new),
+            sha256: file.sha256.to_string(),
+            bytes: Some(file.bytes.len() as u64),
+            state: Bytes::Unnamed,
+        })
+    }
+}

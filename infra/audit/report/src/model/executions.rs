@@ -1,0 +1,200 @@
+//! The executions that worked on the run, and which of them closed which step.
+
+use p1_audit::lineage::{Closing, Execution as Known, Lineage, Verdict, is_of};
+use p1_contract::artifacts::{CommitPosture, RerunAdmissionReceipt};
+use p1_contract::blocker::{Blocker, Severity, codes};
+use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::ids::{ExecutionArn, Stamp};
+use p1_contract::reference::ClosureRef;
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+
+use super::evidence::{Bytes, Evidence};
+use crate::text::Text;
+
+/// How a step came out in one execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It passed.
+    Pass,
+    /// It holds; a no-go when one of its blockers is.
+    Held(Severity),
+    /// An earlier execution closed it; its number, where that is known.
+    Carried(Option<usize>),
+    /// It did not run.
+    NotReached,
+    /// Its summary is there and is not what it must be.
+    Unreadable,
+    /// Its summary is named and not there.
+    Missing,
+    /// Its summary has other bytes than the closure that names it.
+    Changed,
+}
+
+/// A step in one execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) step: Step,
+    pub(crate) outcome: Outcome,
+    /// The codes of its blockers.
+    pub(crate) codes: Vec<Blocker>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// An advance stands in the ledger, under this number.
+    Advance(u32),
+    /// A hold stands in the ledger, under this number.
+    Hold(u32),
+    /// A hold of a run that never had a ledger.
+    HoldWithoutLedger,
+    /// A verdict that the ledger does not have.
+    Void,
+    /// The rerun was refused.
+    Refused,
+    /// One state was asked for.
+    SingleState,
+    /// No verdict was reached.
+    NoVerdict,
+}
+
+/// The admission of a rerun.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    pub(crate) admitted: bool,
+    pub(crate) resume_at: Option<Step>,
+    pub(crate) codes: Vec<Blocker>,
+}
+
+/// One execution of the state machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Execution {
+    /// From 1, in the order in which they started.
+    pub(crate) number: usize,
+    /// Its name; none where nothing in the directory says whose the steps are.
+    pub(crate) name: Option<Text>,
+    pub(crate) arn: Option<Text>,
+    pub(crate) started: Option<Stamp>,
+    /// Whether the directory is this execution's.
+    pub(crate) own: bool,
+    pub(crate) admission: Option<Admission>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) ending: Ending,
+}
+
+/// How a step came out, as its own closing summary says.
+pub(crate) fn outcome(closing: &Closing) -> Outcome {
+    match closing.summary() {
+        None => Outcome::Unreadable,
+        Some(summary) if summary.overall_pass && summary.blockers.is_empty() => Outcome::Pass,
+        Some(summary) => {
+            let no_go = summary.blockers.iter().any(|b| b.code.severity() == Severity::S1);
+            Outcome::Held(if no_go { Severity::S1 } else { Severity::S2 })
+        }
+    }
+}
+
+fn codes_of(closing: &Closing) -> Vec<Blocker> {
+    closing
+        .summary()
+        .map(|summary| codes(&summary.blockers))
+        .unwrap_or_default()
+}
+
+/// The executions, what they closed, and the phase summary that the evidence is about.
+pub(crate) struct History {
+    pub(crate) executions: Vec<Execution>,
+    pub(crate) closings: Vec<Closing>,
+    /// The verdict that the evidence is about.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// Finds them all.
+pub(crate) fn history(evidence: &Evidence<'_>, lineage: &Lineage<'_>) -> History {
+    let execution = |known: &Known| execution(evidence, lineage, known, lineage.verdict_of(known).as_ref());
+    History {
+        executions: lineage.executions.iter().map(execution).collect(),
+        closings: lineage.closings.clone(),
+        verdict: lineage.verdict(),
+    }
+}
+
+fn execution(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, verdict: Option<&Verdict>) -> Execution {
+    let mine = || {
+        lineage
+            .closings
+            .iter()
+            .filter(|closing| closing.execution == known.number)
+    };
+    let admitting = mine().find(|closing| closing.step.is_none());
+    let receipt = admitting.and_then(|closing| {
+        let key = phase_folder(&closing.id) + RerunAdmissionReceipt::NAME + ".json";
+        let receipt = evidence.document::<RerunAdmissionReceipt>(&key).ok()?;
+        Some(receipt.body)
+    });
+    let admission = admitting.map(|closing| Admission {
+        admitted: outcome(closing) == Outcome::Pass && receipt.as_ref().is_none_or(|receipt| receipt.admitted),
+        resume_at: receipt.as_ref().and_then(|receipt| receipt.resume_at),
+        codes: codes_of(closing),
+    });
+    let mut named: Vec<&ClosureRef> = Vec::new();
+    named.extend(verdict.iter().flat_map(|verdict| &verdict.summary.body.closures));
+    named.extend(
+        mine()
+            .filter_map(Closing::summary)
+            .flat_map(|summary| &summary.upstream),
+    );
+    let nodes = Step::ALL
+        .into_iter()
+        .map(|step| node(evidence, lineage, known, step, &named))
+        .collect();
+    let commit = known.arn.as_deref().and_then(|arn| lineage.commit_of(arn));
+    let ending = match (commit.map(|entry| &entry.record), &admission) {
+        (Some(record), _) if record.verdict == Some(PhaseVerdict::AdvanceToM4) => Ending::Advance(record.sequence),
+        (Some(record), _) => Ending::Hold(record.sequence),
+        (None, Some(admission)) if !admission.admitted => Ending::Refused,
+        (None, _) => match verdict {
+            Some(verdict) if verdict.summary.body.commit == CommitPosture::NoLedger => Ending::HoldWithoutLedger,
+            Some(_) => Ending::Void,
+            None if receipt.is_some_and(|receipt| receipt.only) => Ending::SingleState,
+            None => Ending::NoVerdict,
+        },
+    };
+    let name = |arn: &String| arn.rsplit(':').next().unwrap_or_default().to_owned();
+    Execution {
+        number: known.number,
+        name: known.arn.as_ref().map(|arn| name(arn).into()),
+        arn: known.arn.as_deref().map(Text::new),
+        started: known.started,
+        own: known.arn.is_some() && known.arn.as_deref() == lineage.own().map(ExecutionArn::as_str),
+        admission,
+        nodes,
+        ending,
+    }
+}
+
+fn node(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, step: Step, named: &[&ClosureRef]) -> Node {
+    let by = |closure: &&&ClosureRef| closure.step == step.id();
+    let closings = &lineage.closings;
+    let own = closings
+        .iter()
+        .find(|closing| closing.execution == known.number && closing.step == Some(step));
+    let outcome = match (own, named.iter().find(by)) {
+        (Some(own), named) => {
+            let changed = named.filter(|closure| closure.key.as_str() == own.key);
+            match changed.map(|closure| evidence.closure(closure).state) {
+                Some(Bytes::Other) => Outcome::Changed,
+                _ => outcome(own),
+            }
+        }
+        (None, Some(closure)) if is_of(known, Some(step), &closure.phase_execution_id) => Outcome::Missing,
+        (None, Some(closure)) => {
+            let theirs = closings.iter().find(|closing| closing.id == closure.phase_execution_id);
+            Outcome::Carried(theirs.map(|theirs| theirs.execution))
+        }
+        (None, None) => Outcome::NotReached,
+    };
+    let codes = own.map(codes_of).unwrap_or_default();
+    Node { step, outcome, codes }
+}

@@ -1,0 +1,196 @@
+//! The ten steps and the admission: what each attempt at one checked, raised, wrote and read.
+
+use p1_audit::lineage::Closing;
+use p1_contract::blocker::{Blocker, Finding, Severity};
+use p1_contract::evidence::{ExecutionSummary, phase_folder};
+use p1_contract::reference::{ADMISSION, ClosureRef};
+use p1_contract::step::Step;
+
+use super::Remark;
+use super::evidence::{Evidence, Object};
+use super::executions::{History, Outcome, outcome};
+use super::particulars::{Particulars, particulars};
+use crate::text::Text;
+
+/// A blocker with what the taxonomy says of its code.
+#[derive(Debug, Clone)]
+pub(crate) struct Raised {
+    pub(crate) code: Blocker,
+    pub(crate) subject: Text,
+    pub(crate) detail: Text,
+}
+
+impl From<&Finding> for Raised {
+    fn from(finding: &Finding) -> Self {
+        Raised {
+            code: finding.code,
+            subject: Text::new(&finding.subject),
+            detail: Text::new(&finding.detail),
+        }
+    }
+}
+
+impl Raised {
+    pub(crate) fn is_no_go(&self) -> bool {
+        self.code.severity() == Severity::S1
+    }
+}
+
+/// One attempt at a step: a summary that an execution published.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    /// The number of the execution.
+    pub(crate) execution: usize,
+    pub(crate) phase_execution_id: String,
+    pub(crate) outcome: Outcome,
+    /// The summary, as far as something names it.
+    pub(crate) summary: Option<Object>,
+    pub(crate) next_gate: Option<Text>,
+    pub(crate) blockers: Vec<Raised>,
+    pub(crate) particulars: Particulars,
+    pub(crate) artifacts: Vec<Object>,
+    pub(crate) inputs: Vec<Object>,
+    /// The closures that it rests on, and the number of the execution that closed each.
+    pub(crate) upstream: Vec<(Text, Option<usize>)>,
+    /// What `verify` says of these objects.
+    pub(crate) remarks: Vec<Remark>,
+    /// Why the summary or an artifact cannot be shown.
+    pub(crate) unreadable: Vec<(Text, Text)>,
+}
+
+/// A step, with the attempt that the verdict rests on first among the others.
+#[derive(Debug, Clone)]
+pub(crate) struct StepView {
+    /// None for the admission of a rerun.
+    pub(crate) step: Option<Step>,
+    /// How it came out in the execution that the directory is of.
+    pub(crate) outcome: Outcome,
+    /// The attempt that the verdict rests on.
+    pub(crate) deciding: Option<Attempt>,
+    /// The others, in the order of their executions.
+    pub(crate) others: Vec<Attempt>,
+}
+
+/// Every step; the admission comes first, where there was one.
+pub(crate) fn steps(evidence: &Evidence<'_>, history: &History, remarks: &[Remark]) -> Vec<StepView> {
+    let admission = history
+        .closings
+        .iter()
+        .any(|closed| closed.step.is_none())
+        .then_some(None);
+    let all = admission.into_iter().chain(Step::ALL.map(Some));
+    all.map(|step| view(evidence, history, remarks, step)).collect()
+}
+
+fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Option<Step>) -> StepView {
+    let name = step.map_or(ADMISSION, Step::id);
+    let verdict = history.verdict.as_ref().map(|verdict| &verdict.summary);
+    let closures = verdict.map(|phase| phase.body.closures.as_slice()).unwrap_or_default();
+    let named = closures.iter().find(|closure| closure.step == name);
+    let last = verdict.and_then(|phase| phase.header.phase_execution_id.as_ref());
+    let decides = |closed: &&Closing| match named {
+        Some(named) => closed.id == named.phase_execution_id,
+        None => step == Some(Step::PhaseVerdict) && Some(&closed.id) == last,
+    };
+    let of_step: Vec<&Closing> = history.closings.iter().filter(|closed| closed.step == step).collect();
+    // Without a verdict the latest attempt is the one that stands.
+    let deciding = match verdict {
+        Some(_) => of_step.iter().copied().find(decides),
+        None => of_step.last().copied(),
+    };
+    let outcome = match (deciding, step, named) {
+        (Some(deciding), Some(step), _) => decided(history, deciding, step),
+        (Some(deciding), None, _) => outcome(deciding),
+        (None, _, Some(_)) => Outcome::Missing,
+        (None, _, None) => Outcome::NotReached,
+    };
+    let others = of_step
+        .iter()
+        .filter(|closed| deciding.is_none_or(|deciding| deciding.key != closed.key));
+    StepView {
+        step,
+        outcome,
+        deciding: deciding.map(|closed| attempt(evidence, history, remarks, closed, named)),
+        others: others
+            .map(|closed| attempt(evidence, history, remarks, closed, None))
+            .collect(),
+    }
+}
+
+/// The outcome in the execution that closed the step: there a changed summary shows.
+fn decided(history: &History, deciding: &Closing, step: Step) -> Outcome {
+    let execution = history
+        .executions
+        .iter()
+        .find(|execution| execution.number == deciding.execution);
+    let node = execution.and_then(|execution| execution.nodes.iter().find(|node| node.step == step));
+    node.map_or_else(|| outcome(deciding), |node| node.outcome)
+}
+
+fn attempt(
+    evidence: &Evidence<'_>,
+    history: &History,
+    remarks: &[Remark],
+    closed: &Closing,
+    named: Option<&ClosureRef>,
+) -> Attempt {
+    let folder = phase_folder(&closed.id);
+    let summary = named
+        .map(|closure| evidence.closure(closure))
+        .or_else(|| evidence.file(&closed.key));
+    let mut attempt = Attempt {
+        execution: closed.execution,
+        phase_execution_id: closed.id.to_string(),
+        outcome: outcome(closed),
+        summary,
+        next_gate: None,
+        blockers: Vec::new(),
+        particulars: Particulars::default(),
+        artifacts: Vec::new(),
+        inputs: Vec::new(),
+        upstream: Vec::new(),
+        remarks: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    let mut keys: Vec<&str> = Vec::new();
+    match &closed.document {
+        Err(why) => attempt.unreadable.push((Text::new(&closed.key), Text::new(why))),
+        Ok(document) => {
+            let summary = &document.body;
+            keys.extend(summary.artifacts.iter().map(|artifact| artifact.key.as_str()));
+            fill(&mut attempt, evidence, history, closed, summary);
+        }
+    }
+    attempt.remarks = remarks
+        .iter()
+        .filter(|remark| remark.raw.starts_with(&folder) || keys.contains(&remark.raw.as_str()))
+        .cloned()
+        .collect();
+    attempt
+}
+
+fn fill(
+    attempt: &mut Attempt,
+    evidence: &Evidence<'_>,
+    history: &History,
+    closed: &Closing,
+    summary: &ExecutionSummary,
+) {
+    attempt.next_gate = Some(Text::new(&summary.next_gate));
+    attempt.blockers = summary.blockers.iter().map(Raised::from).collect();
+    attempt.artifacts = summary
+        .artifacts
+        .iter()
+        .map(|artifact| evidence.artifact(artifact))
+        .collect();
+    attempt.inputs = summary.inputs.iter().map(|input| evidence.object(input)).collect();
+    let by = |closure: &ClosureRef| {
+        let theirs = history
+            .closings
+            .iter()
+            .find(|closed| closed.id == closure.phase_execution_id);
+        (Text::new(&closure.step), theirs.map(|theirs| theirs.execution))
+    };
+    attempt.upstream = summary.upstream.iter().map(by).collect();
+    attempt.particulars = particulars(evidence, closed.step, summary, &mut attempt.unreadable);
+}

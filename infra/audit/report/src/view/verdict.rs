@@ -1,0 +1,299 @@
+//! The head of the page: what the directory proves, what is wrong with it, and what to do about a hold.
+
+use maud::{Markup, html};
+use p1_audit::findings::Grade;
+use p1_audit::verify::{SignatureState, Standing};
+use p1_contract::blocker::{Blocker, Severity};
+
+use super::parts::{Cell, Mark, count, facts, grouped, objects, table, value};
+use crate::model::{Ending, Model, Next, Raised, Remark};
+use crate::text::Text;
+
+/// The word of a standing.
+pub(super) fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pinned => "PINNED",
+        Standing::Held => "HELD",
+        Standing::Tampered => "TAMPERED",
+        Standing::Incomplete => "INCOMPLETE",
+    }
+}
+
+/// The class of the whole page.
+pub(super) fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pinned => "standing-pinned",
+        Standing::Held => "standing-held",
+        Standing::Tampered => "standing-tampered",
+        Standing::Incomplete => "standing-incomplete",
+    }
+}
+
+fn mark(standing: Standing) -> Mark {
+    match standing {
+        Standing::Pinned => Mark::Pass,
+        Standing::Held => Mark::Held,
+        Standing::Tampered => Mark::Alarm,
+        Standing::Incomplete => Mark::Unknown,
+    }
+}
+
+fn meaning(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pinned => "The run is pinned, and its evidence is intact.",
+        Standing::Held => "The run is held, and its evidence is intact.",
+        Standing::Tampered => "The evidence was changed, or contradicts itself. Do not rely on it.",
+        Standing::Incomplete => "The evidence is not whole, or no verdict was committed. Nothing is proven by it.",
+    }
+}
+
+/// Whether what the directory says may be taken as said by P1.
+pub(super) fn is_intact(standing: Standing) -> bool {
+    matches!(standing, Standing::Pinned | Standing::Held)
+}
+
+pub(super) fn banner(model: &Model) -> Markup {
+    let standing = model.standing;
+    let id = |id: &Option<Text>| match id {
+        Some(id) => value(id),
+        None => html! { span.quiet { "none" } },
+    };
+    html! {
+        section.banner id="verdict" tabindex="-1" aria-labelledby="verdict-word" {
+            div.banner-head {
+                (mark(standing).inline())
+                div {
+                    h1 id="verdict-word" { (word(standing)) }
+                    p.lead { (meaning(standing)) }
+                }
+            }
+            (stated(model))
+            dl.triplet {
+                div { dt { "platform_run_id" } dd { (id(&model.platform_run_id)) } }
+                div { dt { "scenario_run_id" } dd { (id(&model.scenario_run_id)) } }
+                div { dt { "config_digest" } dd { (id(&model.config_digest)) } }
+            }
+            (counts(model))
+            (signature(model))
+        }
+    }
+}
+
+fn counts(model: &Model) -> Markup {
+    let counts = model.counts;
+    html! {
+        ul.counts aria-label="What was checked" {
+            li { b { (grouped(counts.objects as u64)) } " objects" }
+            li { b { (grouped(counts.hashes as u64)) } " hashes held against bytes" }
+            li { b { (grouped(counts.closures as u64)) } " closures walked" }
+            li { b { (grouped(counts.named_not_mirrored as u64)) } " named in other buckets" }
+            li { b { (grouped(model.remarks.len() as u64)) } (if model.remarks.len() == 1 { " finding" } else { " findings" }) }
+        }
+    }
+}
+
+fn stated(model: &Model) -> Markup {
+    let intact = is_intact(model.standing);
+    let Some(stated) = &model.stated else {
+        return html! { p.stated { "The directory holds no verdict that can be read." } };
+    };
+    let own = model.executions.iter().find(|execution| execution.own);
+    let committed = own.and_then(|execution| match execution.ending {
+        Ending::Advance(number) | Ending::Hold(number) => Some(number),
+        _ => None,
+    });
+    html! {
+        p.stated {
+            @if intact { "Verdict " } @else { "The directory " em { "claims" } " the verdict " }
+            strong { (stated.verdict) }
+            @if let Some(adjudication) = stated.adjudication { ", adjudicated " strong { (adjudication) } }
+            @match committed {
+                Some(number) => { ", committed as record " (number) " of the ledger" }
+                None => { ", not in a ledger" }
+            }
+            "; execution of " time datetime=(stated.stamp) { (stated.stamp) } "."
+            @if intact && model.verdict.is_none() { " No verdict counts." }
+        }
+    }
+}
+
+/// A place of its own for the signature: what it is worth, by which key, and the files that it is made of.
+fn signature(model: &Model) -> Markup {
+    let signed = &model.signature;
+    let (mark, word, meaning) = match signed.state {
+        SignatureState::Unsigned => (
+            Mark::NotReached,
+            "UNSIGNED",
+            "Nothing vouches for who wrote this directory: whoever can rewrite all of it can make another whole run of it.",
+        ),
+        SignatureState::Signed => (
+            Mark::Unknown,
+            "SIGNED",
+            "The signature is valid under the key that lies beside it. Whose key that is, nothing in the directory can tell: give \
+             the key that you trust with --key.",
+        ),
+        SignatureState::Verified => (
+            Mark::Pass,
+            "VERIFIED",
+            "The signature is valid under a key that was given.",
+        ),
+        SignatureState::Invalid => (
+            Mark::Alarm,
+            "INVALID",
+            "The signature is not whole, not valid, or says something else than the evidence.",
+        ),
+    };
+    html! {
+        div.signature {
+            h2 { "Signature" }
+            p {
+                (mark.with(word)) " " (meaning)
+                @if signed.state != SignatureState::Verified && !model.ledger.is_empty() {
+                    " Hold the COMMITTED record against the bucket's: " a href="#check" { "check it yourself" } "."
+                }
+            }
+            @if let Some(keyid) = &signed.keyid { (facts([("key, SHA-256", value(keyid))])) }
+            @if !signed.files.is_empty() {
+                details {
+                    summary { (count(signed.files.len(), "file", "files")) " of signatures" }
+                    (objects(&signed.files))
+                }
+            }
+        }
+    }
+}
+
+/// What `verify` found wrong; nothing where nothing is.
+pub(super) fn findings(model: &Model) -> Markup {
+    if model.remarks.is_empty() {
+        return html! {};
+    }
+    html! {
+        section id="findings" aria-labelledby="findings-title" {
+            h2 id="findings-title" { "What is wrong" }
+            p.warning {
+                (mark(model.standing).inline())
+                span { strong { "Everything below is what the directory says, not what is so." }
+                    " Keep the directory as it is, and get another copy from the evidence bucket." }
+            }
+            (remarks(&format!("{}, the first thing wrong first", count(model.remarks.len(), "finding", "findings")), &model.remarks))
+        }
+    }
+}
+
+/// Findings by object, in the order in which the objects first turned up.
+pub(super) fn remarks(caption: &str, remarks: &[Remark]) -> Markup {
+    let mut objects: Vec<(&Remark, Vec<&Remark>)> = Vec::new();
+    for remark in remarks {
+        match objects.iter_mut().find(|(first, _)| first.subject == remark.subject) {
+            Some((_, all)) => all.push(remark),
+            None => objects.push((remark, vec![remark])),
+        }
+    }
+    table(
+        caption,
+        &["Object", "Grade", "What is wrong"],
+        objects.into_iter().map(|(first, all)| {
+            let worst = all.iter().map(|remark| remark.grade).min().unwrap_or(first.grade);
+            vec![
+                Cell::head(value(&first.subject)),
+                Cell::from(grade(worst)),
+                Cell::from(html! { ul.wrongs { @for remark in all { li { (remark.detail) } } } }),
+            ]
+        }),
+    )
+}
+
+/// The mark and word of a grade.
+fn grade(grade: Grade) -> Markup {
+    match grade {
+        Grade::Tampered => Mark::Alarm.with("tampered"),
+        Grade::Incomplete => Mark::Unknown.with("incomplete"),
+    }
+}
+
+/// What holds the run, and what to do.
+pub(super) fn hold(model: &Model) -> Markup {
+    if model.next.is_none() && model.unresolved.is_empty() {
+        return html! {};
+    }
+    html! {
+        section id="next" aria-labelledby="next-title" {
+            h2 id="next-title" { "What to do next" }
+            @if !model.unresolved.is_empty() {
+                p { (count(model.unresolved.len(), "blocker is", "blockers are")) " unresolved." }
+                (blockers(&model.unresolved, 3))
+            }
+            @if let Some(next) = &model.next { (action(next)) }
+        }
+    }
+}
+
+fn action(next: &Next) -> Markup {
+    let word = next.action.plain();
+    html! {
+        div.action {
+            h3 { "Next action: " (next.action) }
+            p {
+                @match word.as_str() {
+                    "RESUME" => "Mend the cause, not the evidence. Then go on with the same run: it keeps its ids, and the steps that passed are not run again.",
+                    "START_ANEW" => "The run is over. Mend the cause and start a new execution from the M2 receipt; it gets another run id.",
+                    _ => "The directory names an action that P1 does not know.",
+                }
+            }
+            @if !next.remedies.is_empty() {
+                ul.remedies { @for (code, remedy) in &next.remedies { li { (chip(*code)) span { (remedy) } } } }
+            }
+            @if let Some(held) = &next.held {
+                p { "From a terminal, with the reset receipt below as " code { "reset.json" } ":" }
+                pre tabindex="0" role="region" aria-label="Command that resumes the run" {
+                    code { "cargo p1 resume --held " (held.for_shell().unwrap_or("KEY")) " --reset reset.json" }
+                }
+                @if held.for_shell().is_none() { (facts([("KEY", value(held))])) }
+            }
+            @if let Some(reset) = &next.reset {
+                details {
+                    summary { "Reset receipt, ready for " code { "reset.json" } }
+                    pre tabindex="0" role="region" aria-label="Reset receipt" { code { (reset) } }
+                }
+            }
+            @if let Some(input) = &next.input {
+                details open {
+                    summary { "Rerun input, ready for " em { "New execution" } " in the console" }
+                    pre tabindex="0" role="region" aria-label="Rerun input" { code { (input) } }
+                }
+            }
+        }
+    }
+}
+
+/// The code of a blocker with its severity, by word and shape.
+fn chip(code: Blocker) -> Markup {
+    let mark = if code.severity() == Severity::S1 {
+        Mark::NoGo
+    } else {
+        Mark::Held
+    };
+    html! { span class={ "chip " (mark.class()) } { (mark.inline()) b { (code.code()) } } }
+}
+
+/// Blockers as cards, with headings of `level`.
+pub(super) fn blockers(blockers: &[Raised], level: u8) -> Markup {
+    html! {
+        ul.blockers {
+            @for blocker in blockers {
+                li class=(if blocker.is_no_go() { "blocker is-no-go" } else { "blocker is-held" }) {
+                    @let head = html! { (chip(blocker.code)) " " span { (blocker.code.rule()) } };
+                    @if level == 3 { h3 { (head) } } @else { h4 { (head) } }
+                    (facts([
+                        ("severity", html! { @if blocker.is_no_go() { "S1 no-go" } @else { "S2 remediate" } }),
+                        ("phase code", html! { code { (blocker.code.phase_code()) } }),
+                        ("subject", value(&blocker.subject)),
+                        ("seen", html! { (blocker.detail) }),
+                        ("remedy", html! { (blocker.code.remedy()) }),
+                    ]))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Files that are there as a whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use p1_audit::text;
+
+use crate::exit::CliError;
+
+/// Writes a file so that a reader sees the old content or the new, never a part of it. Creates the folders above it.
+///
+/// # Errors
+/// A fault that names the file.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::failed(&format!("write {}", text::clean(&path.display().to_string())), &error)
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    // The permissions of any new file; the default of the library is the owner's alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_written_whole_and_nothing_stays_behind() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("evidence/deep/file.json");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        // A folder in the way is an error with the file's name, not a panic.
+        let error = write(&scratch.path().join("evidence/deep"), b"x")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("evidence/deep"), "{error}");
+    }
+}

@@ -1,0 +1,184 @@
+//! What a bucket says of the keys of a run, beside the objects themselves: whether one was overwritten or deleted, what lies
+//! below the run's root that is not P1's, and which holder of the ledger left no evidence.
+//!
+//! `cargo p1 verify s3://…` judges by it, and a mirror takes it along as `object_versions.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use p1_audit::object_versions::KeyHistory;
+use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
+use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
+use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::reference::ADMISSION;
+use p1_contract::step::Step;
+use p1_runtime::run_ledger::ledger_prefix;
+
+use crate::bucket::evidence::{Chain, Evidence, ReadError, Version};
+
+/// The most holders that are asked about, beside those whose closures were reached.
+const MOST_ASKED: usize = 100;
+
+/// What a bucket says.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// The versions and delete markers of P1's own keys, the latest first, by key.
+    pub versions: BTreeMap<String, Vec<Version>>,
+    /// The keys below the run's root that are not P1's, in order.
+    pub foreign: Vec<String>,
+    /// The prefixes that could not be listed.
+    pub unlisted: Vec<(String, ReadError)>,
+}
+
+impl Census {
+    /// Takes the census of what `chain` names, of the folders of its closures and these, and of the run's root.
+    pub async fn take(evidence: &Evidence, chain: &Chain, run: Option<&PlatformRunId>, folders: &[String]) -> Self {
+        let mut census = Self::default();
+        let root = run.map(PlatformRunId::run_root);
+        let ledger = run.map(ledger_prefix);
+        let named: BTreeSet<&str> = chain.listed.iter().map(|listed| listed.key.as_str()).collect();
+        let mut prefixes: BTreeSet<String> = chain.folders.iter().chain(folders).cloned().collect();
+        prefixes.extend(ledger.clone());
+        // Below the run's root others write too, and beside the folders, an event's claim or the day's cost answer, others have
+        // theirs: there a key is asked for alone. The receipt of M2 and whatever else was an input is somebody else's, who may
+        // write it again.
+        let in_ledger = |key: &str| ledger.as_ref().is_some_and(|ledger| key.starts_with(ledger));
+        let below = |key: &str| root.as_ref().is_some_and(|root| key.starts_with(root)) && !in_ledger(key);
+        let beside = |key: &str| {
+            key.strip_prefix(RUN_CONTROL_ROOT)
+                .is_some_and(|rest| rest.starts_with('_'))
+        };
+        prefixes.extend(
+            named
+                .iter()
+                .filter(|key| below(key) || beside(key))
+                .map(|key| (*key).to_owned()),
+        );
+        for prefix in prefixes {
+            let is_key = !prefix.ends_with('/');
+            match evidence.versions(&prefix).await {
+                Ok(found) => {
+                    for version in found.into_iter().filter(|version| !is_key || version.key == prefix) {
+                        // What a console creates for a folder.
+                        if version.key.ends_with('/') {
+                            census.foreign.push(version.key);
+                        } else {
+                            census.versions.entry(version.key.clone()).or_default().push(version);
+                        }
+                    }
+                }
+                Err(error) => census.unlisted.push((prefix, error)),
+            }
+        }
+        if let Some(root) = root {
+            match evidence.keys(&root).await {
+                Ok(keys) => {
+                    let is_own = |key: &str| named.contains(key) || in_ledger(key);
+                    census.foreign.extend(keys.into_iter().filter(|key| !is_own(key)));
+                }
+                Err(error) => census.unlisted.push((root, error)),
+            }
+        }
+        census.foreign.sort();
+        census.foreign.dedup();
+        census
+    }
+
+    /// The history of every key of P1.
+    #[must_use]
+    pub fn histories(&self) -> Vec<KeyHistory> {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let history = |(key, versions): (&String, &Vec<Version>)| {
+            let delete_markers = versions.iter().filter(|version| version.is_delete_marker).count();
+            KeyHistory {
+                key: key.clone(),
+                versions: count(versions.len() - delete_markers),
+                delete_markers: count(delete_markers),
+            }
+        };
+        self.versions.iter().map(history).collect()
+    }
+}
+
+/// The ACQUIRED records of executions that left nothing in the bucket: neither a closure of theirs was reached, nor is there the
+/// folder that a holder writes into before anything else. A holder that was stopped between its record and its observations
+/// leaves such a record too, so it says that the evidence is not whole, and not that it was changed.
+///
+/// # Errors
+/// When S3 does not answer, or refuses.
+pub async fn ghosts(
+    evidence: &Evidence,
+    chain: &Chain,
+    ledger: impl IntoIterator<Item = LedgerRecord>,
+) -> Result<Vec<u32>, ReadError> {
+    let mut ghosts = Vec::new();
+    let mut asked = 0;
+    for record in ledger {
+        let folder = |step: Step, owner: &str| {
+            let stamp = record.holder_stamp_utc;
+            phase_folder(&PhaseExecutionId::derive(
+                step.prefix(),
+                stamp,
+                record.holder.as_str(),
+                owner,
+            ))
+        };
+        let mut folders = Step::ALL.into_iter().map(|step| folder(step, step.id()));
+        let admission = folder(Step::RerunDiscipline, ADMISSION);
+        let is_reached = folders.any(|folder| chain.folders.contains(&folder)) || chain.folders.contains(&admission);
+        if record.kind != LedgerKind::Acquired || is_reached || asked == MOST_ASKED {
+            continue;
+        }
+        asked += 1;
+        let first = if record.sequence == 1 {
+            folder(Step::HandleClosure, Step::HandleClosure.id())
+        } else {
+            admission
+        };
+        if evidence.is_empty(&first).await? {
+            ghosts.push(record.sequence);
+        }
+    }
+    Ok(ghosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(key: &str, id: &str, is_delete_marker: bool) -> Version {
+        Version {
+            key: key.to_owned(),
+            version_id: Some(id.to_owned()),
+            is_delete_marker,
+        }
+    }
+
+    #[test]
+    fn a_second_version_and_a_delete_marker_are_problems() {
+        let census = Census {
+            versions: BTreeMap::from([
+                ("a".to_owned(), vec![version("a", "1", false)]),
+                ("b".to_owned(), vec![version("b", "2", false), version("b", "1", false)]),
+                ("c".to_owned(), vec![version("c", "2", true), version("c", "1", false)]),
+            ]),
+            ..Census::default()
+        };
+        let found: Vec<(String, Vec<String>)> = census
+            .histories()
+            .into_iter()
+            .map(|history| (history.key.clone(), history.problems()))
+            .collect();
+        let expected = [
+            ("a", vec![]),
+            ("b", vec!["has 2 versions: it was overwritten"]),
+            ("c", vec!["has 1 delete markers: it was deleted"]),
+        ];
+        let expected = expected.map(|(key, problems)| {
+            (
+                key.to_owned(),
+                problems.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+            )
+        });
+        assert_eq!(found, expected);
+    }
+}

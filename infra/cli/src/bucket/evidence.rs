@@ -1,0 +1,480 @@
+//! The evidence of an execution, as its closures tell it: every summary is fetched by version id, held against the hash that
+//! names it, and read for the objects it lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::EncodingType;
+use p1_audit::lineage::{closing_of_commit, closure};
+use p1_audit::text;
+use p1_contract::blocker::Finding;
+use p1_contract::cause::chain;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PlatformRunId, S3Key};
+use p1_contract::ledger::LedgerRecord;
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::aws::{Answer, Call, Cause};
+use p1_runtime::run_ledger::ledger_prefix;
+use p1_runtime::store::decoded;
+use serde_json::Value;
+
+use crate::exit::CliError;
+
+/// The evidence bucket, for reading.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The client.
+    pub s3: Client,
+    /// The bucket.
+    pub bucket: BucketName,
+}
+
+/// One version of an object, as S3 gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its version id, where the bucket is versioned.
+    pub version_id: Option<String>,
+    /// Its entity tag without quotes.
+    pub etag: String,
+}
+
+/// S3 gave no answer to a read, or refused it: nothing was learned of the object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("failed to {operation} {place}: {cause}; {}", self.remedy())]
+pub struct ReadError {
+    /// What was being done: `read`, `list`, `list the versions of`.
+    operation: &'static str,
+    /// The object or the prefix, as an S3 URI.
+    place: String,
+    /// What the answer says, if there was one.
+    answer: Answer,
+    /// What came back.
+    cause: String,
+}
+
+impl ReadError {
+    fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, call: Call, error: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        Self {
+            operation,
+            place: format!("s3://{bucket}/{}", text::clean(key)),
+            answer: Answer::of(call, error),
+            cause: text::brief(&chain(error), 400),
+        }
+    }
+
+    /// Whether there is no such bucket.
+    #[must_use]
+    pub fn is_no_bucket(&self) -> bool {
+        self.answer == Answer::NoBucket
+    }
+
+    /// What a person does about it.
+    fn remedy(&self) -> &'static str {
+        match self.answer {
+            Answer::NoBucket => "check the name of the bucket, the region and the account",
+            Answer::Denied => {
+                "these credentials need s3:ListBucket, s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion on the bucket, \
+                 and kms:Decrypt where it is encrypted with a key of its own"
+            }
+            Answer::Transient(Cause::Credentials) => "renew the AWS credentials, and check this machine's clock",
+            Answer::Transient(Cause::Region) => "set AWS_REGION to the region of the bucket",
+            Answer::Transient(Cause::Key) => "mend the KMS key that the bucket is encrypted with",
+            Answer::Transient(Cause::NoCode) => {
+                "check the network, AWS_ENDPOINT_URL, the region and the credentials, then try again"
+            }
+            Answer::Transient(Cause::Service)
+            | Answer::NotThere
+            | Answer::Exists
+            | Answer::Conflict
+            | Answer::Refused => "try again",
+        }
+    }
+}
+
+impl From<ReadError> for CliError {
+    fn from(error: ReadError) -> Self {
+        Self::fault(error.to_string())
+    }
+}
+
+/// One version of a key, or a delete marker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The key.
+    pub key: String,
+    /// Its version id; none where the bucket is not versioned.
+    pub version_id: Option<String>,
+    /// Whether it says that the object was deleted.
+    pub is_delete_marker: bool,
+}
+
+impl Evidence {
+    /// Fetches an object: this version, or the latest. `None` when there is none.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses; the error names the object.
+    pub async fn get(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, ReadError> {
+        let request = self
+            .s3
+            .get_object()
+            .bucket(self.bucket.as_str())
+            .key(key)
+            .set_version_id(version_id.map(str::to_owned));
+        let call = version_id.map_or(Call::ReadObject, |_| Call::ReadVersion);
+        let object = match request.send().await {
+            Ok(object) => object,
+            Err(error) if Answer::of(call, &error) == Answer::NotThere => return Ok(None),
+            Err(error) => return Err(ReadError::new("read", &self.bucket, key, call, &error)),
+        };
+        let version_id = object.version_id.filter(|id| id != "null");
+        let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .map_err(|error| ReadError {
+                operation: "read",
+                place: format!("s3://{}/{}", self.bucket, text::clean(key)),
+                answer: Answer::Transient(Cause::NoCode),
+                cause: text::brief(&chain(&error), 400),
+            })?
+            .to_vec();
+        Ok(Some(Fetched {
+            bytes,
+            version_id,
+            etag,
+        }))
+    }
+
+    /// Every version and every delete marker of the keys that begin with `prefix`, the latest of a key first.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn versions(&self, prefix: &str) -> Result<Vec<Version>, ReadError> {
+        let mut all = Vec::new();
+        let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
+        loop {
+            let request = self
+                .s3
+                .list_object_versions()
+                .bucket(self.bucket.as_str())
+                .prefix(prefix)
+                .encoding_type(EncodingType::Url);
+            let answer = request
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| {
+                    ReadError::new("list the versions of", &self.bucket, prefix, Call::AskBucket, &error)
+                })?;
+            let key = |key: Option<&str>| decoded(key.unwrap_or_default(), answer.encoding_type());
+            let named = |of: Option<&str>, id: Option<&str>, is_delete_marker| Version {
+                key: key(of),
+                version_id: id.filter(|id| *id != "null").map(str::to_owned),
+                is_delete_marker,
+            };
+            all.extend(
+                answer
+                    .versions()
+                    .iter()
+                    .map(|version| named(version.key(), version.version_id(), false)),
+            );
+            all.extend(
+                answer
+                    .delete_markers()
+                    .iter()
+                    .map(|marker| named(marker.key(), marker.version_id(), true)),
+            );
+            key_marker = answer.next_key_marker().map(|marker| key(Some(marker)));
+            version_marker = answer.next_version_id_marker().map(str::to_owned);
+            if answer.is_truncated() != Some(true) || key_marker.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The keys below `prefix`, in the order of the keys.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
+        let mut pages = self
+            .s3
+            .list_objects_v2()
+            .bucket(self.bucket.as_str())
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+            .into_paginator()
+            .send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
+            let listed = page.contents().iter().filter_map(|object| object.key());
+            keys.extend(listed.map(|key| decoded(key, page.encoding_type())));
+        }
+        Ok(keys)
+    }
+
+    /// Whether no key begins with `prefix`.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn is_empty(&self, prefix: &str) -> Result<bool, ReadError> {
+        let request = self.s3.list_objects_v2().bucket(self.bucket.as_str()).prefix(prefix);
+        let answer = request
+            .max_keys(1)
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await
+            .map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
+        Ok(answer.contents().is_empty())
+    }
+}
+
+impl Evidence {
+    /// M3.J's closure of every execution that committed to the ledger of `run`. A rerun's own closures do not reach those of
+    /// the attempts before it, but the ledger does.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses; the error names the object.
+    pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
+        let mut closures = Vec::new();
+        // A record behind a delete marker is one all the same: what it committed is what `verify` judges.
+        let mut records: Vec<Version> = self.versions(&ledger_prefix(run)).await?;
+        records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
+        for Version { key, version_id, .. } in records {
+            let Some(record) = self.get(&key, version_id.as_deref()).await? else {
+                continue;
+            };
+            // What is no record is `verify`'s to say.
+            let record = LedgerRecord::parse(&record.bytes).ok();
+            if let Some(key) = record.as_ref().and_then(closing_of_commit) {
+                closures.extend(self.last(&key).await?);
+            }
+        }
+        Ok(closures)
+    }
+
+    /// M3.J's closure, as its summary at `key` is it; nothing in the bucket names it. `None` where there is no such summary.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn last(&self, key: &S3Key) -> Result<Option<ClosureRef>, ReadError> {
+        let last = self.get(key.as_str(), None).await?;
+        Ok(last.and_then(|last| closure(&self.bucket, key, last.version_id, &last.bytes)))
+    }
+}
+
+/// An object that belongs to the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its key.
+    pub key: S3Key,
+    /// Its version; the latest where nobody names one.
+    pub version_id: Option<String>,
+    /// The hash that a summary gives it; none where no summary lists it.
+    pub sha256: Option<Sha256Hex>,
+}
+
+/// The summaries of an execution, and what they list.
+#[derive(Debug, Default)]
+pub struct Chain {
+    /// The findings of each phase execution, by its id.
+    pub findings: BTreeMap<String, Vec<Finding>>,
+    /// Every object of the evidence bucket that a closure or a summary names, each once.
+    pub listed: BTreeSet<Listed>,
+    /// The folders of the phase executions, each ending in `/`.
+    pub folders: BTreeSet<String>,
+    /// What is not as a closure says, or could not be read.
+    pub problems: Vec<String>,
+    /// Those of them that could not be read.
+    pub unread: Vec<(S3Key, ReadError)>,
+}
+
+/// What a summary says, as far as the mirror needs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Summary {
+    findings: Vec<Finding>,
+    artifacts: Vec<ArtifactRef>,
+    inputs: Vec<ObjectRef>,
+    upstream: Vec<ClosureRef>,
+}
+
+impl Chain {
+    /// Reads the summaries that these closures name, and those that they rest on. A summary that is not there, has another
+    /// hash or cannot be read is a problem; the others are read all the same.
+    pub async fn read(evidence: &Evidence, closures: Vec<ClosureRef>) -> Self {
+        let mut chain = Self::default();
+        let mut seen = BTreeSet::new();
+        let mut open = closures;
+        while let Some(closure) = open.pop() {
+            if !seen.insert((closure.key.clone(), closure.version_id.clone())) {
+                continue;
+            }
+            match read_summary(evidence, &closure).await {
+                Ok(summary) => {
+                    open.extend(summary.upstream.iter().cloned());
+                    chain.take(&closure, summary);
+                }
+                Err(unread) => {
+                    chain.problems.push(unread.to_string());
+                    if let NoSummary::Unread(error) = unread {
+                        chain.unread.push((closure.key, error));
+                    }
+                }
+            }
+        }
+        chain
+    }
+
+    fn take(&mut self, closure: &ClosureRef, summary: Summary) {
+        if let Some((folder, _)) = closure.key.as_str().rsplit_once('/') {
+            self.folders.insert(format!("{folder}/"));
+        }
+        self.listed.insert(Listed {
+            key: closure.key.clone(),
+            version_id: closure.version_id.clone(),
+            sha256: Some(closure.sha256.clone()),
+        });
+        let objects = summary.artifacts.iter().map(ArtifactRef::object).chain(summary.inputs);
+        for object in objects.filter(|object| object.bucket == closure.bucket) {
+            self.listed.insert(Listed {
+                key: object.key,
+                version_id: object.version_id,
+                sha256: Some(object.sha256),
+            });
+        }
+        self.findings
+            .insert(closure.phase_execution_id.to_string(), summary.findings);
+    }
+}
+
+/// Why a closure's summary is not known.
+#[derive(Debug, thiserror::Error)]
+enum NoSummary {
+    /// S3 does not say.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    /// It is not what the closure says.
+    #[error(transparent)]
+    Other(#[from] CliError),
+}
+
+async fn read_summary(evidence: &Evidence, closure: &ClosureRef) -> Result<Summary, NoSummary> {
+    if closure.bucket != evidence.bucket {
+        return Err(NoSummary::Other(CliError::fault(format!(
+            "the closure of {} lies in bucket {}, not in the deployment's evidence bucket {}",
+            text::clean(&closure.step),
+            closure.bucket,
+            evidence.bucket
+        ))));
+    }
+    let fetched = evidence
+        .get(closure.key.as_str(), closure.version_id.as_deref())
+        .await?;
+    let bytes = verified(&closure.key, Some(&closure.sha256), fetched)?.bytes;
+    summary(&bytes).map_err(|reason| {
+        NoSummary::Other(CliError::fault(format!(
+            "failed to read the summary {}: {}",
+            closure.key,
+            text::brief(&reason, 300)
+        )))
+    })
+}
+
+/// Holds what was fetched against the hash that it should have.
+///
+/// # Errors
+/// A fault that names the object, when it is not there or is another.
+pub fn verified(key: &S3Key, expected: Option<&Sha256Hex>, fetched: Option<Fetched>) -> Result<Fetched, CliError> {
+    let Some(fetched) = fetched else {
+        return Err(CliError::fault(format!(
+            "the evidence lists {key}, but the bucket does not have that version; find who removed it"
+        )));
+    };
+    match expected {
+        Some(expected) if *expected != Sha256Hex::of(&fetched.bytes) => Err(CliError::fault(format!(
+            "the evidence lists {key} with SHA-256 {expected}, but its bytes have {}; find who changed it",
+            Sha256Hex::of(&fetched.bytes)
+        ))),
+        _ => Ok(fetched),
+    }
+}
+
+/// Reads a summary of a step or of an admission.
+fn summary(bytes: &[u8]) -> Result<Summary, String> {
+    fn list<T: serde::de::DeserializeOwned>(document: &mut Value, field: &str) -> Result<Vec<T>, String> {
+        let list = document
+            .get_mut(field)
+            .map_or_else(|| Value::Array(Vec::new()), Value::take);
+        serde_json::from_value(list).map_err(|error| format!("`{field}`: {error}"))
+    }
+    let mut document = parse_strict(bytes, Limits::DOCUMENT).map_err(|error| error.to_string())?;
+    Ok(Summary {
+        findings: list(&mut document, "blockers")?,
+        artifacts: list(&mut document, "artifacts")?,
+        inputs: list(&mut document, "inputs")?,
+        upstream: list(&mut document, "upstream")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fetched(bytes: &[u8]) -> Fetched {
+        Fetched {
+            bytes: bytes.to_vec(),
+            version_id: None,
+            etag: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_object_is_held_against_its_hash() {
+        let key = S3Key::parse("evidence/a.json").unwrap();
+        let hash = Sha256Hex::of(b"a");
+        assert!(verified(&key, Some(&hash), Some(fetched(b"a"))).is_ok());
+        assert!(verified(&key, None, Some(fetched(b"b"))).is_ok());
+        let other = verified(&key, Some(&hash), Some(fetched(b"b")))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            other.contains("evidence/a.json") && other.contains(hash.as_str()),
+            "{other}"
+        );
+        let gone = verified(&key, Some(&hash), None).unwrap_err().to_string();
+        assert!(
+            gone.contains("evidence/a.json") && gone.contains("does not have"),
+            "{gone}"
+        );
+    }
+
+    #[test]
+    fn a_summary_is_read_for_what_it_lists() {
+        let object = json!({"bucket": "evidence-bucket", "key": "evidence/x", "version_id": "1", "sha256": "0".repeat(64), "bytes": 2});
+        let mut artifact = object.clone();
+        artifact["name"] = json!("x");
+        artifact["etag"] = json!("e");
+        let document = json!({
+            "overall_pass": false, "blockers": [{"code": "M3A-B2", "subject": "S", "detail": "D"}],
+            "artifacts": [artifact], "inputs": [object], "upstream": []
+        });
+        let read = summary(document.to_string().as_bytes()).unwrap();
+        assert_eq!(read.findings[0].code.code(), "M3A-B2");
+        assert_eq!((read.artifacts.len(), read.inputs.len()), (1, 1));
+        assert!(summary(b"[]").is_ok(), "a document without lists lists nothing");
+        for bad in [&b"nope"[..], b"{\"artifacts\":3}", b"{\"inputs\":[{\"key\":\"../x\"}]}"] {
+            assert!(summary(bad).is_err());
+        }
+    }
+}

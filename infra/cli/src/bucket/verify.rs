@@ -1,0 +1,423 @@
+//! Evidence where it lies: read from the bucket and checked like a mirror. Nothing is written there.
+//!
+//! A bucket tells what a mirror cannot: whether a key was ever overwritten or deleted. It does not tell the engine's word; the
+//! verdict that counts is the ledger's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use p1_audit::EvidenceSet;
+use p1_audit::evidence_set::{Ending, File, ListedObject};
+use p1_audit::findings::Findings;
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key};
+use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::reference::ClosureRef;
+use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::run_ledger::ledger_prefix;
+
+use crate::bucket::census::{Census, ghosts};
+use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version};
+use crate::drive::mirror::fetch;
+use crate::exit::CliError;
+
+const RUNS: &str = "evidence/runs/";
+const FORMS: &str = "give s3://BUCKET/evidence/runs/<platform_run_id>/, or the folder or the summary of one of its steps below \
+                     s3://BUCKET/evidence/dev_full/run_control/";
+
+/// Why a place in S3 cannot be checked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// It is not a place where a run's evidence begins.
+    #[error("{place} {problem}; {FORMS}")]
+    NoEvidence {
+        /// The place, as it was given.
+        place: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// S3 does not answer, or refuses.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    /// The AWS settings of this machine cannot be used.
+    #[error(transparent)]
+    Settings(CliError),
+    /// A defect of ours.
+    #[error(transparent)]
+    Failed(#[from] CliError),
+}
+
+impl BucketError {
+    /// Whether there is nothing to check, by the person's own input.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::NoEvidence { .. } | Self::Settings(_) => true,
+            Self::Unread(unread) => unread.is_no_bucket(),
+            Self::Failed(_) => false,
+        }
+    }
+}
+
+/// Where an auditor begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The root of a run.
+    Run(PlatformRunId),
+    /// The folder of a step.
+    Step(PhaseExecutionId),
+}
+
+impl Place {
+    /// Reads `s3://BUCKET/KEY-OR-PREFIX`.
+    ///
+    /// # Errors
+    /// When it is no such place.
+    pub fn parse(place: &str) -> Result<(BucketName, Self), BucketError> {
+        let refused = |problem| BucketError::NoEvidence {
+            place: place.to_owned(),
+            problem,
+        };
+        let (bucket, key) = place
+            .strip_prefix("s3://")
+            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+            .ok_or_else(|| refused("is no S3 URI"))?;
+        let bucket = BucketName::parse(bucket).map_err(|_| refused("names no bucket"))?;
+        let first = |root: &str| Some(key.strip_prefix(root)?.split('/').next().unwrap_or_default());
+        if let Some(run) = first(RUNS).and_then(|run| PlatformRunId::parse(run).ok()) {
+            return Ok((bucket, Place::Run(run)));
+        }
+        let step = first(RUN_CONTROL_ROOT).and_then(|id| PhaseExecutionId::parse(id).ok());
+        match step.filter(|id| id.as_str().starts_with("m3")) {
+            Some(id) => Ok((bucket, Place::Step(id))),
+            None => Err(refused("is not a place where a run's evidence begins")),
+        }
+    }
+}
+
+/// What the ledger and M3.J's folder lead to.
+struct Roots {
+    run: Option<PlatformRunId>,
+    closures: Vec<ClosureRef>,
+    ending: Option<Ending>,
+    folders: Vec<String>,
+}
+
+/// Reads the evidence of the run at `place`. What the bucket says of its keys is among the findings of the set.
+///
+/// # Errors
+/// When there is no evidence of a run, or S3 does not answer where the run's evidence begins. What cannot be read later is a finding.
+pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, BucketError> {
+    let mut findings = Findings::default();
+    let roots = roots(evidence, place, &mut findings).await?;
+    let chain = Chain::read(evidence, roots.closures).await;
+    let mut unread: BTreeSet<String> = BTreeSet::new();
+    for (key, error) in &chain.unread {
+        findings.incomplete(key.as_str(), error.to_string());
+        unread.insert(key.to_string());
+    }
+    let census = Census::take(evidence, &chain, roots.run.as_ref(), &roots.folders).await;
+    for (prefix, error) in &census.unlisted {
+        findings.incomplete(prefix, format!("whether a key was overwritten is not known: {error}"));
+    }
+    for history in census.histories() {
+        for problem in history.problems() {
+            findings.tampered(&history.key, problem);
+        }
+    }
+    let wanted = wanted(&chain, &census.versions, &mut findings);
+    let (mut files, mut listed) = (BTreeMap::new(), BTreeMap::new());
+    for (object, reading) in fetch(evidence, wanted).await? {
+        let key = object.key.to_string();
+        match reading {
+            Ok(Some(fetched)) => {
+                let sha256 = Sha256Hex::of(&fetched.bytes);
+                let bytes = fetched.bytes.len() as u64;
+                listed.insert(
+                    key.clone(),
+                    ListedObject {
+                        key: key.clone(),
+                        version_id: fetched.version_id,
+                        etag: fetched.etag,
+                        sha256: sha256.clone(),
+                        bytes,
+                    },
+                );
+                files.insert(
+                    key,
+                    File {
+                        bytes: fetched.bytes,
+                        sha256,
+                    },
+                );
+            }
+            // That it is not there is said by who names it.
+            Ok(None) => {}
+            Err(error) => {
+                findings.incomplete(&key, error.to_string());
+                unread.insert(key);
+            }
+        }
+    }
+    let prefix = roots.run.as_ref().map(ledger_prefix);
+    let of_ledger = |key: &&String| prefix.as_ref().is_some_and(|prefix| key.starts_with(prefix));
+    let records = files.iter().filter(|(key, _)| of_ledger(key));
+    let records = records.filter_map(|(_, file)| LedgerRecord::parse(&file.bytes).ok());
+    let records: Vec<LedgerRecord> = records.collect();
+    match ghosts(evidence, &chain, records).await {
+        Ok(ghosts) => findings.ghosts(&ghosts),
+        Err(error) => findings.incomplete("ledger", error.to_string()),
+    }
+    Ok(EvidenceSet {
+        files,
+        listed,
+        unread,
+        foreign: census.foreign,
+        ending: roots.ending,
+        findings,
+        ..EvidenceSet::default()
+    })
+}
+
+/// One version of every key: the one that a summary names, else the latest that is there.
+fn wanted(chain: &Chain, versions: &BTreeMap<String, Vec<Version>>, findings: &mut Findings) -> BTreeSet<Wanted> {
+    let mut wanted: BTreeMap<S3Key, Wanted> = BTreeMap::new();
+    for listed in &chain.listed {
+        let of_key = versions.get(listed.key.as_str()).map_or(&[][..], Vec::as_slice);
+        let is_there = |id: &Option<String>| of_key.iter().any(|v| !v.is_delete_marker && v.version_id == *id);
+        let known = wanted.get(&listed.key).is_some_and(|known| is_there(&known.version_id));
+        if !known {
+            wanted.insert(listed.key.clone(), listed.clone());
+        }
+    }
+    for (key, versions) in versions {
+        let Ok(parsed) = S3Key::parse(key) else {
+            findings.tampered(key, "is a foreign object: no closure could name such a key");
+            continue;
+        };
+        let mut there = versions.iter().filter(|version| !version.is_delete_marker);
+        let named = wanted.get(&parsed).map(|listed| listed.version_id.clone());
+        let named = named.filter(|id| id.is_some() && there.clone().any(|version| version.version_id == *id));
+        if let (None, Some(latest)) = (named, there.next()) {
+            let listed = Wanted {
+                key: parsed.clone(),
+                version_id: latest.version_id.clone(),
+                sha256: None,
+            };
+            wanted.insert(parsed, listed);
+        }
+    }
+    wanted.into_values().collect()
+}
+
+async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> Result<Roots, BucketError> {
+    let nothing = |what: String, problem| BucketError::NoEvidence {
+        place: format!("s3://{}/{what}", evidence.bucket),
+        problem,
+    };
+    let id = match place {
+        Place::Run(run) => {
+            // Where everything is hidden by delete markers, there was a run all the same.
+            if evidence.is_empty(&run.run_root()).await? && evidence.versions(&ledger_prefix(run)).await?.is_empty() {
+                return Err(nothing(run.run_root(), "is empty: there is no such run"));
+            }
+            return of_run(evidence, run, None, findings).await;
+        }
+        Place::Step(id) => id,
+    };
+    let folder = format!("{RUN_CONTROL_ROOT}{id}/");
+    let keys = evidence.keys(&folder).await?;
+    if keys.is_empty() {
+        return Err(nothing(folder, "is empty: there is no such phase execution"));
+    }
+    let Some(key) = keys.iter().find(|key| is_summary(key)) else {
+        return Err(nothing(folder, "holds no closing summary: the step did not close"));
+    };
+    let fetched = evidence.get(key, None).await?;
+    let value = fetched.and_then(|fetched| parse_strict(&fetched.bytes, Limits::DOCUMENT).ok());
+    let summary = value.and_then(|value| split::<ExecutionSummary>(value, "summary").ok());
+    let run = summary
+        .as_ref()
+        .and_then(|summary| summary.header.platform_run_id.clone());
+    let last = id
+        .as_str()
+        .starts_with("m3j")
+        .then(|| format!("{folder}m3j_execution_summary.json"));
+    match (run, last) {
+        (Some(run), last) => of_run(evidence, &run, last.as_deref(), findings).await,
+        // A run that was held before it had an id is known by M3.J's folder alone.
+        (None, Some(last)) => {
+            let key = S3Key::parse(&last).map_err(|error| CliError::fault(error.to_string()))?;
+            Ok(Roots {
+                run: None,
+                closures: evidence.last(&key).await?.into_iter().collect(),
+                ending: None,
+                folders: vec![folder],
+            })
+        }
+        (None, None) => Err(nothing(
+            folder,
+            "is of a step before the run had an id; its M3.J folder leads on",
+        )),
+    }
+}
+
+fn is_summary(key: &str) -> bool {
+    key.ends_with("_execution_summary.json") && !key.ends_with("/m3_execution_summary.json")
+        || key.ends_with("/m3g_admission_summary.json")
+}
+
+/// From the ledger. `last` is the summary of M3.J whose verdict is asked for; the latest committed one where none is named.
+async fn of_run(
+    evidence: &Evidence,
+    run: &PlatformRunId,
+    last: Option<&str>,
+    findings: &mut Findings,
+) -> Result<Roots, BucketError> {
+    let mut roots = Roots {
+        run: Some(run.clone()),
+        closures: evidence.committed(run).await?,
+        ending: None,
+        folders: Vec::new(),
+    };
+    let Some(last) = last else { return Ok(roots) };
+    let key = S3Key::parse(last).map_err(|error| CliError::fault(error.to_string()))?;
+    let folder = last.rsplit_once('/').map_or("", |(folder, _)| folder);
+    roots.folders.push(format!("{folder}/"));
+    let closure = evidence.last(&key).await?;
+    match holder(evidence, run, folder).await? {
+        Some(execution) => {
+            roots.ending = Some(Ending {
+                execution,
+                closure: closure.clone(),
+            });
+        }
+        None if has_ledger(evidence, folder).await? => {
+            findings.incomplete(last, "no record of the run's ledger commits it: it is void");
+        }
+        None => {}
+    }
+    roots
+        .closures
+        .extend(closure.filter(|closure| !roots.closures.contains(closure)));
+    Ok(roots)
+}
+
+/// The execution that committed the phase summary in this folder.
+async fn holder(
+    evidence: &Evidence,
+    run: &PlatformRunId,
+    folder: &str,
+) -> Result<Option<p1_contract::ids::ExecutionArn>, ReadError> {
+    for key in evidence.keys(&format!("{}ledger/", run.run_root())).await? {
+        let Some(record) = evidence.get(&key, None).await? else {
+            continue;
+        };
+        let record = LedgerRecord::parse(&record.bytes).ok();
+        let committed = record.filter(|record| record.kind == LedgerKind::Committed);
+        let names = |record: &LedgerRecord| {
+            let summary = record.summary.as_ref();
+            summary.is_some_and(|summary| summary.key.as_str().starts_with(&format!("{folder}/")))
+        };
+        if let Some(record) = committed.filter(names) {
+            return Ok(Some(record.holder));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the phase summary in this folder says that its verdict belongs into the ledger.
+async fn has_ledger(evidence: &Evidence, folder: &str) -> Result<bool, ReadError> {
+    let fetched = evidence
+        .get(&format!("{folder}/m3_execution_summary.json"), None)
+        .await?;
+    let phase = fetched.and_then(|fetched| Document::<PhaseSummary>::parse(&fetched.bytes).ok());
+    Ok(phase.is_none_or(|phase| phase.body.commit != p1_contract::artifacts::CommitPosture::NoLedger))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_run_or_a_step() {
+        let run = Place::Run(PlatformRunId::parse("platform_20260223T174307Z").unwrap());
+        let id = "m3j_20260223T174307Z_0123456789ab";
+        let step = Place::Step(PhaseExecutionId::parse(id).unwrap());
+        for (place, expected) in [
+            ("s3://evidence/evidence/runs/platform_20260223T174307Z", &run),
+            (
+                "s3://evidence/evidence/runs/platform_20260223T174307Z/ledger/000002.json",
+                &run,
+            ),
+            (&format!("s3://evidence/evidence/dev_full/run_control/{id}/"), &step),
+            (
+                &format!("s3://evidence/evidence/dev_full/run_control/{id}/m3_execution_summary.json"),
+                &step,
+            ),
+        ] {
+            assert_eq!(
+                Place::parse(place).unwrap(),
+                (BucketName::parse("evidence").unwrap(), expected.clone())
+            );
+        }
+        for refused in [
+            "evidence/runs/platform_20260223T174307Z",
+            "s3://evidence",
+            "s3://evidence/",
+            "s3://E/evidence/runs/platform_20260223T174307Z",
+            "s3://evidence/evidence/runs/",
+            "s3://evidence/evidence/runs/../x",
+            "s3://evidence/evidence/runs/platform_20261323T174307Z",
+            "s3://evidence/evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json",
+        ] {
+            assert!(
+                Place::parse(refused)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("evidence/runs/<platform_run_id>/"),
+                "{refused}"
+            );
+        }
+    }
+
+    fn version(key: &str, id: &str, is_delete_marker: bool) -> Version {
+        Version {
+            key: key.to_owned(),
+            version_id: Some(id.to_owned()),
+            is_delete_marker,
+        }
+    }
+
+    #[test]
+    fn the_version_that_a_summary_names_is_read_and_else_the_latest() {
+        let key = |text: &str| S3Key::parse(text).unwrap();
+        let listed = |text: &str, id: &str| Wanted {
+            key: key(text),
+            version_id: Some(id.to_owned()),
+            sha256: Some(Sha256Hex::of(b"")),
+        };
+        let mut chain = Chain::default();
+        chain
+            .listed
+            .extend([listed("named", "1"), listed("gone", "1"), listed("lost", "1")]);
+        let versions = BTreeMap::from([
+            (
+                "named".to_owned(),
+                vec![version("named", "2", false), version("named", "1", false)],
+            ),
+            (
+                "gone".to_owned(),
+                vec![version("gone", "3", true), version("gone", "2", false)],
+            ),
+            ("beside".to_owned(), vec![version("beside", "7", false)]),
+        ]);
+        let read: Vec<(String, String)> = wanted(&chain, &versions, &mut Findings::default())
+            .into_iter()
+            .map(|wanted| (wanted.key.to_string(), wanted.version_id.unwrap()))
+            .collect();
+        let expected = [("beside", "7"), ("gone", "2"), ("lost", "1"), ("named", "1")];
+        assert_eq!(read, expected.map(|(key, id)| (key.to_owned(), id.to_owned())));
+    }
+}

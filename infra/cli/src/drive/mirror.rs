@@ -1,0 +1,309 @@
+//! The local copy of an execution's evidence: every object at its key below the folder, each held against the hash that the
+//! summaries list, with `objects.json`, `object_versions.json` and `execution_history.json` beside them.
+//!
+//! What lies below the run's root and is not P1's is no evidence: it is counted and named, and not mirrored.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use p1_audit::evidence_set::ListedObject;
+use p1_audit::object_versions::{Foreign, ObjectVersions, ghost_problem};
+use p1_audit::{history, text};
+use p1_contract::canonical;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::ledger::LedgerRecord;
+use p1_runtime::run_ledger::ledger_prefix;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::atomic;
+use crate::bucket::census::{Census, ghosts};
+use crate::bucket::evidence::{Chain, Evidence, Fetched, Listed, ReadError, verified};
+use crate::exit::CliError;
+
+/// How many objects are fetched at once.
+const CONCURRENT_READS: usize = 16;
+/// Every object of the evidence lies below this.
+const EVIDENCE_ROOT: &str = "evidence/";
+/// Where a version goes whose key another version has already.
+const OTHER_VERSIONS: &str = "other_versions";
+
+/// A mirror, and what is wrong with the evidence.
+#[derive(Debug)]
+pub struct Mirror {
+    /// The objects, as `objects.json` lists them.
+    pub objects: Vec<ListedObject>,
+    /// Each names an object: it is not there, is not what the summaries list, or its key was overwritten or deleted. It is not in
+    /// the mirror where it is not what the summaries list.
+    pub problems: Vec<String>,
+    /// What lies below the run's root and is not P1's.
+    pub foreign: Foreign,
+}
+
+/// What is to be mirrored.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The execution.
+    pub execution_arn: &'a str,
+    /// The engine's events, all of them.
+    pub events: &'a [Value],
+    /// What the summaries list.
+    pub chain: &'a Chain,
+    /// The run, where there is one: everything of P1's below its root is mirrored.
+    pub run: Option<&'a PlatformRunId>,
+    /// The M2 receipt that started the execution.
+    pub receipt_key: Option<&'a str>,
+}
+
+/// Mirrors the evidence into `dir`, which is new or empty. An object that is not what the summaries list is a problem; the
+/// others are mirrored all the same.
+///
+/// # Errors
+/// A fault that names the file or the folder, when the bucket cannot be listed or the mirror not be written.
+pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
+    let census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
+    if let Some((_, error)) = census.unlisted.into_iter().next() {
+        return Err(CliError::from(error));
+    }
+    let census = Census {
+        unlisted: Vec::new(),
+        ..census
+    };
+    let (mut fetched, mut problems) = (Vec::new(), Vec::new());
+    let listed = complete(evidence, wanted, &census, &mut problems).await?;
+    for (listed, read) in fetch(evidence, listed).await? {
+        let object = read.map_err(CliError::from);
+        match object.and_then(|object| verified(&listed.key, listed.sha256.as_ref(), object)) {
+            Ok(object) => fetched.push((listed, object)),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    let records = fetched.iter().filter(|(listed, _)| is_record(wanted.run, &listed.key));
+    let records = records.filter_map(|(_, object)| LedgerRecord::parse(&object.bytes).ok());
+    let versions = ObjectVersions {
+        ghosts: ghosts(evidence, wanted.chain, records.collect::<Vec<_>>()).await?,
+        foreign: Foreign::of(&census.foreign),
+        keys: census.histories(),
+    };
+    for history in &versions.keys {
+        problems.extend(
+            history
+                .problems()
+                .into_iter()
+                .map(|problem| format!("{} {problem}", history.key)),
+        );
+    }
+    problems.extend(ghost_problem(&versions.ghosts));
+    problems.sort();
+    // The version that a summary lists comes first and gets the key; what nobody lists never displaces it.
+    fetched.sort_by(|(a, _), (b, _)| {
+        (&a.key, a.sha256.is_none(), &a.version_id).cmp(&(&b.key, b.sha256.is_none(), &b.version_id))
+    });
+
+    let mut objects = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for (listed, object) in fetched {
+        let entry = ListedObject {
+            key: listed.key.to_string(),
+            version_id: object.version_id,
+            etag: object.etag,
+            sha256: Sha256Hex::of(&object.bytes),
+            bytes: object.bytes.len() as u64,
+        };
+        if objects.contains(&entry) {
+            continue;
+        }
+        let is_first = keys.insert(listed.key.clone());
+        let path = place(
+            dir,
+            &listed.key,
+            if is_first { None } else { entry.version_id.as_deref() },
+        )?;
+        atomic::write(&path, &object.bytes)?;
+        objects.insert(entry);
+    }
+    let objects: Vec<ListedObject> = objects.into_iter().collect();
+    write_document(
+        &dir.join("objects.json"),
+        &serde_json::to_value(&objects).unwrap_or_default(),
+    )?;
+    write_document(
+        &dir.join("object_versions.json"),
+        &serde_json::to_value(&versions).unwrap_or_default(),
+    )?;
+    let events: Vec<Value> = wanted.events.iter().cloned().map(history::readable).collect();
+    write_document(
+        &dir.join("execution_history.json"),
+        &json!({ "execution_arn": wanted.execution_arn, "events": events }),
+    )?;
+    Ok(Mirror {
+        objects,
+        problems,
+        foreign: versions.foreign,
+    })
+}
+
+fn is_record(run: Option<&PlatformRunId>, key: &S3Key) -> bool {
+    run.is_some_and(|run| key.as_str().starts_with(&ledger_prefix(run)))
+}
+
+/// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the ledger, and the receipt.
+/// What is hidden by a delete marker is fetched by its version.
+async fn complete(
+    evidence: &Evidence,
+    wanted: &Wanted<'_>,
+    census: &Census,
+    problems: &mut Vec<String>,
+) -> Result<BTreeSet<Listed>, CliError> {
+    let mut listed = wanted.chain.listed.clone();
+    let known: BTreeSet<S3Key> = listed.iter().map(|listed| listed.key.clone()).collect();
+    if let Some(key) = wanted.receipt_key.and_then(|key| S3Key::parse(key).ok())
+        && !known.contains(&key)
+        && evidence.get(key.as_str(), None).await?.is_some()
+    {
+        listed.insert(Listed {
+            key,
+            version_id: None,
+            sha256: None,
+        });
+    }
+    for (key, versions) in &census.versions {
+        let key = match S3Key::parse(key) {
+            Ok(key) if !key.as_str().contains('\\') => key,
+            _ => {
+                problems.push(format!(
+                    "a folder of P1 holds {}, a key that P1 never writes; it is not mirrored",
+                    text::brief(key, 200)
+                ));
+                continue;
+            }
+        };
+        let latest = versions.iter().find(|version| !version.is_delete_marker);
+        if let Some(latest) = latest.filter(|_| !known.contains(&key)) {
+            let is_hidden = versions.first().is_some_and(|version| version.is_delete_marker);
+            listed.insert(Listed {
+                key,
+                version_id: latest.version_id.clone().filter(|_| is_hidden),
+                sha256: None,
+            });
+        }
+    }
+    Ok(listed)
+}
+
+/// What S3 said of an object: its bytes, that it is not there, or nothing.
+pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
+
+/// Fetches objects, some at once, in no order.
+///
+/// # Errors
+/// A fault, when a read of ours panicked: a defect.
+pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Result<Vec<(Listed, Reading)>, CliError> {
+    let places = Arc::new(Semaphore::new(CONCURRENT_READS));
+    let mut reads = JoinSet::new();
+    for listed in listed {
+        let (evidence, places) = (evidence.clone(), Arc::clone(&places));
+        reads.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
+            (listed, read)
+        });
+    }
+    let mut fetched = Vec::with_capacity(reads.len());
+    while let Some(read) = reads.join_next().await {
+        fetched.push(read.map_err(|error| CliError::failed("read the evidence", &error))?);
+    }
+    Ok(fetched)
+}
+
+/// The file of an object: its key below the folder, or, for a further version of a key, below a folder of that version.
+fn place(dir: &Path, key: &S3Key, other_version: Option<&str>) -> Result<PathBuf, CliError> {
+    let refuse = |what: &str| Err(CliError::fault(format!("failed to mirror {key}: {what}")));
+    // An S3Key has no empty, `.` or `..` part and no leading slash; a backslash would be a separator elsewhere.
+    if !key.as_str().starts_with(EVIDENCE_ROOT) || key.as_str().contains('\\') {
+        return refuse("its key is not a path below evidence/");
+    }
+    let base = match other_version {
+        None => dir.to_owned(),
+        Some(version) if is_plain(version) => dir.join(OTHER_VERSIONS).join(version),
+        Some(_) => return refuse("its version id is not a plain name"),
+    };
+    Ok(key.as_str().split('/').fold(base, |path, part| path.join(part)))
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=128).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
+}
+
+fn write_document(path: &Path, document: &Value) -> Result<(), CliError> {
+    let bytes = canonical::to_document(document)
+        .map_err(|error| CliError::failed(&format!("write {}", path.display()), &error))?;
+    atomic::write(path, &bytes)
+}
+
+/// The default folder of an execution's mirror below the build folder.
+#[must_use]
+pub fn default_dir(target: &Path, execution_name: &str) -> PathBuf {
+    let name: String = execution_name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(80)
+        .collect();
+    target.join("p1").join("evidence").join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_leaves_the_folder() {
+        let dir = Path::new("/mirror");
+        let key = |text: &str| S3Key::parse(text).unwrap();
+        assert_eq!(
+            place(dir, &key("evidence/a/b.json"), None).unwrap(),
+            Path::new("/mirror/evidence/a/b.json")
+        );
+        assert_eq!(
+            place(dir, &key("evidence/a"), Some("v-1")).unwrap(),
+            Path::new("/mirror/other_versions/v-1/evidence/a")
+        );
+        for outside in [
+            "objects.json",
+            "execution_history.json",
+            "evidence\\..\\x",
+            "x/evidence/a",
+            "evidence/..\\x",
+        ] {
+            assert!(place(dir, &key(outside), None).is_err(), "{outside}");
+        }
+        for outside in [
+            "../evidence/a",
+            "/evidence/a",
+            "evidence/../../a",
+            "evidence//a",
+            "evidence/./a",
+        ] {
+            assert!(S3Key::parse(outside).is_err(), "{outside}");
+        }
+        for version in ["..", "a/b", "", ".x"] {
+            assert!(place(dir, &key("evidence/a"), Some(version)).is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_default_folder_is_one_plain_name() {
+        let dir = default_dir(Path::new("/t"), "../../etc/x:1");
+        assert_eq!(dir, Path::new("/t/p1/evidence/______etc_x_1"));
+    }
+}

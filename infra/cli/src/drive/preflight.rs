@@ -1,0 +1,454 @@
+//! What the tool can see before anything is started: every file that the command line names is read and checked here, once.
+//!
+//! A refusal is [`CliError::Usage`]. It names the option and the file, what is wrong and what to do. What only the platform
+//! can judge (a handle that is missing, a receipt that is not green) is left to the platform: it is a verdict, not a usage.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use p1_audit::text;
+use p1_contract::exact::Exact;
+use p1_contract::ids::S3Key;
+use p1_contract::strict::{JsonError, Limits, parse_foreign, parse_strict};
+use serde_json::Value;
+
+use crate::args::RunArgs;
+use crate::exit::CliError;
+
+/// The most bytes of a handles registry (contract section 2).
+const REGISTRY_MAX_BYTES: u64 = 4 << 20;
+/// The most bytes of any other document (contract section 2).
+const DOCUMENT_MAX_BYTES: u64 = 1 << 20;
+/// The most bytes of an execution input that Step Functions takes.
+const INPUT_MAX_BYTES: u64 = 256 << 10;
+/// The most bytes of an object that one PUT can carry.
+const OBJECT_MAX_BYTES: u64 = 5 << 30;
+
+/// The files of a run, read and checked.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// `--registry`.
+    pub registry: Option<Vec<u8>>,
+    /// `--stack-outputs`, in the order of the command line.
+    pub stack_outputs: Vec<Vec<u8>>,
+    /// `--oracle-dir`, sorted by key.
+    pub oracle: Option<Vec<OracleFile>>,
+    /// `--billing`.
+    pub billing: Option<Vec<u8>>,
+    /// `--m2-receipt`.
+    pub m2_receipt: Option<Vec<u8>>,
+    /// `--input`.
+    pub input: Option<Value>,
+}
+
+/// A file of `--oracle-dir` and the key that it is uploaded to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OracleFile {
+    /// The path below the directory, with `/` between its parts.
+    pub key: S3Key,
+    /// Where the file is.
+    pub path: PathBuf,
+}
+
+/// Reads and checks everything that the command line names.
+///
+/// # Errors
+/// [`CliError::Usage`] for the first thing that is not usable.
+pub fn check(args: &RunArgs) -> Result<Inputs, CliError> {
+    if args.stack.is_some() && args.m2_receipt.is_none() && args.input.is_none() {
+        return Err(CliError::usage(
+            "--stack starts nothing by itself: give --m2-receipt FILE to hand over from M2, or --input FILE to start with an execution input",
+        ));
+    }
+    let inputs = Inputs {
+        registry: args.registry.as_deref().map(registry).transpose()?,
+        stack_outputs: args
+            .stack_outputs
+            .iter()
+            .map(|path| stack_outputs(path))
+            .collect::<Result<_, _>>()?,
+        oracle: args.oracle_dir.as_deref().map(oracle_dir).transpose()?,
+        billing: args.billing.as_deref().map(billing).transpose()?,
+        m2_receipt: args.m2_receipt.as_deref().map(m2_receipt).transpose()?,
+        input: args.input.as_deref().map(execution_input).transpose()?,
+    };
+    if inputs.m2_receipt.is_some() && inputs.input.as_ref().is_some_and(|input| receipt_key(input).is_none()) {
+        return Err(CliError::usage(
+            "--m2-receipt does not go with this --input: the input names no M2 receipt; leave one of the two out",
+        ));
+    }
+    if let Some(out) = &args.out {
+        out_dir(out)?;
+    }
+    Ok(inputs)
+}
+
+/// Refuses a mirror folder that holds something already: evidence of two executions is never mixed.
+///
+/// # Errors
+/// [`CliError::Usage`] when it exists and is not an empty directory.
+pub fn out_dir(out: &Path) -> Result<(), CliError> {
+    let refuse = |what: &str| {
+        Err(CliError::usage(format!(
+            "--out {}: {what}; name a folder that is new or empty",
+            show(out)
+        )))
+    };
+    match fs::read_dir(out) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) if out.join("objects.json").is_file() => refuse("holds the evidence of another execution"),
+            Some(_) => refuse("is not empty"),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => refuse("is not a directory"),
+        Err(error) => refuse(&format!("cannot be read ({error})")),
+    }
+}
+
+/// The key of the M2 receipt that an execution input points at, in the two forms that point at one.
+#[must_use]
+pub fn receipt_key(input: &Value) -> Option<&str> {
+    input
+        .pointer("/m2_handoff/key")
+        .or_else(|| input.pointer("/detail/object/key"))?
+        .as_str()
+}
+
+/// Reads and checks `--registry`.
+///
+/// # Errors
+/// [`CliError::Usage`] when the file is no registry.
+pub fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
+    let option = "--registry";
+    let bytes = read(option, path, REGISTRY_MAX_BYTES)?;
+    // The parser's own message says what to do.
+    p1_contract::registry::parse(&bytes)
+        .map_err(|error| CliError::usage(format!("{option} {}: {}", show(path), text::clean(&error.to_string()))))?;
+    Ok(bytes)
+}
+
+/// Reads `--reset`: any JSON object. Whether it is a complete receipt is a verdict, and the platform's.
+///
+/// # Errors
+/// [`CliError::Usage`] when the file is no JSON object.
+pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
+    let remedy = "give a reset receipt: {\"actor\": …, \"reason\": …, \"class\": …, \"scope\": …}";
+    let bytes = foreign_object("--reset", path, remedy)?;
+    parse_foreign(&bytes, Limits::DOCUMENT).map_err(|error| refusal("--reset", path, &not_json(&error), remedy))
+}
+
+fn stack_outputs(path: &Path) -> Result<Vec<u8>, CliError> {
+    let (option, remedy) = ("--stack-outputs", "write it with `terraform output -json`");
+    let bytes = read(option, path, DOCUMENT_MAX_BYTES)?;
+    // As M3.A reads it: a number may be longer than any that a float holds.
+    match Exact::parse(&bytes, Limits::DOCUMENT) {
+        Ok(Exact::Map(_)) => Ok(bytes),
+        Ok(_) => Err(refusal(option, path, "the document is JSON, but not an object", remedy)),
+        Err(error) => Err(refusal(option, path, &not_json(&error), remedy)),
+    }
+}
+
+fn billing(path: &Path) -> Result<Vec<u8>, CliError> {
+    foreign_object(
+        "--billing",
+        path,
+        "give a billing artifact (JSON, see infra/local/sample/billing.json)",
+    )
+}
+
+fn m2_receipt(path: &Path) -> Result<Vec<u8>, CliError> {
+    let option = "--m2-receipt";
+    let bytes = read(option, path, DOCUMENT_MAX_BYTES)?;
+    parse_foreign(&bytes, Limits::DOCUMENT).map_err(|error| {
+        refusal(
+            option,
+            path,
+            &not_json(&error),
+            "give the JSON receipt that M2.J published",
+        )
+    })?;
+    Ok(bytes)
+}
+
+fn execution_input(path: &Path) -> Result<Value, CliError> {
+    let option = "--input";
+    let remedy = "give an event, an operator start or a rerun as the README shows them";
+    let bytes = read(option, path, INPUT_MAX_BYTES)?;
+    // An event of AWS's may have a mark before it, as any file that passed through an editor.
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let value =
+        parse_strict(text, Limits::DOCUMENT).map_err(|error| refusal(option, path, &not_json(&error), remedy))?;
+    form(&value).map_err(|what| refusal(option, path, &what, remedy))?;
+    Ok(value)
+}
+
+/// The form of an execution input, as far as it can be told without the deployment.
+fn form(value: &Value) -> Result<(), String> {
+    let Some(object) = value.as_object() else {
+        return Err("it is not a JSON object".to_owned());
+    };
+    let known =
+        object.contains_key("detail-type") || object.contains_key("m2_handoff") || object.contains_key("resume");
+    if known {
+        Ok(())
+    } else {
+        Err("it is of no known form: none of `detail-type`, `m2_handoff` and `resume` is there".to_owned())
+    }
+}
+
+fn foreign_object(option: &str, path: &Path, remedy: &str) -> Result<Vec<u8>, CliError> {
+    let bytes = read(option, path, DOCUMENT_MAX_BYTES)?;
+    match parse_foreign(&bytes, Limits::DOCUMENT) {
+        Ok(Value::Object(_)) => Ok(bytes),
+        Ok(_) => Err(refusal(option, path, "the document is JSON, but not an object", remedy)),
+        Err(error) => Err(refusal(option, path, &not_json(&error), remedy)),
+    }
+}
+
+fn not_json(error: &JsonError) -> String {
+    format!("it is not JSON that can be read: {error}")
+}
+
+fn oracle_dir(dir: &Path) -> Result<Vec<OracleFile>, CliError> {
+    let mut files = Vec::new();
+    walk(dir, dir, &mut files)?;
+    if files.is_empty() {
+        return Err(refusal(
+            "--oracle-dir",
+            dir,
+            "holds no file",
+            "give a folder with the oracle store's objects at their keys",
+        ));
+    }
+    files.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(files)
+}
+
+fn walk(root: &Path, dir: &Path, files: &mut Vec<OracleFile>) -> Result<(), CliError> {
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        refusal(
+            "--oracle-dir",
+            path,
+            &format!("cannot be read ({error})"),
+            "give a folder that you can read",
+        )
+    };
+    for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
+        let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+        // Symbolic links to directories are not followed: they can lead in circles, or out of the folder.
+        let is_link = fs::symlink_metadata(&path)
+            .map_err(|error| unreadable(&path, &error))?
+            .is_symlink();
+        let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+        if metadata.is_dir() && !is_link {
+            walk(root, &path, files)?;
+        } else if metadata.is_file() {
+            if metadata.len() > OBJECT_MAX_BYTES {
+                return Err(refusal(
+                    "--oracle-dir",
+                    &path,
+                    "is larger than 5 GiB",
+                    "leave it out: the run reads manifests alone",
+                ));
+            }
+            let key = key_below(root, &path).ok_or_else(|| {
+                refusal(
+                    "--oracle-dir",
+                    &path,
+                    "has a name that is not UTF-8",
+                    "rename it: a key is UTF-8",
+                )
+            })?;
+            let key =
+                S3Key::parse(&key).map_err(|error| refusal("--oracle-dir", &path, &error.to_string(), "rename it"))?;
+            files.push(OracleFile { key, path });
+        } else {
+            return Err(refusal(
+                "--oracle-dir",
+                &path,
+                "is neither a file nor a folder",
+                "leave it out",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn key_below(root: &Path, path: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> = path.strip_prefix(root).ok()?.iter().map(|part| part.to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+/// Reads a file of at most `limit` bytes.
+fn read(option: &str, path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
+    let unreadable = |error: &std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => refusal(option, path, "there is no such file", "check the path"),
+        _ => refusal(
+            option,
+            path,
+            &format!("cannot be read ({error})"),
+            "give a file that you can read",
+        ),
+    };
+    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    if metadata.is_dir() {
+        return Err(refusal(option, path, "is a directory", "name a file"));
+    }
+    if metadata.len() > limit {
+        let what = format!("has {} bytes, more than the {limit} allowed", metadata.len());
+        return Err(refusal(option, path, &what, "give a smaller file"));
+    }
+    fs::read(path).map_err(|error| unreadable(&error))
+}
+
+fn refusal(option: &str, path: &Path, what: &str, remedy: &str) -> CliError {
+    CliError::usage(format!("{option} {}: {}; {remedy}", show(path), text::clean(what)))
+}
+
+fn show(path: &Path) -> String {
+    text::clean(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::scratch::Scratch;
+
+    fn refused(change: impl FnOnce(&mut RunArgs, &Scratch)) -> String {
+        let scratch = Scratch::new();
+        let mut args = RunArgs::default();
+        change(&mut args, &scratch);
+        match check(&args) {
+            Err(CliError::Usage(message)) => message,
+            other => panic!("not refused as usage: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_named_is_nothing_refused() {
+        assert!(check(&RunArgs::default()).is_ok());
+    }
+
+    #[test]
+    fn good_files_are_taken_as_they_are() {
+        let scratch = Scratch::new();
+        let args = RunArgs {
+            registry: Some(scratch.file("r.md", b"* `A = \"TO_PIN\"`\n")),
+            stack_outputs: vec![scratch.file("s.json", b"{\"a\":{\"value\":1.5}}")],
+            oracle_dir: Some(scratch.dir("oracle")),
+            billing: Some(scratch.file("b.json", b"{}")),
+            m2_receipt: Some(scratch.file("m.json", b"{\"overall_pass\":false}")),
+            ..RunArgs::default()
+        };
+        scratch.file("oracle/b/c.json", b"{}");
+        scratch.file("oracle/a.json", b"{}");
+        let inputs = check(&args).unwrap();
+        assert_eq!(inputs.registry.unwrap(), b"* `A = \"TO_PIN\"`\n");
+        let keys: Vec<String> = inputs
+            .oracle
+            .unwrap()
+            .into_iter()
+            .map(|file| file.key.to_string())
+            .collect();
+        assert_eq!(keys, ["a.json", "b/c.json"]);
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_its_option() {
+        let missing = refused(|args, scratch| args.registry = Some(scratch.path("none.md")));
+        assert!(
+            missing.contains("--registry") && missing.contains("none.md") && missing.contains("no such file"),
+            "{missing}"
+        );
+        let message = refused(|args, scratch| args.registry = Some(scratch.dir("folder")));
+        assert!(message.contains("is a directory"), "{message}");
+        for bytes in [&b""[..], b"# only prose\n", b"\xff\xfe* `A = 1`\n"] {
+            let message = refused(|args, scratch| args.registry = Some(scratch.file("r.md", bytes)));
+            assert!(message.contains("--registry") && message.contains("r.md"), "{message}");
+        }
+        let large = refused(|args, scratch| args.registry = Some(scratch.file("r.md", &vec![b'x'; (4 << 20) + 1])));
+        assert!(large.contains("4194304"), "{large}");
+    }
+
+    #[test]
+    fn json_documents_are_json() {
+        let message = refused(|args, scratch| args.m2_receipt = Some(scratch.file("m.json", b"not json")));
+        assert!(
+            message.contains("--m2-receipt") && message.contains("m.json"),
+            "{message}"
+        );
+        let message = refused(|args, scratch| args.stack_outputs = vec![scratch.file("s.json", b"[]")]);
+        assert!(
+            message.contains("--stack-outputs") && message.contains("not an object"),
+            "{message}"
+        );
+        let message = refused(|args, scratch| args.billing = Some(scratch.file("b.json", b"{\"a\":1,\"a\":2}")));
+        assert!(message.contains("--billing") && message.contains("twice"), "{message}");
+    }
+
+    #[test]
+    fn a_mark_is_passed_over_and_utf16_is_named() {
+        let marked = |text: &str| format!("\u{feff}{text}").into_bytes();
+        let scratch = Scratch::new();
+        let args = RunArgs {
+            registry: Some(scratch.file("r.md", &marked("* `A = 1`\r\n"))),
+            stack_outputs: vec![scratch.file("s.json", &marked("{\"a\":{\"value\":1e999}}"))],
+            m2_receipt: Some(scratch.file("m.json", &marked("{\"overall_pass\":true}"))),
+            input: Some(scratch.file("i.json", &marked("{\"m2_handoff\":{\"key\":\"k\"}}"))),
+            ..RunArgs::default()
+        };
+        assert_eq!(
+            check(&args).unwrap().input,
+            Some(serde_json::json!({"m2_handoff": {"key": "k"}}))
+        );
+        let receipt = reset(&scratch.file("reset.json", &marked("{\"actor\":\"a\"}"))).unwrap();
+        assert_eq!(receipt, serde_json::json!({"actor": "a"}));
+        let utf16: Vec<u8> = "{\"a\":{\"value\":1}}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let message = refused(|args, scratch| args.stack_outputs = vec![scratch.file("s.json", &utf16)]);
+        assert!(
+            message.contains("UTF-16") && message.contains("save it as UTF-8"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_input_is_of_a_known_form() {
+        for bytes in [&b"{}"[..], b"[]", b"{\"a\":1}", b"nope"] {
+            let message = refused(|args, scratch| args.input = Some(scratch.file("i.json", bytes)));
+            assert!(message.contains("--input") && message.contains("i.json"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_folder_is_new_or_empty() {
+        let message = refused(|args, scratch| {
+            scratch.file("out/x", b"");
+            args.out = Some(scratch.path("out"));
+        });
+        assert!(message.contains("is not empty"), "{message}");
+        let message = refused(|args, scratch| args.out = Some(scratch.file("file", b"")));
+        assert!(message.contains("not a directory"), "{message}");
+    }
+
+    #[test]
+    fn a_stack_needs_to_be_told_how_to_start() {
+        let message = refused(|args, _| args.stack = Some("s".to_owned()));
+        assert!(
+            message.contains("--m2-receipt") && message.contains("--input"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_empty_oracle_folder_is_refused() {
+        let message = refused(|args, scratch| args.oracle_dir = Some(scratch.dir("oracle")));
+        assert!(
+            message.contains("--oracle-dir") && message.contains("holds no file"),
+            "{message}"
+        );
+    }
+}

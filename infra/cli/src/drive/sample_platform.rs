@@ -1,0 +1,31 @@
+//! The sample platform without a run of the tool's: its inputs, and an M2 receipt at a key that is always the same, so that the
+//! events in `tests/events` can name it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use p1_audit::text;
+use p1_local::sample;
+
+use crate::drive::preflight::Inputs;
+use crate::drive::seed;
+use crate::drive::start;
+use crate::drive::target::Target;
+use crate::exit::CliError;
+
+/// When the M2 execution of the sample's receipt ended.
+pub const RECEIPT_STAMP: &str = "20260101T000000Z";
+
+/// Puts what is not there yet. S3's event of the receipt starts an execution of its own, as it does for any receipt.
+///
+/// # Errors
+/// A fault that names the object, when S3 refuses.
+pub async fn put(target: &Target) -> Result<(), CliError> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let plan = seed::plan(target, &Inputs::default(), today)?;
+    if !plan.notes.is_empty() {
+        return Err(CliError::fault(text::brief(&plan.notes.join("; "), 400)));
+    }
+    seed::upload(&target.s3, &plan).await?;
+    let key = start::receipt_key(RECEIPT_STAMP)?;
+    start::put_receipt_at(target, &key, &sample::m2_receipt(RECEIPT_STAMP)).await
+}

@@ -1,0 +1,450 @@
+//! The inputs of the platform, put where its functions read them: registry, stack outputs, oracle manifests, billing artifact.
+//!
+//! These are the platform's inputs, not evidence: ordinary PUTs, left out where the latest version has the same bytes already.
+
+use std::path::PathBuf;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use jiff::civil::Date;
+use p1_audit::text;
+use p1_contract::cause::chain;
+use p1_contract::ids::{BucketName, S3Uri};
+use p1_contract::pattern;
+use p1_contract::registry::{Reading, Registry};
+use p1_local::sample;
+use p1_runtime::aws::{Answer, Call};
+
+use crate::drive::preflight::Inputs;
+use crate::drive::target::Target;
+use crate::exit::CliError;
+
+/// Up to this size an object is compared with what is there before it is uploaded again.
+const COMPARED_UP_TO: u64 = 16 << 20;
+
+/// An object to upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// What it is, for messages.
+    pub what: &'static str,
+    /// Where it goes.
+    pub to: S3Uri,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// The bytes of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Here.
+    Bytes(Vec<u8>),
+    /// In this file.
+    File(PathBuf),
+}
+
+/// What is to be uploaded, and what is left out and why.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The uploads.
+    pub uploads: Vec<Upload>,
+    /// Remarks for the person.
+    pub notes: Vec<String>,
+}
+
+/// Plans the uploads: what the command line names and, on the local platform, the sample for all that it does not name.
+///
+/// # Errors
+/// [`CliError::Usage`] when the deployment has no place for a named file.
+pub fn plan(target: &Target, inputs: &Inputs, today: Date) -> Result<Plan, CliError> {
+    let mut plan = Plan::default();
+    plan_registry(&mut plan, target, inputs);
+    plan_stack_outputs(&mut plan, target, inputs)?;
+    plan_oracle(&mut plan, target, inputs)?;
+    match (&inputs.billing, &target.billing) {
+        (Some(bytes), Some(to)) => plan.bytes("billing artifact", to, bytes.clone()),
+        (Some(_), None) => {
+            return Err(CliError::usage(
+                "--billing: this stack reads its spend from Cost Explorer; leave the option out",
+            ));
+        }
+        (None, Some(to)) if target.is_local => plan.bytes("billing artifact", to, sample::billing(today)),
+        (None, _) => {}
+    }
+    Ok(plan)
+}
+
+fn plan_registry(plan: &mut Plan, target: &Target, inputs: &Inputs) {
+    match &inputs.registry {
+        Some(bytes) => plan.bytes("handles registry", &target.registry, bytes.clone()),
+        None if target.is_local => plan.bytes("handles registry", &target.registry, sample::registry(&target.names)),
+        None => plan
+            .notes
+            .push(format!("the registry stays as it is at {}", target.registry)),
+    }
+}
+
+fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), CliError> {
+    let what = "stack outputs";
+    let places = &target.stack_outputs;
+    if inputs.stack_outputs.len() > places.len() {
+        let remedy = if target.is_local {
+            "run `cargo p1 down` first, so that the platform is deployed with a place for each"
+        } else {
+            "deploy the stack with a place for each"
+        };
+        return Err(CliError::usage(format!(
+            "--stack-outputs: {} documents, but the deployed functions read {}; {remedy}",
+            inputs.stack_outputs.len(),
+            places.len()
+        )));
+    }
+    if inputs.stack_outputs.is_empty() {
+        if target.is_local {
+            let own = target.own_outputs.clone();
+            for (place, bytes) in places
+                .iter()
+                .zip(std::iter::once(own).chain(std::iter::repeat(b"{}\n".to_vec())))
+            {
+                plan.bytes(what, place, bytes);
+            }
+        }
+        return Ok(());
+    }
+    // Every place of the local platform is filled, so that no document of an earlier run is read again.
+    let rest = if target.is_local {
+        places.len()
+    } else {
+        inputs.stack_outputs.len()
+    };
+    let documents = inputs
+        .stack_outputs
+        .iter()
+        .cloned()
+        .chain(std::iter::repeat(b"{}\n".to_vec()));
+    for (place, bytes) in places.iter().zip(documents).take(rest) {
+        plan.bytes(what, place, bytes);
+    }
+    Ok(())
+}
+
+fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), CliError> {
+    if let Some(files) = &inputs.oracle {
+        let Some(bucket) = &target.object_store_bucket else {
+            return Err(CliError::usage(
+                "--oracle-dir: the stack's outputs name no object store bucket; upload the folder yourself",
+            ));
+        };
+        for file in files {
+            let to = S3Uri {
+                bucket: bucket.clone(),
+                key: file.key.clone(),
+            };
+            plan.uploads.push(Upload {
+                what: "oracle object",
+                to,
+                content: Content::File(file.path.clone()),
+            });
+        }
+        return Ok(());
+    }
+    let Some(bucket) = target.object_store_bucket.as_ref().filter(|_| target.is_local) else {
+        return Ok(());
+    };
+    let bytes = inputs
+        .registry
+        .clone()
+        .unwrap_or_else(|| sample::registry(&target.names));
+    let manifests = p1_contract::registry::parse(&bytes)
+        .map_err(|error| error.to_string())
+        .and_then(|registry| manifests(&registry, bucket));
+    match manifests {
+        Ok(manifests) => plan.uploads.extend(manifests),
+        Err(reason) => plan
+            .notes
+            .push(format!("no sample oracle manifests: {}", text::clean(&reason))),
+    }
+    Ok(())
+}
+
+impl Plan {
+    fn bytes(&mut self, what: &'static str, to: &S3Uri, bytes: Vec<u8>) {
+        self.uploads.push(Upload {
+            what,
+            to: to.clone(),
+            content: Content::Bytes(bytes),
+        });
+    }
+}
+
+/// A sample manifest at each key that the registry under test resolves to. Fails, with the reason, where the registry does
+/// not say enough; that is for the platform to hold.
+fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, String> {
+    let value = |key: &str| match registry.get(key) {
+        Reading::Resolved(value) => Ok(value),
+        _ => Err(format!("the registry does not resolve {key}")),
+    };
+    let text = |key: &str| {
+        value(key)?
+            .as_text()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("{key} is not a text"))
+    };
+    let manifest_key = text("S3_STREAM_VIEW_MANIFEST_KEY_PATTERN")?;
+    let namespace = text("ORACLE_SOURCE_NAMESPACE")?;
+    let engine_run_id = text("ORACLE_ENGINE_RUN_ID")?;
+    let outputs = value("ORACLE_REQUIRED_OUTPUT_IDS")?;
+    let outputs = outputs
+        .as_str_list()
+        .ok_or("ORACLE_REQUIRED_OUTPUT_IDS is not a list of texts")?;
+    outputs
+        .into_iter()
+        .map(|output_id| {
+            let tokens = [
+                ("oracle_source_namespace", namespace.as_str()),
+                ("oracle_engine_run_id", &engine_run_id),
+                ("output_id", output_id),
+            ];
+            let key = pattern::resolve(&manifest_key, &tokens)
+                .map_err(|error| format!("S3_STREAM_VIEW_MANIFEST_KEY_PATTERN: {error}"))?;
+            let bytes = sample::stream_view_manifest(&namespace, &engine_run_id, output_id);
+            let to = S3Uri {
+                bucket: bucket.clone(),
+                key,
+            };
+            Ok(Upload {
+                what: "oracle manifest",
+                to,
+                content: Content::Bytes(bytes),
+            })
+        })
+        .collect()
+}
+
+/// Uploads what is not there yet, and says how many objects that were.
+///
+/// # Errors
+/// A fault that names the object.
+pub async fn upload(s3: &Client, plan: &Plan) -> Result<usize, CliError> {
+    let uploads = plan.uploads.iter().map(|upload| put_if_other(s3, upload));
+    let mut written = 0;
+    for upload in uploads {
+        written += usize::from(upload.await?);
+    }
+    Ok(written)
+}
+
+async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
+    let failed = |cause: String| {
+        CliError::fault(format!(
+            "failed to upload the {} to {}: {}",
+            upload.what,
+            upload.to,
+            text::brief(&cause, 400)
+        ))
+    };
+    let unreadable = |path: &PathBuf, cause: String| {
+        CliError::fault(format!(
+            "failed to read {}: {}",
+            text::clean(&path.display().to_string()),
+            text::brief(&cause, 400)
+        ))
+    };
+    let (size, bytes) = match &upload.content {
+        Content::Bytes(bytes) => (bytes.len() as u64, Some(bytes.clone())),
+        Content::File(path) => {
+            let size = std::fs::metadata(path)
+                .map_err(|error| unreadable(path, error.to_string()))?
+                .len();
+            let small = size <= COMPARED_UP_TO;
+            let bytes = if small {
+                Some(std::fs::read(path).map_err(|error| unreadable(path, error.to_string()))?)
+            } else {
+                None
+            };
+            (size, bytes)
+        }
+    };
+    if let Some(bytes) = &bytes
+        && latest(s3, &upload.to, size)
+            .await
+            .map_err(failed)?
+            .is_some_and(|there| there == *bytes)
+    {
+        return Ok(false);
+    }
+    let body = match (bytes, &upload.content) {
+        (Some(bytes), _) => ByteStream::from(bytes),
+        (None, Content::Bytes(bytes)) => ByteStream::from(bytes.clone()),
+        (None, Content::File(path)) => ByteStream::from_path(path)
+            .await
+            .map_err(|error| unreadable(path, chain(&error)))?,
+    };
+    let request = s3
+        .put_object()
+        .bucket(upload.to.bucket.as_str())
+        .key(upload.to.key.as_str())
+        // Terraform gives the body of an object to nobody unless its type says that it is text.
+        .set_content_type(content_type(upload.to.key.as_str()))
+        .body(body);
+    request.send().await.map_err(|error| failed(chain(&error)))?;
+    Ok(true)
+}
+
+/// The media type that the key's ending says; none for any other.
+fn content_type(key: &str) -> Option<String> {
+    let (_, ending) = key.rsplit_once('.')?;
+    let known = match ending {
+        "json" => "application/json",
+        "md" => "text/markdown; charset=utf-8",
+        _ => return None,
+    };
+    Some(known.to_owned())
+}
+
+/// The latest version's bytes, when it is of this size.
+async fn latest(s3: &Client, at: &S3Uri, size: u64) -> Result<Option<Vec<u8>>, String> {
+    let object = match s3
+        .get_object()
+        .bucket(at.bucket.as_str())
+        .key(at.key.as_str())
+        .send()
+        .await
+    {
+        Ok(object) => object,
+        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => return Ok(None),
+        Err(error) => return Err(chain(&error)),
+    };
+    if object.content_length.and_then(|length| u64::try_from(length).ok()) != Some(size) {
+        return Ok(None);
+    }
+    Ok(Some(
+        object.body.collect().await.map_err(|error| chain(&error))?.to_vec(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::drive::target::tests::target;
+
+    fn planned(inputs: &Inputs) -> Plan {
+        plan(&target(true), inputs, date(2026, 11, 22)).unwrap()
+    }
+
+    fn body<'a>(plan: &'a Plan, what: &str) -> &'a [u8] {
+        match &plan.uploads.iter().find(|upload| upload.what == what).unwrap().content {
+            Content::Bytes(bytes) => bytes,
+            Content::File(_) => panic!("{what} is a file"),
+        }
+    }
+
+    #[test]
+    fn the_sample_platform_is_complete_and_the_same_each_time() {
+        let plan = planned(&Inputs::default());
+        let count = |what: &str| plan.uploads.iter().filter(|upload| upload.what == what).count();
+        assert_eq!(
+            (
+                count("handles registry"),
+                count("stack outputs"),
+                count("billing artifact")
+            ),
+            (1, 1, 1)
+        );
+        assert_eq!(count("oracle manifest"), 4);
+        assert_eq!(plan.notes, Vec::<String>::new());
+        assert_eq!(plan, planned(&Inputs::default()));
+        let outputs: Value = serde_json::from_slice(body(&plan, "stack outputs")).unwrap();
+        let own = &outputs["s3_evidence_bucket"];
+        assert_eq!((&own["sensitive"], &own["type"]), (&false.into(), &"string".into()));
+        assert_eq!(own["value"], "test-evidence");
+    }
+
+    #[test]
+    fn the_sample_registry_resolves_every_handle_that_a_step_reads() {
+        let registry = p1_contract::registry::parse(body(&planned(&Inputs::default()), "handles registry")).unwrap();
+        for key in registry.keys() {
+            assert!(matches!(registry.get(key.as_str()), Reading::Resolved(_)), "{key}");
+        }
+        for handle in p1_contract::handles::read_by_any() {
+            assert!(
+                matches!(registry.get(handle), Reading::Resolved(_)),
+                "{handle}: {:?}",
+                registry.get(handle)
+            );
+        }
+        assert_eq!(
+            registry
+                .get("SR_READY_COMMIT_STATE_MACHINE")
+                .value()
+                .and_then(|value| value.as_text()),
+            Some("test-machine")
+        );
+        assert!((60..=80).contains(&registry.len()), "{}", registry.len());
+    }
+
+    #[test]
+    fn manifests_follow_the_registry_under_test() {
+        let registry = b"* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"o/{oracle_source_namespace}/{oracle_engine_run_id}/{output_id}.json\"`
+* `ORACLE_SOURCE_NAMESPACE = \"ns\"`
+* `ORACLE_ENGINE_RUN_ID = \"run\"`
+* `ORACLE_REQUIRED_OUTPUT_IDS = [\"a\",\"b\"]`
+";
+        let plan = planned(&Inputs {
+            registry: Some(registry.to_vec()),
+            ..Inputs::default()
+        });
+        let keys: Vec<&str> = plan
+            .uploads
+            .iter()
+            .filter(|upload| upload.what == "oracle manifest")
+            .map(|upload| upload.to.key.as_str())
+            .collect();
+        assert_eq!(keys, ["o/ns/run/a.json", "o/ns/run/b.json"]);
+    }
+
+    #[test]
+    fn a_registry_that_says_too_little_is_left_to_the_platform() {
+        for (registry, reason) in [
+            ("* `A = 1`", "does not resolve S3_STREAM_VIEW_MANIFEST_KEY_PATTERN"),
+            (
+                "* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"../{output_id}\"`\n* `ORACLE_SOURCE_NAMESPACE = \"n\"`\n* `ORACLE_ENGINE_RUN_ID = \"r\"`\n* `ORACLE_REQUIRED_OUTPUT_IDS = [\"a\"]`",
+                "not an object key",
+            ),
+        ] {
+            let plan = planned(&Inputs {
+                registry: Some(registry.as_bytes().to_vec()),
+                ..Inputs::default()
+            });
+            assert!(plan.notes.iter().any(|note| note.contains(reason)), "{:?}", plan.notes);
+            assert!(!plan.uploads.iter().any(|upload| upload.what == "oracle manifest"));
+        }
+    }
+
+    #[test]
+    fn on_aws_only_what_is_named_is_uploaded() {
+        let empty = plan(&target(false), &Inputs::default(), date(2026, 11, 22)).unwrap();
+        assert_eq!(empty.uploads, []);
+        let inputs = Inputs {
+            registry: Some(b"* `A = 1`".to_vec()),
+            ..Inputs::default()
+        };
+        let named = plan(&target(false), &inputs, date(2026, 11, 22)).unwrap();
+        assert_eq!(named.uploads.len(), 1);
+    }
+
+    #[test]
+    fn more_stack_outputs_than_places_are_refused() {
+        let inputs = Inputs {
+            stack_outputs: vec![b"{}".to_vec(), b"{}".to_vec()],
+            ..Inputs::default()
+        };
+        let error = plan(&target(true), &inputs, date(2026, 11, 22)).unwrap_err();
+        assert!(
+            matches!(&error, CliError::Usage(message) if message.contains("cargo p1 down")),
+            "{error}"
+        );
+    }
+}

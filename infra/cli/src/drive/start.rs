@@ -1,0 +1,281 @@
+//! Starts an execution: by an M2 receipt in the evidence bucket, as M2 would, or with an input of the operator's.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::primitives::ByteStream;
+use jiff::{SignedDuration, Timestamp};
+use p1_audit::text;
+use p1_contract::cause::chain;
+use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::input::M2_RECEIPT_FILE;
+use p1_contract::strict::{Limits, parse_foreign};
+use p1_local::sample;
+use p1_runtime::aws::{Answer, Call};
+use serde_json::Value;
+
+use crate::drive::target::Target;
+use crate::exit::CliError;
+
+/// How many seconds' keys are tried for a receipt before giving up.
+const STAMP_ATTEMPTS: i64 = 10;
+/// How long the local rule may take until its execution is seen. It takes some milliseconds.
+const LOCAL_RULE_LIMIT: Duration = Duration::from_secs(30);
+/// The same on AWS, where delivery takes seconds and listing is eventually consistent.
+const AWS_RULE_LIMIT: Duration = Duration::from_secs(180);
+/// How far the clocks of this machine and of the engine may be apart.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// The receipt that an execution was started by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutReceipt {
+    /// Its key in the evidence bucket.
+    pub key: S3Key,
+    /// When it was put.
+    pub at: Timestamp,
+    /// Whether it was not there before: only then does an event start an execution.
+    pub is_new: bool,
+}
+
+/// Puts an M2 receipt into the folder that it says it is of; else at the key of this second, and where that is taken, at the next one's.
+/// Evidence is created, never replaced.
+///
+/// # Errors
+/// [`CliError::Usage`] when its folder holds another receipt, a fault when no key is free or S3 refuses.
+pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutReceipt, CliError> {
+    let at = Timestamp::now();
+    if let Some((key, bytes)) = receipt.and_then(|bytes| Some((own_key(bytes)?, bytes))) {
+        let is_new = create(target, &key, bytes.to_vec()).await?;
+        if !is_new {
+            put_receipt_at(target, &key, bytes).await?;
+        }
+        return Ok(PutReceipt { key, at, is_new });
+    }
+    for second in 0..STAMP_ATTEMPTS {
+        let stamp = compact(at + SignedDuration::from_secs(second));
+        let key = receipt_key(&stamp)?;
+        let bytes = receipt.map_or_else(|| sample::m2_receipt(&stamp), <[u8]>::to_vec);
+        if create(target, &key, bytes).await? {
+            return Ok(PutReceipt { key, at, is_new: true });
+        }
+    }
+    Err(CliError::fault(format!(
+        "every M2 receipt key of the last {STAMP_ATTEMPTS} seconds is taken in {}; try again",
+        target.evidence_bucket
+    )))
+}
+
+/// The key in the folder of the M2 execution that a receipt names; none where it names none.
+fn own_key(receipt: &[u8]) -> Option<S3Key> {
+    let receipt = parse_foreign(receipt, Limits::DOCUMENT).ok()?;
+    let id = PhaseExecutionId::parse(receipt.get("phase_execution_id")?.as_str()?).ok()?;
+    receipt_key(id.as_str().strip_prefix("m2j_")?).ok()
+}
+
+/// Puts the receipt that an execution input names. One that is there already stays.
+///
+/// # Errors
+/// [`CliError::Usage`] when another one is there already, a fault when S3 refuses.
+pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Result<(), CliError> {
+    if create(target, key, receipt.to_vec()).await? {
+        return Ok(());
+    }
+    let there = target.evidence().get(key.as_str(), None).await?;
+    if there.is_some_and(|there| there.bytes == receipt) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--m2-receipt: {key} holds another receipt already, and evidence is never replaced; leave --m2-receipt out to start from the one that is there, or give a receipt of another M2 execution"
+    )))
+}
+
+/// Creates an evidence object; `false` when the key is taken.
+pub(super) async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, CliError> {
+    let request = target
+        .s3
+        .put_object()
+        .bucket(target.evidence_bucket.as_str())
+        .key(key.as_str());
+    match request
+        .if_none_match("*")
+        .content_type("application/json")
+        .body(ByteStream::from(bytes))
+        .send()
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(error)
+            if matches!(
+                Answer::of(Call::CreateObject, &error),
+                Answer::Exists | Answer::Conflict
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(CliError::failed(
+            &format!("put the M2 receipt to s3://{}/{key}", target.evidence_bucket),
+            &error,
+        )),
+    }
+}
+
+/// Waits for the execution that EventBridge starts for the receipt. `but_not` are executions that turned out to be others.
+///
+/// # Errors
+/// A fault that says what to look at, when none is seen in time.
+pub async fn await_execution(target: &Target, receipt: &PutReceipt, but_not: &[String]) -> Result<String, CliError> {
+    let (limit, pause) = if target.is_local {
+        (LOCAL_RULE_LIMIT, Duration::from_millis(50))
+    } else {
+        (AWS_RULE_LIMIT, Duration::from_secs(2))
+    };
+    let began = Instant::now();
+    let mut others: Vec<String> = but_not.to_vec();
+    loop {
+        if let Some(arn) = find_execution(target, receipt, &mut others).await? {
+            return Ok(arn);
+        }
+        if began.elapsed() > limit {
+            return Err(CliError::fault(format!(
+                "no execution of {} started within {} s of the M2 receipt s3://{}/{}; check that the bucket sends events to \
+                 EventBridge and that the stack's rule is enabled and may start the state machine",
+                target.state_machine.name(),
+                limit.as_secs(),
+                target.evidence_bucket,
+                receipt.key
+            )));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// The execution whose input is the event of this receipt, among those that started since.
+async fn find_execution(
+    target: &Target,
+    receipt: &PutReceipt,
+    others: &mut Vec<String>,
+) -> Result<Option<String>, CliError> {
+    let mut pages = target
+        .sfn
+        .list_executions()
+        .state_machine_arn(target.state_machine.as_str())
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page
+            .map_err(|error| CliError::failed(&format!("list the executions of {}", target.state_machine), &error))?;
+        for execution in page.executions() {
+            let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
+            if started < receipt.at - CLOCK_SKEW {
+                // The list begins with the latest: all that follow are older still.
+                return Ok(None);
+            }
+            let arn = execution.execution_arn();
+            if others.iter().any(|other| other == arn) {
+                continue;
+            }
+            let described = target.sfn.describe_execution().execution_arn(arn).send().await;
+            let described =
+                described.map_err(|error| CliError::failed(&format!("describe the execution {arn}"), &error))?;
+            if described
+                .input()
+                .is_some_and(|input| is_event_of(input, target.evidence_bucket.as_str(), &receipt.key))
+            {
+                return Ok(Some(arn.to_owned()));
+            }
+            others.push(arn.to_owned());
+        }
+    }
+    Ok(None)
+}
+
+/// Starts an execution with this input.
+///
+/// # Errors
+/// A fault when Step Functions refuses.
+pub async fn start_execution(target: &Target, input: &Value) -> Result<String, CliError> {
+    let name = format!("p1-{}-{:08x}", compact(Timestamp::now()), fastrand::u32(..));
+    let request = target
+        .sfn
+        .start_execution()
+        .state_machine_arn(target.state_machine.as_str())
+        .name(&name)
+        .input(input.to_string());
+    let started = request.send().await.map_err(|error| {
+        CliError::fault(format!(
+            "failed to start an execution of {}: {}",
+            target.state_machine,
+            text::brief(&chain(&error), 400)
+        ))
+    })?;
+    Ok(started.execution_arn().to_owned())
+}
+
+/// Whether an execution input is S3's event for this object.
+fn is_event_of(input: &str, bucket: &str, key: &S3Key) -> bool {
+    let event: Value = serde_json::from_str(input).unwrap_or(Value::Null);
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+    text("/detail/bucket/name") == Some(bucket) && text("/detail/object/key") == Some(key.as_str())
+}
+
+pub(super) fn receipt_key(stamp: &str) -> Result<S3Key, CliError> {
+    S3Key::parse(&format!("{RUN_CONTROL_ROOT}m2j_{stamp}/{M2_RECEIPT_FILE}"))
+        .map_err(|error| CliError::fault(error.to_string()))
+}
+
+/// `YYYYMMDDTHHMMSSZ`, UTC.
+fn compact(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_receipts_key_is_the_contracts() {
+        let at: Timestamp = "2026-11-22T01:02:03.9Z".parse().unwrap();
+        let key = receipt_key(&compact(at)).unwrap();
+        assert_eq!(
+            key.as_str(),
+            "evidence/dev_full/run_control/m2j_20261122T010203Z/m2j_m3_entry_readiness_receipt.json"
+        );
+        let input = json!({"m2_handoff": {"key": key.as_str()}});
+        let bucket = p1_contract::ids::BucketName::parse("test-evidence").unwrap();
+        assert!(p1_contract::input::ExecutionInput::parse(&input, &bucket).is_ok());
+    }
+
+    #[test]
+    fn a_receipt_lies_in_the_folder_that_it_names() {
+        let named = |id: Value| own_key(json!({"phase_execution_id": id}).to_string().as_bytes());
+        let key = receipt_key("20261122T010203Z").unwrap();
+        assert_eq!(named(json!("m2j_20261122T010203Z")), Some(key.clone()));
+        assert_eq!(
+            own_key(b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"),
+            Some(key)
+        );
+        for id in [
+            json!("m3a_20261122T010203Z"),
+            json!("m2j_yesterday"),
+            json!("m2j_../x"),
+            json!(1),
+            json!(null),
+        ] {
+            assert_eq!(named(id.clone()), None, "{id}");
+        }
+        assert_eq!(own_key(b"{}"), None);
+    }
+
+    #[test]
+    fn only_our_receipts_event_is_ours() {
+        let key = receipt_key("20261122T010203Z").unwrap();
+        let event = |bucket: &str, key: &str| {
+            json!({"detail": {"bucket": {"name": bucket}, "object": {"key": key}}}).to_string()
+        };
+        assert!(is_event_of(&event("b", key.as_str()), "b", &key));
+        assert!(!is_event_of(&event("c", key.as_str()), "b", &key));
+        assert!(!is_event_of(&event("b", "evidence/x"), "b", &key));
+        assert!(!is_event_of("nonsense", "b", &key));
+    }
+}

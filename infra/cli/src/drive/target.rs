@@ -1,0 +1,163 @@
+//! The deployed stack that a run meets, the same on the local platform and on AWS.
+
+use aws_config::SdkConfig;
+use p1_audit::text;
+use p1_contract::ids::{BucketName, S3Uri, StateMachineArn};
+use p1_local::Deployment;
+use p1_local::sample::Names;
+
+use crate::bucket::evidence::Evidence;
+use crate::drive::stack_outputs;
+use crate::exit::CliError;
+
+/// A deployed stack, and clients for it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Whether it is the local platform, which is seeded with the sample; nobody else's stack is.
+    pub is_local: bool,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
+    /// The orchestrator.
+    pub state_machine: StateMachineArn,
+    /// Its role.
+    pub role_arn: String,
+    /// The bucket of the evidence.
+    pub evidence_bucket: BucketName,
+    /// The bucket of the oracle store, where the stack names one.
+    pub object_store_bucket: Option<BucketName>,
+    /// Where the functions read the registry.
+    pub registry: S3Uri,
+    /// Where the functions read stack outputs.
+    pub stack_outputs: Vec<S3Uri>,
+    /// Where M3.H reads the billing artifact; none where it asks Cost Explorer.
+    pub billing: Option<S3Uri>,
+    /// The names that the sample registry is filled with.
+    pub names: Names,
+    /// The stack's outputs, as [`stack_outputs::document`] writes them.
+    pub own_outputs: Vec<u8>,
+}
+
+impl Target {
+    /// The stack that these outputs describe.
+    ///
+    /// # Errors
+    /// A fault that names the output that is not usable.
+    pub fn new(deployment: &Deployment, config: &SdkConfig, is_local: bool) -> Result<Self, CliError> {
+        let unusable = |output: &str, error: &dyn std::fmt::Display| {
+            CliError::fault(format!(
+                "the output {output} of stack {} is not usable: {}; deploy the stack from infra/template.yaml of this version",
+                text::clean(&deployment.stack),
+                text::clean(&error.to_string())
+            ))
+        };
+        let uri = |output: &str, value: &str| S3Uri::parse(value).map_err(|error| unusable(output, &error));
+        let state_machine = StateMachineArn::parse(&deployment.state_machine_arn)
+            .map_err(|error| unusable("StateMachineArn", &error))?;
+        let evidence_bucket =
+            BucketName::parse(&deployment.evidence_bucket).map_err(|error| unusable("EvidenceBucket", &error))?;
+        let role_arn = deployment.state_machine_role_arn.clone();
+        let names = Names {
+            account: state_machine.account().to_owned(),
+            region: state_machine.region().to_owned(),
+            evidence_bucket: evidence_bucket.to_string(),
+            object_store_bucket: deployment.object_store_bucket.clone(),
+            artifacts_bucket: deployment.artifacts_bucket.clone(),
+            state_machine: state_machine.name().to_owned(),
+            state_machine_role: role_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        // Retries with a fresh connection are the SDK's; S3's path style reaches any loopback port.
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(is_local)
+            .build();
+        Ok(Self {
+            is_local,
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sfn: aws_sdk_sfn::Client::new(config),
+            state_machine,
+            role_arn,
+            evidence_bucket,
+            object_store_bucket: BucketName::parse(&deployment.object_store_bucket).ok(),
+            registry: uri("RegistryUri", &deployment.registry_uri)?,
+            stack_outputs: deployment
+                .stack_outputs_uris
+                .iter()
+                .map(|value| uri("StackOutputsUris", value))
+                .collect::<Result<_, _>>()?,
+            billing: match deployment.billing_artifact_uri.as_str() {
+                "" => None,
+                value => Some(uri("BillingArtifactUri", value)?),
+            },
+            names,
+            own_outputs: stack_outputs::document(&deployment.outputs)?,
+        })
+    }
+
+    /// The evidence, for reading.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            s3: self.s3.clone(),
+            bucket: self.evidence_bucket.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    fn deployment() -> Deployment {
+        let outputs = [
+            ("Region", "eu-west-2"),
+            ("Account", "111122223333"),
+            (
+                "StateMachineArn",
+                "arn:aws:states:eu-west-2:111122223333:stateMachine:test-machine",
+            ),
+            ("StateMachineName", "test-machine"),
+            ("StateMachineRoleArn", "arn:aws:iam::111122223333:role/test-role"),
+            ("EvidenceBucket", "test-evidence"),
+            ("ObjectStoreBucket", "test-object-store"),
+            ("ArtifactsBucket", "test-artifacts"),
+            ("RegistryUri", "s3://test-artifacts/registry.md"),
+            ("StackOutputsUris", "s3://test-artifacts/outputs_1.json"),
+            ("BillingArtifactUri", "s3://test-artifacts/billing.json"),
+        ];
+        let outputs = outputs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Deployment::from_outputs("test", outputs.into()).unwrap()
+    }
+
+    fn config() -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-2"))
+            .build()
+    }
+
+    /// A stack that nothing ever connects to.
+    pub(crate) fn target(is_local: bool) -> Target {
+        Target::new(&deployment(), &config(), is_local).unwrap()
+    }
+
+    #[test]
+    fn names_come_from_the_stack() {
+        let target = target(true);
+        assert_eq!(target.names.account, "111122223333");
+        assert_eq!(target.names.state_machine_role, "test-role");
+        assert_eq!(target.names.state_machine, "test-machine");
+    }
+
+    #[test]
+    fn an_unusable_output_is_named() {
+        let broken = Deployment {
+            registry_uri: "registry.md".to_owned(),
+            ..deployment()
+        };
+        let error = Target::new(&broken, &config(), true).unwrap_err().to_string();
+        assert!(error.contains("RegistryUri") && error.contains("stack test"), "{error}");
+    }
+}

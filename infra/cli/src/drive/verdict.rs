@@ -1,0 +1,197 @@
+//! What an ended execution means: a verdict, one of the other outcomes, or a fault.
+
+use p1_audit::history::{Ending, Failure, History};
+use serde_json::Value;
+
+use crate::exit::ExitStatus;
+
+/// The outcome of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The run advances.
+    Advance,
+    /// The run is held.
+    Hold,
+    /// Another execution has this M2 handoff; nothing was pinned.
+    DuplicateDelivery,
+    /// A rerun of one state alone, with its pass.
+    SingleState(bool),
+    /// A rerun that was not admitted.
+    RerunRefused,
+    /// No verdict.
+    Fault(Fault),
+    /// The execution ended with these words, but its evidence is not what it lists: no verdict can be relied on.
+    EvidenceBroken(&'static str),
+}
+
+/// A fault: where, and what the engine says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The state that was entered last.
+    pub state: Option<String>,
+    /// Error and cause.
+    pub failure: Failure,
+}
+
+impl Outcome {
+    /// The word of `--json`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Advance | Self::Hold => "VERDICT",
+            Self::DuplicateDelivery => "DUPLICATE_DELIVERY",
+            Self::SingleState(_) => "SINGLE_STATE",
+            Self::RerunRefused => "RERUN_REFUSED",
+            Self::Fault(_) | Self::EvidenceBroken(_) => "FAULT",
+        }
+    }
+
+    /// The verdict, where there is one.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&'static str> {
+        match self {
+            Self::Advance => Some("ADVANCE_TO_M4"),
+            Self::Hold => Some("HOLD_M3"),
+            _ => None,
+        }
+    }
+
+    /// The outcome, once it is known whether the evidence is whole.
+    #[must_use]
+    pub fn proven(self, evidence_is_whole: bool) -> Self {
+        match self {
+            outcome @ (Self::Fault(_) | Self::EvidenceBroken(_)) => outcome,
+            outcome if evidence_is_whole => outcome,
+            outcome => Self::EvidenceBroken(outcome.verdict().unwrap_or(outcome.word())),
+        }
+    }
+
+    /// The exit status: a rerun that was refused holds; a state that ran alone passes or holds; a duplicate has nothing to do.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Advance | Self::DuplicateDelivery | Self::SingleState(true) => ExitStatus::Advance,
+            Self::Hold | Self::RerunRefused | Self::SingleState(false) => ExitStatus::Hold,
+            Self::Fault(_) | Self::EvidenceBroken(_) => ExitStatus::Fault,
+        }
+    }
+}
+
+/// The outcome of an ended execution, with the text that says so: its output, or its cause.
+///
+/// Only what the state machine's contract allows is taken for a verdict: a success with the verdict to advance, or the error
+/// `M3.Hold` with the verdict to hold. Anything else is a fault.
+#[must_use]
+pub fn read(history: &History, ending: &Ending) -> (Outcome, Value) {
+    let (text, error) = match &ending.output {
+        Some(output) => (output.as_str(), ""),
+        None => (ending.failure.cause.as_str(), ending.failure.error.as_str()),
+    };
+    let document: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+    let field = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
+    let outcome = match (ending.status, error, field("outcome")) {
+        ("SUCCEEDED", _, "VERDICT") if field("verdict") == "ADVANCE_TO_M4" => Outcome::Advance,
+        ("SUCCEEDED", _, "DUPLICATE_DELIVERY") => Outcome::DuplicateDelivery,
+        ("SUCCEEDED", _, "SINGLE_STATE") => {
+            Outcome::SingleState(document.get("overall_pass") == Some(&Value::Bool(true)))
+        }
+        ("FAILED", "M3.Hold", "VERDICT") if field("verdict") == "HOLD_M3" => Outcome::Hold,
+        ("FAILED", "M3.RerunRefused", "RERUN_REFUSED") => Outcome::RerunRefused,
+        ("SUCCEEDED", _, _) => Outcome::Fault(Fault {
+            state: history.last_state.clone(),
+            failure: Failure {
+                error: "no verdict in the output".to_owned(),
+                cause: text.to_owned(),
+            },
+        }),
+        _ => Outcome::Fault(Fault {
+            state: history.last_state.clone(),
+            failure: ending.failure.clone(),
+        }),
+    };
+    (outcome, document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn outcome(status: &'static str, error: &str, document: &Value) -> Outcome {
+        let succeeded = status == "SUCCEEDED";
+        let ending = Ending {
+            status,
+            output: succeeded.then(|| document.to_string()),
+            failure: Failure {
+                error: error.to_owned(),
+                cause: if succeeded { String::new() } else { document.to_string() },
+            },
+        };
+        read(&History::default(), &ending).0
+    }
+
+    #[test]
+    fn only_the_contracts_endings_are_outcomes() {
+        let advance = json!({"outcome": "VERDICT", "verdict": "ADVANCE_TO_M4"});
+        let hold = json!({"outcome": "VERDICT", "verdict": "HOLD_M3"});
+        assert_eq!(outcome("SUCCEEDED", "", &advance), Outcome::Advance);
+        assert_eq!(outcome("FAILED", "M3.Hold", &hold), Outcome::Hold);
+        assert_eq!(
+            outcome("FAILED", "M3.RerunRefused", &json!({"outcome": "RERUN_REFUSED"})),
+            Outcome::RerunRefused
+        );
+        assert_eq!(
+            outcome("SUCCEEDED", "", &json!({"outcome": "DUPLICATE_DELIVERY"})),
+            Outcome::DuplicateDelivery
+        );
+        let single = |pass: bool| json!({"outcome": "SINGLE_STATE", "overall_pass": pass});
+        assert_eq!(outcome("SUCCEEDED", "", &single(true)), Outcome::SingleState(true));
+        assert_eq!(outcome("SUCCEEDED", "", &single(false)), Outcome::SingleState(false));
+
+        // A verdict in the wrong place is none.
+        for (status, error, document) in [
+            ("SUCCEEDED", "", &hold),
+            ("SUCCEEDED", "", &json!({})),
+            ("SUCCEEDED", "", &json!("ADVANCE_TO_M4")),
+            ("FAILED", "M3.Hold", &advance),
+            ("FAILED", "Internal", &hold),
+            ("TIMED_OUT", "M3.Hold", &hold),
+            ("ABORTED", "", &advance),
+        ] {
+            assert!(
+                matches!(outcome(status, error, document), Outcome::Fault(_)),
+                "{status} {error} {document}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_verdict_without_its_evidence_is_a_fault() {
+        let broken = Outcome::Advance.proven(false);
+        assert_eq!(broken, Outcome::EvidenceBroken("ADVANCE_TO_M4"));
+        assert_eq!(
+            (broken.word(), broken.verdict(), broken.exit_status().code()),
+            ("FAULT", None, 3)
+        );
+        assert_eq!(Outcome::Hold.proven(true), Outcome::Hold);
+    }
+
+    #[test]
+    fn exit_statuses_are_the_documented_ones() {
+        let fault = Outcome::Fault(Fault {
+            state: None,
+            failure: Failure::default(),
+        });
+        let codes = [
+            Outcome::Advance,
+            Outcome::Hold,
+            Outcome::SingleState(true),
+            Outcome::SingleState(false),
+            Outcome::RerunRefused,
+            Outcome::DuplicateDelivery,
+            fault,
+        ]
+        .map(|outcome| outcome.exit_status().code());
+        assert_eq!(codes, [0, 1, 0, 1, 1, 0, 3]);
+    }
+}

@@ -1,0 +1,245 @@
+//! How a command ends: the exit status of every command in one table, or the error that a person reads.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use p1_audit::{diff, verify};
+use p1_contract::cause::chain;
+use p1_local::PlatformError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// The run advances, or the command did what it was asked to.
+    Advance,
+    /// The run is held.
+    Hold,
+    /// The command line or a file it names is not usable.
+    Usage,
+    /// No verdict could be reached.
+    Fault,
+    /// What `verify` and `report` found.
+    Verified(verify::Standing),
+    /// What `diff` found.
+    Compared(diff::Standing),
+    /// What `replay` found.
+    Replayed(p1_replay::Standing),
+    /// `verify`, `replay`, `diff` or `report` has no evidence to look at.
+    NoEvidence,
+}
+
+impl ExitStatus {
+    /// The number that the process ends with.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Advance
+            | Self::Verified(verify::Standing::Pinned)
+            | Self::Compared(diff::Standing::Same)
+            | Self::Replayed(p1_replay::Standing::Equal) => 0,
+            Self::Hold | Self::Verified(verify::Standing::Held) | Self::Compared(diff::Standing::Differs) => 1,
+            Self::Usage | Self::Verified(verify::Standing::Tampered) | Self::Replayed(p1_replay::Standing::Differs) => {
+                2
+            }
+            Self::Fault
+            | Self::Verified(verify::Standing::Incomplete)
+            | Self::Compared(diff::Standing::Unknown)
+            | Self::Replayed(p1_replay::Standing::Missing) => 3,
+            Self::NoEvidence => 4,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}
+
+/// The exit statuses of a group of commands.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// The commands.
+    pub commands: &'static [&'static str],
+    /// Each status with what it means.
+    pub statuses: &'static [(ExitStatus, &'static str)],
+}
+
+use ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usage, Verified};
+
+/// Every exit status of every command. `cargo p1 exit-codes` prints it.
+pub const GROUPS: [Group; 6] = [
+    Group {
+        commands: &["run", "resume"],
+        statuses: &[
+            (
+                Advance,
+                "ADVANCE_TO_M4; also: a state that ran alone passed, or the M2 handoff belongs to an earlier execution",
+            ),
+            (
+                Hold,
+                "HOLD_M3; also: a state that ran alone holds, or a rerun was refused",
+            ),
+            (Usage, "usage or invalid input"),
+            (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
+        commands: &["verify"],
+        statuses: &[
+            (
+                Verified(verify::Standing::Pinned),
+                "pinned and intact: a committed advance",
+            ),
+            (Verified(verify::Standing::Held), "held, intact"),
+            (Verified(verify::Standing::Tampered), "tampered or inconsistent"),
+            (
+                Verified(verify::Standing::Incomplete),
+                "incomplete: something that is named is not there, or no verdict was committed",
+            ),
+            (
+                NoEvidence,
+                "usage: the directory is no evidence directory or cannot be read, or there is no such run in the bucket",
+            ),
+        ],
+    },
+    Group {
+        commands: &["replay"],
+        statuses: &[
+            (
+                Replayed(p1_replay::Standing::Equal),
+                "every step, computed again, gives the bytes that are there",
+            ),
+            (
+                Replayed(p1_replay::Standing::Differs),
+                "a step gives other bytes: the step, the artifact and the first difference are named",
+            ),
+            (
+                Replayed(p1_replay::Standing::Missing),
+                "something that is needed is missing, or no replayed step makes an object that is there",
+            ),
+            (
+                NoEvidence,
+                "usage: the directory is no evidence directory, or cannot be read",
+            ),
+        ],
+    },
+    Group {
+        commands: &["diff"],
+        statuses: &[
+            (
+                Compared(diff::Standing::Same),
+                "the identity inputs (digest input and scenario equivalence key) are the same",
+            ),
+            (Compared(diff::Standing::Differs), "they differ"),
+            (
+                Compared(diff::Standing::Unknown),
+                "not known: a run was held before its identity was derived, or the evidence of it is lost",
+            ),
+            (
+                NoEvidence,
+                "usage: a directory is no evidence directory, or cannot be read",
+            ),
+        ],
+    },
+    Group {
+        commands: &["report"],
+        statuses: &[
+            (Verified(verify::Standing::Pinned), "pinned and intact"),
+            (Verified(verify::Standing::Held), "held, intact"),
+            (Verified(verify::Standing::Tampered), "tampered or inconsistent"),
+            (Verified(verify::Standing::Incomplete), "incomplete"),
+            (
+                NoEvidence,
+                "usage: the directory is no evidence directory, or the page cannot be written; there is no page then",
+            ),
+        ],
+    },
+    Group {
+        commands: &["up", "down", "status", "env", "event", "outputs", "close", "bench"],
+        statuses: &[(Advance, "done"), (Usage, "usage or invalid input"), (Fault, "fault")],
+    },
+];
+
+/// The exit statuses of one command as its help shows them; empty for a command that is in no group.
+#[must_use]
+pub fn help(command: &str) -> String {
+    let mut text = String::new();
+    for group in GROUPS.iter().filter(|group| group.commands.contains(&command)) {
+        text.push_str("Exit status:");
+        for (status, meaning) in group.statuses {
+            // Writing to a text does not fail.
+            let _ = write!(text, "\n  {}  {meaning}", status.code());
+        }
+    }
+    text
+}
+
+/// Why a command could not do what it was asked to. The message says what, where and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line, or a file that it names, is not usable. Nothing was started.
+    #[error("{0}")]
+    Usage(String),
+    /// Something that the command depends on failed.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl CliError {
+    /// A usage error.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// A fault without an underlying error.
+    pub fn fault(message: impl Into<String>) -> Self {
+        Self::Fault(message.into())
+    }
+
+    /// A fault while doing `operation` ("failed to {operation}: …"), with the whole chain of causes.
+    pub fn failed(operation: &str, cause: &(dyn Error + 'static)) -> Self {
+        Self::Fault(format!("failed to {operation}: {}", chain(cause)))
+    }
+
+    /// The exit status that this error ends the process with.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage(_) => ExitStatus::Usage,
+            Self::Fault(_) => ExitStatus::Fault,
+        }
+    }
+}
+
+impl From<PlatformError> for CliError {
+    fn from(error: PlatformError) -> Self {
+        if error.is_usage() {
+            Self::Usage(chain(&error))
+        } else {
+            Self::Fault(chain(&error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_stands_in_one_group_and_each_number_there_once() {
+        let mut commands: Vec<&str> = GROUPS.iter().flat_map(|group| group.commands).copied().collect();
+        let all = commands.len();
+        commands.sort_unstable();
+        commands.dedup();
+        assert_eq!(commands.len(), all);
+        for group in GROUPS {
+            let codes: Vec<u8> = group.statuses.iter().map(|(status, _)| status.code()).collect();
+            let mut sorted = codes.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(codes, sorted, "{:?}", group.commands);
+        }
+    }
+}

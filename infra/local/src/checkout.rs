@@ -1,0 +1,116 @@
+//! Where things are in this checkout, and what the tool keeps below `.p1`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::PlatformError;
+
+/// The checkout that this tool was built from.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    root: PathBuf,
+}
+
+impl Default for Checkout {
+    fn default() -> Self {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.ancestors().nth(2).unwrap_or(manifest);
+        Self {
+            root: root.to_path_buf(),
+        }
+    }
+}
+
+impl Checkout {
+    #[cfg(test)]
+    pub(super) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The workspace's root directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `infra/local`.
+    #[must_use]
+    pub fn local(&self) -> PathBuf {
+        self.root.join("infra/local")
+    }
+
+    /// The default profile of the local platform.
+    #[must_use]
+    pub fn default_profile(&self) -> PathBuf {
+        self.local().join("profile.json")
+    }
+
+    /// `.p1`, the tool's own directory: environments, engines, the state file. Not under version control.
+    #[must_use]
+    pub fn private(&self) -> PathBuf {
+        self.root.join(".p1")
+    }
+
+    /// The private key that verdicts are signed with on a local platform.
+    #[must_use]
+    pub fn signing_key(&self) -> PathBuf {
+        self.private().join("signing_key.pem")
+    }
+
+    /// Its public half, for `cargo p1 verify --key`.
+    #[must_use]
+    pub fn signing_public_key(&self) -> PathBuf {
+        self.private().join("signing_key.pub.pem")
+    }
+
+    /// The state file of a platform that was left up.
+    #[must_use]
+    pub fn state_file(&self) -> PathBuf {
+        self.private().join("platform.json")
+    }
+}
+
+/// Creates a directory with its parents.
+pub(crate) fn create_dir(path: &Path) -> Result<(), PlatformError> {
+    std::fs::create_dir_all(path).map_err(PlatformError::file("create directory", path))
+}
+
+/// Opens a lock file, creating it and its directory when needed.
+pub(crate) fn open_lock(path: &Path) -> Result<File, PlatformError> {
+    if let Some(parent) = path.parent() {
+        create_dir(parent)?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(PlatformError::file("open lock", path))
+}
+
+/// Waits for an exclusive lock on `path`; it is held until the returned file is dropped.
+pub(crate) async fn lock_exclusive(path: &Path) -> Result<File, PlatformError> {
+    let file = open_lock(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            Err(std::fs::TryLockError::Error(error)) => return Err(PlatformError::file("lock", path)(error)),
+        }
+    }
+}
+
+/// Writes a file so that a reader sees the old content or the new, never a part of it.
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), PlatformError> {
+    if let Some(parent) = path.parent() {
+        create_dir(parent)?;
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(PlatformError::file("write", path))?;
+    file.write_all(content).map_err(PlatformError::file("write", path))?;
+    file.persist(path)
+        .map_err(|error| PlatformError::file("replace", path)(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! The local platform: the engine as a child process, `infra/template.yaml` deployed to it, and what was deployed.
+//!
+//! [`Platform::start`] sets everything up and gives a running platform, which ends with the value, unless
+//! [`Platform::keep`] leaves it up. [`Platform::attach`] finds one that was left up.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::build::{self, Functions};
+use crate::checkout::{self, Checkout};
+use crate::deploy::{self, Deployment};
+use crate::engine::{Engine, EngineOptions};
+use crate::error::PlatformError;
+use crate::options::PlatformOptions;
+use crate::profile::Profile;
+use crate::progress::Progress;
+use crate::signing::Signing;
+use crate::state::State;
+use crate::tools::Tools;
+
+/// A phase, as it is shown.
+const DEPLOYING: &str = "deploying infra/template.yaml";
+
+/// A running local platform. Dropping it ends the engine and its functions, unless it was left up.
+#[derive(Debug)]
+pub struct Platform {
+    engine: Engine,
+    checkout: Checkout,
+    state: State,
+}
+
+impl Platform {
+    /// Sets up the tools, builds the functions, starts the engine and deploys `infra/template.yaml` to it.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; nothing is left running.
+    pub async fn start(options: PlatformOptions, progress: &dyn Progress) -> Result<Self, PlatformError> {
+        let checkout = Checkout::default();
+        // Two chains that need nothing of each other: the functions, and the engine with its tools.
+        let engine = async {
+            let tools = Tools::prepare(&checkout, progress).await?;
+            let began = Instant::now();
+            progress.begin("starting the engine");
+            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options)).await?;
+            progress.done("starting the engine", began.elapsed());
+            Ok((tools, engine))
+        };
+        let (build, (tools, engine)) =
+            tokio::try_join!(build::functions(&checkout, &options.functions, progress), engine)?;
+
+        let began = Instant::now();
+        progress.begin(DEPLOYING);
+        let deployment = deploy::deploy(&checkout, &tools, &build, &engine, &options).await?;
+        progress.done(DEPLOYING, began.elapsed());
+
+        let state = State::new(&engine, &options, deployment);
+        Ok(Self {
+            engine,
+            checkout,
+            state,
+        })
+    }
+
+    /// The platform that was left up in this checkout, if there is one and it is alive. A state file whose engine is gone
+    /// is removed.
+    ///
+    /// # Errors
+    /// [`PlatformError`] when the state file cannot be read or removed.
+    pub async fn attach() -> Result<Option<Self>, PlatformError> {
+        let checkout = Checkout::default();
+        let Some(state) = State::read(&checkout)? else {
+            return Ok(None);
+        };
+        match Engine::attach(&checkout, &state.engine).await {
+            Some(engine) => Ok(Some(Self {
+                engine,
+                checkout,
+                state,
+            })),
+            None => {
+                State::remove(&checkout)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Waits until no other process of this checkout is bringing a platform up to be left up; it is held until the
+    /// returned file is dropped.
+    ///
+    /// # Errors
+    /// [`PlatformError::File`] when the lock cannot be taken.
+    pub async fn lock_state() -> Result<std::fs::File, PlatformError> {
+        checkout::lock_exclusive(&Checkout::default().private().join("platform.lock")).await
+    }
+
+    /// Builds and deploys again, so that a platform that was left up runs what is in the checkout now, and knows of as
+    /// many stack outputs documents as it is given. Without a change nothing is published anew.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
+    pub async fn refresh(&mut self, stack_outputs: usize, progress: &dyn Progress) -> Result<(), PlatformError> {
+        self.redeploy(stack_outputs, BTreeMap::new(), progress).await?;
+        self.keep().await
+    }
+
+    /// Builds and deploys again, with these parameters of the template in place of the platform's own.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
+    pub async fn redeploy(
+        &mut self,
+        stack_outputs: usize,
+        parameters: BTreeMap<String, String>,
+        progress: &dyn Progress,
+    ) -> Result<(), PlatformError> {
+        let tools = Tools::prepare(&self.checkout, progress).await?;
+        let build = build::functions(&self.checkout, &Functions::Dev, progress).await?;
+        let options = PlatformOptions {
+            profile: self.state.profile.clone(),
+            stack_outputs,
+            wait_scale: self.state.wait_scale,
+            // A platform that is left up never does.
+            enforce_roles: false,
+            signing: Signing::default(),
+            functions: Functions::Dev,
+            parameters,
+        };
+        let began = Instant::now();
+        progress.begin(DEPLOYING);
+        let deployment = deploy::deploy(&self.checkout, &tools, &build, &self.engine, &options).await?;
+        progress.done(DEPLOYING, began.elapsed());
+        self.state.deployment = deployment;
+        Ok(())
+    }
+
+    /// Leaves the platform up after this process, and writes the state file by which [`Platform::attach`] finds it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Conflict`] when another one is left up in this checkout already, [`PlatformError::File`] when the
+    /// state file cannot be written; the platform then ends with this value.
+    pub async fn keep(&mut self) -> Result<(), PlatformError> {
+        if let Some(other) = Self::attach().await?
+            && other.state.engine != self.state.engine
+        {
+            return Err(PlatformError::Conflict(format!(
+                "another local platform is up already (pid {}); stop it with `cargo p1 down` first",
+                other.pid()
+            )));
+        }
+        self.state.write(&self.checkout)?;
+        self.engine.unleash().await
+    }
+
+    /// Ends the engine and its functions, and waits until they are gone. The state file of a platform left up goes too.
+    ///
+    /// # Errors
+    /// [`PlatformError`] when the engine could not be ended or the state file not be removed.
+    pub async fn stop(mut self) -> Result<(), PlatformError> {
+        self.engine.stop().await?;
+        if State::read(&self.checkout)?.is_some_and(|state| state.engine == self.state.engine) {
+            State::remove(&self.checkout)?;
+        }
+        Ok(())
+    }
+
+    /// Configuration for AWS SDK clients of this platform.
+    #[must_use]
+    pub fn sdk_config(&self) -> aws_config::SdkConfig {
+        deploy::sdk_config(self.engine.endpoint(), self.region(), self.account())
+    }
+
+    /// What was deployed: names and ARNs, from the stack's outputs.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.state.deployment
+    }
+
+    /// The profile that this platform was started with.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.state.profile
+    }
+
+    /// The engine's URL.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.engine.endpoint()
+    }
+
+    /// The engine's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.engine.pid()
+    }
+
+    /// Region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.state.profile.region
+    }
+
+    /// Account id.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.state.profile.account
+    }
+
+    /// CloudFormation stack.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.state.profile.stack_name
+    }
+
+    /// ARN of the state machine.
+    #[must_use]
+    pub fn state_machine_arn(&self) -> &str {
+        &self.state.deployment.state_machine_arn
+    }
+
+    /// Bucket of the evidence.
+    #[must_use]
+    pub fn evidence_bucket(&self) -> &str {
+        &self.state.deployment.evidence_bucket
+    }
+
+    /// Bucket of the oracle store.
+    #[must_use]
+    pub fn object_store_bucket(&self) -> &str {
+        &self.state.deployment.object_store_bucket
+    }
+
+    /// Bucket of registry, stack outputs and billing artifact.
+    #[must_use]
+    pub fn artifacts_bucket(&self) -> &str {
+        &self.state.deployment.artifacts_bucket
+    }
+
+    /// Where the functions read the handles registry: `s3://bucket/key`.
+    #[must_use]
+    pub fn registry_uri(&self) -> &str {
+        &self.state.deployment.registry_uri
+    }
+
+    /// Where the functions read the stack outputs: `s3://bucket/key` each.
+    #[must_use]
+    pub fn stack_outputs_uris(&self) -> &[String] {
+        &self.state.deployment.stack_outputs_uris
+    }
+
+    /// Where M3.H reads the billing artifact: `s3://bucket/key`.
+    #[must_use]
+    pub fn billing_artifact_uri(&self) -> &str {
+        &self.state.deployment.billing_artifact_uri
+    }
+
+    /// The checkout that this platform was built from.
+    #[must_use]
+    pub fn checkout(&self) -> &Checkout {
+        &self.checkout
+    }
+}

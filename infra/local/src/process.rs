@@ -1,0 +1,113 @@
+//! Programs that are run to their end: each in a process group of its own, which ends with the value that holds it, so
+//! that an interrupted build leaves no compiler behind. Python programs are on the engine's kind of leash as well, which
+//! ends them when this process is killed and can end nothing itself.
+
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::checkout::Checkout;
+use crate::error::PlatformError;
+
+/// A running program with its outputs piped.
+pub(super) struct Program {
+    child: Child,
+    group: Option<Pid>,
+    /// Open as long as this process lives and holds the program; `Child::wait` would close it too early.
+    _leash: Option<ChildStdin>,
+}
+
+/// Puts a Python program on a leash (`infra/local/sitecustomize.py`): it ends when its standard input does.
+pub(super) fn leash(command: &mut Command, checkout: &Checkout) {
+    command
+        .env("PYTHONPATH", checkout.local())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env(LEASH, "1");
+}
+
+/// Asks `sitecustomize.py` for the leash.
+pub(super) const LEASH: &str = "P1_LOCAL_LEASH";
+/// Names a file whose lock the Python program is to hold.
+pub(super) const LOCK: &str = "P1_LOCAL_LOCK";
+
+impl Program {
+    /// Starts a program; nothing is ever written to its standard input.
+    pub(super) fn spawn(mut command: Command, remedy: &'static str) -> Result<Self, PlatformError> {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(|source| PlatformError::Spawn {
+            program: command.as_std().get_program().to_string_lossy().into_owned(),
+            source,
+            remedy,
+        })?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let leash = child.stdin.take();
+        Ok(Self {
+            child,
+            group,
+            _leash: leash,
+        })
+    }
+
+    /// Its standard output, once.
+    pub(super) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Its standard error, once.
+    pub(super) fn stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        self.group = None;
+        Ok(status)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // Fails when the group is gone already, which is what is wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Everything that a pipe gives, as text.
+pub(super) async fn text_of(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes).await?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Runs a program to its end and gives what it printed; all of its output is in the error when it fails.
+pub(super) async fn run(command: Command, what: &'static str) -> Result<String, PlatformError> {
+    let mut program = Program::spawn(command, "delete .p1/venv and try again if it should be there")?;
+    let (stdout, stderr) = (program.stdout(), program.stderr());
+    let outcome = async {
+        let (printed, complaint) = tokio::try_join!(text_of(stdout), text_of(stderr))?;
+        Ok::<_, std::io::Error>((program.wait().await?, printed, complaint))
+    };
+    let (status, printed, complaint) = outcome
+        .await
+        .map_err(|error| PlatformError::api(format!("wait for the end of {what}"), &error))?;
+    if status.success() {
+        return Ok(printed);
+    }
+    Err(PlatformError::Command {
+        what,
+        status,
+        output: format!("{}\n{}", complaint.trim(), printed.trim()),
+    })
+}

@@ -1,0 +1,123 @@
+//! What the local platform signs verdicts with: a key of this checkout, made once, below `.p1`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use p1_contract::attestation::PublicKey;
+use p256::SecretKey;
+use p256::elliptic_curve::Generate as _;
+use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
+
+use crate::checkout::Checkout;
+use crate::checkout::{create_dir, write_atomically};
+use crate::error::PlatformError;
+
+/// What verdicts are signed with on a local platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signing {
+    /// Nothing.
+    Off,
+    /// The checkout's own key ([`Checkout::signing_key`]).
+    #[default]
+    LocalKey,
+    /// A key in the engine's KMS, which the template creates.
+    Kms,
+}
+
+impl Signing {
+    /// The template's word for it.
+    pub(super) fn parameter(self) -> &'static str {
+        match self {
+            Signing::Off => "off",
+            Signing::LocalKey => "local_key",
+            Signing::Kms => "kms",
+        }
+    }
+}
+
+/// The private key's file, which is made when it is missing: readable by its owner alone. Its public half lies beside it.
+///
+/// # Errors
+/// When it cannot be made, or is no such key.
+pub(super) fn local_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
+    let path = checkout.signing_key();
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(&path)?;
+            fs::read_to_string(&path)
+        }
+        read => read,
+    };
+    let text = text.map_err(PlatformError::file("read", &path))?;
+    let unusable = |why: String| {
+        PlatformError::Deployment(format!(
+            "{} is no private key of the curve P-256 in PEM ({why}); delete it to have one made",
+            path.display()
+        ))
+    };
+    let key = SecretKey::from_pkcs8_pem(&text).map_err(|error| unusable(error.to_string()))?;
+    let public = PublicKey::new(key.public_key().into()).and_then(|key| key.to_pem());
+    let public = public.map_err(|error| unusable(error.to_string()))?;
+    let beside = checkout.signing_public_key();
+    if fs::read_to_string(&beside).ok().as_deref() != Some(&public) {
+        write_atomically(&beside, public.as_bytes())?;
+    }
+    Ok(path)
+}
+
+/// Makes the key. Of two processes that do so at the same time, one wins, and both use its key.
+fn make(path: &Path) -> Result<(), PlatformError> {
+    let failed =
+        |why: String| PlatformError::Deployment(format!("failed to make the signing key {}: {why}", path.display()));
+    let key = SecretKey::try_generate().map_err(|error| failed(error.to_string()))?;
+    let pem = key
+        .to_pkcs8_pem(LineEnding::LF)
+        .map_err(|error| failed(error.to_string()))?;
+    if let Some(parent) = path.parent() {
+        create_dir(parent)?;
+    }
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .map_err(PlatformError::file("create", &draft))?;
+    let written = file
+        .write_all(pem.as_bytes())
+        .and_then(|()| fs::hard_link(&draft, path));
+    let removed = fs::remove_file(&draft);
+    match written {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(PlatformError::file("create", path)(error)),
+        _ => removed.map_err(PlatformError::file("remove", &draft)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_checkout_has_one_key_which_its_owner_alone_can_read() {
+        let root = std::env::temp_dir().join(format!("p1-signing-{}", std::process::id()));
+        let checkout = Checkout::at(&root);
+        let path = local_key(&checkout).unwrap();
+        let first = fs::read_to_string(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(local_key(&checkout).unwrap(), path);
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        let public = fs::read_to_string(checkout.signing_public_key()).unwrap();
+        assert!(PublicKey::from_pem(&public).is_ok() && !public.contains("PRIVATE"));
+        let names: Vec<_> = fs::read_dir(checkout.private()).unwrap().collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+
+        fs::write(&path, "no key").unwrap();
+        let error = local_key(&checkout).unwrap_err().to_string();
+        assert!(error.contains("delete it to have one made"), "{error}");
+        let _ = fs::remove_dir_all(root);
+    }
+}

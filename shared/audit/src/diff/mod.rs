@@ -1,0 +1,332 @@
+//! What differs between two runs, and whether that forced a new one.
+//!
+//! A run is its triplet. `config_digest` follows from the digest input, `scenario_run_id` from the scenario equivalence key, and
+//! both from handles and manifests; `platform_run_id` is minted anew for every start. So a difference is told by where it
+//! comes from. Everything else that differs, a mended handle that only later steps read among it, forces nothing.
+
+mod identity;
+mod side;
+
+use p1_contract::handles;
+use p1_contract::step::Step;
+use p1_contract::verdict::RollupVerdict;
+use serde::Serialize;
+use serde_json::{Value, json};
+use side::Side;
+
+use crate::evidence_set::EvidenceSet;
+use crate::text;
+use crate::verify::Standing as Verified;
+
+const CONFIG_DIGEST: &str = "config_digest";
+/// How much of a value is shown.
+const SHOWN: usize = 200;
+
+/// Whether two runs have the same identity inputs, as the exit status of `cargo p1 diff` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Standing {
+    /// Digest input and scenario equivalence key are the same.
+    Same,
+    /// They are not.
+    Differs,
+    /// A run was held before its identity was derived, or the evidence of it is lost.
+    Unknown,
+}
+
+/// One of the two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunFacts {
+    /// What `verify` makes of the directory.
+    pub standing: Verified,
+    /// How many findings it has.
+    pub findings: usize,
+    /// The verdict that counts.
+    pub verdict: Option<String>,
+    /// Who the run is.
+    pub platform_run_id: Option<String>,
+    /// Which scenario it runs.
+    pub scenario_run_id: Option<String>,
+    /// What it runs with.
+    pub config_digest: Option<String>,
+}
+
+/// Something that differs. Values are JSON, shortened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What it is: a JSON pointer, a handle, a field.
+    pub what: String,
+    /// In the first run; none where it has none.
+    pub a: Option<String>,
+    /// In the second run; none where it has none.
+    pub b: Option<String>,
+    /// Where the difference comes from: handles that differ, or in words.
+    pub from: Vec<String>,
+}
+
+/// One of the three ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IdChange {
+    /// `platform_run_id`, `scenario_run_id` or `config_digest`.
+    pub id: &'static str,
+    /// Whether both runs have it, and the same.
+    pub same: bool,
+    /// Through what it differs.
+    pub through: Vec<Change>,
+}
+
+/// A handle that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HandleChange {
+    /// The handle.
+    pub handle: String,
+    /// As the first run's steps saw it.
+    pub a: Option<String>,
+    /// As the second run's steps saw it.
+    pub b: Option<String>,
+    /// The steps that read it.
+    pub read_by: Vec<Step>,
+    /// The ids that differ through it.
+    pub identity: Vec<&'static str>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether the identity inputs are the same.
+    pub standing: Standing,
+    /// Whether what differs had to make the second one a new run; none where that is not known.
+    pub new_run_forced: Option<bool>,
+    /// Why, in words.
+    pub why: String,
+    /// The first run.
+    pub a: RunFacts,
+    /// The second run.
+    pub b: RunFacts,
+    /// The three ids.
+    pub ids: Vec<IdChange>,
+    /// The handles that differ.
+    pub handles: Vec<HandleChange>,
+    /// What differs besides, and forces nothing.
+    pub others: Vec<Change>,
+}
+
+/// Compares two runs by their evidence, whatever its standing.
+#[must_use]
+pub fn diff(a: &EvidenceSet, b: &EvidenceSet) -> Report {
+    let (a, b) = (Side::read(a), Side::read(b));
+    let ids = identity::ids(&a, &b);
+    let standing = identity::standing(&a, &b);
+    let handles = changed_handles(&a, &b, &ids);
+    let (new_run_forced, why) = forced(&a, &b, standing, &handles);
+    Report {
+        standing,
+        new_run_forced,
+        why,
+        others: others(&a, &b),
+        a: facts(&a),
+        b: facts(&b),
+        ids,
+        handles,
+    }
+}
+
+fn facts(side: &Side) -> RunFacts {
+    let run = side.run();
+    RunFacts {
+        standing: side.report.standing,
+        findings: side.report.findings.len(),
+        verdict: side.report.verdict.clone(),
+        platform_run_id: run.platform_run_id.as_ref().map(ToString::to_string),
+        scenario_run_id: run.scenario_run_id.as_ref().map(ToString::to_string),
+        config_digest: run.config_digest.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A value, shortened and safe to print.
+fn shown(value: &Value) -> String {
+    text::brief(&value.to_string(), SHOWN)
+}
+
+/// The change of one value, where there is one.
+fn change(what: &str, a: Option<&Value>, b: Option<&Value>, from: Vec<String>) -> Option<Change> {
+    (a != b).then(|| Change {
+        what: text::clean(what),
+        a: a.map(shown),
+        b: b.map(shown),
+        from,
+    })
+}
+
+/// A handle's value, or what else the registry said of it.
+fn handle_value(side: &Side, key: &str) -> Option<Value> {
+    let fact = side.handle(key)?;
+    let value = fact.value.clone();
+    Some(value.unwrap_or_else(|| json!({"status": fact.status})))
+}
+
+fn changed_handles(a: &Side, b: &Side, ids: &[IdChange]) -> Vec<HandleChange> {
+    let keys: std::collections::BTreeSet<&String> = a.handles.0.keys().chain(b.handles.0.keys()).collect();
+    let changed = keys.into_iter().filter_map(|key| {
+        let (here, there) = (handle_value(a, key), handle_value(b, key));
+        let change = change(key, here.as_ref(), there.as_ref(), Vec::new())?;
+        let comes_from = |id: &str, origin: &str| {
+            let mut through = ids
+                .iter()
+                .filter(|known| known.id == id)
+                .flat_map(|known| &known.through);
+            through.any(|change| change.from.iter().any(|from| from == origin))
+        };
+        // The digest is itself a part of the scenario equivalence key, where the registry says so.
+        let through = |id: &&IdChange| {
+            comes_from(id.id, key) || comes_from(id.id, CONFIG_DIGEST) && comes_from(CONFIG_DIGEST, key)
+        };
+        Some(HandleChange {
+            read_by: Step::ALL
+                .into_iter()
+                .filter(|step| handles::read_by(*step).contains(&key.as_str()))
+                .collect(),
+            identity: ids.iter().filter(through).map(|id| id.id).collect(),
+            handle: change.what,
+            a: change.a,
+            b: change.b,
+        })
+    });
+    changed.collect()
+}
+
+/// Whether the second run had to be a new one, given the first (contract section 6).
+fn forced(a: &Side, b: &Side, standing: Standing, changed: &[HandleChange]) -> (Option<bool>, String) {
+    let say = |forced: bool, why: &str| (Some(forced), why.to_owned());
+    let run = &a.run().platform_run_id;
+    if run.is_some() && *run == b.run().platform_run_id {
+        return say(
+            false,
+            "it is one run: the one goes on with the other, under the same id",
+        );
+    }
+    let next = Step::GATED.into_iter().find(|step| !a.passed.contains(step));
+    if a.phase.is_some() && next.is_some_and(|step| step <= Step::RunIdentity) {
+        return say(
+            true,
+            "the first run was held at M3.A or M3.B, and such a run is started anew",
+        );
+    }
+    match standing {
+        Standing::Differs => {
+            return say(
+                true,
+                "the identity inputs differ: another configuration or scenario is another run, and no rerun may smuggle it in (M3G-B2)",
+            );
+        }
+        Standing::Unknown => {
+            let why = "the identity inputs of one run are not known: it was held before they were derived, or its evidence is lost";
+            return (None, why.to_owned());
+        }
+        Standing::Same => {}
+    }
+    let Some(phase) = &a.phase else {
+        return (None, "the first run has no verdict".to_owned());
+    };
+    if phase.body.overall_pass {
+        let why = "the first run advanced, and nothing follows a committed advance; nothing that differs asked for a second one";
+        return say(false, why);
+    }
+    if a.adjudication() == Some(RollupVerdict::NoGoResetRequired) {
+        return say(
+            true,
+            "the first run is a no-go: after NO_GO_RESET_REQUIRED only a new start is offered",
+        );
+    }
+    let bound: Vec<&str> = changed
+        .iter()
+        .filter(|change| change.read_by.iter().any(|step| a.passed.contains(step)))
+        .map(|change| change.handle.as_str())
+        .collect();
+    if !bound.is_empty() {
+        let why = format!(
+            "a step that the first run had closed rests on what differs, so that a rerun is refused (M3G-B2): {}",
+            bound.join(", ")
+        );
+        return (Some(true), why);
+    }
+    let at = next.map_or_else(|| "M3.I".to_owned(), |step| step.to_string());
+    let why = format!(
+        "the first run was held at {at}, and what differs only that step and later ones read; it could have been resumed"
+    );
+    (Some(false), why)
+}
+
+/// Artifacts of which fields are compared, that say what a run does and not who it is.
+const FIELDS: [(&str, &[&str]); 5] = [
+    ("run", &["orchestrator"]),
+    (
+        "m4_handoff_pack",
+        &["required_platform_run_id_env_key", "correlation_required_fields"],
+    ),
+    (
+        "m3h_phase_budget_envelope",
+        &[
+            "monthly_budget_limit_usd",
+            "budget_alerts_usd",
+            "budget_currency",
+            "cost_capture_scope",
+            "envelope_valid",
+        ],
+    ),
+    (
+        "m3h_phase_cost_outcome_receipt",
+        &["window_start_utc", "window_end_utc", "spend_amount", "spend_currency"],
+    ),
+    ("m3i_p1_verdict", &["verdict", "not_reached"]),
+];
+
+fn others(a: &Side, b: &Side) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut note = |change: Option<Change>| changes.extend(change);
+    let codes = |side: &Side| side.phase.as_ref().map(|_| json!(side.codes()));
+    note(change(
+        "unresolved blockers",
+        codes(a).as_ref(),
+        codes(b).as_ref(),
+        Vec::new(),
+    ));
+    for (artifact, fields) in FIELDS {
+        if a.publishes(artifact) != b.publishes(artifact) {
+            let published = |side: &Side| side.publishes(artifact).then(|| json!("published"));
+            note(change(
+                artifact,
+                published(a).as_ref(),
+                published(b).as_ref(),
+                Vec::new(),
+            ));
+            continue;
+        }
+        for field in fields {
+            let what = format!("{artifact}/{field}");
+            note(change(
+                &what,
+                a.field(artifact, field),
+                b.field(artifact, field),
+                Vec::new(),
+            ));
+        }
+    }
+    // The same place with other bytes, or a place that a step read in one run and not in the other.
+    let places: std::collections::BTreeSet<(String, String)> = [(a, b), (b, a)]
+        .into_iter()
+        .flat_map(|(side, other)| side.inputs.iter().filter(|(owner, _)| other.ran.contains(owner)))
+        .map(|(_, input)| (input.bucket.to_string(), input.key.to_string()))
+        .collect();
+    for (bucket, key) in places {
+        let hashes = |side: &Side| -> Option<Value> {
+            let inputs = side.inputs.iter().map(|(_, input)| input);
+            let of_place = inputs.filter(|input| input.bucket.as_str() == bucket && input.key.as_str() == key);
+            let hashes: std::collections::BTreeSet<_> = of_place.map(|input| input.sha256.as_str()).collect();
+            (!hashes.is_empty()).then(|| json!(hashes))
+        };
+        let what = format!("input s3://{bucket}/{key}");
+        note(change(&what, hashes(a).as_ref(), hashes(b).as_ref(), Vec::new()));
+    }
+    changes
+}

@@ -1,0 +1,164 @@
+//! One of the two runs: its ids and what they follow from, as its evidence has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use m3g_rerun_discipline::admission::Observed as Admitted;
+use p1_contract::artifacts::{PhaseSummary, RunIdentitySeed};
+use p1_contract::blocker::Blocker;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split};
+use p1_contract::handles::{HandleFact, HandleFacts};
+use p1_contract::identity::SeedInputs;
+use p1_contract::ids::{S3Key, Stamp};
+use p1_contract::reference::{ADMISSION, ObjectRef};
+use p1_contract::step::Step;
+use p1_contract::verdict::RollupVerdict;
+use p1_runtime::Observations;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::evidence_set::EvidenceSet;
+use crate::lineage::Lineage;
+use crate::verify::{self, Report};
+
+/// A run as a directory has it.
+pub(super) struct Side {
+    /// What `verify` makes of the directory.
+    pub(super) report: Report,
+    pub(super) phase: Option<Document<PhaseSummary>>,
+    pub(super) seed: Option<SeedInputs>,
+    pub(super) pinned_at: Option<Stamp>,
+    /// The handles that any step reads: as M3.A saw them, and as the admission of a rerun pinned them for later steps.
+    pub(super) handles: HandleFacts,
+    /// The steps that closed with a pass.
+    pub(super) passed: BTreeSet<Step>,
+    /// The owners of the closures: steps that ran, and an admission.
+    pub(super) ran: BTreeSet<String>,
+    /// What each step read from outside the evidence, by step.
+    pub(super) inputs: Vec<(String, ObjectRef)>,
+    documents: BTreeMap<String, Value>,
+}
+
+/// The files of a directory, and who names them.
+struct Evidence<'s> {
+    set: &'s EvidenceSet,
+    summaries: BTreeMap<String, ExecutionSummary>,
+}
+
+impl Side {
+    /// Reads the evidence, whatever its standing.
+    pub(super) fn read(set: &EvidenceSet) -> Self {
+        let report = verify::verify(set, &[]);
+        let phase = Lineage::of(set).verdict().map(|verdict| verdict.summary);
+        let mut evidence = Evidence {
+            set,
+            summaries: BTreeMap::new(),
+        };
+        let mut passed = BTreeSet::new();
+        for closure in phase.iter().flat_map(|phase| &phase.body.closures) {
+            let Ok(summary) = set.summary(closure.key.as_str(), "summary") else {
+                continue;
+            };
+            passed.extend(Step::from_id(&closure.step).filter(|_| closure.overall_pass));
+            evidence.summaries.insert(closure.step.clone(), summary.body);
+        }
+        let seed = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity.id());
+        Side {
+            pinned_at: seed.as_ref().map(|seed| seed.pinned_at_utc),
+            seed: seed.and_then(|seed| seed.seed_inputs),
+            handles: evidence.handles(),
+            inputs: evidence.inputs(),
+            ran: evidence.summaries.keys().cloned().collect(),
+            documents: evidence.documents(),
+            phase,
+            passed,
+            report,
+        }
+    }
+
+    /// The run's ids.
+    pub(super) fn run(&self) -> &RunIds {
+        &self.report.run
+    }
+
+    /// A field of a step's artifact; none where there is none, or null.
+    pub(super) fn field(&self, artifact: &str, field: &str) -> Option<&Value> {
+        self.documents
+            .get(artifact)?
+            .get(field)
+            .filter(|value| !value.is_null())
+    }
+
+    /// Whether a step of the run published an artifact.
+    pub(super) fn publishes(&self, artifact: &str) -> bool {
+        self.documents.contains_key(artifact)
+    }
+
+    /// What the registry said of a handle.
+    pub(super) fn handle(&self, key: &str) -> Option<&HandleFact> {
+        self.handles.0.get(key)
+    }
+
+    /// The codes of the blockers that stand.
+    pub(super) fn codes(&self) -> Vec<Blocker> {
+        let blockers = self.phase.iter().flat_map(|phase| &phase.body.unresolved_blockers);
+        let codes: BTreeSet<Blocker> = blockers.map(|blocker| blocker.code).collect();
+        codes.into_iter().collect()
+    }
+
+    /// M3.I's adjudication.
+    pub(super) fn adjudication(&self) -> Option<RollupVerdict> {
+        self.phase.as_ref()?.body.adjudication
+    }
+}
+
+impl Evidence<'_> {
+    fn key(&self, owner: &str, name: &str) -> Option<&S3Key> {
+        self.summaries.get(owner)?.artifact(name).map(|artifact| &artifact.key)
+    }
+
+    fn artifact<B: Body>(&self, owner: &str) -> Option<B> {
+        let document = self.set.document::<B>(self.key(owner, B::NAME)?.as_str());
+        document.ok().map(|document| document.body)
+    }
+
+    fn observed<O: DeserializeOwned>(&self, owner: &str, name: &str) -> Option<O> {
+        let value = self.set.value(self.key(owner, name)?.as_str()).ok()?;
+        split::<Observations<O>>(value, name)
+            .ok()
+            .map(|document| document.body.observed)
+    }
+
+    /// As M3.A saw them; a mended one as the admission pinned it.
+    fn handles(&self) -> HandleFacts {
+        let first: Option<m3a_handle_closure::Observed> = self.observed(Step::HandleClosure.id(), "m3a_observations");
+        let mut handles = first.map(|observed| observed.handles).unwrap_or_default();
+        let admitted: Option<Admitted> = self.observed(ADMISSION, "m3g_admission_observations");
+        if let Some(registry) = admitted.as_ref().and_then(|admitted| admitted.facts.registry.found()) {
+            handles.0.extend(registry.handles.0.clone());
+        }
+        handles
+    }
+
+    /// Every object that a step read and that no step made, each once, with the first step that read it.
+    fn inputs(&self) -> Vec<(String, ObjectRef)> {
+        let mut inputs: Vec<(String, ObjectRef)> = Vec::new();
+        for (owner, summary) in &self.summaries {
+            for input in &summary.inputs {
+                let folder = input.key.as_str().strip_prefix(RUN_CONTROL_ROOT);
+                let is_evidence = input.key.as_str().starts_with("evidence/runs/")
+                    || folder.is_some_and(|folder| !folder.starts_with("m2"));
+                if !is_evidence && !inputs.iter().any(|(_, known)| known == input) {
+                    inputs.push((owner.clone(), input.clone()));
+                }
+            }
+        }
+        inputs
+    }
+
+    fn documents(&self) -> BTreeMap<String, Value> {
+        let artifacts = self.summaries.values().flat_map(|summary| &summary.artifacts);
+        artifacts
+            .filter_map(|artifact| Some((artifact.name.clone(), self.set.value(artifact.key.as_str()).ok()?)))
+            .collect()
+    }
+}

@@ -1,0 +1,352 @@
+//! An execution as its history tells it: which steps ran, what each answered, and how it ended. Pure functions on the JSON
+//! that the engine gives; nothing here trusts a word of it.
+
+use jiff::Timestamp;
+use p1_contract::evidence::RunIds;
+use p1_contract::reference::ClosureRef;
+use p1_contract::request::StepResult;
+use p1_contract::step::Step;
+use serde_json::Value;
+
+/// One Task state of the execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRun {
+    /// The state's name.
+    pub state: String,
+    /// The step that it runs; none for the admission of a rerun.
+    pub step: Option<Step>,
+    /// Seconds between entering and leaving it, or its last event so far.
+    pub seconds: f64,
+    /// How often its function failed.
+    pub failures: Vec<Failure>,
+    /// What its function answered; none while it runs, and none when it gave up.
+    pub result: Option<StepResult>,
+}
+
+impl TaskRun {
+    /// The word for what its function answered.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match (self.step, self.result.as_ref().map(|result| result.overall_pass)) {
+            (_, None) => "no answer",
+            (_, Some(true)) => "PASS",
+            (Some(_), Some(false)) => "HOLD",
+            (None, Some(false)) => "REFUSED",
+        }
+    }
+}
+
+/// An error with its cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// The error's name.
+    pub error: String,
+    /// What is known about it.
+    pub cause: String,
+}
+
+/// How an execution ended, as the engine says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+    pub status: &'static str,
+    /// The output, when it succeeded.
+    pub output: Option<String>,
+    /// Error and cause, otherwise.
+    pub failure: Failure,
+}
+
+/// The whole history so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// The Task states in the order in which they were entered.
+    pub tasks: Vec<TaskRun>,
+    /// The last state of any kind that was entered.
+    pub last_state: Option<String>,
+    /// The end, once there is one.
+    pub ending: Option<Ending>,
+}
+
+impl History {
+    /// Reads the events of an execution, in the engine's order.
+    #[must_use]
+    pub fn read(events: &[Value]) -> Self {
+        let mut history = Self::default();
+        let mut entered_at = 0.0;
+        for event in events {
+            history.take(event, &mut entered_at);
+        }
+        history
+    }
+
+    fn take(&mut self, event: &Value, entered_at: &mut f64) {
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        let at = event.get("timestamp").and_then(seconds).unwrap_or(*entered_at);
+        let text = |pointer: &str| {
+            event
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if kind.ends_with("StateEntered") {
+            let state = text("/stateEnteredEventDetails/name");
+            if kind == "TaskStateEntered" {
+                *entered_at = at;
+                let step = step_of(&state);
+                self.tasks.push(TaskRun {
+                    state: state.clone(),
+                    step,
+                    seconds: 0.0,
+                    failures: Vec::new(),
+                    result: None,
+                });
+            }
+            self.last_state = Some(state);
+            return;
+        }
+        let failure = |details: &str| Failure {
+            error: text(&format!("/{details}/error")),
+            cause: text(&format!("/{details}/cause")),
+        };
+        match kind {
+            "TaskSucceeded" => self.answered(&text("/taskSucceededEventDetails/output"), at - *entered_at),
+            "LambdaFunctionSucceeded" => {
+                self.answered(&text("/lambdaFunctionSucceededEventDetails/output"), at - *entered_at);
+            }
+            "TaskFailed" => self.failed(failure("taskFailedEventDetails")),
+            "TaskTimedOut" => self.failed(failure("taskTimedOutEventDetails")),
+            "TaskSubmitFailed" => self.failed(failure("taskSubmitFailedEventDetails")),
+            "TaskStartFailed" => self.failed(failure("taskStartFailedEventDetails")),
+            "LambdaFunctionFailed" => self.failed(failure("lambdaFunctionFailedEventDetails")),
+            "LambdaFunctionTimedOut" => self.failed(failure("lambdaFunctionTimedOutEventDetails")),
+            "ExecutionSucceeded" => {
+                let output = Some(text("/executionSucceededEventDetails/output"));
+                self.ending = Some(Ending {
+                    status: "SUCCEEDED",
+                    output,
+                    failure: Failure::default(),
+                });
+            }
+            "ExecutionFailed" => self.ended("FAILED", failure("executionFailedEventDetails")),
+            "ExecutionAborted" => self.ended("ABORTED", failure("executionAbortedEventDetails")),
+            "ExecutionTimedOut" => self.ended("TIMED_OUT", failure("executionTimedOutEventDetails")),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, output: &str, seconds: f64) {
+        if let Some(task) = self.tasks.last_mut() {
+            task.seconds = seconds.max(0.0);
+            task.result = step_result(output);
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        if let Some(task) = self.tasks.last_mut() {
+            task.failures.push(failure);
+        }
+    }
+
+    fn ended(&mut self, status: &'static str, failure: Failure) {
+        self.ending = Some(Ending {
+            status,
+            output: None,
+            failure,
+        });
+    }
+
+    /// The answers of the steps, in order; the admission of a rerun is not among them.
+    pub fn results(&self) -> impl Iterator<Item = (&TaskRun, &StepResult)> {
+        self.tasks
+            .iter()
+            .filter(|task| task.step.is_some())
+            .filter_map(|task| Some((task, task.result.as_ref()?)))
+    }
+
+    /// The run's ids, from all that answered so far.
+    #[must_use]
+    pub fn ids(&self) -> RunIds {
+        let mut ids = RunIds::default();
+        for result in self.tasks.iter().filter_map(|task| task.result.as_ref()) {
+            let run = result.run.clone();
+            ids = RunIds {
+                platform_run_id: run.platform_run_id.or(ids.platform_run_id),
+                scenario_run_id: run.scenario_run_id.or(ids.scenario_run_id),
+                config_digest: run.config_digest.or(ids.config_digest),
+            };
+        }
+        ids
+    }
+
+    /// Every closure that this execution names, each once: those of its steps, and those that an admission took over.
+    #[must_use]
+    pub fn closures(&self) -> Vec<ClosureRef> {
+        let mut closures: Vec<ClosureRef> = Vec::new();
+        for result in self.tasks.iter().filter_map(|task| task.result.as_ref()) {
+            for closure in result
+                .closure
+                .iter()
+                .chain(result.closures.iter().flat_map(|closures| closures.values()))
+            {
+                if !closures.contains(closure) {
+                    closures.push(closure.clone());
+                }
+            }
+        }
+        closures
+    }
+}
+
+/// The step that a state of this name runs.
+fn step_of(state: &str) -> Option<Step> {
+    Step::ALL.into_iter().find(|step| step.state_name() == state)
+}
+
+/// The function's answer in the output of a Task: as it is, or as the `Payload` of the Lambda integration.
+fn step_result(output: &str) -> Option<StepResult> {
+    let output: Value = serde_json::from_str(output).ok()?;
+    let answer = match output.get("Payload") {
+        Some(Value::String(text)) => serde_json::from_str(text).ok()?,
+        Some(payload) => payload.clone(),
+        None => output,
+    };
+    serde_json::from_value(answer).ok()
+}
+
+/// Seconds since 1970 of a timestamp: a number on the wire, a text where it was made readable.
+fn seconds(timestamp: &Value) -> Option<f64> {
+    match timestamp {
+        Value::Number(number) => number.as_f64(),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "microseconds since 1970 fit into a double's 53 bits until 2255"
+        )]
+        Value::String(text) => Some(text.parse::<Timestamp>().ok()?.as_microsecond() as f64 / 1e6),
+        _ => None,
+    }
+}
+
+/// Makes the engine's events fit for canonical JSON: times become RFC 3339 texts as the AWS command line prints them, and a
+/// number that is no integer becomes its text.
+#[must_use]
+pub fn readable(event: Value) -> Value {
+    match event {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .map(|(key, value)| {
+                    let value = match value.as_f64() {
+                        Some(at) if key == "timestamp" => readable_time(at).map_or(value, Value::from),
+                        _ => readable(value),
+                    };
+                    (key, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(readable).collect()),
+        Value::Number(number) if number.as_i64().is_none() => Value::String(number.to_string()),
+        other => other,
+    }
+}
+
+fn readable_time(seconds: f64) -> Option<String> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time beyond the calendar is refused by from_millisecond"
+    )]
+    let millis = (seconds * 1e3).round() as i64;
+    Some(format!("{:.3}", Timestamp::from_millisecond(millis).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The answer of a step that passed or blocked.
+    fn answer(step: &str, blockers: &[&str]) -> Value {
+        let prefix = step.to_lowercase().replace('.', "");
+        let id = format!("{prefix}_20261122T120000Z_0123456789ab");
+        let pass = blockers.is_empty();
+        json!({
+            "step": step, "outcome": "CLOSED", "phase_execution_id": id, "overall_pass": pass,
+            "next_gate": if pass { format!("{step}_READY") } else { "HOLD".to_owned() }, "blockers": blockers,
+            "closure": {
+                "step": step, "phase_execution_id": id, "overall_pass": pass, "bucket": "evidence-bucket",
+                "key": format!("evidence/dev_full/run_control/{id}/{prefix}_execution_summary.json"),
+                "version_id": "v1", "sha256": "0".repeat(64)
+            },
+            "run": { "platform_run_id": "platform_20261122T120000Z" }
+        })
+    }
+
+    /// The events of one step's Task.
+    fn task(step: Step, answer: &Value, at: f64) -> Vec<Value> {
+        vec![
+            json!({"type": "TaskStateEntered", "timestamp": at, "stateEnteredEventDetails": {"name": step.state_name(), "input": "{}"}}),
+            json!({"type": "TaskScheduled", "timestamp": at, "taskScheduledEventDetails": {"resource": "invoke"}}),
+            json!({"type": "TaskSucceeded", "timestamp": at + 0.25, "taskSucceededEventDetails": {"output": json!({"Payload": answer}).to_string()}}),
+            json!({"type": "TaskStateExited", "timestamp": at + 0.25, "stateExitedEventDetails": {"name": step.state_name()}}),
+        ]
+    }
+
+    #[test]
+    fn a_passing_step_is_read_with_its_time_and_closure() {
+        let history = History::read(&task(Step::HandleClosure, &answer("M3.A", &[]), 100.0));
+        let (task, result) = history.results().next().unwrap();
+        assert_eq!(task.step, Some(Step::HandleClosure));
+        assert!((task.seconds - 0.25).abs() < 1e-9);
+        assert!(result.overall_pass);
+        assert_eq!(history.closures().len(), 1);
+        assert_eq!(
+            history.ids().platform_run_id.unwrap().as_str(),
+            "platform_20261122T120000Z"
+        );
+        assert_eq!(history.ending, None);
+    }
+
+    #[test]
+    fn retries_are_counted_and_the_end_is_seen() {
+        let history = History::read(&[
+            json!({"type": "TaskStateEntered", "timestamp": 1, "stateEnteredEventDetails": {"name": "M3.B Run identity"}}),
+            json!({"type": "TaskFailed", "timestamp": 2, "taskFailedEventDetails": {"error": "Transient", "cause": "down"}}),
+            json!({"type": "TaskFailed", "timestamp": 3, "taskFailedEventDetails": {"error": "Transient", "cause": "still"}}),
+            json!({"type": "ExecutionFailed", "timestamp": 4, "executionFailedEventDetails": {"error": "Transient", "cause": "still"}}),
+        ]);
+        assert_eq!(history.tasks[0].failures.len(), 2);
+        assert_eq!(
+            history.ending.unwrap().failure,
+            Failure {
+                error: "Transient".to_owned(),
+                cause: "still".to_owned()
+            }
+        );
+        assert_eq!(history.last_state.as_deref(), Some("M3.B Run identity"));
+    }
+
+    #[test]
+    fn nonsense_is_read_without_a_panic() {
+        let history = History::read(&[
+            json!(null),
+            json!({"type": 3}),
+            json!({"type": "TaskSucceeded"}),
+            json!([]),
+        ]);
+        assert_eq!(history, History::default());
+        let history = History::read(&task(Step::HandleClosure, &json!("text"), 1.0));
+        assert_eq!(history.results().count(), 0);
+        assert_eq!(history.tasks.len(), 1);
+    }
+
+    #[test]
+    fn events_become_fit_for_canonical_json() {
+        let event =
+            readable(json!({"id": 1, "timestamp": 1_795_348_800.123_456, "x": {"f": 1.5, "timestamp": "kept"}}));
+        assert_eq!(
+            event,
+            json!({"id": 1, "timestamp": "2026-11-22T12:00:00.123Z", "x": {"f": "1.5", "timestamp": "kept"}})
+        );
+        assert!(p1_contract::canonical::to_canonical(&event).is_ok());
+        assert_eq!(seconds(&json!("2026-11-22T12:00:00.500Z")), Some(1_795_348_800.5));
+    }
+}

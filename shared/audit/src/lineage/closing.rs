@@ -1,0 +1,89 @@
+//! Closing summaries: what each phase execution ended with.
+
+use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
+use p1_contract::ledger::LedgerRecord;
+use p1_contract::reference::ClosureRef;
+use p1_contract::step::Step;
+use p1_contract::strict::{Limits, parse_strict};
+use p1_runtime::ADMISSION_SUMMARY;
+
+use super::folder_of;
+use crate::evidence_set::EvidenceSet;
+
+/// The closing summary of a phase execution.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    /// The step; `None` for the admission of a rerun.
+    pub step: Option<Step>,
+    /// The phase execution, as the folder names it.
+    pub id: PhaseExecutionId,
+    /// Its key.
+    pub key: String,
+    /// What it says, or why it cannot be read.
+    pub document: Result<Document<ExecutionSummary>, String>,
+    /// The number of its execution among those of the lineage, from 1.
+    pub execution: usize,
+}
+
+impl Closing {
+    /// What it says, where it can be read.
+    #[must_use]
+    pub fn summary(&self) -> Option<&ExecutionSummary> {
+        self.document.as_ref().ok().map(|document| &document.body)
+    }
+
+    /// Whether it is M3.J's, with which an execution ends.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.step == Some(Step::PhaseVerdict)
+    }
+}
+
+/// Every closing summary that the folder of a phase execution holds. Their executions are not known yet.
+#[must_use]
+pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
+    let place = |key: &String| {
+        let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let id = PhaseExecutionId::parse(folder).ok()?;
+        let name = file.strip_suffix(".json")?;
+        let step = if name == ADMISSION_SUMMARY {
+            None
+        } else {
+            Some(Step::ALL.into_iter().find(|step| name == summary_name(*step))?)
+        };
+        Some(Closing {
+            step,
+            id,
+            key: key.clone(),
+            document: set.summary(key, name),
+            execution: 0,
+        })
+    };
+    set.files.keys().filter_map(place).collect()
+}
+
+/// The key of M3.J's closing summary, which lies beside the phase summary that a COMMITTED record names. Nothing else names it.
+#[must_use]
+pub fn closing_of_commit(record: &LedgerRecord) -> Option<S3Key> {
+    let summary = record.summary.as_ref()?.key.as_str();
+    let key = format!("{}{}.json", folder_of(summary), summary_name(Step::PhaseVerdict));
+    S3Key::parse(&key).ok()
+}
+
+/// The closure that M3.J's closing summary at `key` is, by its bytes; `None` where they are no such summary.
+#[must_use]
+pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, bytes: &[u8]) -> Option<ClosureRef> {
+    let value = parse_strict(bytes, Limits::DOCUMENT).ok()?;
+    let document = split::<ExecutionSummary>(value, &summary_name(Step::PhaseVerdict)).ok()?;
+    Some(ClosureRef {
+        step: Step::PhaseVerdict.id().to_owned(),
+        phase_execution_id: document.header.phase_execution_id?,
+        overall_pass: document.body.overall_pass,
+        bucket: bucket.clone(),
+        key: key.clone(),
+        version_id,
+        sha256: Sha256Hex::of(bytes),
+    })
+}

@@ -1,0 +1,94 @@
+//! The executions that worked on a run. A phase execution id follows from execution and start, so that each closing summary tells
+//! whose it is.
+
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
+use p1_contract::reference::ADMISSION;
+use p1_contract::step::Step;
+
+use super::{Closing, Entry};
+
+/// An execution that worked on the run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Execution {
+    /// From 1, in the order in which they started. One that nothing but the engine's word tells of stands last.
+    pub number: usize,
+    /// Its start; `None` where no evidence tells it.
+    pub started: Option<Stamp>,
+    /// Its ARN; `None` where nothing says whose the steps are.
+    pub arn: Option<String>,
+}
+
+impl Execution {
+    fn new(started: Option<Stamp>, arn: Option<String>) -> Self {
+        Execution {
+            number: 0,
+            started,
+            arn,
+        }
+    }
+}
+
+/// The start that a phase execution id holds.
+#[must_use]
+pub fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {
+    Stamp::parse_compact(id.as_str().split('_').nth(1)?).ok()
+}
+
+/// Whether this phase execution, of a step or of an admission (`None`), is one of `execution`.
+#[must_use]
+pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -> bool {
+    let (Some(started), Some(arn)) = (execution.started, &execution.arn) else {
+        return false;
+    };
+    let (prefix, name) = step.map_or((Step::RerunDiscipline.prefix(), ADMISSION), |step| {
+        (step.prefix(), step.id())
+    });
+    PhaseExecutionId::derive(prefix, started, arn, name) == *id
+}
+
+/// The executions that the ledger, the source and the closing summaries tell of. Gives each closing summary the number of its own.
+pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings: &mut [Closing]) -> Vec<Execution> {
+    let mut known: Vec<Execution> = Vec::new();
+    for Entry { record, .. } in ledger {
+        let holder = Execution::new(Some(record.holder_stamp_utc), Some(record.holder.to_string()));
+        if !known.contains(&holder) {
+            known.push(holder);
+        }
+    }
+    if let Some(own) = own.map(ToString::to_string) {
+        for closing in closings.iter() {
+            let Some(started) = stamp_of(&closing.id) else {
+                continue;
+            };
+            let execution = Execution::new(Some(started), Some(own.clone()));
+            if !known.contains(&execution) && is_of(&execution, closing.step, &closing.id) {
+                known.push(execution);
+            }
+        }
+        if known.iter().all(|execution| execution.arn.as_ref() != Some(&own)) {
+            known.push(Execution::new(None, Some(own)));
+        }
+    }
+    let owner = |closing: &Closing| {
+        let known = known
+            .iter()
+            .find(|execution| is_of(execution, closing.step, &closing.id));
+        known
+            .cloned()
+            .unwrap_or_else(|| Execution::new(stamp_of(&closing.id), None))
+    };
+    let owners: Vec<Execution> = closings.iter().map(owner).collect();
+    let mut all: Vec<Execution> = known.iter().chain(&owners).cloned().collect();
+    all.sort_by_key(|execution| (execution.started.is_none(), execution.started, execution.arn.clone()));
+    all.dedup();
+    for (closing, owner) in closings.iter_mut().zip(&owners) {
+        closing.execution = all
+            .iter()
+            .position(|execution| execution == owner)
+            .map_or(0, |at| at + 1);
+    }
+    for (at, execution) in all.iter_mut().enumerate() {
+        execution.number = at + 1;
+    }
+    all
+}

@@ -1,0 +1,177 @@
+//! Which executions, closing summaries, verdicts and ledger records the evidence of a run holds.
+//!
+//! Everything that asks this question asks [`Lineage`]: `verify`, `diff`, `replay`, the report, and the mirror. It reads what is
+//! there and believes nothing; whether it is true is for [`verify`](crate::verify) to say.
+
+mod closing;
+mod executions;
+mod ledger;
+
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, phase_folder};
+use p1_contract::ids::{BucketName, ExecutionArn};
+use p1_contract::ledger::{LedgerKind, LedgerRecord};
+
+pub use self::closing::{Closing, closing_of_commit, closings, closure};
+pub use self::executions::{Execution, is_of, stamp_of};
+pub use self::ledger::{Entry, entries};
+
+use crate::evidence_set::EvidenceSet;
+
+/// A verdict of the phase.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The key of the phase summary.
+    pub key: String,
+    /// The phase summary.
+    pub summary: Document<PhaseSummary>,
+    /// The record that commits it; `None` where the ledger holds none, or there is no ledger.
+    pub commit: Option<LedgerRecord>,
+}
+
+/// What the evidence of a run holds.
+///
+/// ```
+/// use p1_audit::{EvidenceSet, lineage::Lineage};
+///
+/// let set = EvidenceSet::from_mirror([("objects.json".to_owned(), b"[]\n".to_vec())], []);
+/// let lineage = Lineage::of(&set);
+/// assert!(lineage.verdict().is_none() && lineage.executions.is_empty());
+/// ```
+#[derive(Debug)]
+pub struct Lineage<'s> {
+    set: &'s EvidenceSet,
+    /// The records of the ledger, by run and sequence.
+    pub ledger: Vec<Entry>,
+    /// The closing summaries, by execution and step.
+    pub closings: Vec<Closing>,
+    /// The executions that worked on the run, in the order in which they started.
+    pub executions: Vec<Execution>,
+}
+
+impl<'s> Lineage<'s> {
+    /// Reads the evidence.
+    #[must_use]
+    pub fn of(set: &'s EvidenceSet) -> Self {
+        let ledger = entries(set);
+        let own = set.ending.as_ref().map(|ending| &ending.execution);
+        let mut closings = closings(set);
+        let executions = executions::executions(&ledger, own, &mut closings);
+        closings.sort_by_key(|closing| (closing.execution, closing.step, closing.key.clone()));
+        Lineage {
+            set,
+            ledger,
+            closings,
+            executions,
+        }
+    }
+
+    /// The evidence that was read.
+    #[must_use]
+    pub fn set(&self) -> &'s EvidenceSet {
+        self.set
+    }
+
+    /// The execution that the source says it is of.
+    #[must_use]
+    pub fn own(&self) -> Option<&'s ExecutionArn> {
+        self.set.ending.as_ref().map(|ending| &ending.execution)
+    }
+
+    /// The COMMITTED records, the last one last.
+    pub fn commits(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        let is_commit = |entry: &&Entry| entry.record.kind == LedgerKind::Committed;
+        self.ledger.iter().filter(is_commit)
+    }
+
+    /// The last COMMITTED record of this execution.
+    #[must_use]
+    pub fn commit_of(&self, execution: &str) -> Option<&Entry> {
+        self.commits()
+            .rev()
+            .find(|entry| entry.record.holder.as_str() == execution)
+    }
+
+    /// The verdict that the evidence is of: the one that its own execution committed, else the one that was committed last, else
+    /// the one that the execution ended with. A commit whose phase summary cannot be read gives `None`.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.commit() {
+            Some(entry) => self.committed(entry),
+            None => self.beside(folder_of(self.uncommitted_closing()?), None),
+        }
+    }
+
+    /// The record that commits the verdict that the evidence is of.
+    #[must_use]
+    pub fn commit(&self) -> Option<&Entry> {
+        match self.own() {
+            Some(own) => self.commit_of(own.as_str()),
+            None => self.commits().next_back(),
+        }
+    }
+
+    /// The verdict of one execution: the one that it committed, else the one that M3.J closed with.
+    #[must_use]
+    pub fn verdict_of(&self, execution: &Execution) -> Option<Verdict> {
+        let commit = execution.arn.as_deref().and_then(|arn| self.commit_of(arn));
+        match commit {
+            Some(entry) => self.committed(entry),
+            None => self.beside(&phase_folder(&self.last_closing(execution.number)?.id), None),
+        }
+    }
+
+    /// M3.J's closing summary of an execution, by its number.
+    fn last_closing(&self, number: usize) -> Option<&Closing> {
+        self.closings
+            .iter()
+            .find(|closing| closing.is_last() && closing.execution == number)
+    }
+
+    fn committed(&self, entry: &Entry) -> Option<Verdict> {
+        let key = entry.record.summary.as_ref()?.key.to_string();
+        self.read(key, Some(entry.record.clone()))
+    }
+
+    /// M3.J's closing summary of an execution that committed nothing: the one that the engine names, else the first that is there.
+    #[must_use]
+    pub fn uncommitted_closing(&self) -> Option<&str> {
+        let ended = self.set.ending.as_ref().and_then(|ending| ending.closure.as_ref());
+        let ended = ended
+            .map(|closure| closure.key.as_str())
+            .filter(|key| self.set.files.contains_key(*key));
+        let last = || self.closings.iter().find(|closing| closing.is_last());
+        ended.or_else(|| last().map(|closing| closing.key.as_str()))
+    }
+
+    fn beside(&self, folder: &str, commit: Option<LedgerRecord>) -> Option<Verdict> {
+        self.read(format!("{folder}{}.json", PhaseSummary::NAME), commit)
+    }
+
+    fn read(&self, key: String, commit: Option<LedgerRecord>) -> Option<Verdict> {
+        let summary = self.set.document::<PhaseSummary>(&key).ok()?;
+        Some(Verdict { key, summary, commit })
+    }
+
+    /// The evidence bucket, as the evidence names it: by the ledger, by the engine, or by a closing summary's own artifacts.
+    #[must_use]
+    pub fn bucket(&self) -> Option<BucketName> {
+        let committed = self.commits().find_map(|entry| entry.record.summary.as_ref());
+        let ended = || self.set.ending.as_ref()?.closure.as_ref();
+        let own = || {
+            let summaries = self.closings.iter().filter_map(Closing::summary);
+            let artifacts = summaries.flat_map(|summary: &ExecutionSummary| &summary.artifacts);
+            artifacts.map(|artifact| artifact.bucket.clone()).next()
+        };
+        committed
+            .map(|summary| summary.bucket.clone())
+            .or_else(|| ended().map(|closure| closure.bucket.clone()))
+            .or_else(own)
+    }
+}
+
+/// The folder of a key, with its `/`.
+#[must_use]
+pub fn folder_of(key: &str) -> &str {
+    key.rfind('/').map_or("", |at| &key[..=at])
+}

@@ -1,0 +1,336 @@
+//! The chain: from the ledger's COMMITTED record to every object that a closure names. No object hangs loose.
+
+use std::collections::BTreeSet;
+
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::attestation::SIDECARS;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
+use p1_contract::ledger::LedgerRecord;
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::step::Step;
+use p1_runtime::ADMISSION_SUMMARY;
+use p1_runtime::run_ledger::ledger_prefix;
+
+use super::shape::Documents;
+use crate::evidence_set::EvidenceSet;
+use crate::findings::Findings;
+use crate::lineage::{Lineage, folder_of};
+
+/// A closure, and what its summary says.
+pub(super) struct Closed {
+    pub(super) closure: ClosureRef,
+    pub(super) header: Header,
+    pub(super) body: ExecutionSummary,
+}
+
+/// What was walked.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub(super) closures: Vec<Closed>,
+    /// The phase summary of the execution that the directory is of, with its key.
+    pub(super) phase: Option<(String, Document<PhaseSummary>)>,
+    /// The ledger's records in the order of their keys.
+    pub(super) ledger: Vec<LedgerRecord>,
+    /// The COMMITTED record of that execution.
+    pub(super) committed: Option<LedgerRecord>,
+    /// The keys of M3.J's own summaries, beside which its signatures lie.
+    pub(super) lasts: BTreeSet<String>,
+    pub(super) outside: BTreeSet<(String, String, Option<String>)>,
+    pub(super) hashes: usize,
+    /// Files below the run's root that no closure names: others write there too.
+    pub(super) foreign: BTreeSet<String>,
+    named: BTreeSet<String>,
+    bucket: Option<BucketName>,
+    /// Whether a summary could not be walked, so that what it names is not known.
+    pub(super) broken: bool,
+}
+
+/// A reference to an object, with what it says of it.
+struct Named<'a> {
+    bucket: &'a BucketName,
+    key: &'a str,
+    version_id: Option<&'a str>,
+    sha256: &'a Sha256Hex,
+    bytes: Option<u64>,
+    etag: Option<&'a str>,
+    by: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn object(object: &'a ObjectRef, by: &'a str) -> Self {
+        Named {
+            bucket: &object.bucket,
+            key: object.key.as_str(),
+            version_id: object.version_id.as_deref(),
+            sha256: &object.sha256,
+            bytes: Some(object.bytes),
+            etag: None,
+            by,
+        }
+    }
+
+    fn artifact(artifact: &'a ArtifactRef, by: &'a str) -> Self {
+        Named {
+            bucket: &artifact.bucket,
+            key: artifact.key.as_str(),
+            version_id: artifact.version_id.as_deref(),
+            sha256: &artifact.sha256,
+            bytes: Some(artifact.bytes),
+            etag: Some(&artifact.etag),
+            by,
+        }
+    }
+
+    fn closure(closure: &'a ClosureRef, by: &'a str) -> Self {
+        Named {
+            bucket: &closure.bucket,
+            key: closure.key.as_str(),
+            version_id: closure.version_id.as_deref(),
+            sha256: &closure.sha256,
+            bytes: None,
+            etag: None,
+            by,
+        }
+    }
+}
+
+/// Walks everything.
+pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut Findings) -> Chain {
+    let set = lineage.set();
+    let mut chain = Chain::default();
+    chain.read_ledger(lineage);
+    let mut open = chain.roots(lineage, documents, findings);
+    let mut seen = BTreeSet::new();
+    while let Some((closure, by)) = open.pop() {
+        if seen.insert(closure.clone()) {
+            open.extend(chain.take(set, documents, closure, &by, findings));
+        }
+    }
+    let order = |closed: &Closed| Step::from_id(&closed.closure.step);
+    chain.closures.sort_by_key(order);
+    let root = chain.run().map(|run| (run.run_root(), ledger_prefix(&run)));
+    for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
+        let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
+        if root.as_ref().is_some_and(is_beside) {
+            chain.foreign.insert(key.clone());
+        } else if chain.broken {
+            findings.incomplete(key, "cannot be reached, because a summary is missing");
+        } else {
+            findings.tampered(key, "is a foreign file: no closure names it");
+        }
+    }
+    chain
+}
+
+impl Chain {
+    /// The run that the evidence is of.
+    fn run(&self) -> Option<PlatformRunId> {
+        let of_ledger = self.ledger.first().map(|record| record.platform_run_id.clone());
+        let of_phase = || self.phase.as_ref()?.1.header.platform_run_id.clone();
+        of_ledger.or_else(of_phase)
+    }
+
+    fn read_ledger(&mut self, lineage: &Lineage<'_>) {
+        self.named.extend(lineage.ledger.iter().map(|entry| entry.key.clone()));
+        self.ledger = lineage.ledger.iter().map(|entry| entry.record.clone()).collect();
+        self.committed = lineage.commit().map(|entry| entry.record.clone());
+        self.phase = lineage.verdict().map(|verdict| (verdict.key, verdict.summary));
+        // What a lost record names cannot be reached from it.
+        self.broken = (1..)
+            .zip(&self.ledger)
+            .any(|(expected, record)| record.sequence != expected);
+    }
+
+    /// M3.J's closure of every execution that committed, and of the one that the evidence is of.
+    fn roots(
+        &mut self,
+        lineage: &Lineage<'_>,
+        documents: &Documents,
+        findings: &mut Findings,
+    ) -> Vec<(ClosureRef, String)> {
+        let set = lineage.set();
+        let mut roots = Vec::new();
+        for entry in lineage.commits() {
+            let Some(summary) = &entry.record.summary else { continue };
+            self.bucket.get_or_insert_with(|| summary.bucket.clone());
+            self.name(set, &Named::object(summary, &entry.key), findings);
+            let phase = documents.get(summary.key.as_str()).cloned();
+            let phase = phase.and_then(|phase| split::<PhaseSummary>(phase, PhaseSummary::NAME).ok());
+            if let Some(phase) = phase {
+                let by = || summary.key.to_string();
+                roots.extend(phase.body.closures.iter().map(|closure| (closure.clone(), by())));
+            } else {
+                self.broken = true;
+            }
+            let own = sibling_named(
+                summary.key.as_str(),
+                &format!("{}.json", summary_name(Step::PhaseVerdict)),
+            );
+            self.last(set, documents, &own, &mut roots, findings);
+        }
+        if self.committed.is_none() {
+            // An execution that committed nothing: a hold without a ledger, or a verdict that is void.
+            if let Some(key) = lineage.uncommitted_closing() {
+                self.last(set, documents, key, &mut roots, findings);
+            } else {
+                self.broken = true;
+                findings.incomplete("m3j_execution_summary", "is not there: no verdict was reached");
+            }
+        }
+        roots
+    }
+
+    /// M3.J's own summary, which no other evidence names: its bytes are held against `objects.json`, the engine's word and, where
+    /// there is one, the signature. The sidecars beside it are no foreign files.
+    fn last(
+        &mut self,
+        set: &EvidenceSet,
+        documents: &Documents,
+        key: &str,
+        roots: &mut Vec<(ClosureRef, String)>,
+        findings: &mut Findings,
+    ) {
+        self.named.insert(key.to_owned());
+        self.named.extend(SIDECARS.map(|name| sibling_named(key, name)));
+        self.lasts.insert(key.to_owned());
+        let Some(file) = set.files.get(key) else {
+            self.broken = true;
+            findings.incomplete(key, "is not there, and M3.J ends with it");
+            return;
+        };
+        let summary = documents.get(key).cloned();
+        let summary = summary.and_then(|document| split::<ExecutionSummary>(document, "m3j_execution_summary").ok());
+        let Some((summary, key)) = summary.zip(p1_contract::ids::S3Key::parse(key).ok()) else {
+            self.broken = true;
+            return;
+        };
+        let upstream = summary.body.upstream.first().map(|closure| closure.bucket.clone());
+        let bucket = self.bucket.clone().or(upstream);
+        if let (Some(bucket), Some(phase_execution_id)) = (bucket, summary.header.phase_execution_id) {
+            let closure = ClosureRef {
+                step: Step::PhaseVerdict.id().to_owned(),
+                phase_execution_id,
+                overall_pass: summary.body.overall_pass,
+                bucket,
+                version_id: set
+                    .listed
+                    .get(key.as_str())
+                    .and_then(|listed| listed.version_id.clone()),
+                key,
+                sha256: file.sha256.clone(),
+            };
+            self.bucket.get_or_insert_with(|| closure.bucket.clone());
+            roots.push((closure, "the directory".to_owned()));
+        }
+    }
+
+    /// Holds a reference against the file. Whether the file is there with these bytes.
+    fn name(&mut self, set: &EvidenceSet, named: &Named<'_>, findings: &mut Findings) -> bool {
+        let Named { key, by, .. } = *named;
+        if self.bucket.as_ref().is_some_and(|bucket| bucket != named.bucket) {
+            let version = named.version_id.map(str::to_owned);
+            self.outside.insert((named.bucket.to_string(), key.to_owned(), version));
+            return false;
+        }
+        self.named.insert(key.to_owned());
+        let Some(file) = set.files.get(key) else {
+            let what = if set.unread.contains(key) {
+                "could not be read"
+            } else {
+                "is not there"
+            };
+            findings.incomplete(key, format!("{what}, and {by} names it"));
+            return false;
+        };
+        self.hashes += 1;
+        if file.sha256 != *named.sha256 || named.bytes.is_some_and(|bytes| bytes != file.bytes.len() as u64) {
+            findings.tampered(key, format!("has other bytes than {by} names"));
+            return false;
+        }
+        if let Some(listed) = set.listed.get(key) {
+            let version = listed.version_id.as_deref();
+            if named.version_id.is_some() && named.version_id != version {
+                findings.tampered(key, format!("is another version than {by} names"));
+            }
+            if named.etag.is_some_and(|etag| etag != listed.etag) {
+                findings.tampered(key, format!("has another entity tag than {by} names"));
+            }
+        }
+        true
+    }
+
+    /// Reads one summary; gives the closures that it rests on.
+    fn take(
+        &mut self,
+        set: &EvidenceSet,
+        documents: &Documents,
+        closure: ClosureRef,
+        by: &str,
+        findings: &mut Findings,
+    ) -> Vec<(ClosureRef, String)> {
+        let key = closure.key.to_string();
+        if !self.name(set, &Named::closure(&closure, by), findings) {
+            self.broken = true;
+            return Vec::new();
+        }
+        let step = Step::from_id(&closure.step);
+        let name = step.map_or_else(|| ADMISSION_SUMMARY.to_owned(), summary_name);
+        let document = documents
+            .get(&key)
+            .filter(|document| document["artifact"] == name.as_str());
+        let Some(document) = document.and_then(|document| split::<ExecutionSummary>(document.clone(), &name).ok())
+        else {
+            self.broken = true;
+            findings.tampered(key, format!("is not the summary of {}", closure.step.escape_debug()));
+            return Vec::new();
+        };
+        for artifact in &document.body.artifacts {
+            self.name(set, &Named::artifact(artifact, &key), findings);
+            let own = documents.get(artifact.key.as_str());
+            if own.is_some_and(|own| own["artifact"] != artifact.name.as_str()) {
+                findings.tampered(artifact.key.as_str(), format!("is another artifact than {key} names"));
+            }
+        }
+        for input in &document.body.inputs {
+            self.name(set, &Named::object(input, &key), findings);
+        }
+        let upstream = document
+            .body
+            .upstream
+            .iter()
+            .map(|closure| (closure.clone(), key.clone()))
+            .collect();
+        self.closures.push(Closed {
+            closure,
+            header: document.header,
+            body: document.body,
+        });
+        upstream
+    }
+
+    /// The key of an artifact that the closure with this id lists.
+    pub(super) fn artifact(&self, of: &PhaseExecutionId, name: &str) -> Option<&ArtifactRef> {
+        let closed = self
+            .closures
+            .iter()
+            .find(|closed| closed.closure.phase_execution_id == *of)?;
+        closed.body.artifact(name)
+    }
+}
+
+/// The key at which a closure's summary must lie.
+pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
+    let name = match Step::from_id(&closure.step) {
+        Some(step) => summary_name(step),
+        None if closure.step == ADMISSION => ADMISSION_SUMMARY.to_owned(),
+        None => return None,
+    };
+    Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
+}
+
+/// The key of `file` in the folder of `key`.
+pub(super) fn sibling_named(key: &str, file: &str) -> String {
+    format!("{}{file}", folder_of(key))
+}

@@ -1,0 +1,370 @@
+//! What the evidence means, computed again: ids, verdict, ledger, triplet.
+
+use std::collections::BTreeMap;
+
+use p1_contract::artifacts::*;
+use p1_contract::blocker::{Blocker, codes};
+use p1_contract::evidence::{Body, Document, HOLD, RunIds, split};
+use p1_contract::identity::{SeedInputs, composite_manifest_digest};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
+use p1_contract::ledger::{Ledger, LedgerError};
+use p1_contract::reference::ADMISSION;
+use p1_contract::step::Step;
+use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
+use serde_json::Value;
+
+use super::chain::{Chain, Closed, summary_key};
+use super::pinned;
+use super::shape::Documents;
+use crate::evidence_set::EvidenceSet;
+use crate::findings::Findings;
+
+/// What the evidence says when it is believed.
+#[derive(Default)]
+pub(super) struct Meant {
+    /// Whether the verdict that counts is an advance; none where no verdict counts.
+    pub(super) advance: Option<bool>,
+    /// The run's ids.
+    pub(super) run: RunIds,
+}
+
+/// The evidence, for the checks.
+pub(super) struct Evidence<'a> {
+    pub(super) set: &'a EvidenceSet,
+    pub(super) chain: &'a Chain,
+    pub(super) phase_key: &'a str,
+    pub(super) phase: &'a Document<PhaseSummary>,
+    /// The closures of the verdict, by step.
+    pub(super) closed: BTreeMap<&'a str, &'a Closed>,
+}
+
+/// Checks everything that can be computed again.
+pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Meant {
+    ledger(set, chain, findings);
+    references(set, documents, findings);
+    let Some((phase_key, phase)) = &chain.phase else {
+        return Meant::default();
+    };
+    let run = phase.header.run();
+    let of_verdict = |closed: &&Closed| phase.body.closures.contains(&closed.closure);
+    let evidence = Evidence {
+        set,
+        chain,
+        phase_key,
+        phase,
+        closed: chain
+            .closures
+            .iter()
+            .filter(of_verdict)
+            .map(|closed| (closed.closure.step.as_str(), closed))
+            .collect(),
+    };
+    for (key, document) in documents {
+        same_run(key, document, &run, findings);
+    }
+    closures(&evidence, findings);
+    let advance = committed(&evidence, findings);
+    later_phases(documents, &evidence, findings);
+    identity(&evidence, &run, findings);
+    if evidence.closed.len() == phase.body.closures.len() {
+        verdict(&evidence, findings);
+        pinned::check(&evidence, &run, findings);
+    }
+    Meant { advance, run }
+}
+
+fn ledger(set: &EvidenceSet, chain: &Chain, findings: &mut Findings) {
+    let Some(first) = chain.ledger.first() else { return };
+    let run = &first.platform_run_id;
+    if chain.ledger.iter().any(|record| record.platform_run_id != *run) {
+        findings.tampered("ledger", "there are ledgers of more than one run");
+        return;
+    }
+    match Ledger::read(run, chain.ledger.clone()) {
+        Ok(ledger) => {
+            let execution = set.ending.as_ref().map(|ending| &ending.execution);
+            if execution.is_some_and(|execution| !ledger.is_of_the_machine_of(execution)) {
+                findings.tampered(
+                    "ledger",
+                    "a holder is no execution of the state machine that this execution is of",
+                );
+            }
+        }
+        Err(error @ LedgerError::Gap { .. }) => findings.incomplete("ledger", error.to_string()),
+        Err(error @ LedgerError::Illegal { .. }) => findings.tampered("ledger", error.to_string()),
+    }
+}
+
+/// Every reference that a document holds, wherever it stands, is true of the file.
+fn references(set: &EvidenceSet, documents: &Documents, findings: &mut Findings) {
+    for (key, document) in documents.iter().filter(|(key, _)| !key.ends_with("observations.json")) {
+        let mut open = vec![document];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => {
+                    open.extend(fields.values());
+                    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+                    if let (Some(_), Some(named), Some(sha256)) = (text("bucket"), text("key"), text("sha256"))
+                        && set.files.get(named).is_some_and(|file| file.sha256.as_str() != sha256)
+                    {
+                        findings.tampered(named, format!("has other bytes than {key} names"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn same_run(key: &str, document: &Value, run: &RunIds, findings: &mut Findings) {
+    let ids = [
+        (
+            "platform_run_id",
+            run.platform_run_id.as_ref().map(PlatformRunId::as_str),
+        ),
+        ("scenario_run_id", run.scenario_run_id.as_ref().map(|id| id.as_str())),
+        (
+            "config_digest",
+            run.config_digest.as_ref().map(|digest| digest.as_str()),
+        ),
+    ];
+    for (field, expected) in ids {
+        if let Some(found) = document.get(field) {
+            findings.expect(key, field, &found.as_str(), &expected);
+        }
+    }
+}
+
+/// Who held the ledger, and when it started. An execution without a ledger is known by the engine's word alone.
+fn holders(evidence: &Evidence<'_>) -> Vec<(ExecutionArn, Stamp)> {
+    let records = evidence.chain.ledger.iter();
+    let mut holders: Vec<_> = records
+        .map(|record| (record.holder.clone(), record.holder_stamp_utc))
+        .collect();
+    if let (true, Some(ending)) = (holders.is_empty(), &evidence.set.ending) {
+        holders.push((ending.execution.clone(), evidence.phase.body.execution_stamp_utc));
+    }
+    holders
+}
+
+fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let holders = holders(evidence);
+    for Closed { closure, header, body } in &evidence.chain.closures {
+        let key = closure.key.as_str();
+        let step = Step::from_id(&closure.step);
+        let owner = step.unwrap_or(Step::RerunDiscipline);
+        findings.expect(key, "its key", &summary_key(closure).as_deref(), &Some(key));
+        findings.expect(key, "its step", &header.step, &owner);
+        let id = &closure.phase_execution_id;
+        findings.expect(
+            key,
+            "its phase execution id",
+            &header.phase_execution_id.as_ref(),
+            &Some(id),
+        );
+        findings.expect(key, "its verdict", &body.overall_pass, &closure.overall_pass);
+        findings.expect(key, "its count of blockers", &body.is_consistent(), &true);
+        let gate = if body.overall_pass {
+            owner.ready_gate()
+        } else {
+            HOLD.to_owned()
+        };
+        findings.expect(key, "its gate", &(step.is_none() || body.next_gate == gate), &true);
+        let derived = holders.iter().any(|(holder, stamp)| {
+            PhaseExecutionId::derive(owner.prefix(), *stamp, holder.as_str(), &closure.step) == *id
+        });
+        if !derived && !holders.is_empty() {
+            findings.tampered(key, "its phase execution id follows from no holder of the ledger");
+        }
+    }
+}
+
+/// What later phases gate on says what the verdict says, in the summary and in the receipt. Evidence of revision 1 has none of
+/// it; of later evidence no part may be missing.
+fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut Findings) {
+    const WHAT: &str = "what later phases gate on";
+    let phase = &evidence.phase.body;
+    let advance = phase.verdict == PhaseVerdict::AdvanceToM4;
+    let said = (
+        &phase.next_gate,
+        phase.m4_entry_ready,
+        phase.blocker_count,
+        &phase.blockers,
+    );
+    if said != (&None, None, None, &None) {
+        let finding = |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
+        let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
+        let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
+        let meant = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
+        findings.expect(evidence.phase_key, WHAT, &said, &meant);
+    }
+    for (key, document) in documents {
+        let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
+            continue;
+        };
+        let receipt = receipt.body;
+        let said = (receipt.m4_entry_ready, receipt.blocker_count, receipt.blockers);
+        let opens = said == (None, None, None) || said == (Some(true), Some(0), Some(Vec::new()));
+        let opens = opens && receipt.next_gate == "M4_READY" && receipt.overall_pass;
+        findings.expect(key, WHAT, &opens, &true);
+    }
+}
+
+/// Whether the verdict that counts is an advance; none where none was committed.
+fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
+    let Evidence {
+        set,
+        chain,
+        phase_key,
+        phase,
+        ..
+    } = evidence;
+    let last = chain.closures.iter().find(|closed| {
+        closed.closure.step == Step::PhaseVerdict.id()
+            && closed.header.phase_execution_id == phase.header.phase_execution_id
+    });
+    if let Some(ending) = &set.ending {
+        let known = chain.ledger.is_empty() || chain.ledger.iter().any(|record| record.holder == ending.execution);
+        findings.expect("execution_history.json", "its execution", &known, &true);
+        if let (Some(said), Some(last)) = (&ending.closure, last) {
+            let same = said.key == last.closure.key && said.sha256 == last.closure.sha256;
+            findings.expect("execution_history.json", "the closure that it ended with", &same, &true);
+        }
+    }
+    if let Some(last) = last {
+        let key = last.closure.key.as_str();
+        findings.expect(key, "its upstream", &last.body.upstream, &phase.body.closures);
+        let listed = last
+            .body
+            .artifact(PhaseSummary::NAME)
+            .map(|artifact| artifact.key.as_str());
+        findings.expect(key, "the phase summary that it lists", &listed, &Some(*phase_key));
+    }
+    let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
+    findings.expect(phase_key, "its pass", &phase.body.overall_pass, &advance);
+    match &chain.committed {
+        Some(record) => {
+            findings.expect(
+                "ledger",
+                "the committed verdict",
+                &record.verdict,
+                &Some(phase.body.verdict),
+            );
+            let named = record.summary.as_ref().map(|summary| summary.key.as_str());
+            findings.expect("ledger", "the committed summary", &named, &Some(*phase_key));
+            Some(advance)
+        }
+        None if phase.body.commit == CommitPosture::NoLedger && chain.ledger.is_empty() && !advance => Some(false),
+        None => {
+            findings.incomplete("ledger", "has no COMMITTED record of this verdict: it is void");
+            None
+        }
+    }
+}
+
+impl Evidence<'_> {
+    /// An artifact of a step of the verdict, with its key.
+    pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, Document<B>)> {
+        let closed = self.closed.get(step.id())?;
+        let artifact = self.chain.artifact(&closed.closure.phase_execution_id, B::NAME)?;
+        let file = self.set.files.get(artifact.key.as_str())?;
+        Some((artifact.key.to_string(), Document::<B>::parse(&file.bytes).ok()?))
+    }
+}
+
+fn identity(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
+    let Some((key, seed)) = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity) else {
+        return;
+    };
+    if let Some(run) = &run.platform_run_id {
+        let minted =
+            (0..=20).any(|attempt| PlatformRunId::mint(seed.body.pinned_at_utc, attempt).as_ref() == Some(run));
+        findings.expect(&key, "the time of platform_run_id", &minted, &true);
+    }
+    let inputs = seed.body.seed_inputs.as_ref();
+    let digest = inputs.and_then(|inputs| inputs.digest_input.digest().ok());
+    let scenario = inputs.and_then(|inputs| inputs.scenario_run_id().ok());
+    if run.scenario_run_id.is_some() {
+        findings.expect(&key, "scenario_run_id", &run.scenario_run_id, &scenario);
+    }
+    if run.config_digest.is_some() {
+        findings.expect(&key, "config_digest", &run.config_digest, &digest);
+    }
+    let stated = |inputs: &SeedInputs| Some(inputs.config_digest.clone());
+    findings.expect(&key, "its config_digest", &inputs.and_then(stated), &digest);
+    if let Some(inputs) = inputs.filter(|inputs| !inputs.oracle_input_manifest_entries.is_empty()) {
+        let composite = composite_manifest_digest(&inputs.oracle_input_manifest_entries).ok();
+        let stated = Some(inputs.oracle_input_manifest_sha256.clone());
+        findings.expect(&key, "oracle_input_manifest_sha256", &stated, &composite);
+    }
+}
+
+fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
+    let Evidence {
+        phase_key,
+        phase,
+        closed,
+        ..
+    } = evidence;
+    let rollup = Step::GateRollup.id();
+    let publish = Blocker::publish_failed(Step::GateRollup);
+    // M3.I adjudicates before it publishes: that a document could not be stored is not in the documents.
+    let held = closed
+        .values()
+        .filter(|closed| closed.closure.step != rollup)
+        .flat_map(|closed| &closed.body.blockers);
+    let own = closed.get(rollup).into_iter().flat_map(|closed| &closed.body.blockers);
+    let unresolved = p1_contract::blocker::settle(held.chain(own.filter(|own| own.code != publish)).cloned().collect());
+    let not_reached: Vec<Step> = Step::GATED
+        .into_iter()
+        .filter(|step| !closed.contains_key(step.id()))
+        .collect();
+    let adjudication = adjudicate(&codes(&unresolved), not_reached.is_empty());
+
+    if let Some((key, verdict)) = evidence.artifact::<P1Verdict>(Step::GateRollup) {
+        findings.expect(&key, "its verdict", &verdict.body.verdict, &adjudication);
+        findings.expect(&key, "its codes", &verdict.body.unresolved_codes, &codes(&unresolved));
+        findings.expect(&key, "its steps not reached", &verdict.body.not_reached, &not_reached);
+        let pass = adjudication == RollupVerdict::AdvanceToM3J;
+        findings.expect(&key, "its pass", &verdict.body.overall_pass, &pass);
+        findings.expect(
+            phase_key,
+            "its adjudication",
+            &phase.body.adjudication,
+            &Some(adjudication),
+        );
+    } else if phase.body.verdict == PhaseVerdict::AdvanceToM4 {
+        findings.incomplete(*phase_key, "it advances, and the verdict of M3.I is not there");
+    }
+    if let Some((key, register)) = evidence.artifact::<RollupBlockerRegister>(Step::GateRollup) {
+        let registered: Vec<RegisteredBlocker> = unresolved.iter().map(RegisteredBlocker::from).collect();
+        findings.expect(&key, "its blockers", &register.body.unresolved_blockers, &registered);
+        findings.expect(
+            &key,
+            "its count",
+            &register.body.unresolved_count,
+            &(registered.len() as u64),
+        );
+    }
+    let mut others: Vec<Blocker> = phase
+        .body
+        .unresolved_blockers
+        .iter()
+        .map(|blocker| blocker.code)
+        .collect();
+    let clear = others.is_empty();
+    others.retain(|code| code.step() != Step::PhaseVerdict && *code != publish);
+    others.sort();
+    others.dedup();
+    findings.expect(phase_key, "its codes", &others, &codes(&unresolved));
+    let green = |step: Step| closed.get(step.id()).is_some_and(|closed| closed.body.overall_pass);
+    let admitted = closed.get(ADMISSION).is_none_or(|closed| closed.body.overall_pass);
+    let advances = adjudication == RollupVerdict::AdvanceToM3J
+        && clear
+        && admitted
+        && phase.body.commit == CommitPosture::ToBeCommitted
+        && Step::PhaseVerdict.before().all(green);
+    let stated = phase.body.verdict == PhaseVerdict::AdvanceToM4;
+    findings.expect(phase_key, "its verdict", &stated, &advances);
+}

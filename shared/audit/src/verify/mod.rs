@@ -1,0 +1,115 @@
+//! Checks evidence, a mirrored directory offline or the bucket itself: was the run pinned, by which evidence, and has a byte changed since.
+//!
+//! Nothing here believes what it reads, and for a directory nothing asks the network. The ledger's COMMITTED record names the phase summary, that
+//! names the closures, those name every object; what all of it means is computed again from the observed inputs.
+
+mod chain;
+mod meaning;
+mod pinned;
+mod shape;
+mod signature;
+mod verified;
+
+use std::collections::BTreeSet;
+
+use p1_contract::attestation::PublicKey;
+use p1_contract::evidence::RunIds;
+use serde::Serialize;
+
+use crate::evidence_set::EvidenceSet;
+use crate::findings::{Finding, Grade};
+use crate::lineage::Lineage;
+use crate::object_versions::Foreign;
+
+pub use signature::{Signature, SignatureState, is_sidecar};
+
+/// What became of a check, as `verify` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Standing {
+    /// A committed advance, and everything is as it was written.
+    Pinned,
+    /// A hold, and everything is as it was written.
+    Held,
+    /// Something was changed, added, or contradicts something else.
+    Tampered,
+    /// Something that is named is not there, or no verdict was committed.
+    Incomplete,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Files of P1 below `evidence/`.
+    pub objects: usize,
+    /// References whose hash was held against the bytes.
+    pub hashes: usize,
+    /// Closures that were walked.
+    pub closures: usize,
+    /// Objects that the evidence names in other buckets: they are not part of a mirror.
+    pub named_not_mirrored: usize,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// What became of it.
+    pub standing: Standing,
+    /// The committed verdict; none where no verdict counts.
+    pub verdict: Option<String>,
+    /// The run's ids, as far as the evidence has them.
+    pub run: RunIds,
+    /// The signature of the verdict.
+    pub signature: Signature,
+    /// How much was looked at.
+    pub counts: Counts,
+    /// What lies there and is not P1's. It is no evidence.
+    pub foreign: Foreign,
+    /// Everything that is wrong, the first thing first.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks evidence in which every verdict must be signed by one of `keys`. With no keys, a signature is held against the key beside it.
+#[must_use]
+pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
+    let mut findings = set.findings.clone();
+    let (mut documents, misshapen) = shape::documents(set, &mut findings);
+    let mut chain = chain::walk(&Lineage::of(set), &documents, &mut findings);
+    // Below the run's root others write too: what they wrote is not judged as P1's.
+    for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
+        findings.tampered(key, why);
+    }
+    for key in set.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
+        findings.tampered(key, "is a foreign file: objects.json does not list it");
+    }
+    documents.retain(|key, _| !chain.foreign.contains(key));
+    chain.foreign.extend(set.foreign.iter().cloned());
+    verified::check(&documents, &mut findings);
+    let meant = meaning::check(set, &documents, &chain, &mut findings);
+    let signature = signature::check(set, &documents, &chain, keys, &mut findings);
+    let foreign: Vec<String> = chain.foreign.iter().cloned().collect();
+    let mut foreign = Foreign::of(&foreign);
+    foreign.count += set.foreign_unnamed;
+    let grades: BTreeSet<Grade> = findings.all().iter().map(|finding| finding.grade).collect();
+    let standing = match (grades.first(), meant.advance) {
+        (Some(Grade::Tampered), _) => Standing::Tampered,
+        (Some(Grade::Incomplete), _) | (None, None) => Standing::Incomplete,
+        (None, Some(true)) => Standing::Pinned,
+        (None, Some(false)) => Standing::Held,
+    };
+    let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
+    Report {
+        standing,
+        verdict: meant.advance.map(|advance| word(advance).to_owned()),
+        run: meant.run,
+        signature,
+        counts: Counts {
+            objects: set.files.keys().filter(|key| !chain.foreign.contains(*key)).count(),
+            hashes: chain.hashes,
+            closures: chain.closures.len(),
+            named_not_mirrored: chain.outside.len(),
+        },
+        foreign,
+        findings: findings.all().to_vec(),
+    }
+}

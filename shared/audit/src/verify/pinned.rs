@@ -1,0 +1,114 @@
+//! What was pinned: the documents of the run carry one triplet, and M4's receipt names what it should.
+
+use p1_contract::artifacts::*;
+use p1_contract::evidence::{Body, Document, RunIds};
+use p1_contract::ids::Stamp;
+use p1_contract::step::Step;
+use p1_contract::verdict::PhaseVerdict;
+
+use super::meaning::Evidence;
+use crate::findings::Findings;
+
+/// The documents of the run, and M4's receipt.
+pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
+    let Evidence {
+        set,
+        chain,
+        phase_key,
+        phase,
+        ..
+    } = evidence;
+    let seed = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity);
+    let same_time = |key: &str, found: Stamp, findings: &mut Findings| {
+        if let Some((_, seed)) = &seed {
+            findings.expect(key, "pinned_at_utc", &found, &seed.body.pinned_at_utc);
+        }
+    };
+    let triplet = run.triplet();
+    let record = evidence.artifact::<RunRecord>(Step::RunPublication);
+    if let Some((key, record)) = &record {
+        findings.expect(key, "its triplet", &record.header.run().triplet(), &triplet);
+        same_time(key, record.body.pinned_at_utc, findings);
+        let known = record
+            .body
+            .source_closures
+            .iter()
+            .all(|closure| phase.body.closures.contains(closure));
+        findings.expect(key, "the closures that it rests on", &known, &true);
+    }
+    let header = evidence.artifact::<RunHeader>(Step::RunPublication);
+    if let Some((key, header)) = &header {
+        findings.expect(key, "its triplet", &header.header.run().triplet(), &triplet);
+        same_time(key, header.body.pinned_at_utc, findings);
+        let run_json = set
+            .files
+            .get(header.body.run_json_key.as_str())
+            .map(|file| &file.sha256);
+        if run_json.is_some() {
+            findings.expect(key, "run_json_sha256", &run_json, &Some(&header.body.run_json_sha256));
+        }
+    }
+    let pack = evidence.artifact::<M4HandoffPack>(Step::M4Handoff);
+    if let Some((key, pack)) = &pack {
+        findings.expect(key, "its triplet", &pack.header.run().triplet(), &triplet);
+        same_time(key, pack.body.pinned_at_utc, findings);
+        let scope = Some(&pack.body.required_platform_run_id_env_value);
+        findings.expect(key, "its run scope", &scope, &run.platform_run_id.as_ref());
+        for (step, id) in &pack.body.source_execution_ids {
+            let expected = evidence
+                .closed
+                .get(step.as_str())
+                .map(|closed| &closed.closure.phase_execution_id);
+            findings.expect(key, "its source execution ids", &Some(id), &expected);
+        }
+    }
+    let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
+    let last = phase.header.phase_execution_id.as_ref();
+    let receipt = last.and_then(|last| chain.artifact(last, M4EntryReadinessReceipt::NAME));
+    // Without M3.J's summary, or the commit, it is not known which receipt belongs there.
+    let closed = last.is_some_and(|last| chain.closures.iter().any(|c| c.closure.phase_execution_id == *last));
+    if closed && chain.committed.is_some() {
+        findings.expect(phase_key, "the receipt for M4", &receipt.is_some(), &advance);
+    }
+    let Some(receipt) = receipt else { return };
+    let Some(file) = set.files.get(receipt.key.as_str()) else {
+        return;
+    };
+    let Ok(document) = Document::<M4EntryReadinessReceipt>::parse(&file.bytes) else {
+        return;
+    };
+    let (key, body) = (receipt.key.as_str(), document.body);
+    let rollup = evidence
+        .closed
+        .get(Step::GateRollup.id())
+        .and_then(|closed| closed.body.artifact(P1Verdict::NAME));
+    let handoff = evidence
+        .closed
+        .get(Step::M4Handoff.id())
+        .and_then(|closed| closed.body.artifact(M4HandoffPack::NAME));
+    findings.expect(
+        key,
+        "its verdict of M3.I",
+        &Some(body.p1_verdict),
+        &rollup.map(|artifact| artifact.object()),
+    );
+    findings.expect(
+        key,
+        "its pack",
+        &Some(body.m4_handoff_pack),
+        &handoff.map(|artifact| artifact.object()),
+    );
+    findings.expect(
+        key,
+        "its phase summary",
+        &body.m3_execution_summary.key.as_str(),
+        phase_key,
+    );
+    if let Some(record) = &chain.committed {
+        let expected = record.platform_run_id.ledger_key(record.sequence);
+        findings.expect(key, "its commit", &body.commit.key.as_str(), &expected.as_str());
+    }
+    if advance && (record.is_none() || header.is_none() || pack.is_none()) && !chain.broken {
+        findings.incomplete(*phase_key, "it advances without run.json, run header or handoff pack");
+    }
+}

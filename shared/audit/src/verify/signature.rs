@@ -1,0 +1,245 @@
+//! The signatures: the envelopes beside M3.J's evidence say what the evidence gives, and are signed by the key beside them
+//! or, where keys are given, by one of those.
+
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::attestation::{
+    Conclusion, Envelope, KEY_SIDECAR, PublicKey, SIDECARS, Statement, VERDICT_SIDECAR, VSA_SIDECAR, VerdictPredicate,
+    run_evidence,
+};
+use p1_contract::blocker::Blocker;
+use p1_contract::evidence::{Body, RUN_CONTROL_ROOT, observations_name, split};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
+use p1_contract::ledger::LEDGER_RECORD;
+use p1_contract::reference::{ClosureRef, ObjectRef};
+use p1_contract::step::Step;
+use serde::Serialize;
+
+use super::chain::{Chain, Closed, sibling_named};
+use super::shape::Documents;
+use crate::evidence_set::EvidenceSet;
+use crate::findings::Findings;
+
+/// What the signature of the verdict is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SignatureState {
+    /// There is none.
+    Unsigned,
+    /// It is valid under the key that lies beside it. Whose key that is, nothing in the directory can tell.
+    Signed,
+    /// It is valid under a key that was given.
+    Verified,
+    /// It is not whole, not valid, or says something else than the evidence.
+    Invalid,
+}
+
+/// The signature of the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signature {
+    /// What it is worth.
+    pub state: SignatureState,
+    /// SHA-256 of the public key in DER; none where there is no readable key.
+    pub keyid: Option<String>,
+}
+
+/// Whether a key is a place of a sidecar.
+#[must_use]
+pub fn is_sidecar(key: &str) -> bool {
+    let place = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
+    place.is_some_and(|(folder, file)| folder.starts_with(Step::PhaseVerdict.prefix()) && SIDECARS.contains(&file))
+}
+
+/// Checks the signature of every verdict in the directory, and gives that of the one that it is of.
+pub(super) fn check(
+    set: &EvidenceSet,
+    documents: &Documents,
+    chain: &Chain,
+    keys: &[PublicKey],
+    findings: &mut Findings,
+) -> Signature {
+    let mut ours = Signature {
+        state: SignatureState::Unsigned,
+        keyid: None,
+    };
+    let phase = chain.phase.as_ref().map(|(key, _)| key.as_str());
+    for summary in &chain.lasts {
+        let signed = Signed {
+            set,
+            documents,
+            chain,
+            summary,
+        };
+        let signature = signed.check(keys, findings);
+        let of_phase = phase.is_none_or(|phase| sibling_named(phase, "") == sibling_named(summary, ""));
+        if of_phase {
+            ours = signature;
+        }
+    }
+    ours
+}
+
+/// The sidecars of one phase execution of M3.J.
+struct Signed<'a> {
+    set: &'a EvidenceSet,
+    documents: &'a Documents,
+    chain: &'a Chain,
+    /// The key of M3.J's own summary.
+    summary: &'a str,
+}
+
+impl Signed<'_> {
+    fn check(&self, keys: &[PublicKey], findings: &mut Findings) -> Signature {
+        let before = findings.all().len();
+        let places = SIDECARS.map(|name| self.beside(name));
+        let is_there = |place: &&String| self.set.files.contains_key(*place);
+        // What could not be read is a finding already, and may well be a signature.
+        let unread = |place: &&String| self.set.unread.contains(*place);
+        let (there, missing): (Vec<&String>, Vec<&String>) = places.iter().partition(is_there);
+        if there.is_empty() && !missing.iter().any(unread) {
+            if !keys.is_empty() {
+                findings.incomplete(self.summary, "is not signed, and a key was given to verify it with");
+            }
+            return Signature {
+                state: SignatureState::Unsigned,
+                keyid: None,
+            };
+        }
+        let unread = missing.iter().any(unread);
+        for place in missing.into_iter().filter(|place| !self.set.unread.contains(*place)) {
+            findings.incomplete(place, "is not there, and other parts of the signature are");
+        }
+        let key = self.key(findings);
+        if let Some(key) = &key {
+            let id = key.id();
+            if !keys.is_empty() && !keys.contains(key) {
+                let place = self.beside(KEY_SIDECAR);
+                findings.tampered(
+                    place,
+                    format!("is the key {id}, which is none of those that were given"),
+                );
+            }
+            self.envelopes(key, findings);
+        }
+        Signature {
+            state: match (unread || findings.all().len() > before, keys.is_empty()) {
+                (true, _) => SignatureState::Invalid,
+                (false, true) => SignatureState::Signed,
+                (false, false) => SignatureState::Verified,
+            },
+            keyid: key.map(|key| key.id().to_string()),
+        }
+    }
+
+    fn beside(&self, name: &str) -> String {
+        sibling_named(self.summary, name)
+    }
+
+    fn key(&self, findings: &mut Findings) -> Option<PublicKey> {
+        let place = self.beside(KEY_SIDECAR);
+        let bytes = &self.set.files.get(&place)?.bytes;
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        match PublicKey::from_pem(text) {
+            Ok(key) if key.to_pem().as_deref() == Ok(text) => Some(key),
+            Ok(_) => {
+                findings.tampered(place, "is not written as M3.J writes it");
+                None
+            }
+            Err(error) => {
+                findings.tampered(place, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn envelopes(&self, key: &PublicKey, findings: &mut Findings) {
+        let mut expected = None;
+        for name in [VERDICT_SIDECAR, VSA_SIDECAR] {
+            let place = self.beside(name);
+            let Some(file) = self.set.files.get(&place) else {
+                continue;
+            };
+            let payload = match Envelope::parse(&file.bytes).and_then(|envelope| envelope.verify(key)) {
+                Ok(payload) => payload,
+                Err(error) => {
+                    findings.tampered(place, error.to_string());
+                    continue;
+                }
+            };
+            if name == VERDICT_SIDECAR {
+                expected = self.expected(&place, &payload, findings);
+            }
+            // Without the evidence it is not known what a statement should say: that is a finding already.
+            let Some((verdict, vsa)) = &expected else { continue };
+            let expected = if name == VERDICT_SIDECAR { verdict } else { vsa };
+            if payload != *expected {
+                findings.tampered(place, "its statement is not what the evidence gives");
+            }
+        }
+    }
+
+    /// The payloads that follow from the evidence. Who executed stands in the signed verdict: the phase execution id tells
+    /// whether that is true.
+    fn expected(&self, place: &str, payload: &[u8], findings: &mut Findings) -> Option<(Vec<u8>, Vec<u8>)> {
+        let Some(execution) = execution(payload) else {
+            findings.tampered(place, "its payload is not a statement of a verdict");
+            return None;
+        };
+        let mut closures = self.chain.closures.iter();
+        let closed = closures.find(|closed| closed.closure.key.as_str() == self.summary)?;
+        let phase = self
+            .documents
+            .get(&self.beside(&format!("{}.json", PhaseSummary::NAME)))?;
+        let phase = split::<PhaseSummary>(phase.clone(), PhaseSummary::NAME).ok()?;
+        let observations = self
+            .documents
+            .get(&self.beside(&format!("{}.json", observations_name(Step::PhaseVerdict))))?;
+        let listed = observations.pointer("/observed/facts/run_evidence")?.clone();
+        let listed: Vec<ObjectRef> = serde_json::from_value(listed).ok()?;
+        self.compare(&listed, closed, &phase.body, findings);
+        let id = &closed.closure.phase_execution_id;
+        let (stamp, step) = (phase.body.execution_stamp_utc, Step::PhaseVerdict);
+        let derived = PhaseExecutionId::derive(step.prefix(), stamp, execution.as_str(), step.id());
+        findings.expect(place, "its execution", &derived, id);
+        let object = |name: &str| {
+            closed
+                .body
+                .artifact(name)
+                .map(|artifact| (&artifact.key, &artifact.sha256))
+        };
+        let conclusion = Conclusion {
+            execution: &execution,
+            phase: &phase,
+            phase_object: object(PhaseSummary::NAME),
+            commit: object(LEDGER_RECORD),
+            run_evidence: &listed,
+            closure: &closed.closure,
+            blockers: &closed.body.blockers,
+        };
+        Some((conclusion.verdict_payload().ok()?, conclusion.vsa_payload().ok()?))
+    }
+
+    /// What M3.J says is the run's evidence is what the closures list, unless it could not read them.
+    fn compare(&self, listed: &[ObjectRef], closed: &Closed, phase: &PhaseSummary, findings: &mut Findings) {
+        let incomplete = |blocker: &p1_contract::blocker::Finding| blocker.code == Blocker::ChainIncomplete;
+        let steps = [Step::RunPublication.id(), Step::M4Handoff.id()];
+        let mut named = phase
+            .closures
+            .iter()
+            .filter(|closure| steps.contains(&closure.step.as_str()));
+        let walked = |closure: &ClosureRef| self.chain.closures.iter().find(|closed| closed.closure == *closure);
+        let bodies: Option<Vec<_>> = named.by_ref().map(|closure| Some(&walked(closure)?.body)).collect();
+        if let Some(bodies) = bodies.filter(|_| !closed.body.blockers.iter().any(incomplete)) {
+            findings.expect(
+                self.summary,
+                "the run's evidence",
+                &listed,
+                &run_evidence(bodies).as_slice(),
+            );
+        }
+    }
+}
+
+fn execution(payload: &[u8]) -> Option<ExecutionArn> {
+    let statement: Statement<VerdictPredicate> = serde_json::from_slice(payload).ok()?;
+    Some(statement.predicate.execution)
+}
