@@ -73,7 +73,7 @@ def policies(deployment: Deployment) -> Iterator[Policy]:
                 yield Policy("identity", name, kind, properties["PolicyDocument"])
             case "AWS::KMS::Key":
                 yield Policy("resource", name, kind, properties["KeyPolicy"])
-            case "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" | "AWS::SNS::TopicPolicy":
+            case "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy":
                 yield Policy("resource", name, kind, properties["PolicyDocument"])
 
 
@@ -93,15 +93,13 @@ def of_role(deployment: Deployment, role: str) -> list[Policy]:
     ]
 
 
-def decide(deployment: Deployment, principal: str, action: str, resource: str, **keys: str | bool) -> str:
-    """Whether `principal` may do `action` to `resource`: `ALLOWED`, `DENIED` (a statement says so) or `NOT_ALLOWED`.
+def decide(deployment: Deployment, principal: str, action: str, resource: str, keys: dict | None = None) -> str:
+    """Whether `principal` may do `action` to `resource`: `ALLOWED`, `DENIED` (a statement denies it) or `NOT_ALLOWED`.
 
-    `principal` is the logical name of a role of the deployment, the ARN of a principal outside, which is then taken for one that
-    its own policies allow everything, or the name of a service, which has none. `keys` are the request's further condition keys,
-    `s3__if_none_match` for `s3:if-none-match`.
+    `principal` is the logical name of a role of the deployment, the name of a service, or the ARN of a principal outside, whose own
+    policies are taken to allow everything. `keys` are the condition keys that the request has besides those of every request.
     """
-    named = {key.replace("__", ":", 1).replace("_", "-"): value for key, value in keys.items()}
-    return ORACLE.decide([request(deployment, principal, action, resource, named)])[0]
+    return ORACLE.decide([request(deployment, principal, action, resource, keys or {})])[0]
 
 
 def request(
@@ -120,7 +118,7 @@ def request(
         arn, identity = None, ()
     # A service's own calls carry no principal's ARN.
     common = {"aws:SecureTransport": "true"} | ({} if arn is None else {"aws:PrincipalArn": arn})
-    given = {key: _text(value) for key, value in (common | keys).items()}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in (common | keys).items()}
     return Request(
         principal=principal if arn is None else _caller(arn),
         action=action,
@@ -129,12 +127,6 @@ def request(
         identity=identity,
         guard=documents.of_resource(resource, action),
     )
-
-
-def _text(value):
-    if isinstance(value, list):
-        return tuple(value)
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _caller(arn: str) -> str:

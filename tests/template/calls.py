@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from access import request
-from deployment import BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, LATER_PHASE_ROLE, OPERATOR, UPSTREAM_ROLE, Deployment
+from deployment import (
+    BREAK_GLASS_ROLE,
+    DEPLOYMENT_ROLE,
+    LATER_PHASE_ROLE,
+    OPERATOR,
+    STEPS,
+    UPSTREAM_ROLE,
+    Deployment,
+)
 from identifiers import ACCOUNT, STACK_ID, regional
 from oracle import Request
 from source import REGION, ROOT
@@ -19,7 +27,6 @@ from source import REGION, ROOT
 TABLE = ROOT / "tests/template/calls.json"
 
 STAMP = "20260223T061612Z"
-STEPS = {f"M3.{step.upper()}": step for step in "abcdefghij"}
 EXECUTION = "5c3c0f8e-0000-0000-0000-000000000000"
 
 # What comes with a request, by action (service authorization reference). S3 tells an object's creation from a part of an upload.
@@ -114,8 +121,12 @@ def of_functions(deployment: Deployment) -> Iterator[Call]:
     """What the functions' code asks for."""
     places = Places(deployment)
     for row in rows():
-        role = f"M3{STEPS.get(row['owner'], 'g')}Role"
-        yield from _of_row(places, role, row)
+        yield from _of_row(places, role_of(row["owner"]), row)
+
+
+def role_of(owner: str) -> str:
+    """The role of the owner of a row: `M3.A` has that of its step, and the admission of a rerun that of M3.G."""
+    return "M3gRole" if owner == "ADMISSION" else f"M3{owner[3].lower()}Role"
 
 
 def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
@@ -171,7 +182,7 @@ SAMPLING = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetS
 def of_services(deployment: Deployment) -> Iterator[Call]:
     """What Lambda, Step Functions and EventBridge do with the roles, and how they come by them."""
     places = Places(deployment)
-    for step in STEPS.values():
+    for step in STEPS:
         role, group = f"M3{step}Role", deployment.ref(f"M3{step}LogGroup")
         yield Call("lambda.amazonaws.com", "sts:AssumeRole", deployment.arn(role))
         # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs", and "Visualize … using AWS X-Ray".
@@ -241,7 +252,7 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
     yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": "evidence/runs/"})
     if places.evidence_key:
         yield Call(role, "kms:Decrypt", places.evidence_key, THROUGH_S3)
-    groups = [deployment.ref(f"M3{step}LogGroup") for step in STEPS.values()] + [deployment.ref("StateMachineLogGroup")]
+    groups = [deployment.ref(f"M3{step}LogGroup") for step in STEPS] + [deployment.ref("StateMachineLogGroup")]
     for group in groups:
         # What is of the whole group, AWS asks of a stream without a name; hence the `:*` of a group's ARN in policies.
         for action in ("FilterLogEvents", "StartQuery", "GetQueryResults"):
@@ -359,7 +370,7 @@ def own_keys() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for row in rows():
         if row["operation"] == "PutObject":
-            found.setdefault(sample(row["key"]), set()).add(f"M3{STEPS.get(row['owner'], 'g')}Role")
+            found.setdefault(sample(row["key"]), set()).add(role_of(row["owner"]))
     return found | {RECEIPT: {UPSTREAM_ROLE}}
 
 

@@ -20,14 +20,34 @@ DEPLOYMENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployment"
 LATER_PHASE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/later-m4"
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/administrator"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/people/operator"
+ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 GIVEN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+
+# The steps, by the letter in the names of their functions, roles and log groups.
+STEPS = "abcdefghij"
+STEP_ROLES = [f"M3{step}Role" for step in STEPS]
 
 # A deployment as a platform team makes it. What is not here has the template's default.
 USUAL = {
     "UpstreamRoleArn": UPSTREAM_ROLE,
     "BreakGlassRoleArn": BREAK_GLASS_ROLE,
     "OperatorPrincipalArns": OPERATOR,
+}
+
+# Deployments that differ in what a step may do: the parameters besides the usual ones.
+DEPLOYMENTS = {
+    "usual": {},
+    "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
+    "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
+    "no stack outputs": {"StackOutputsUris": ""},
+    "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
+    "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
+    "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
+    "given signing key": {"SigningKeyArn": GIVEN_KEY},
+    "signing off": {"Signing": "off"},
+    "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
+    "given registry": {"RegistryUri": "s3://registry/handles.md"},
 }
 
 

@@ -71,9 +71,6 @@ def identify(name: str, kind: str, properties: dict) -> dict:
             queue = named("QueueName")
             url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue}"
             return found(url, Arn=regional("sqs", queue), QueueName=queue, QueueUrl=url)
-        case "AWS::SNS::Topic":
-            arn = regional("sns", named("TopicName"))
-            return found(arn, Arn=arn, TopicArn=arn, TopicName=named("TopicName"))
         case "AWS::CloudWatch::Alarm":
             alarm = named("AlarmName")
             return found(alarm, Arn=regional("cloudwatch", f"alarm:{alarm}"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployment import Deployment
+from deployment import STEPS, Deployment
 from source import ROOT
 
 # What AWS publishes, by namespace: the names, and the dimension that tells one resource's from another's.
@@ -32,7 +32,7 @@ AWS = {
 # Where P1's own metrics are named, each with the sets of dimensions that it is published by.
 SOURCE = ROOT / "shared/runtime/src/metrics/mod.rs"
 
-STEPS = [f"M3.{step}" for step in "ABCDEFGHIJ"]
+STEP_IDS = [f"M3.{step.upper()}" for step in STEPS]
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def existing(deployment: Deployment) -> set[Metric]:
     }
     own = {
         "Deployment": [deployment.parameters["FunctionNamePrefix"]],
-        "Step": [*STEPS, "ADMISSION"],
+        "Step": [*STEP_IDS, "ADMISSION"],
         # One of each step's, for all.
-        "Code": [f"{step.replace('.', '')}-B1" for step in STEPS],
+        "Code": [f"{step.replace('.', '')}-B1" for step in STEP_IDS],
     }
     for namespace, name, dimensions in _own():
         combinations = [{}]

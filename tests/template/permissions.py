@@ -9,20 +9,7 @@ from __future__ import annotations
 import json
 
 from access import listed, of_role
-from deployment import Deployment
-
-NAMES = {
-    "a": "handle-closure",
-    "b": "run-identity",
-    "c": "config-digest",
-    "d": "orchestrator-readiness",
-    "e": "run-publication",
-    "f": "m4-handoff",
-    "g": "rerun-discipline",
-    "h": "cost-envelope",
-    "i": "gate-rollup",
-    "j": "phase-verdict",
-}
+from deployment import STEPS, Deployment
 
 # What a step reads in the run-control folder, besides what it writes itself, and below the runs.
 READS = {
@@ -145,7 +132,7 @@ def covering(places: set[str]) -> set[str]:
 
 def of_state_machine(deployment: Deployment) -> set[str]:
     """Every row of the state machine's role."""
-    rows = {row("Allow", "lambda:InvokeFunction", deployment.arn(f"M3{step}Function") + ":*") for step in NAMES}
+    rows = {row("Allow", "lambda:InvokeFunction", deployment.arn(f"M3{step}Function") + ":*") for step in STEPS}
     # Deliveries to CloudWatch Logs, without which there is no logging.
     deliveries = ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"]
     deliveries += ["PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"]

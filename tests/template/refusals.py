@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calls import (
+    COPY,
     CREATION,
     DESTROY_EVIDENCE,
     DESTROY_KEY,
-    COPY,
     LATER_KEY,
     OVERWRITE,
     SAFEGUARDS,
     SIGNING,
-    STEPS,
     THROUGH_S3,
     Call,
     Places,
-    own_keys,
     of_functions,
+    own_keys,
     unique,
 )
 from deployment import (
@@ -27,14 +26,15 @@ from deployment import (
     DEPLOYMENT_ROLE,
     LATER_PHASE_ROLE,
     OPERATOR,
+    ROOT_USER,
+    STEP_ROLES,
+    STEPS,
     UPSTREAM_ROLE,
     Deployment,
 )
 from identifiers import ACCOUNT, regional
 from source import REGION
 
-STEP_ROLES = [f"M3{step}Role" for step in STEPS.values()]
-ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 # Whom their own policies allow everything.
 MIGHTY = [ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE, LATER_PHASE_ROLE, ROOT_USER]
 OTHER_ACCOUNT = "444455556666"
@@ -123,7 +123,7 @@ def of_the_machine(deployment: Deployment) -> Iterator[Call]:
     for keys in (qualifiers[0], *qualifiers[2:]):
         yield Call("HandoffRole", "states:StartExecution", places.machine, keys)
     # What the machine invokes: versions of the ten.
-    for step in STEPS.values():
+    for step in STEPS:
         function = deployment.arn(f"M3{step}Function")
         for other in (function, f"{function}-2:1", function.replace("-m3", "-m4") + ":1"):
             yield Call("StateMachineRole", "lambda:InvokeFunction", other)

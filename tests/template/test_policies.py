@@ -1,4 +1,4 @@
-"""What parliament and cloudsplaining find in the policies: nothing beyond what is listed here with its reason."""
+"""parliament and cloudsplaining find nothing in the policies except what is listed here with its reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG_DELIVERY = (
     "Step Functions' log deliveries need it (its documentation lists it), and AWS has no narrower resource for it"
 )
 
-# It is an action of AWS: test_point_1_policy holds that against AWS's list.
+# It is an action of AWS: test_bucket_policy compares the policy with AWS's list.
 NEWER = "parliament's list of actions is older"
 
 EXPECTED: dict[Finding, str] = {
@@ -64,7 +64,7 @@ EVERY_KIND = [
 
 def _of_parliament(deployment: Deployment) -> Iterator[Finding]:
     for policy in policies(deployment):
-        # A trust policy has no resource, which parliament cannot do without; checks of points 2 to 4 hold those.
+        # parliament needs a resource, and a trust policy has none: test_functions, test_state_machine and test_trigger check those.
         if policy.kind != "trust":
             for finding in _analyse(json.dumps({"Version": "2012-10-17", "Statement": policy.statements})):
                 for about in _about(policy, finding):

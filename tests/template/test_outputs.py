@@ -1,4 +1,4 @@
-"""Point 7, as far as a template shows it: outputs as SSM parameters."""
+"""What the stack writes for other stacks: outputs as SSM parameters."""
 
 import re
 
@@ -32,7 +32,7 @@ def _written(platform: Platform, **parameters: str) -> dict[str, str]:
 
 
 def test_outputs_are_written_as_ssm_parameters(platform: Platform):
-    """outputs as SSM parameters, which say what the outputs say,"""
+    """The SSM parameters have the values of the outputs."""
     outputs = platform.deploy().outputs
     written = _written(platform)
     assert set(written) == set(OUTPUTS)
@@ -45,7 +45,7 @@ def test_outputs_are_written_as_ssm_parameters(platform: Platform):
 
 
 def test_what_does_not_exist_is_not_written(platform: Platform):
-    """… below the path of the parameter, and only of what there is,"""
+    """The SSM parameters stand below the path that is given, and name nothing that the stack does not have."""
     written = _written(
         platform,
         ParameterPath="/other/path",
@@ -57,7 +57,7 @@ def test_what_does_not_exist_is_not_written(platform: Platform):
 
 
 def test_the_guide_lists_them(platform: Platform):
-    """… as docs/terraform.md says."""
+    """docs/terraform.md lists the SSM parameters."""
     text = (ROOT / "docs/terraform.md").read_text("utf-8")
     section = text.split("### SSM parameters")[1].split("```")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]

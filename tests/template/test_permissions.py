@@ -1,4 +1,4 @@
-"""Point 2: exactly the actions and prefixes that each step uses."""
+"""What the roles of the steps may do: exactly what their steps use."""
 
 import json
 from collections import Counter
@@ -8,30 +8,13 @@ from policy_sentry.querying.actions import get_action_data
 
 import permissions
 from access import ALLOWED, decide, listed, of_role, policies
-from deployment import DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Platform
+from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, LATER_PHASE_ROLE, STEPS, Platform
 from source import TEMPLATE
-
-STEPS = "abcdefghij"
-
-# The parameters that change what a step may do.
-DEPLOYMENTS = {
-    "usual": {},
-    "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
-    "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
-    "no stack outputs": {"StackOutputsUris": ""},
-    "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
-    "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
-    "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
-    "given signing key": {"SigningKeyArn": GIVEN_KEY},
-    "signing off": {"Signing": "off"},
-    "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
-    "given registry": {"RegistryUri": "s3://registry/handles.md"},
-}
 
 
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_each_step_has_exactly_what_it_uses(platform: Platform, parameters: dict):
-    """with exactly the actions and prefixes that its step uses"""
+    """The role of each step has exactly the actions and prefixes that permissions.py lists."""
     deployment = platform.deploy(**parameters)
     for step in STEPS:
         found, wanted = permissions.granted(deployment, f"M3{step}Role"), permissions.of_step(deployment, step)
@@ -39,7 +22,7 @@ def test_each_step_has_exactly_what_it_uses(platform: Platform, parameters: dict
 
 
 def test_only_those_that_ask_describe_and_this_machine_alone(platform: Platform):
-    """(states:DescribeStateMachine and states:DescribeExecution of this machine alone, for those that ask;"""
+    """Only the steps that ask may describe the state machine or an execution, and only of this machine."""
     deployment = platform.deploy()
     machine = deployment.arn("StateMachine")
     execution = machine.replace(":stateMachine:", ":execution:") + ":5c3c0f8e"
@@ -53,7 +36,7 @@ def test_only_those_that_ask_describe_and_this_machine_alone(platform: Platform)
 
 
 def test_only_m3h_asks_cost_explorer(platform: Platform):
-    """M3.H: ce:GetCostAndUsage, where Cost Explorer is the cost source;"""
+    """Only M3.H may ask Cost Explorer, and only where that is the cost source."""
     billing = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"}
     for deployment, expected in ((platform.deploy(), {"M3hRole"}), (platform.deploy(**billing), set())):
         asking = {
@@ -67,7 +50,7 @@ def test_only_m3h_asks_cost_explorer(platform: Platform):
 
 
 def test_nobody_may_delete(platform: Platform):
-    """nobody: a delete;"""
+    """No role may delete anything."""
     for policy, statement, action in _allowed(platform):
         # What a key's policy leaves to the account's IAM policies, it grants to nobody.
         if policy.kind != "identity":
@@ -80,7 +63,7 @@ def test_nobody_may_delete(platform: Platform):
 
 
 def test_no_action_is_a_wildcard(platform: Platform):
-    """no * action;"""
+    """No statement allows an action with a wildcard."""
     for policy, statement, action in _allowed(platform):
         assert "*" not in action and "?" not in action, (policy.place, statement.get("Sid"), action)
     for policy in policies(platform.deploy()):
@@ -95,7 +78,7 @@ UNNAMEABLE = {"ce:GetCostAndUsage": "its resources are billing views of one's ow
 
 
 def test_every_resource_is_named_where_aws_can(platform: Platform):
-    """* resource only where AWS has no resource level"""
+    """A statement allows a resource `*` only where AWS has no narrower resource for the action."""
     stale = set(UNNAMEABLE) - {action for _, _, action in _allowed(platform)}
     assert not stale, f"excepted, and not allowed to anybody: {stale}"
     for policy, statement, action in _allowed(platform):
@@ -110,7 +93,7 @@ def test_every_resource_is_named_where_aws_can(platform: Platform):
 
 
 def test_the_reason_stands_beside_each_star():
-    """, with the reason beside it)."""
+    """Each resource `*` has its reason in a comment beside it."""
     text = TEMPLATE.read_text("utf-8")
     assert not _bare_stars(text)
     # It can fail: with the reasons taken away, each star is found.
@@ -147,7 +130,7 @@ INLINE_QUOTA, TRUST_QUOTA = 10_240, 2_048
 
 
 def test_policies_fit_the_quotas_of_aws(platform: Platform):
-    """Every policy is one that AWS takes, also with the longest names there are."""
+    """Every policy fits AWS's quotas, also with the longest names."""
     longest = {"EvidenceBucketName": "e" * 63, "ArtifactsBucketName": "a" * 63, "ObjectStoreBucketName": "o" * 63}
     longest |= {"FunctionNamePrefix": "f" * 36, "StateMachineName": "s" * 80, "DeploymentRoleArn": DEPLOYMENT_ROLE}
     deployment = platform.deploy(**longest, LaterPhaseRoleArns=",".join(f"{LATER_PHASE_ROLE}-{n}" for n in range(9)))
