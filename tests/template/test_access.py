@@ -8,16 +8,18 @@ from __future__ import annotations
 import copy
 import dataclasses
 import fnmatch
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pytest
 
 from access import listed, policies
-from calls import Call, all_calls, of_functions, of_operators, of_services
-from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, Deployment, Platform
+from calls import Call, all_calls, of_functions, of_operators, of_services, rows
+from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, STEPS, Deployment, Platform
 from oracle import ALLOWED, ORACLE, Document, Request
 from refusals import all_refusals
+from source import ROOT
 
 # A deployment that has every statement of every policy except one. A check compares it with the other deployments.
 FULL = {
@@ -44,9 +46,17 @@ def test_every_call_is_allowed(platform: Platform, access: Counter):
     access["allowed"] += len(decided)
 
 
+def test_the_table_has_the_call_of_the_init_phase():
+    """Every step has a row for the request with which the init phase makes its connection, at the key that the code asks for."""
+    text = (ROOT / "shared/runtime/src/clients.rs").read_text("utf-8")
+    (key,) = re.findall(r'const NOTHING: &str = "([^"]+)";', text)
+    warmed_up = {row["owner"]: row["key"] for row in rows() if row["operation"] == "HeadObject"}
+    assert warmed_up == {f"M3.{step.upper()}": f"evidence/dev_full/run_control/{key}" for step in STEPS}
+
+
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_every_call_is_allowed_however_it_is_deployed(platform: Platform, parameters: dict):
-    """Whatever the parameters, and with or without a version of the machine, functions, services and operators may make their calls."""
+    """Functions, services and operators may make their calls whatever the parameters, with or without a published version."""
     for publishes in ("true", "false"):
         deployment = platform.deploy(**parameters, PublishStateMachineVersion=publishes)
         calls = [call for part in (of_functions, of_services, of_operators) for call in part(deployment)]
@@ -168,7 +178,7 @@ def _fewer_principals(statement: dict) -> Iterator[tuple[str, dict]]:
 
 
 def _fewer_conditions(conditions: dict) -> Iterator[tuple[str, dict, bool]]:
-    """Each condition left out, and each of several values of one: what is left out, what is left, and whether that widens the statement.
+    """Each condition left out, and each of several values of one: what goes, what stays, and whether that widens the statement.
 
     Leaving out a condition widens it. Leaving out one value widens it if the operator is a negation, and narrows it if not.
     """
