@@ -1,4 +1,4 @@
-"""Who may do what in a deployment: its policies, and requests that the oracle decides by them."""
+"""Who may do what in a deployment: its policies, and the requests that the oracle decides by them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from oracle import ALLOWED, DENIED, NOT_ALLOWED, ORACLE, Document, Request
 
 __all__ = ["ALLOWED", "DENIED", "NOT_ALLOWED", "Policy", "decide", "listed", "of_role", "policies", "request"]
 
-# The best that a policy outside the stack can grant: what is denied to it is denied to everybody.
+# The most that a policy outside the stack can grant: what a principal with it is denied, everybody is denied.
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 # Where the policies of principals from outside stand.
 OUTSIDE = "outside"
-# What docs/deploy.md asks of the policy of a key that is given.
+# The policy of a given key, as docs/deploy.md asks for it.
 GIVEN_KEY_POLICY = Document.of(
     "resource",
     OUTSIDE,
@@ -54,7 +54,7 @@ class Policy:
 
 
 def listed(value) -> list:
-    """One or more, as policies allow it, as a list."""
+    """`value` as a list: policies have one value or a list of them."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -105,7 +105,7 @@ def decide(deployment: Deployment, principal: str, action: str, resource: str, k
 def request(
     deployment: Deployment, principal: str, action: str, resource: str, keys: dict, outside: dict = EVERYTHING
 ) -> Request:
-    """The request as AWS gets it: with the condition keys that every request has, and the policies that decide it.
+    """The request as AWS receives it: with the condition keys of every request, and the policies that decide it.
 
     `outside` is the policy of a principal that is not of the deployment.
     """
@@ -130,7 +130,7 @@ def request(
 
 
 def _caller(arn: str) -> str:
-    """Who calls as `arn`: of a role, a session. A session's ARN has the role's name without its path."""
+    """The principal of a request as `arn`. For a role that is a session, whose ARN has the role's name without its path."""
     if ":role/" not in arn:
         return arn
     return f"arn:aws:sts::{ACCOUNT}:assumed-role/{arn.rpartition('/')[2]}/session"
@@ -167,12 +167,12 @@ class _Documents:
         return self._of_roles[role]
 
     def of_resource(self, resource: str, action: str) -> Document | None:
-        """The policy of the resource itself. A role's trust policy says who takes it on, and nothing else."""
+        """The policy of the resource itself. A role's trust policy decides about sts:AssumeRole only."""
         guard = self._guards.get(resource)
         if guard is None and resource.startswith("arn:aws:s3:::"):
             guard = self._guards.get(resource.partition("/")[0])
         if guard is None and action.startswith("kms:"):
-            # The key is somebody else's, and leaves it to this account's policies.
+            # The key is a given one, whose policy leaves the decision to this account's policies.
             guard = GIVEN_KEY_POLICY
         return None if guard and guard.kind == "trust" and action != "sts:AssumeRole" else guard
 

@@ -34,7 +34,7 @@ ACCESS: Counter = Counter()
 
 @pytest.fixture(scope="session")
 def access() -> Counter:
-    """How many calls are allowed and refused, and how many parts of policies are missed when they are left out."""
+    """How many calls are allowed and refused, and how many parts of policies cannot be left out."""
     return ACCESS
 
 

@@ -28,7 +28,7 @@ GIVEN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-0000000
 STEPS = "abcdefghij"
 STEP_ROLES = [f"M3{step}Role" for step in STEPS]
 
-# A deployment as a platform team makes it. What is not here has the template's default.
+# The parameters of a deployment as a platform team makes it. The others have the template's defaults.
 USUAL = {
     "UpstreamRoleArn": UPSTREAM_ROLE,
     "BreakGlassRoleArn": BREAK_GLASS_ROLE,
@@ -60,12 +60,12 @@ class Platform:
 
     @cached_property
     def expansion(self) -> dict:
-        """The expansion, which no parameter changes: a test holds that."""
+        """The expansion. No parameter changes it, which test_mutations checks."""
         return expand(self.source, self.defaults)
 
     @cached_property
     def defaults(self) -> dict[str, str]:
-        """Every parameter's default; nothing for one that has none."""
+        """Every parameter's default, and an empty text for a parameter without one."""
         parameters = self.source.template["Parameters"].items()
         return {name: str(parameter.get("Default", "")) for name, parameter in parameters}
 
@@ -79,7 +79,7 @@ class Platform:
 
 
 class Refused(Exception):
-    """CloudFormation would not take these parameters."""
+    """CloudFormation would refuse these parameters."""
 
 
 class Deployment:
@@ -103,7 +103,7 @@ class Deployment:
                 for name, resource in plain(expansion["Resources"]).items()
                 if conditions.get(resource.get("Condition"), "Condition" not in resource)
             }
-            # Names are made of parameters, ARNs of names and of other ARNs: over again, until nothing changes.
+            # Names contain parameters, and ARNs contain names and other ARNs: resolve again until nothing changes.
             identifiers, before = {}, None
             while identifiers != before:
                 before = identifiers
@@ -147,7 +147,7 @@ class Deployment:
 
 
 def at(properties, path: str):
-    """The value at `path` (`A/0/B`) in `properties`; none where there is none."""
+    """The value at `path` (`A/0/B`) in `properties`, or `None`."""
     value = properties
     for part in path.split("/"):
         if isinstance(value, dict):

@@ -80,7 +80,7 @@ CHECKED: list[Mutation] = [
 
 @pytest.fixture(scope="module")
 def checkov(platform: Platform, tmp_path_factory) -> dict[str, Found]:
-    """What checkov finds in the template, under the empty name, and in each mutation. One run, since most of its time is its start."""
+    """What checkov finds in the template, under the empty name, and in each mutation. One run, since its start takes longest."""
     assert CHECKOV.exists(), f"{CHECKOV} is not there; tests/template/run installs it"
     folder = tmp_path_factory.mktemp("expansions")
     platforms = {"": platform} | {m.name: Platform(m.apply(platform.source)) for m in CHECKED}

@@ -1,7 +1,7 @@
 """How a setting reaches a step: by the state machine's definition, never by a function.
 
 `AutoPublishAliasAllProperties` hashes a function's properties before references are resolved. A parameter that changes one of them
-publishes no version, and the machine goes on to invoke the old one. A substitution in the definition makes a new version of the machine.
+publishes no version, and the machine goes on to invoke the old one. Another substitution makes a new version of the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SETTINGS = {
     "SigningKeyFile": "SigningKey",
 }
 
-# The variables of a function that may depend on a parameter, with the reason: the init phase needs them, and no decision depends on them.
+# The variables of a function that may depend on a parameter, with the reason. No decision depends on them.
 EXCEPTED = {"P1_WARM_UP_BUCKET": "the bucket to make the first connection to; of another nothing is asked"}
 
 # The parameters that other properties of a function may depend on, with the reason.
