@@ -110,11 +110,11 @@ class Part:
     """A part of a policy that is left out."""
 
     what: str
-    # The statement that it is of.
+    # The statement that it is a part of.
     statement: dict
     # What is left of the policy.
     after: Document | None
-    # Whether that must break a call; else it must let a refusal pass.
+    # Whether a call must then fail. If not, a refusal must pass.
     breaks: bool
 
 

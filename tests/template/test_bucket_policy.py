@@ -159,7 +159,7 @@ def test_with_a_deployment_role_only_it_may_change_the_safeguards(platform: Plat
         assert decide(deployment, principal, action, bucket) == ALLOWED, principal
 
 
-# What AWS's list has of actions that write an object or a bucket, and this policy leaves to IAM, with the reason.
+# The actions on AWS's list that write an object or a bucket and that this policy leaves to IAM, each with the reason.
 ACL = "ownership is enforced, so S3 refuses ACLs"
 TAGS = "tags are no part of the evidence; only a lifecycle rule would act on them"
 OUT = "what leaves the bucket takes nothing out of it"

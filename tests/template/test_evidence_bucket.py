@@ -33,7 +33,7 @@ def test_no_policy_is_attached_to_an_existing_bucket(platform: Platform):
     assert "given-evidence" in platform.deploy(EvidenceBucketName="given-evidence")["EvidenceBucketPolicy"]["Bucket"]
 
 
-# What has a name of the deployment's own, and outlives it.
+# The resources that outlive the stack and have names that its parameters fix, which another attempt needs again.
 NAMED = [f"{bucket}{part}" for bucket in (BUCKET, "ObjectStoreBucket", "ArtifactsBucket") for part in ("", "Policy")]
 
 

@@ -90,7 +90,7 @@ def checkov(platform: Platform, tmp_path_factory) -> dict[str, Found]:
         template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": one.deploy().resources}
         (folder / f"{index}.json").write_text(json.dumps(template, indent=1), "utf-8")
         places[f"/{index}.json"] = name
-    # Quiet or not, it exits with 1 when it found anything.
+    # It exits with 1 if it found anything.
     run = subprocess.run(
         [
             CHECKOV,

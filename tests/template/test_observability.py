@@ -91,7 +91,7 @@ def test_every_search_of_the_dashboard_finds_something(platform: Platform):
             finds = metrics.search(expression, there)
             assert finds, (title, expression)
             found |= finds
-        # Of each function and of each step, all that the widgets are about.
+        # The metrics that the widgets are about, of every function, step and code.
         about = {("FunctionName", "Errors"), ("FunctionName", "Throttles")}
         about |= {("Step", name) for name in ("Holds", "Faults", "StepDuration")} | {("Code", "Blockers")}
         wanted = {m for m in there if any(m.name == name and m.value(key) for key, name in about)}

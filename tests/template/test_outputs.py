@@ -5,7 +5,7 @@ import re
 from deployment import Platform
 from source import ROOT
 
-# The parameters, and the output that says the same; none where only another stack needs it.
+# The SSM parameters, each with the output of the same value; `None` where only other stacks need the value.
 OUTPUTS = {
     "state_machine_arn": "StateMachineArn",
     "state_machine_name": "StateMachineName",
@@ -25,7 +25,7 @@ def _written(platform: Platform, **parameters: str) -> dict[str, str]:
     written = {}
     for name, parameter in deployment.of_type("AWS::SSM::Parameter").items():
         assert parameter["Name"].startswith(f"{path}/"), name
-        # What is written here is names and ARNs, for whoever may read the path.
+        # The values are names and ARNs, which need no encryption.
         assert parameter["Type"] == "String", name
         written[parameter["Name"].removeprefix(f"{path}/")] = parameter["Value"]
     return written

@@ -50,12 +50,12 @@ def test_only_m3h_asks_cost_explorer(platform: Platform):
 
 
 def test_nobody_may_delete(platform: Platform):
-    """No role may delete anything."""
+    """No role may delete anything but log deliveries, and those only the machine's."""
     for policy, statement, action in _allowed(platform):
-        # What a key's policy leaves to the account's IAM policies, it grants to nobody.
+        # A key's policy lets IAM policies grant its actions, and grants none itself.
         if policy.kind != "identity":
             continue
-        # A log delivery is a subscription of Step Functions to its own log group, which it must be able to end.
+        # A log delivery is Step Functions' own subscription to its log group, and Step Functions must be able to end it.
         if (policy.place, action) == ("StateMachineRole/orchestrate", "logs:DeleteLogDelivery"):
             continue
         verbs = ("Delete", "Remove", "Purge", "Bypass", "Put*", "*")
@@ -68,12 +68,12 @@ def test_no_action_is_a_wildcard(platform: Platform):
         assert "*" not in action and "?" not in action, (policy.place, statement.get("Sid"), action)
     for policy in policies(platform.deploy()):
         for statement in policy.statements:
-            # `NotAction` and `NotResource` in an allowance grant whatever AWS adds.
+            # `NotAction` and `NotResource` would also allow whatever AWS adds later.
             if statement["Effect"] == "Allow":
                 assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement), (policy.place, statement)
 
 
-# Actions with a resource level that does not reach what is asked.
+# Actions whose narrower resources do not fit what the step asks for.
 UNNAMEABLE = {"ce:GetCostAndUsage": "its resources are billing views of one's own making, and the step asks for none"}
 
 
@@ -96,7 +96,7 @@ def test_the_reason_stands_beside_each_star():
     """Each resource `*` has its reason in a comment beside it."""
     text = TEMPLATE.read_text("utf-8")
     assert not _bare_stars(text)
-    # It can fail: with the reasons taken away, each star is found.
+    # The check can fail: without the reasons it finds each star.
     without = "\n".join(line.split(" # ")[0] for line in text.splitlines())
     assert len(_bare_stars(without)) == text.count('Resource: "*"') > 0
 
@@ -119,7 +119,7 @@ def _allowed(platform: Platform):
                     yield policy, statement, action
 
 
-# What IAM, S3, KMS and SQS take (their service quotas), in characters without white space; S3 and KMS count bytes.
+# The service quotas of IAM, S3, KMS and SQS, in characters without white space. S3 and KMS count bytes.
 QUOTAS = {
     "AWS::IAM::ManagedPolicy": 6_144,
     "AWS::S3::BucketPolicy": 20 * 1024,
@@ -142,7 +142,7 @@ def test_policies_fit_the_quotas_of_aws(platform: Platform):
         elif policy.of == "AWS::IAM::Role":
             inline[policy.place.split("/")[0]] += size
         elif policy.of == "AWS::IAM::Policy":
-            # An inline policy, too, of each role that it names.
+            # It counts as an inline policy of each role that it names.
             inline.update({role: size for role in roles if deployment.ref(role) in deployment[policy.place]["Roles"]})
         else:
             assert size <= QUOTAS[policy.of], f"{policy.place}: {size}"

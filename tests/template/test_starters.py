@@ -13,7 +13,7 @@ def _starters(platform: Platform, **parameters: str) -> dict[str, set[str | None
     starts = {}
     for role in deployment.of_type("AWS::IAM::Role"):
         for qualifier in (None, "live", "dev", "1"):
-            # AWS authorises by the machine's ARN, and says the qualifier in a condition key.
+            # AWS authorises by the machine's ARN. The qualifier is a condition key.
             keys = {} if qualifier is None else {"states:StateMachineQualifier": [qualifier]}
             if decide(deployment, role, "states:StartExecution", machine, keys) == ALLOWED:
                 starts.setdefault(role, set()).add(qualifier)
@@ -53,5 +53,5 @@ def test_the_operator_changes_nothing_but_executions(platform: Platform):
                 assert data, f"{action} is not known: is it an action of AWS?"
                 if {entry["access_level"] for entry in data[service]} - {"Read", "List"}:
                     writing.add(action)
-    # AWS counts decrypting what one reads among what writes.
+    # AWS counts kms:Decrypt among the actions that write.
     assert writing == {"states:StartExecution", "states:StopExecution", "states:RedriveExecution", "kms:Decrypt"}
