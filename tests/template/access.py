@@ -1,4 +1,4 @@
-"""Who may do what in a deployment: its policies, and requests that the oracle decides by them."""
+"""Who may do what in a deployment: its policies, and the requests that the oracle decides by them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from oracle import ALLOWED, DENIED, NOT_ALLOWED, ORACLE, Document, Request
 
 __all__ = ["ALLOWED", "DENIED", "NOT_ALLOWED", "Policy", "decide", "listed", "of_role", "policies", "request"]
 
-# The best that a policy outside the stack can grant: what is denied to it is denied to everybody.
+# The most that a policy outside the stack can grant: what a principal with it is denied, everybody is denied.
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 # Where the policies of principals from outside stand.
 OUTSIDE = "outside"
-# What docs/deploy.md asks of the policy of a key that is given.
+# The policy of a given key, as docs/deploy.md asks for it.
 GIVEN_KEY_POLICY = Document.of(
     "resource",
     OUTSIDE,
@@ -54,7 +54,7 @@ class Policy:
 
 
 def listed(value) -> list:
-    """One or more, as policies allow it, as a list."""
+    """`value` as a list: policies have one value or a list of them."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -73,7 +73,7 @@ def policies(deployment: Deployment) -> Iterator[Policy]:
                 yield Policy("identity", name, kind, properties["PolicyDocument"])
             case "AWS::KMS::Key":
                 yield Policy("resource", name, kind, properties["KeyPolicy"])
-            case "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" | "AWS::SNS::TopicPolicy":
+            case "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy":
                 yield Policy("resource", name, kind, properties["PolicyDocument"])
 
 
@@ -93,21 +93,19 @@ def of_role(deployment: Deployment, role: str) -> list[Policy]:
     ]
 
 
-def decide(deployment: Deployment, principal: str, action: str, resource: str, **keys: str | bool) -> str:
-    """Whether `principal` may do `action` to `resource`: `ALLOWED`, `DENIED` (a statement says so) or `NOT_ALLOWED`.
+def decide(deployment: Deployment, principal: str, action: str, resource: str, keys: dict | None = None) -> str:
+    """Whether `principal` may do `action` to `resource`: `ALLOWED`, `DENIED` (a statement denies it) or `NOT_ALLOWED`.
 
-    `principal` is the logical name of a role of the deployment, the ARN of a principal outside, which is then taken for one that
-    its own policies allow everything, or the name of a service, which has none. `keys` are the request's further condition keys,
-    `s3__if_none_match` for `s3:if-none-match`.
+    `principal` is the logical name of a role of the deployment, the name of a service, or the ARN of a principal outside, whose own
+    policies are taken to allow everything. `keys` are the condition keys that the request has besides those of every request.
     """
-    named = {key.replace("__", ":", 1).replace("_", "-"): value for key, value in keys.items()}
-    return ORACLE.decide([request(deployment, principal, action, resource, named)])[0]
+    return ORACLE.decide([request(deployment, principal, action, resource, keys or {})])[0]
 
 
 def request(
     deployment: Deployment, principal: str, action: str, resource: str, keys: dict, outside: dict = EVERYTHING
 ) -> Request:
-    """The request as AWS gets it: with the condition keys that every request has, and the policies that decide it.
+    """The request as AWS receives it: with the condition keys of every request, and the policies that decide it.
 
     `outside` is the policy of a principal that is not of the deployment.
     """
@@ -120,7 +118,7 @@ def request(
         arn, identity = None, ()
     # A service's own calls carry no principal's ARN.
     common = {"aws:SecureTransport": "true"} | ({} if arn is None else {"aws:PrincipalArn": arn})
-    given = {key: _text(value) for key, value in (common | keys).items()}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in (common | keys).items()}
     return Request(
         principal=principal if arn is None else _caller(arn),
         action=action,
@@ -131,14 +129,8 @@ def request(
     )
 
 
-def _text(value):
-    if isinstance(value, list):
-        return tuple(value)
-    return str(value).lower() if isinstance(value, bool) else value
-
-
 def _caller(arn: str) -> str:
-    """Who calls as `arn`: of a role, a session. A session's ARN has the role's name without its path."""
+    """The principal of a request as `arn`. For a role that is a session, whose ARN has the role's name without its path."""
     if ":role/" not in arn:
         return arn
     return f"arn:aws:sts::{ACCOUNT}:assumed-role/{arn.rpartition('/')[2]}/session"
@@ -175,12 +167,12 @@ class _Documents:
         return self._of_roles[role]
 
     def of_resource(self, resource: str, action: str) -> Document | None:
-        """The policy of the resource itself. A role's trust policy says who takes it on, and nothing else."""
+        """The policy of the resource itself. A role's trust policy decides about sts:AssumeRole only."""
         guard = self._guards.get(resource)
         if guard is None and resource.startswith("arn:aws:s3:::"):
             guard = self._guards.get(resource.partition("/")[0])
         if guard is None and action.startswith("kms:"):
-            # The key is somebody else's, and leaves it to this account's policies.
+            # The key is a given one, whose policy leaves the decision to this account's policies.
             guard = GIVEN_KEY_POLICY
         return None if guard and guard.kind == "trust" and action != "sts:AssumeRole" else guard
 

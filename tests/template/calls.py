@@ -1,7 +1,8 @@
-"""Every call that somebody makes of AWS, as AWS authorises it: all of these must be allowed, or a deployment does not work.
+"""Every call that is made to AWS, as AWS authorises it. All of them must be allowed, or a deployment does not work.
 
-The functions' own calls stand in calls.json, by operation and place; here they become actions, resources and condition keys. What
-AWS's services do with the roles, and what people and other phases do, stands here with its source.
+The functions' own calls are listed by hand in calls.json, by operation and place; tests/tests/e2e/calls.rs compares the list with
+the calls that the functions make. Here they become actions, resources and condition keys. The calls of AWS's services, of people
+and of other phases are listed here, with their sources.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from access import request
-from deployment import BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, LATER_PHASE_ROLE, OPERATOR, UPSTREAM_ROLE, Deployment
+from deployment import (
+    BREAK_GLASS_ROLE,
+    DEPLOYMENT_ROLE,
+    LATER_PHASE_ROLE,
+    OPERATOR,
+    STEPS,
+    UPSTREAM_ROLE,
+    Deployment,
+)
 from identifiers import ACCOUNT, STACK_ID, regional
 from oracle import Request
 from source import REGION, ROOT
@@ -19,10 +28,9 @@ from source import REGION, ROOT
 TABLE = ROOT / "tests/template/calls.json"
 
 STAMP = "20260223T061612Z"
-STEPS = {f"M3.{step.upper()}": step for step in "abcdefghij"}
 EXECUTION = "5c3c0f8e-0000-0000-0000-000000000000"
 
-# What comes with a request, by action (service authorization reference). S3 tells an object's creation from a part of an upload.
+# The condition keys of requests (service authorization reference). S3 tells the creation of an object from a part of an upload.
 CREATION = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 OVERWRITE = {"s3:ObjectCreationOperation": "true"}
 PART = {"s3:ObjectCreationOperation": "false"}
@@ -39,7 +47,7 @@ class Call:
     action: str
     resource: str
     keys: dict = field(default_factory=dict)
-    # The policy that a principal from outside has; it may everything where there is none.
+    # The policy of a principal from outside; without one it is allowed everything.
     policy: dict | None = None
 
     def request(self, deployment: Deployment) -> Request:
@@ -52,7 +60,7 @@ class Call:
 
 
 class Places:
-    """What the calls of a deployment are made to."""
+    """The resources that the calls of a deployment are made to."""
 
     def __init__(self, deployment: Deployment):
         self.deployment = deployment
@@ -87,7 +95,7 @@ class Places:
         return self.documents(place)
 
     def may_be_missing(self, place: str) -> str | None:
-        """The bucket in which the code must tell that an object is not there: S3 answers AccessDenied to who may not list it."""
+        """The bucket in which the code must see that an object is missing: without s3:ListBucket S3 answers AccessDenied."""
         return {"evidence": self.evidence, "object_store": self.object_store, "registry": self.artifacts}.get(place)
 
 
@@ -96,8 +104,8 @@ def sample(key: str) -> str:
     return key.replace("*", STAMP)
 
 
-# The keys with which S3 asks KMS for an object. S3 names the bucket in the encryption context too: the simulator does not know that
-# key (its name has a part of the request's own), and no policy here asks for it.
+# The condition keys with which S3 asks KMS for an object. S3 also sends an encryption context with the bucket. The simulator does
+# not know that key, whose name depends on the request, and no policy here uses it.
 THROUGH_S3 = {
     "kms:ViaService": f"s3.{REGION}.amazonaws.com",
     "kms:CallerAccount": ACCOUNT,
@@ -106,23 +114,27 @@ THROUGH_S3 = {
 
 
 def rows() -> list[dict]:
-    """The functions' own calls."""
+    """The functions' own calls, as calls.json lists them."""
     return json.loads(TABLE.read_text("utf-8"))
 
 
 def of_functions(deployment: Deployment) -> Iterator[Call]:
-    """What the functions' code asks for."""
+    """The calls of the functions' code."""
     places = Places(deployment)
     for row in rows():
-        role = f"M3{STEPS.get(row['owner'], 'g')}Role"
-        yield from _of_row(places, role, row)
+        yield from _of_row(places, role_of(row["owner"]), row)
+
+
+def role_of(owner: str) -> str:
+    """The role of the owner of a row: `M3.A` has that of its step, and the admission of a rerun that of M3.G."""
+    return "M3gRole" if owner == "ADMISSION" else f"M3{owner[3].lower()}Role"
 
 
 def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
     match row["service"], row["operation"]:
         case "s3", "HeadObject":
-            # The connection that is made in the init phase. Nobody looks at the answer, but at each start a refusal would stand in
-            # the account's trail.
+            # The init phase makes its connection with it. The answer is ignored, but a refusal would appear in the account's trail
+            # at each start.
             for resource in places.objects(row["place"], row["key"]):
                 yield Call(role, "s3:GetObject", resource)
         case "s3", "GetObject":
@@ -169,9 +181,9 @@ SAMPLING = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetS
 
 
 def of_services(deployment: Deployment) -> Iterator[Call]:
-    """What Lambda, Step Functions and EventBridge do with the roles, and how they come by them."""
+    """The calls that Lambda, Step Functions and EventBridge make with the roles, and those with which they assume them."""
     places = Places(deployment)
-    for step in STEPS.values():
+    for step in STEPS:
         role, group = f"M3{step}Role", deployment.ref(f"M3{step}LogGroup")
         yield Call("lambda.amazonaws.com", "sts:AssumeRole", deployment.arn(role))
         # Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs", and "Visualize … using AWS X-Ray".
@@ -180,7 +192,7 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
         yield Call(role, "logs:PutLogEvents", stream)
         for action in SAMPLING[:2]:
             yield Call(role, f"xray:{action}", "*")
-        # Executions go on with the versions they began with: any number.
+        # An execution keeps the versions that it began with: any version may be invoked.
         for version in ("1", "17"):
             function = f"{deployment.arn(f'M3{step}Function')}:{version}"
             yield Call("StateMachineRole", "lambda:InvokeFunction", function)
@@ -201,13 +213,16 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
 
 
 def qualified(deployment: Deployment, qualifier: str = "live") -> dict:
-    """The keys of a start through an alias, or of the machine itself where there is none (Step Functions developer guide,
-    "Authorization for versions and aliases": the resource is the machine in any case)."""
+    """The condition keys of a start through an alias; none where the deployment has no alias.
+
+    In both cases the resource is the machine (Step Functions developer guide, "Authorization for versions and aliases").
+    """
     return {"states:StateMachineQualifier": [qualifier]} if "StateMachineAlias" in deployment else {}
 
 
-# AWSStepFunctionsReadOnlyAccess, by the resource that each action knows (service authorization reference, AWS Step Functions). Left out:
-# activities and map runs, which this machine has none of, and ValidateStateMachineDefinition, since an operator changes none.
+# The actions of AWSStepFunctionsReadOnlyAccess, by the resource that each takes (service authorization reference, AWS Step
+# Functions). Left out are activities and map runs, which this machine has none of, and ValidateStateMachineDefinition, since an
+# operator changes no definition.
 SEES_MACHINE = (
     "DescribeStateMachine DescribeStateMachineAlias ListExecutions ListStateMachineAliases ListStateMachineVersions "
     "ListTagsForResource"
@@ -216,7 +231,7 @@ SEES_EXECUTION = "DescribeExecution DescribeStateMachineForExecution GetExecutio
 
 
 def of_operators(deployment: Deployment) -> Iterator[Call]:
-    """What docs/operators.md has an operator do, in the console and with `cargo p1`."""
+    """The calls of an operator who follows docs/operators.md, in the console and with `cargo p1`."""
     places, role = Places(deployment), "OperatorRole"
     yield Call(OPERATOR, "sts:AssumeRole", deployment.arn(role))
     # The console starts the machine, a version or the alias; `cargo p1 run --input` the machine.
@@ -241,9 +256,9 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
     yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": "evidence/runs/"})
     if places.evidence_key:
         yield Call(role, "kms:Decrypt", places.evidence_key, THROUGH_S3)
-    groups = [deployment.ref(f"M3{step}LogGroup") for step in STEPS.values()] + [deployment.ref("StateMachineLogGroup")]
+    groups = [deployment.ref(f"M3{step}LogGroup") for step in STEPS] + [deployment.ref("StateMachineLogGroup")]
     for group in groups:
-        # What is of the whole group, AWS asks of a stream without a name; hence the `:*` of a group's ARN in policies.
+        # For an action on the whole group AWS checks a stream without a name. This is why policies have `:*` after a group's ARN.
         for action in ("FilterLogEvents", "StartQuery", "GetQueryResults"):
             yield Call(role, f"logs:{action}", regional("logs", f"log-group:{group}:log-stream:"))
         yield Call(role, "logs:GetLogEvents", regional("logs", f"log-group:{group}:log-stream:{STAMP}"))
@@ -258,7 +273,7 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_other_phases(deployment: Deployment) -> Iterator[Call]:
-    """What M2 and the phases from M4 on do, with the policies that docs/terraform.md gives them."""
+    """The calls of M2 and of the phases from M4 on, with the policies that docs/terraform.md gives them."""
     places = Places(deployment)
     receipt = f"{places.evidence}/evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
     via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
@@ -266,7 +281,7 @@ def of_other_phases(deployment: Deployment) -> Iterator[Call]:
         allow("s3:PutObject", f"{places.evidence}/evidence/dev_full/run_control/m2j_*"),
         allow("kms:GenerateDataKey", places.evidence_key, Condition=via_s3),
     )
-    # In one piece, or in parts, of which the completion creates the object.
+    # The object is written in one piece or in parts. The completion of the parts creates it.
     for keys in (CREATION, PART):
         yield Call(UPSTREAM_ROLE, "s3:PutObject", receipt, keys, m2)
     yield Call(UPSTREAM_ROLE, "kms:GenerateDataKey", places.evidence_key, THROUGH_S3, m2)
@@ -306,8 +321,8 @@ def allow(action, resource, **rest) -> dict:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **rest}
 
 
-# What the account's administrators do with a key, by way of IAM: CloudFormation for the stack (the handlers of AWS::KMS::Key and
-# AWS::KMS::Alias), people by docs/deploy.md, "Rotate the keys" and "Tear down", and whoever audits.
+# The actions on a key that IAM policies of the account may allow: to CloudFormation for the stack (the handlers of AWS::KMS::Key
+# and AWS::KMS::Alias), to people who follow docs/deploy.md, "Rotate the keys" and "Tear down", and to auditors.
 GOVERN = (
     "CreateAlias UpdateAlias DeleteAlias DescribeKey GetKeyPolicy ListKeyPolicies ListResourceTags PutKeyPolicy "
     "TagResource UntagResource UpdateKeyDescription EnableKey CancelKeyDeletion"
@@ -315,9 +330,9 @@ GOVERN = (
 GOVERN_ENCRYPTION = (
     "EnableKeyRotation GetKeyRotationStatus ListKeyRotations RotateKeyOnDemand ListGrants RevokeGrant".split()
 )
-# Who reads evidence with IAM's leave, and who imports it.
+# For those whom IAM policies let read or import evidence.
 USE_ENCRYPTION = ("Encrypt", "Decrypt", "GenerateDataKey")
-# Anybody checks a signature, and asks for the public half.
+# For those who verify a signature with KMS or fetch the public key.
 USE_SIGNATURES = ("GetPublicKey", "Verify")
 DESTROY_KEY = ("ScheduleKeyDeletion", "DisableKey")
 
@@ -332,7 +347,7 @@ DESTROY_EVIDENCE = (
 
 
 def of_governors(deployment: Deployment) -> Iterator[Call]:
-    """What the deployment role and the break-glass role do with bucket and keys, each being allowed everything by its own policies."""
+    """The calls of the deployment role and the break-glass role on bucket and keys. Their own policies allow them everything."""
     places = Places(deployment)
     for who in (DEPLOYMENT_ROLE, BREAK_GLASS_ROLE):
         for action in SAFEGUARDS:
@@ -355,11 +370,11 @@ def of_governors(deployment: Deployment) -> Iterator[Call]:
 
 
 def own_keys() -> dict[str, set[str]]:
-    """P1's own keys, a sample of each kind, with the roles that create them."""
+    """A sample of each kind of P1's own keys, with the roles that create it."""
     found: dict[str, set[str]] = {}
     for row in rows():
         if row["operation"] == "PutObject":
-            found.setdefault(sample(row["key"]), set()).add(f"M3{STEPS.get(row['owner'], 'g')}Role")
+            found.setdefault(sample(row["key"]), set()).add(role_of(row["owner"]))
     return found | {RECEIPT: {UPSTREAM_ROLE}}
 
 
@@ -367,11 +382,11 @@ RECEIPT = f"evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_rec
 
 
 def all_calls(deployment: Deployment) -> list[Call]:
-    """Every call, once. Only of a deployment that has all of it."""
+    """Every call, once. The deployment must have every optional part."""
     parts = (of_functions, of_services, of_operators, of_other_phases, of_governors)
     return unique(call for part in parts for call in part(deployment))
 
 
 def unique(calls) -> list[Call]:
-    """Each call once: steps read one bucket many times."""
+    """Each call once: several rows may give the same call."""
     return list({str(call): call for call in calls}.values())

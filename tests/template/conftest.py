@@ -1,11 +1,11 @@
-"""What the checks of the template share."""
+"""The template under test, and the counts that are printed at the end."""
 
 import logging
 from collections import Counter
 
 import pytest
 
-# Assertions in these say what they compared, as those in tests do.
+# A failed assertion in these prints what it compared, as one in a test does.
 pytest.register_assert_rewrite("deployment", "access", "identifiers", "calls", "refusals", "metrics")
 for noisy in ("ministack", "samtranslator"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -25,7 +25,7 @@ ASSERTIONS: Counter = Counter()
 
 @pytest.fixture(scope="session")
 def assertions() -> Counter:
-    """How many assertions the checks of a module have, to be said at the end."""
+    """How many assertions the checks of each module have."""
     return ASSERTIONS
 
 
@@ -34,7 +34,7 @@ ACCESS: Counter = Counter()
 
 @pytest.fixture(scope="session")
 def access() -> Counter:
-    """How many calls are allowed and refused, and how many parts of policies are missed when they are taken away."""
+    """How many calls are allowed and refused, and how many parts of policies cannot be left out."""
     return ACCESS
 
 
@@ -48,7 +48,7 @@ def parameters() -> Counter:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Says how many checks hold and how many mutations they and the tools caught."""
+    """Prints how many checks pass, and how many mutations they and the linters caught."""
 
     def share(*parts: str) -> str:
         passed, failed = (
@@ -57,7 +57,10 @@ def pytest_terminal_summary(terminalreporter):
         )
         return f"{passed} of {passed + failed}"
 
-    checks, mutations = share("test_point_", "test_signing"), share("::test_a_mutation_is_caught")
+    # Imported here, since pytest must collect the modules of checks first.
+    from test_mutations import MODULES
+
+    checks, mutations = share(*(f"{name}.py::" for name in MODULES)), share("::test_a_mutation_is_caught")
     # Counted where all mutations ran.
     counted = f", with {ASSERTIONS.total()} assertions" if ASSERTIONS else ""
     if ACCESS:

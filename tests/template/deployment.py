@@ -20,14 +20,34 @@ DEPLOYMENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployment"
 LATER_PHASE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/later-m4"
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/administrator"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/people/operator"
+ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 GIVEN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
 
-# A deployment as a platform team makes it. What is not here has the template's default.
+# The steps, by the letter in the names of their functions, roles and log groups.
+STEPS = "abcdefghij"
+STEP_ROLES = [f"M3{step}Role" for step in STEPS]
+
+# The parameters of a deployment as a platform team makes it. The others have the template's defaults.
 USUAL = {
     "UpstreamRoleArn": UPSTREAM_ROLE,
     "BreakGlassRoleArn": BREAK_GLASS_ROLE,
     "OperatorPrincipalArns": OPERATOR,
+}
+
+# Deployments that differ in what a step may do: the parameters besides the usual ones.
+DEPLOYMENTS = {
+    "usual": {},
+    "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
+    "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
+    "no stack outputs": {"StackOutputsUris": ""},
+    "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
+    "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
+    "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
+    "given signing key": {"SigningKeyArn": GIVEN_KEY},
+    "signing off": {"Signing": "off"},
+    "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
+    "given registry": {"RegistryUri": "s3://registry/handles.md"},
 }
 
 
@@ -40,12 +60,12 @@ class Platform:
 
     @cached_property
     def expansion(self) -> dict:
-        """The expansion, which no parameter changes: a test holds that."""
+        """The expansion. No parameter changes it, which test_mutations checks."""
         return expand(self.source, self.defaults)
 
     @cached_property
     def defaults(self) -> dict[str, str]:
-        """Every parameter's default; nothing for one that has none."""
+        """Every parameter's default, and an empty text for a parameter without one."""
         parameters = self.source.template["Parameters"].items()
         return {name: str(parameter.get("Default", "")) for name, parameter in parameters}
 
@@ -59,7 +79,7 @@ class Platform:
 
 
 class Refused(Exception):
-    """CloudFormation would not take these parameters."""
+    """CloudFormation would refuse these parameters."""
 
 
 class Deployment:
@@ -83,7 +103,7 @@ class Deployment:
                 for name, resource in plain(expansion["Resources"]).items()
                 if conditions.get(resource.get("Condition"), "Condition" not in resource)
             }
-            # Names are made of parameters, ARNs of names and of other ARNs: over again, until nothing changes.
+            # Names contain parameters, and ARNs contain names and other ARNs: resolve again until nothing changes.
             identifiers, before = {}, None
             while identifiers != before:
                 before = identifiers
@@ -127,7 +147,7 @@ class Deployment:
 
 
 def at(properties, path: str):
-    """The value at `path` (`A/0/B`) in `properties`; none where there is none."""
+    """The value at `path` (`A/0/B`) in `properties`, or `None`."""
     value = properties
     for part in path.split("/"):
         if isinstance(value, dict):

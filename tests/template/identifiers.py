@@ -1,6 +1,6 @@
 """What `Ref` and `Fn::GetAtt` give for the resource types that the template uses.
 
-A type or an attribute that is not here fails the checks, rather than resolve to something that AWS would not give.
+A type or an attribute that is missing here fails the checks, so that nothing resolves to a value that AWS would not give.
 """
 
 import uuid
@@ -13,7 +13,7 @@ STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/000000
 
 
 class Unknown(Exception):
-    """What a reference gives is not known here: these checks are incomplete, and no check of the template has failed."""
+    """The value of a reference is not known here: the checks are incomplete, and no check of the template has failed."""
 
 
 def regional(service: str, resource: str) -> str:
@@ -71,9 +71,6 @@ def identify(name: str, kind: str, properties: dict) -> dict:
             queue = named("QueueName")
             url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue}"
             return found(url, Arn=regional("sqs", queue), QueueName=queue, QueueUrl=url)
-        case "AWS::SNS::Topic":
-            arn = regional("sns", named("TopicName"))
-            return found(arn, Arn=arn, TopicArn=arn, TopicName=named("TopicName"))
         case "AWS::CloudWatch::Alarm":
             alarm = named("AlarmName")
             return found(alarm, Arn=regional("cloudwatch", f"alarm:{alarm}"))

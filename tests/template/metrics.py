@@ -1,4 +1,4 @@
-"""The metrics that exist, and those that alarms and dashboard ask for."""
+"""The metrics that exist, and the metrics that alarms and dashboard name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployment import Deployment
+from deployment import STEPS, Deployment
 from source import ROOT
 
 # What AWS publishes, by namespace: the names, and the dimension that tells one resource's from another's.
@@ -29,10 +29,10 @@ AWS = {
     ),
 }
 
-# Where P1's own metrics are named, each with the sets of dimensions that it is published by.
+# The source that names P1's own metrics, each with the sets of dimensions that it is published by.
 SOURCE = ROOT / "shared/runtime/src/metrics/mod.rs"
 
-STEPS = [f"M3.{step}" for step in "ABCDEFGHIJ"]
+STEP_IDS = [f"M3.{step.upper()}" for step in STEPS]
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def existing(deployment: Deployment) -> set[Metric]:
     }
     own = {
         "Deployment": [deployment.parameters["FunctionNamePrefix"]],
-        "Step": [*STEPS, "ADMISSION"],
-        # One of each step's, for all.
-        "Code": [f"{step.replace('.', '')}-B1" for step in STEPS],
+        "Step": [*STEP_IDS, "ADMISSION"],
+        # One code of each step stands for all its codes.
+        "Code": [f"{step.replace('.', '')}-B1" for step in STEP_IDS],
     }
     for namespace, name, dimensions in _own():
         combinations = [{}]
@@ -89,10 +89,14 @@ def _own() -> Iterator[tuple[str, str, list[str]]]:
     variants = re.findall(r"Metric::(\w+),\n", re.search(r"ALL: \[Metric; \d+\] = \[(.*?)\];", text, re.S)[1])
     named = re.search(r"fn name\(self\).*?\n    }\n", text, re.S)[0]
     names = dict(re.findall(r'Metric::(\w+) => "(\w+)"', named))
+    dimension_names = dict(re.findall(r'Dimension::(\w+) => "(\w+)"', text))
     body = re.search(r"fn dimensions\(self\).*?\n    }\n", text, re.S)[0]
     sets: dict[str, list[list[str]]] = {}
     for arm in re.finditer(r"((?:Metric::\w+(?: \| )?)+) => (?:\{\s*)?&\[(.*?)\]\s*(?:\}|,\n)", body, re.S):
-        dimensions = [re.findall(r"Dimension::(\w+)", one) for one in re.findall(r"&\[(.*?)\]", arm[2] + "]", re.S)]
+        dimensions = [
+            [dimension_names[variant] for variant in re.findall(r"Dimension::(\w+)", one)]
+            for one in re.findall(r"&\[(.*?)\]", arm[2] + "]", re.S)
+        ]
         sets |= {variant: dimensions for variant in re.findall(r"Metric::(\w+)", arm[1])}
     if not variants or set(variants) != set(names) or set(variants) != set(sets):
         raise ValueError(f"{SOURCE} is not written as this reads it")
@@ -113,7 +117,7 @@ def alarmed(deployment: Deployment) -> Iterator[tuple[str, Metric]]:
 
 
 def rows(deployment: Deployment) -> Iterator[tuple[str, list]]:
-    """Every row of every widget of the dashboard, with the widget's title, and a dot replaced by what it repeats."""
+    """Every row of every widget of the dashboard, with the widget's title. A dot is replaced by what it repeats."""
     for dashboard in deployment.of_type("AWS::CloudWatch::Dashboard").values():
         for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
             before: list = []
@@ -144,8 +148,10 @@ TERM = re.compile(r'\s*(?P<key>\w+)=(?:"(?P<one>[^"]*)"|\((?P<many>[^)]*)\)|(?P<
 
 
 def search(expression: str, metrics: set[Metric]) -> set[Metric]:
-    """What a search finds among `metrics`, by CloudWatch's rules: metrics of exactly the schema's dimensions; a value in quotes
-    is the whole value, one without is words of it."""
+    """What a search finds among `metrics`, by CloudWatch's rules.
+
+    It finds metrics with exactly the schema's dimensions. A term in quotes must be the whole value, one without quotes words of it.
+    """
     parsed = SEARCH.fullmatch(expression)
     assert parsed, f"not a search as these checks know it: {expression}"
     assert len(parsed["query"]) <= QUERY_LIMIT, f"CloudWatch takes {QUERY_LIMIT} characters, not {len(parsed['query'])}"
@@ -169,5 +175,5 @@ def _fits(term: re.Match, value: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    """The words that CloudWatch takes a text apart into: at other signs than letters and digits, and at a capital letter."""
+    """The words that CloudWatch splits a text into: at signs other than letters and digits, and before a capital letter."""
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", text)}

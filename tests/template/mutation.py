@@ -14,9 +14,9 @@ Edit = Callable[[Source], None]
 class Mutation:
     """A defect that the template could have."""
 
-    # What somebody did, in words.
+    # The defect, in words.
     name: str
-    # How.
+    # The changes that make it.
     edits: tuple[Edit, ...]
     # The checks that must fail, by the names of their functions.
     caught_by: tuple[str, ...]
@@ -36,7 +36,7 @@ def mutation(name: str, *edits: Edit, caught_by: str) -> Mutation:
 
 
 def put(path: str, value) -> Edit:
-    """Sets what is at `path`, whether or not there is anything. A path begins at `Resources`, `/Globals/…` at the root."""
+    """Sets the value at `path`, whether or not there is one. A path begins at `Resources`, or at the root with `/`."""
 
     def edit(source: Source) -> None:
         parent, last = _parent(source, path)
@@ -46,7 +46,7 @@ def put(path: str, value) -> Edit:
 
 
 def drop(path: str) -> Edit:
-    """Takes away what is at `path`."""
+    """Removes the value at `path`."""
 
     def edit(source: Source) -> None:
         parent, last = _parent(source, path)
@@ -67,7 +67,7 @@ def add(path: str, *values) -> Edit:
 
 
 def rewrite(path: str, old: str, new: str) -> Edit:
-    """Puts `new` for `old` in the text at `path`, which has it."""
+    """Replaces `old` by `new` in the text at `path`, which must contain it."""
 
     def edit(source: Source) -> None:
         parent, last = _parent(source, path)
@@ -80,7 +80,7 @@ def rewrite(path: str, old: str, new: str) -> Edit:
 
 
 def define(path: str, value) -> Edit:
-    """Sets what is at `path` in the definition of the state machine."""
+    """Sets the value at `path` in the definition of the state machine."""
 
     def edit(source: Source) -> None:
         parent, last = _walk(source.definition, path)
@@ -96,8 +96,8 @@ def _parent(source: Source, path: str):
 
 
 def _walk(value, path: str):
-    """What holds the last part of `path`, and that part. `Sid=Log` is the statement of that name, also where
-    a condition decides whether there is one."""
+    """The object that holds the last part of `path`, and that part as a key. `Sid=Log` is the statement with that Sid, also within
+    an `Fn::If`."""
     *parts, last = path.split("/")
     for part in parts:
         value = value[_key(value, part)]

@@ -5,7 +5,7 @@ from mutation import Mutation, add, drop, mutation, put
 STATEMENTS = "SigningKey/Properties/KeyPolicy/Statement"
 SUBSTITUTIONS = "StateMachine/Properties/DefinitionSubstitutions"
 
-SIGNING: list[Mutation] = [
+MUTATIONS: list[Mutation] = [
     mutation(
         "the signing key is of a kind that verify does not know",
         put("SigningKey/Properties/KeySpec", "RSA_2048"),

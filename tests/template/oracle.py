@@ -24,7 +24,7 @@ PROGRAM = ROOT / "tests/template/oracle.mjs"
 
 
 class Undecidable(Exception):
-    """A request that AWS would never be asked to decide: the check that made it is wrong, not the template."""
+    """A request that AWS would never get: the check that made it is wrong, not the template."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Document:
         return found if isinstance(found, list) else [found]
 
     def replace(self, statements: list[dict]) -> Document | None:
-        """The document with other statements; none where none are left. A role always has a trust policy."""
+        """The document with other statements, or `None` without any. A trust policy, which a role must have, then trusts nobody."""
         if not statements and self.kind == "trust":
             statements = [
                 {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "nobody.amazonaws.com"}}
@@ -79,7 +79,7 @@ class Request:
 
 
 class Oracle:
-    """The process. One for all checks; what it was asked once it is not asked again."""
+    """The process, one for all checks. It is asked each request once."""
 
     def __init__(self) -> None:
         self._names: dict[Document, int] = {}
@@ -90,7 +90,7 @@ class Oracle:
         requests = list(requests)
         new = list(dict.fromkeys(request for request in requests if request not in self._decided))
         lines = [line for request in new for line in self._lines(request)]
-        # Written beside the reading: the pipe holds less than a batch either way.
+        # Writes while it reads: a pipe holds less than a batch in either direction.
         writer = threading.Thread(target=self._write, args=(lines,))
         writer.start()
         wrong = []
@@ -112,7 +112,7 @@ class Oracle:
             self._process.stdin.writelines(lines)
             self._process.stdin.flush()
         except BrokenPipeError:
-            # It has ended, which the reader sees and says.
+            # The process has ended. The reader sees and reports that.
             pass
 
     def _lines(self, request: Request) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What each role may do: all of it, as the steps' code needs it (contract, section 7), never as the template grants it.
+"""Everything that each role may do, written from what the steps' code needs (contract, section 7) and not from the template.
 
 A row is `Allow ACTION RESOURCE` or `Deny ACTION RESOURCE`, with ` if CONDITION` where there is one. A row too many is a
 permission too many, a row too few a step that fails.
@@ -9,20 +9,7 @@ from __future__ import annotations
 import json
 
 from access import listed, of_role
-from deployment import Deployment
-
-NAMES = {
-    "a": "handle-closure",
-    "b": "run-identity",
-    "c": "config-digest",
-    "d": "orchestrator-readiness",
-    "e": "run-publication",
-    "f": "m4-handoff",
-    "g": "rerun-discipline",
-    "h": "cost-envelope",
-    "i": "gate-rollup",
-    "j": "phase-verdict",
-}
+from deployment import STEPS, Deployment
 
 # What a step reads in the run-control folder, besides what it writes itself, and below the runs.
 READS = {
@@ -51,7 +38,7 @@ WRITES = {
 }
 
 READS_REGISTRY = "abcdefgh"
-# Whoever relies on a ledger, or on what an earlier step wrote, asks whether a key was overwritten or deleted.
+# A step that relies on a ledger, or on what an earlier step wrote, checks whether a key was overwritten or deleted.
 LISTS_VERSIONS = "bdefgj"
 OBJECTS = ("s3:GetObject", "s3:GetObjectVersion")
 TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
@@ -137,7 +124,7 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
 
 
 def covering(places: set[str]) -> set[str]:
-    """`places` without those that another one holds."""
+    """`places` without those that another place contains."""
     if "control/m3*" in places:
         places = {place for place in places if not place.startswith("control/m3") or place == "control/m3*"}
     return places - {"ledger", "run_json", "run_header"} if "runs" in places else places
@@ -145,8 +132,8 @@ def covering(places: set[str]) -> set[str]:
 
 def of_state_machine(deployment: Deployment) -> set[str]:
     """Every row of the state machine's role."""
-    rows = {row("Allow", "lambda:InvokeFunction", deployment.arn(f"M3{step}Function") + ":*") for step in NAMES}
-    # Deliveries to CloudWatch Logs, without which there is no logging.
+    rows = {row("Allow", "lambda:InvokeFunction", deployment.arn(f"M3{step}Function") + ":*") for step in STEPS}
+    # Step Functions logs through deliveries to CloudWatch Logs.
     deliveries = ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"]
     deliveries += ["PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"]
     rows |= {row("Allow", f"logs:{action}", "*") for action in deliveries}
@@ -171,7 +158,7 @@ def row(effect: str, action: str, resource: str, condition: dict | None = None) 
 
 
 def difference(found: set[str], wanted: set[str]) -> str:
-    """What is too much and what too little, for a person; empty when nothing is."""
+    """The rows that are too many and those that are missing, for a person to read."""
     return "\n".join(
         [*(f"too much: {r}" for r in sorted(found - wanted)), *(f"missing: {r}" for r in sorted(wanted - found))]
     )

@@ -1,24 +1,23 @@
-"""What must be refused, whoever asks: a list of attacks and mistakes, by what they would do."""
+"""The calls that must be refused, whoever makes them: attacks and mistakes, by what they would do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from calls import (
+    COPY,
     CREATION,
     DESTROY_EVIDENCE,
     DESTROY_KEY,
-    COPY,
     LATER_KEY,
     OVERWRITE,
     SAFEGUARDS,
     SIGNING,
-    STEPS,
     THROUGH_S3,
     Call,
     Places,
-    own_keys,
     of_functions,
+    own_keys,
     unique,
 )
 from deployment import (
@@ -27,25 +26,26 @@ from deployment import (
     DEPLOYMENT_ROLE,
     LATER_PHASE_ROLE,
     OPERATOR,
+    ROOT_USER,
+    STEP_ROLES,
+    STEPS,
     UPSTREAM_ROLE,
     Deployment,
 )
 from identifiers import ACCOUNT, regional
 from source import REGION
 
-STEP_ROLES = [f"M3{step}Role" for step in STEPS.values()]
-ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
-# Whom their own policies allow everything.
+# Principals whose own policies allow them everything.
 MIGHTY = [ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE, LATER_PHASE_ROLE, ROOT_USER]
 OTHER_ACCOUNT = "444455556666"
 
 
 def of_evidence(deployment: Deployment) -> Iterator[Call]:
-    """Another step's folder, another run's, an overwrite, a copy, a deletion, without TLS."""
+    """Writes to another step's folder or to a run to come, overwrites, copies and deletions."""
     places = Places(deployment)
     everybody = [*STEP_ROLES, *MIGHTY, BREAK_GLASS_ROLE, "OperatorRole", "StateMachineRole", "HandoffRole"]
     for key, makers in own_keys().items():
-        # Of a run to come, too: whoever wrote there first would have pinned it.
+        # Also of a run to come: a write there would pin the run before its time.
         for place in (key, key.replace("20260223", "20991231")):
             resource = f"{places.evidence}/{place}"
             for who in set(everybody) - makers:
@@ -62,7 +62,7 @@ def of_evidence(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_buckets(deployment: Deployment) -> Iterator[Call]:
-    """What takes away a bucket's safeguards, and what goes past TLS."""
+    """Changes of a bucket's safeguards, and calls without TLS."""
     places = Places(deployment)
     for who in (*STEP_ROLES, ADMINISTRATOR, UPSTREAM_ROLE, LATER_PHASE_ROLE, ROOT_USER, "OperatorRole"):
         for action in SAFEGUARDS:
@@ -78,7 +78,7 @@ def of_buckets(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_steps(deployment: Deployment) -> Iterator[Call]:
-    """What one step does, asked for by another; reads of evidence apart, of which a step may more than it asks for."""
+    """The calls of one step, made by another. Reads of evidence are left out: a step may read more than it does."""
     places = Places(deployment)
     asked = unique(of_functions(deployment))
     own = {(call.principal, call.action, call.resource) for call in asked}
@@ -89,7 +89,7 @@ def of_steps(deployment: Deployment) -> Iterator[Call]:
             if (role, call.action, call.resource) not in own:
                 yield Call(role, call.action, call.resource, call.keys)
     for role in STEP_ROLES:
-        # Nobody else's machine, buckets and documents.
+        # Other machines, buckets, documents and functions.
         for action, resource in (
             ("states:DescribeStateMachine", f"{places.machine}-2"),
             ("states:DescribeExecution", places.execution.replace(":execution:", ":execution:other-")),
@@ -106,7 +106,7 @@ def of_steps(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_the_machine(deployment: Deployment) -> Iterator[Call]:
-    """Starts by anybody but the rule, through its alias, and operators; and of another machine."""
+    """Starts by others than the rule, through its alias, and operators; starts of another machine; and changes of the machine."""
     places = Places(deployment)
     every_role = list(deployment.of_type("AWS::IAM::Role"))
     qualifiers = [{}, *({"states:StateMachineQualifier": [name]} for name in ("live", "dev", "1"))]
@@ -122,15 +122,15 @@ def of_the_machine(deployment: Deployment) -> Iterator[Call]:
             yield Call(role, action, places.machine)
     for keys in (qualifiers[0], *qualifiers[2:]):
         yield Call("HandoffRole", "states:StartExecution", places.machine, keys)
-    # What the machine invokes: versions of the ten.
-    for step in STEPS.values():
+    # The machine may invoke versions of the ten functions, and nothing else.
+    for step in STEPS:
         function = deployment.arn(f"M3{step}Function")
         for other in (function, f"{function}-2:1", function.replace("-m3", "-m4") + ":1"):
             yield Call("StateMachineRole", "lambda:InvokeFunction", other)
 
 
 def of_keys(deployment: Deployment) -> Iterator[Call]:
-    """Past S3, to destroy, to sign, to say who may."""
+    """Uses of a key other than through S3, deletions, changes of who may use it, and signatures."""
     places = Places(deployment)
     for role in (*STEP_ROLES, "OperatorRole"):
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
@@ -149,7 +149,7 @@ def of_keys(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_roles(deployment: Deployment) -> Iterator[Call]:
-    """Roles that are taken on by somebody else than whom they are for."""
+    """Assumptions of roles by others than those whom the roles are for."""
     home, abroad = {"aws:SourceAccount": ACCOUNT}, {"aws:SourceAccount": OTHER_ACCOUNT}
     machine = deployment.arn("StateMachine")
     for role in deployment.of_type("AWS::IAM::Role"):
@@ -158,7 +158,7 @@ def of_roles(deployment: Deployment) -> Iterator[Call]:
         services -= {own.get(role, "lambda.amazonaws.com")}
         for service in services:
             yield Call(service, "sts:AssumeRole", deployment.arn(role), home | {"aws:SourceArn": machine})
-        # Whatever their own policies say.
+        # They must be refused although their own policies allow it.
         people = {OPERATOR, f"arn:aws:iam::{ACCOUNT}:user/somebody"} - ({OPERATOR} if role == "OperatorRole" else set())
         for who in people:
             yield Call(who, "sts:AssumeRole", deployment.arn(role))
@@ -173,7 +173,7 @@ def of_roles(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_the_queue(deployment: Deployment) -> Iterator[Call]:
-    """Dead letters by anybody but the rule, and without TLS."""
+    """Messages to the dead-letter queue by others than the rule, and calls without TLS."""
     queue, rule = deployment.arn("HandoffDeadLetters"), deployment.arn("HandoffRule")
     yield Call("events.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": f"{rule}-2"})
     yield Call("sns.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": rule})
@@ -186,7 +186,7 @@ def of_the_queue(deployment: Deployment) -> Iterator[Call]:
 
 
 def of_operators(deployment: Deployment) -> Iterator[Call]:
-    """What an operator is not for: writing, and what is not P1's."""
+    """Writes by an operator, and reads of what is not P1's."""
     places, role = Places(deployment), "OperatorRole"
     for action, resource in (
         ("s3:GetObject", f"{places.evidence}/elsewhere/key.json"),
@@ -206,6 +206,6 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
 
 
 def all_refusals(deployment: Deployment) -> list[Call]:
-    """Every refusal, once. Only of a deployment that has all that can be refused."""
+    """Every refusal, once. The deployment must have every optional part."""
     parts = (of_evidence, of_buckets, of_steps, of_the_machine, of_keys, of_roles, of_the_queue, of_operators)
     return unique(call for part in parts for call in part(deployment))

@@ -28,7 +28,7 @@ class Source:
 
     @classmethod
     def read(cls) -> Source:
-        """Reads both from the checkout. Anchors dissolve: what they share in the file can be changed in one place."""
+        """Reads both from the checkout. Aliases become copies, so that a mutation can change one of them alone."""
         template = plain(yaml_parse(TEMPLATE.read_text("utf-8")))
         machines = [r for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::StateMachine"]
         (machine,) = machines
@@ -46,7 +46,7 @@ def plain(value):
 
 
 def expand(source: Source, parameters: dict[str, str]) -> dict:
-    """What `sam deploy` hands in, expanded as CloudFormation does it.
+    """The template as `sam deploy` submits it, expanded as CloudFormation does it.
 
     `sam deploy` uploads the zips and the definition; here the places of the zips are made up, and the definition stands in
     the expansion itself, so that linters read it.
@@ -59,9 +59,9 @@ def expand(source: Source, parameters: dict[str, str]) -> dict:
         if resource["Type"] == "AWS::Serverless::StateMachine":
             del properties["DefinitionUri"]
             properties["Definition"] = source.definition
-    # AWS's managed policies are looked up by name nowhere: the map of them stays empty. The session asks nothing.
+    # The template names no managed policy of AWS, so the map of them is empty. The session makes no calls.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    # The translator prints a line on its own metrics, which it never sends.
+    # The translator prints a line about its own metrics.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         expansion = translator.translate(template, parameters)
     for resource in expansion["Resources"].values():

@@ -1,31 +1,34 @@
-"""Who may do what, by AWS's rules: every call that somebody makes is allowed, what must be refused is, and no statement of any policy
-could be left out."""
+"""Who may do what, by AWS's rules.
+
+Every call that somebody makes is allowed, every call that must be refused is refused, and no part of any policy could be left out.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import fnmatch
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pytest
 
 from access import listed, policies
-from calls import Call, all_calls, of_functions, of_operators, of_services
-from deployment import DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Deployment, Platform
+from calls import Call, all_calls, of_functions, of_operators, of_services, rows
+from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, STEPS, Deployment, Platform
 from oracle import ALLOWED, ORACLE, Document, Request
 from refusals import all_refusals
-from test_point_2_permissions import DEPLOYMENTS
+from source import ROOT
 
-# A deployment that has every statement of every policy, which a check holds, …
+# A deployment that has every statement of every policy except one. A check compares it with the other deployments.
 FULL = {
     "DeploymentRoleArn": DEPLOYMENT_ROLE,
     "LaterPhaseRoleArns": LATER_PHASE_ROLE,
     "BillingArtifactUri": "s3://billing/month.json",
     "StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json",
 }
-# … but for the one that says who signs where the key is somebody else's.
+# The parameter that adds the last one: it says who signs where the key is a given one.
 GIVEN_SIGNING_KEY = {"SigningKeyArn": GIVEN_KEY}
 
 
@@ -36,16 +39,24 @@ def _decided(deployment: Deployment, calls: list[Call]) -> list[tuple[Call, Requ
 
 
 def test_every_call_is_allowed(platform: Platform, access: Counter):
-    """Functions, AWS's services, operators, other phases and the deployment: each may what it does."""
+    """Functions, AWS's services, operators, other phases and the deployment role may make the calls that they make."""
     decided = _decided(platform.deploy(**FULL), all_calls(platform.deploy(**FULL)))
     refused = [str(call) for call, _, allowed in decided if not allowed]
     assert not refused, "\n".join(refused)
     access["allowed"] += len(decided)
 
 
+def test_the_table_has_the_call_of_the_init_phase():
+    """Every step has a row for the request with which the init phase makes its connection, at the key that the code asks for."""
+    text = (ROOT / "shared/runtime/src/clients.rs").read_text("utf-8")
+    (key,) = re.findall(r'const NOTHING: &str = "([^"]+)";', text)
+    warmed_up = {row["owner"]: row["key"] for row in rows() if row["operation"] == "HeadObject"}
+    assert warmed_up == {f"M3.{step.upper()}": f"evidence/dev_full/run_control/{key}" for step in STEPS}
+
+
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_every_call_is_allowed_however_it_is_deployed(platform: Platform, parameters: dict):
-    """… whatever the parameters say, and where there is no version of the machine to start."""
+    """Functions, services and operators may make their calls whatever the parameters, with or without a published version."""
     for publishes in ("true", "false"):
         deployment = platform.deploy(**parameters, PublishStateMachineVersion=publishes)
         calls = [call for part in (of_functions, of_services, of_operators) for call in part(deployment)]
@@ -54,7 +65,7 @@ def test_every_call_is_allowed_however_it_is_deployed(platform: Platform, parame
 
 
 def test_everything_else_is_refused(platform: Platform, access: Counter):
-    """Another's folder, an overwrite, a copy, a deletion, a start: whoever asks."""
+    """Everything on the list of refusals is refused: another step's folder, an overwrite, a copy, a deletion, a start."""
     decided = _decided(platform.deploy(**FULL), all_refusals(platform.deploy(**FULL)))
     let_through = [str(call) for call, _, allowed in decided if allowed]
     assert not let_through, "\n".join(let_through)
@@ -62,7 +73,7 @@ def test_everything_else_is_refused(platform: Platform, access: Counter):
 
 
 def test_the_full_deployments_have_every_statement(platform: Platform):
-    """What the next check leaves out nobody looks at: there is no statement that only another deployment has."""
+    """No other deployment has a statement that the next check does not see."""
 
     def statements(deployments: Iterable[dict]) -> set[tuple[str, str | None]]:
         found = (policies(platform.deploy(**parameters)) for parameters in deployments)
@@ -72,7 +83,7 @@ def test_the_full_deployments_have_every_statement(platform: Platform):
 
 
 def test_no_statement_could_be_left_out(platform: Platform, access: Counter):
-    """A statement, an action, a resource, a condition or an exception taken away is noticed: a call fails, or a refusal passes."""
+    """A statement, action, resource, condition or exception that is left out makes a call fail or a refusal pass."""
     seen: set[Document] = set()
     unnoticed = []
     for parameters in (FULL, FULL | GIVEN_SIGNING_KEY):
@@ -83,7 +94,7 @@ def test_no_statement_could_be_left_out(platform: Platform, access: Counter):
         }
         for policy in policies(deployment):
             before = Document.of(policy.kind, policy.place, policy.document)
-            for part in [] if before in seen else _taken_away(before):
+            for part in [] if before in seen else _left_out(before):
                 access["mutations"] += 1
                 if _notices(part, before, asked[part.breaks]):
                     access["caught"] += 1
@@ -96,20 +107,20 @@ def test_no_statement_could_be_left_out(platform: Platform, access: Counter):
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a policy that is taken away."""
+    """A part of a policy that is left out."""
 
     what: str
-    # The statement that it is of.
+    # The statement that it is a part of.
     statement: dict
     # What is left of the policy.
     after: Document | None
-    # Whether that must break a call; else it must let a refusal pass.
+    # Whether a call must then fail. If not, a refusal must pass.
     breaks: bool
 
 
 def _notices(part: Part, before: Document, requests: list[Request]) -> bool:
-    """Whether one of the requests is decided otherwise. Those that the statement is about come in small batches: most parts are
-    noticed by the first."""
+    """Whether one of the requests is decided otherwise. Asks about those that match the statement in small batches, since the first
+    batch notices most parts."""
     about = [r for r in requests if (before == r.guard or before in r.identity) and _speaks_of(part.statement, r)]
     for first in range(0, len(about), BATCH):
         changed = [_with(request, before, part.after) for request in about[first : first + BATCH]]
@@ -134,8 +145,8 @@ def _with(request: Request, before: Document, after: Document | None) -> Request
     return dataclasses.replace(request, identity=tuple(filter(None, identity)), guard=guard)
 
 
-def _taken_away(document: Document) -> Iterator[Part]:
-    """Every part that can be taken away."""
+def _left_out(document: Document) -> Iterator[Part]:
+    """Every part that can be left out."""
     statements = document.statements
     for index, statement in enumerate(statements):
         name, allows = statement.get("Sid", str(index)), statement["Effect"] == "Allow"
@@ -155,7 +166,7 @@ def _taken_away(document: Document) -> Iterator[Part]:
             changed = {key: value for key, value in statement.items() if key != "Condition"}
             if conditions:
                 changed["Condition"] = conditions
-            # Without a condition a statement says it of more; without one of several values that must not be, too.
+            # A wider statement applies to more requests, so that it breaks calls if it denies.
             yield without(f"{name}, {what}", [changed], allows != widens)
 
 
@@ -167,8 +178,10 @@ def _fewer_principals(statement: dict) -> Iterator[tuple[str, dict]]:
 
 
 def _fewer_conditions(conditions: dict) -> Iterator[tuple[str, dict, bool]]:
-    """Each condition taken away, which widens the statement; and each of several values of one: of what must not be that widens it,
-    of what must be it narrows."""
+    """Each condition left out, and each of several values of one: what goes, what stays, and whether that widens the statement.
+
+    Leaving out a condition widens it. Leaving out one value widens it if the operator is a negation, and narrows it if not.
+    """
     for operator, keys in conditions.items():
         for key, values in keys.items():
             without = copy.deepcopy(conditions)

@@ -22,7 +22,7 @@ LOGS = "CloudWatch Logs encrypts with its own key; what is logged passed the sec
 TRAIL = "the account's trail records S3 data events (docs/deploy.md); access logs are best effort"
 SSE_SQS = "the queue is encrypted (SqsManagedSseEnabled); the check knows KMS keys alone"
 
-# What checkov finds, by check and resource type, and why it stays. What it no longer finds must go from here.
+# What checkov finds, by check and resource type, and why it stays. Remove what it no longer finds.
 SKIPPED: dict[tuple[str, str], str] = {
     ("CKV_AWS_115", "AWS::Lambda::Function"): NO_RESERVE,
     ("CKV_AWS_116", "AWS::Lambda::Function"): SYNCHRONOUS,
@@ -44,7 +44,7 @@ def _cfn_lint(platform: Platform) -> list[str]:
 
 
 def test_cfn_lint_finds_nothing(platform: Platform):
-    """cfn-lint on the expansion."""
+    """cfn-lint finds nothing in the expansion."""
     found = _cfn_lint(platform)
     assert not found, "\n".join(found)
 
@@ -60,7 +60,7 @@ LINTED = mutation(
 
 
 def test_cfn_lint_sees_the_definition_and_the_properties(platform: Platform):
-    """… which on SAM itself sees no definition: its rules for both are shown to fail on a template that breaks both."""
+    """cfn-lint reads the definition, which it does not in a SAM template: it finds errors in both the definition and a property."""
     found = "\n".join(_cfn_lint(Platform(LINTED.apply(platform.source))))
     assert "E3601 Resources/StateMachine/Properties/Definition/StartAt" in found
     assert "E3601 Resources/StateMachine/Properties/Definition/States/M3.C Config digest/Type" in found
@@ -80,17 +80,17 @@ CHECKED: list[Mutation] = [
 
 @pytest.fixture(scope="module")
 def checkov(platform: Platform, tmp_path_factory) -> dict[str, Found]:
-    """What checkov finds in the template, under the empty name, and in each mutation: in one run, since most is its start."""
+    """What checkov finds in the template, under the empty name, and in each mutation. One run, since its start takes longest."""
     assert CHECKOV.exists(), f"{CHECKOV} is not there; tests/template/run installs it"
     folder = tmp_path_factory.mktemp("expansions")
     platforms = {"": platform} | {m.name: Platform(m.apply(platform.source)) for m in CHECKED}
     places = {}
     for index, (name, one) in enumerate(platforms.items()):
-        # Parameters resolved: what an intrinsic function would give, checkov can only guess.
+        # With resolved parameters: checkov can only guess at intrinsic functions.
         template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": one.deploy().resources}
         (folder / f"{index}.json").write_text(json.dumps(template, indent=1), "utf-8")
         places[f"/{index}.json"] = name
-    # Quiet or not, it exits with 1 when it found anything.
+    # It exits with 1 if it found anything.
     run = subprocess.run(
         [
             CHECKOV,
@@ -120,20 +120,20 @@ def checkov(platform: Platform, tmp_path_factory) -> dict[str, Found]:
 
 
 def test_checkov_finds_only_what_has_a_reason(checkov: dict[str, Found]):
-    """checkov with a short list of reasoned skips"""
+    """checkov finds nothing except what is skipped with a reason."""
     found = checkov[""] - set(SKIPPED)
     assert not found, "\n".join(" on ".join(finding) for finding in sorted(found))
 
 
 def test_no_skip_is_stale(checkov: dict[str, Found]):
-    """… each of which still stands for something."""
+    """checkov still finds everything that is skipped."""
     stale = set(SKIPPED) - checkov[""]
     assert not stale, "\n".join(" on ".join(finding) for finding in sorted(stale))
 
 
 @pytest.mark.parametrize("mutation", CHECKED, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, checkov: dict[str, Found]):
-    """checkov finds what a mutation names, and did not find it before."""
+    """checkov finds what a mutation names, and does not find it in the template."""
     new = {check for check, _ in checkov[mutation.name] - checkov[""]}
     missed = set(mutation.caught_by) - new
     assert not missed, f"{mutation.name}: passes {sorted(missed)}"

@@ -1,5 +1,8 @@
-"""Every check is shown to fail: each mutation is applied to the template, and the checks that it names must fail; and every
-assertion of every check must be what fails for some mutation."""
+"""Shows that every check can fail.
+
+Each mutation is applied to the template, and the checks that it names must fail. Each assertion of each check must be what fails on
+some mutation.
+"""
 
 import ast
 import importlib
@@ -11,42 +14,28 @@ from functools import cache
 
 import pytest
 
-import mutations_point_1_bucket
-import mutations_point_1_policy
-import mutations_point_2
-import mutations_point_3
-import mutations_points_4_to_7
-import mutations_signing
 from deployment import Platform
 from mutation import Mutation
 from source import expand
 
-MODULES = {
-    name: importlib.import_module(name)
-    for name in (
-        "test_point_1_bucket",
-        "test_point_1_policy",
-        "test_point_2_functions",
-        "test_point_2_permissions",
-        "test_point_3",
-        "test_point_4",
-        "test_point_5",
-        "test_point_7",
-        "test_signing",
-    )
-}
+# For each a module of checks, `test_…`, and one of mutations, `mutations_…`.
+SUBJECTS = (
+    "evidence_bucket",
+    "bucket_policy",
+    "functions",
+    "permissions",
+    "state_machine",
+    "starters",
+    "trigger",
+    "observability",
+    "outputs",
+    "signing",
+)
+MODULES = {f"test_{subject}": importlib.import_module(f"test_{subject}") for subject in SUBJECTS}
 MUTATIONS: list[Mutation] = [
-    *mutations_point_1_bucket.BUCKETS,
-    *mutations_point_1_policy.POLICIES,
-    *mutations_point_2.FUNCTIONS,
-    *mutations_point_2.PERMISSIONS,
-    *mutations_point_3.STATE_MACHINE,
-    *mutations_points_4_to_7.TRIGGER,
-    *mutations_points_4_to_7.OBSERVABILITY,
-    *mutations_points_4_to_7.OUTPUTS,
-    *mutations_signing.SIGNING,
+    mutation for subject in SUBJECTS for mutation in importlib.import_module(f"mutations_{subject}").MUTATIONS
 ]
-# What reads the file itself, not the template that it holds, and shows by itself that it can fail.
+# Checks of the file's text. A mutation changes the parsed template, so such a check shows by itself that it can fail.
 OF_THE_TEXT = {"test_the_reason_stands_beside_each_star"}
 
 # A line of a module of checks.
@@ -77,7 +66,7 @@ def _cases(check) -> list[dict]:
 
 @cache
 def _failures(name: str, platform: Platform) -> set[Place]:
-    """The lines at which the cases of a check fail. Only a failed assertion is a failure: a check that breaks says nothing."""
+    """The lines at which the cases of a check fail. Any other error than a failed assertion is raised: the check is broken."""
     places = set()
     for arguments in _cases(CHECKS[name]):
         try:
@@ -95,7 +84,7 @@ def _mutated(mutation: Mutation, platform: Platform) -> Platform:
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
-    """The checks that a mutation names fail on it, and only because of it."""
+    """The checks that a mutation names pass on the template and fail on the mutation."""
     anyway = [name for name in mutation.caught_by if _failures(name, platform)]
     assert not anyway, f"{mutation.name}: {anyway} fail without it"
     missed = [name for name in mutation.caught_by if not _failures(name, _mutated(mutation, platform))]
@@ -103,7 +92,7 @@ def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
 
 
 def test_every_assertion_fails_on_some_mutation(platform: Platform, assertions: Counter):
-    """An assertion that no mutation makes fail may be one that cannot fail."""
+    """Each assertion fails on some mutation: one that never does may be one that cannot fail."""
     failed = {place for m in MUTATIONS for name in m.caught_by for place in _failures(name, _mutated(m, platform))}
     never = []
     for name, module in MODULES.items():
@@ -118,20 +107,20 @@ def test_every_assertion_fails_on_some_mutation(platform: Platform, assertions: 
 
 
 def test_every_check_has_a_mutation():
-    """… nor may a check be without one."""
+    """Every check is named by a mutation, and every mutation names checks that exist."""
     named = {name for mutation in MUTATIONS for name in mutation.caught_by}
     assert named <= set(CHECKS), f"no such checks: {sorted(named - set(CHECKS))}"
     assert set(CHECKS) <= named, f"no mutation is caught by {sorted(set(CHECKS) - named)}"
 
 
 def test_mutations_have_names_of_their_own():
-    """Two mutations of one name are one too few."""
+    """No two mutations have the same name."""
     twice = [name for name, count in Counter(mutation.name for mutation in MUTATIONS).items() if count > 1]
     assert not twice
 
 
 def test_no_parameter_changes_the_expansion(platform: Platform):
-    """What the checks rest on: the template is expanded once, for the parameters' defaults."""
+    """The expansion is the same for all parameters: the checks expand the template once, for the defaults."""
     others = platform.defaults | {
         "Architecture": "x86_64",
         "CreateEvidenceBucket": "false",

@@ -1,4 +1,4 @@
-"""What a parameter reaches: a parameter that changes nothing of what is deployed is a defect."""
+"""What a parameter changes: one that changes no deployed resource is a defect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mutation import Mutation, mutation, put
 OTHER_KEY = GIVEN_KEY.replace("00000000-0", "11111111-1")
 BILLED = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"}
 
-# Of every parameter a value besides the one that a usual deployment has.
+# For every parameter a value that differs from the usual deployment's.
 OTHERS = {
     "Architecture": "x86_64",
     "FunctionNamePrefix": "other-p1",
@@ -59,7 +59,7 @@ OTHERS = {
     "LogRetentionDays": "30",
 }
 
-# What must be set for a parameter to count at all.
+# The parameters without which another parameter has no effect.
 BESIDE = {
     "CostSource": {"BillingArtifactUri": BILLED["BillingArtifactUri"]},
     "BillingArtifactUri": BILLED,
@@ -68,13 +68,13 @@ BESIDE = {
 
 
 def reached(before: Deployment, after: Deployment) -> set[str]:
-    """The resources that are not the same in two deployments."""
+    """The resources that differ between two deployments."""
     names = set(before.resources) | set(after.resources)
     return {name for name in names if before.resources.get(name) != after.resources.get(name)}
 
 
 def reach(platform: Platform) -> dict[str, int]:
-    """How many resources each parameter changes. Outputs do not count: nobody runs them."""
+    """How many resources each parameter changes. Outputs do not count."""
     assert set(platform.defaults) == set(OTHERS), "each parameter must have another value here"
     found = {}
     for name, value in OTHERS.items():
@@ -84,7 +84,7 @@ def reach(platform: Platform) -> dict[str, int]:
 
 
 def test_every_parameter_reaches_something(platform: Platform, parameters: Counter):
-    """A parameter changes a resource, or it says something that is not so."""
+    """Every parameter changes a resource."""
     parameters.update(reach(platform))
     nothing = [name for name, count in parameters.items() if count == 0]
     assert not nothing, f"reach nothing of what is deployed: {nothing}"
@@ -108,6 +108,6 @@ LOST: list[Mutation] = [
 
 @pytest.mark.parametrize("mutation", LOST, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
-    """A parameter that is lost reaches nothing any more."""
+    """A parameter that a mutation disconnects changes no resource."""
     found = reach(Platform(mutation.apply(platform.source)))
     assert {name for name, count in found.items() if count == 0} == set(mutation.caught_by)

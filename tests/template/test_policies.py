@@ -1,4 +1,4 @@
-"""What parliament and cloudsplaining find in the policies: nothing beyond what is listed here with its reason."""
+"""parliament and cloudsplaining find nothing in the policies except what is listed here with its reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG_DELIVERY = (
     "Step Functions' log deliveries need it (its documentation lists it), and AWS has no narrower resource for it"
 )
 
-# It is an action of AWS: test_point_1_policy holds that against AWS's list.
+# It is an action of AWS: test_bucket_policy compares the policy with AWS's list.
 NEWER = "parliament's list of actions is older"
 
 EXPECTED: dict[Finding, str] = {
@@ -64,7 +64,7 @@ EVERY_KIND = [
 
 def _of_parliament(deployment: Deployment) -> Iterator[Finding]:
     for policy in policies(deployment):
-        # A trust policy has no resource, which parliament cannot do without; checks of points 2 to 4 hold those.
+        # parliament needs a resource, and a trust policy has none: test_functions, test_state_machine and test_trigger check those.
         if policy.kind != "trust":
             for finding in _analyse(json.dumps({"Version": "2012-10-17", "Statement": policy.statements})):
                 for about in _about(policy, finding):
@@ -73,12 +73,12 @@ def _of_parliament(deployment: Deployment) -> Iterator[Finding]:
 
 @cache
 def _analyse(document: str) -> list:
-    """Most documents are the same in every deployment, and in every mutation."""
+    """The findings of parliament. Cached, since most documents are the same in every deployment and every mutation."""
     return parliament.analyze_policy_string(document, include_community_auditors=True).findings
 
 
 def _about(policy: Policy, finding) -> set[str]:
-    """What a finding is of: actions, or all of a service in a key's policy, or what parliament says of it."""
+    """What a finding is about: actions, their service in a key's policy, or parliament's own detail."""
     named = finding.location.get("actions") or finding.detail
     if isinstance(named, list) and named:
         actions = {item["action"] if isinstance(item, dict) else item for item in named}
@@ -88,7 +88,7 @@ def _about(policy: Policy, finding) -> set[str]:
 
 def _of_cloudsplaining(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
     for policy in policies(deployment):
-        # It reads what is attached to somebody: resource policies are not its matter.
+        # cloudsplaining reads identity policies only.
         if policy.kind == "identity":
             document = PolicyDocument({"Version": "2012-10-17", "Statement": policy.statements})
             for risk in RISKS:
@@ -97,7 +97,7 @@ def _of_cloudsplaining(deployment: Deployment) -> Iterator[tuple[str, str, str]]
 
 
 def test_parliament_finds_nothing_unexpected(platform: Platform):
-    """parliament, on every policy: identity policies, the bucket's, the queue's and the key's."""
+    """parliament finds in all policies exactly what is expected: in identity policies and those of bucket, queue and keys."""
     found = {finding for parameters in EVERY_KIND for finding in _of_parliament(platform.deploy(**parameters))}
     unexpected = found - set(EXPECTED)
     assert not unexpected, "\n".join(map(str, sorted(unexpected)))
@@ -106,7 +106,7 @@ def test_parliament_finds_nothing_unexpected(platform: Platform):
 
 
 def test_cloudsplaining_finds_nothing(platform: Platform):
-    """cloudsplaining, on every identity policy."""
+    """cloudsplaining finds nothing in the identity policies."""
     found = {finding for parameters in EVERY_KIND for finding in _of_cloudsplaining(platform.deploy(**parameters))}
     assert not found, "\n".join(map(str, sorted(found)))
 
@@ -166,7 +166,7 @@ MUTATIONS: list[Mutation] = [
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
-    """The tools that a mutation names find it."""
+    """The check that a mutation names fails on it."""
     mutated = Platform(mutation.apply(platform.source))
     for name in mutation.caught_by:
         with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""The check of the release build's zips, on zips made up here."""
+"""The check of the release build's zips, tried on zips that are made here."""
 
 import pathlib
 import struct
@@ -23,7 +23,7 @@ def _elf(machine: int, size: int = 64) -> bytes:
 
 
 def test_a_zip_as_it_should_be_passes(tmp_path: pathlib.Path):
-    """An arm64 binary, of the greatest size allowed."""
+    """A zip with an arm64 binary and the greatest allowed size passes."""
     overhead = _zip(tmp_path, _elf(ARM64.machine)).stat().st_size - 64
     zipped = _zip(tmp_path, _elf(ARM64.machine, LIMIT - overhead))
     assert zipped.stat().st_size == LIMIT
@@ -42,19 +42,19 @@ def test_a_zip_as_it_should_be_passes(tmp_path: pathlib.Path):
     ids=["a byte too large", "another architecture", "a script", "empty", "another name"],
 )
 def test_any_other_does_not(tmp_path: pathlib.Path, binary: bytes, name: str, complaint: str):
-    """… and each thing that can be wrong with one is said."""
+    """Each thing that can be wrong with a zip is reported."""
     (said,) = problems("step", _zip(tmp_path, binary, name), ARM64)
     assert complaint in said
 
 
 def test_a_missing_zip_is_missed(tmp_path: pathlib.Path):
-    """A function that was not built is no pass."""
+    """A function that was not built is reported."""
     (said,) = problems("step", tmp_path / "bootstrap.zip", ARM64)
     assert "is not there" in said
 
 
 def test_the_ten_functions_of_the_template_are_built(platform: Platform):
-    """What the stage builds is what the template deploys."""
+    """The release build builds the functions that the template deploys."""
     resources = platform.source.template["Resources"].values()
     deployed = [r["Properties"]["CodeUri"] for r in resources if r["Type"] == "AWS::Serverless::Function"]
     assert sorted(deployed) == [f"../target/lambda/{name}/bootstrap.zip" for name in zips.functions()]

@@ -1,7 +1,7 @@
-"""How a setting reaches a step: with the state machine's definition, never with a function.
+"""How a setting reaches a step: by the state machine's definition, never by a function.
 
-`AutoPublishAliasAllProperties` hashes what a function's properties say before references are resolved: a parameter that changes one of
-them publishes no version, and the machine goes on to invoke the old one. What the definition is given makes a new version of the machine.
+`AutoPublishAliasAllProperties` hashes a function's properties before references are resolved. A parameter that changes one of them
+publishes no version, and the machine goes on to invoke the old one. Another substitution makes a new version of the machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mutation import Mutation, define, drop, mutation, put
 from source import expand
 from test_parameters import BESIDE, OTHERS
 
-# The settings, and by what key the machine is given each.
+# The settings, each with the key of its substitution in the definition.
 SETTINGS = {
     "FunctionNamePrefix": "Deployment",
     "EvidenceBucketName": "EvidenceBucket",
@@ -30,10 +30,10 @@ SETTINGS = {
     "SigningKeyFile": "SigningKey",
 }
 
-# What of a function's environment may depend on a parameter all the same: what the init phase needs, and no decision rests on.
+# The variables of a function that may depend on a parameter, with the reason. No decision depends on them.
 EXCEPTED = {"P1_WARM_UP_BUCKET": "the bucket to make the first connection to; of another nothing is asked"}
 
-# What else of a function may, by parameter.
+# The parameters that other properties of a function may depend on, with the reason.
 PROPERTIES_EXCEPTED = {
     "Architecture": "the zips of another architecture are other zips, of which versions are published",
     "FunctionNamePrefix": "another name is another function, with versions of its own",
@@ -42,7 +42,7 @@ PROPERTIES_EXCEPTED = {
 
 @cache
 def transformed(platform: Platform, **parameters: str) -> Deployment:
-    """The deployment of an expansion that was made with these very parameters."""
+    """The deployment of an expansion that is made with these parameters."""
     given = USUAL | parameters
     return Deployment(expand(platform.source, platform.defaults | given), given)
 
@@ -55,7 +55,7 @@ def _pair(platform: Platform, name: str) -> tuple[Deployment, Deployment]:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_is_given_to_the_machine(platform: Platform, name: str):
-    """Another value of a setting is another definition, which uses what it is given."""
+    """Another value of a setting gives the definition another substitution, which the definition uses."""
     key = SETTINGS[name]
     before, after = (at(d["StateMachine"], f"DefinitionSubstitutions/{key}") for d in _pair(platform, name))
     assert before is not None and after is not None, f"the machine is not given {key}"
@@ -65,7 +65,7 @@ def test_a_setting_is_given_to_the_machine(platform: Platform, name: str):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_function_depends_on_a_parameter(platform: Platform, name: str):
-    """… and no function is another for it: its environment has nothing that a parameter says."""
+    """No function changes with a parameter, apart from the exceptions above."""
     before, after = _pair(platform, name)
     for function, properties in before.of_type("AWS::Lambda::Function").items():
         variables = [at(d[function], "Environment/Variables") or {} for d in (before, after)]
@@ -118,7 +118,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("mutation", LOST, ids=lambda mutation: mutation.name)
 def test_a_mutation_is_caught(mutation: Mutation, platform: Platform):
-    """A setting that is lost, or finds another way, is noticed."""
+    """The check that a mutation names fails on it: a setting is lost, or reaches a step in another way."""
     mutated = Platform(mutation.apply(platform.source))
 
     def failures(one: Platform, check, names) -> set[str]:

@@ -1,22 +1,20 @@
-"""The key that M3.J signs its verdict with: it alone, and nobody can make himself another who may."""
+"""The key that M3.J signs its verdict with: only M3.J may use it, and nobody else can gain that right."""
 
 from access import ALLOWED, DENIED, decide
-from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, UPSTREAM_ROLE, Platform
-from identifiers import ACCOUNT
+from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, ROOT_USER, UPSTREAM_ROLE, Platform
 
 KEY = "SigningKey"
-ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 OUTSIDE = [ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, UPSTREAM_ROLE, ROOT_USER]
 
 
 def test_the_signing_key_is_of_the_kind_that_verify_knows(platform: Platform):
-    """ECDSA on P-256, to sign and to verify and nothing else."""
+    """The key is ECDSA on P-256, to sign and to verify and nothing else."""
     key = platform.deploy()[KEY]
     assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
 
 
 def test_only_m3j_signs(platform: Platform):
-    """The role of M3.J signs, and no other: no step, no operator, no administrator of the account."""
+    """The role of M3.J may sign, and no other role, operator or administrator."""
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     key = deployment.arn(KEY)
     for role in deployment.of_type("AWS::IAM::Role"):
@@ -27,7 +25,7 @@ def test_only_m3j_signs(platform: Platform):
 
 
 def test_only_break_glass_may_delete_the_signing_key(platform: Platform):
-    """Old evidence is checked with it: nobody but the break-glass role may delete or disable it."""
+    """Only the break-glass role may delete or disable the key: old evidence is verified with it."""
     deployment = platform.deploy()
     key = deployment.arn(KEY)
     for action in ("kms:ScheduleKeyDeletion", "kms:DisableKey"):
@@ -37,7 +35,7 @@ def test_only_break_glass_may_delete_the_signing_key(platform: Platform):
 
 
 def test_with_a_deployment_role_only_it_may_change_who_signs(platform: Platform):
-    """Who may change the key's policy could make himself the signer: with a deployment role, it and break-glass alone may."""
+    """Where a deployment role is named, only it and the break-glass role may change the key's policy, and with it who signs."""
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     key = deployment.arn(KEY)
     assert decide(deployment, ADMINISTRATOR, "kms:PutKeyPolicy", key) == DENIED
@@ -46,7 +44,7 @@ def test_with_a_deployment_role_only_it_may_change_who_signs(platform: Platform)
 
 
 def test_m3j_is_told_what_to_sign_with(platform: Platform):
-    """By parameter a given key, a file on the local platform, or nothing: then no key is created. The machine tells M3.J."""
+    """The machine tells M3.J what to sign with: a created or a given key, a file, or nothing. Only the first creates a key."""
 
     def told(deployment) -> tuple[str, str]:
         substitutions = deployment["StateMachine"]["DefinitionSubstitutions"]

@@ -1,4 +1,4 @@
-"""The release build of the functions, and what their zips must be. Plain Python, in no environment: tests/template/release."""
+"""The release build of the functions, and the check of their zips. Needs no packages, for tests/template/release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = 5 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a function can be built for."""
+    """An architecture that a function can be built for."""
 
     name: str
     target: str
@@ -45,7 +45,7 @@ def buildable(architecture: Architecture) -> bool:
 
 
 def build(packages: list[str], architecture: Architecture, folder: pathlib.Path) -> None:
-    """Builds and packs `packages` below `folder`. cargo says what it compiles."""
+    """Builds and packs `packages` below `folder`."""
     command = ["cargo", "lambda", "build", "--release", "--locked", "--target", architecture.target]
     command += ["--output-format", "zip", "--lambda-dir", str(folder)]
     for package in packages:
@@ -54,7 +54,7 @@ def build(packages: list[str], architecture: Architecture, folder: pathlib.Path)
 
 
 def problems(package: str, zipped: pathlib.Path, architecture: Architecture) -> list[str]:
-    """What is wrong with the zip of `package`, in words."""
+    """The problems of the zip of `package`, in words."""
     if not zipped.is_file():
         return [f"{package}: {zipped} is not there"]
     found = []
@@ -81,7 +81,7 @@ def problems(package: str, zipped: pathlib.Path, architecture: Architecture) -> 
 
 
 def check(packages: list[str], architecture: Architecture, folder: pathlib.Path) -> list[str]:
-    """Prints the size of each zip, and gives what is wrong with them."""
+    """Prints the size of each zip, and returns their problems."""
     found = []
     for package in packages:
         zipped = folder / package / "bootstrap.zip"
@@ -92,7 +92,7 @@ def check(packages: list[str], architecture: Architecture, folder: pathlib.Path)
 
 
 def main(arguments: list[str]) -> int:
-    """Builds and checks, or only checks. Gives the exit status."""
+    """Builds and checks, or only checks. Returns the exit status."""
     if arguments not in ([], ["--check"]):
         print("usage: tests/template/release [--check]", file=sys.stderr)
         return 2

@@ -1,20 +1,18 @@
-"""Point 3: the state machine."""
+"""The state machine and its role."""
 
 import json
 
-from policy_sentry.querying.actions import get_action_data
-
 import permissions
-from access import ALLOWED, decide, listed, of_role
-from deployment import Platform, at, one
+from access import ALLOWED, decide
+from deployment import STEPS, Platform, at, one
+from identifiers import ACCOUNT
 from source import ROOT
 
-STEPS = "abcdefghij"
 PROFILE = json.loads((ROOT / "infra/local/profile.json").read_text("utf-8"))
 
 
 def test_its_role_has_exactly_what_it_needs(platform: Platform):
-    """State machine: role that may invoke those ten functions' versions and nothing else;"""
+    """The machine's role may invoke the versions of the ten functions, log and trace, and nothing else."""
     deployment = platform.deploy()
     found, wanted = permissions.granted(deployment, "StateMachineRole"), permissions.of_state_machine(deployment)
     assert found == wanted, permissions.difference(found, wanted)
@@ -22,7 +20,7 @@ def test_its_role_has_exactly_what_it_needs(platform: Platform):
 
 
 def test_its_role_invokes_versions_and_no_function_as_such(platform: Platform):
-    """… of a function, its versions: what was published, never what is being worked on, and no other function."""
+    """The machine's role may invoke published versions: not a function's unpublished code, and no other function."""
     deployment = platform.deploy()
     for step in STEPS:
         function = deployment.arn(f"M3{step}Function")
@@ -32,12 +30,12 @@ def test_its_role_invokes_versions_and_no_function_as_such(platform: Platform):
 
 
 def test_only_step_functions_takes_on_its_role(platform: Platform):
-    """Its role is taken on by Step Functions alone, for this machine in this account."""
+    """Only Step Functions may assume the machine's role, for this machine in this account."""
     deployment = platform.deploy()
     machine = deployment.arn("StateMachine")
     statement = one(deployment["StateMachineRole"]["AssumeRolePolicyDocument"]["Statement"], "statement")
     assert statement["Principal"] == {"Service": "states.amazonaws.com"}
-    assert at(statement, "Condition/StringEquals/aws:SourceAccount") == "111122223333"
+    assert at(statement, "Condition/StringEquals/aws:SourceAccount") == ACCOUNT
     assert at(statement, "Condition/ArnLike/aws:SourceArn") == [machine, f"{machine}:*"]
 
 
@@ -63,7 +61,7 @@ def test_every_task_invokes_a_published_version(platform: Platform):
 
 
 def test_executions_are_logged_without_their_data(platform: Platform):
-    """logging without execution data;"""
+    """Executions are logged at every level, without their data."""
     deployment = platform.deploy()
     logging = deployment["StateMachine"].get("LoggingConfiguration", {})
     assert logging.get("IncludeExecutionData") is False
@@ -74,19 +72,19 @@ def test_executions_are_logged_without_their_data(platform: Platform):
 
 
 def test_its_log_group_has_retention(platform: Platform):
-    """Its log group is one of Step Functions' own names, which the account's resource policy covers, with retention."""
+    """The log group has retention, and a name below /aws/vendedlogs/, which needs no resource policy of its own."""
     group = platform.deploy(LogRetentionDays="30")["StateMachineLogGroup"]
     assert group.get("RetentionInDays") == "30"
     assert group["LogGroupName"].startswith("/aws/vendedlogs/states/")
 
 
 def test_executions_are_traced(platform: Platform):
-    """tracing;"""
+    """X-Ray traces executions."""
     assert at(platform.deploy()["StateMachine"], "TracingConfiguration/Enabled") is True
 
 
 def test_a_version_is_published_on_aws(platform: Platform):
-    """published version and alias on AWS: a version of this revision, which outlives the next deployment,"""
+    """A version of the machine's current revision is published, which the next deployment keeps."""
     deployment = platform.deploy()
     version = deployment["StateMachineVersion"]
     assert version["StateMachineArn"] == deployment.arn("StateMachine")
@@ -97,7 +95,7 @@ def test_a_version_is_published_on_aws(platform: Platform):
 
 
 def test_an_alias_points_to_the_version(platform: Platform):
-    """… and an alias that points to it, all at once;"""
+    """The alias points to that version, all at once."""
     deployment = platform.deploy()
     assert at(deployment["StateMachineAlias"], "DeploymentPreference") == {
         "StateMachineVersionArn": deployment.ref("StateMachineVersion"),
@@ -106,7 +104,7 @@ def test_an_alias_points_to_the_version(platform: Platform):
 
 
 def test_its_names_are_the_registry_s_handles(platform: Platform):
-    """name and role are the registry's handles by default."""
+    """The names of machine and role are the registry's handles by default, and others by parameter."""
     deployment = platform.deploy()
     assert deployment["StateMachine"].get("StateMachineName") == PROFILE["state_machine_name"]
     assert deployment["StateMachineRole"].get("RoleName") == PROFILE["state_machine_role_name"]
@@ -116,56 +114,5 @@ def test_its_names_are_the_registry_s_handles(platform: Platform):
 
 
 def test_it_is_a_standard_machine(platform: Platform):
-    """Only a standard execution can be redriven and described; of an express one nothing is kept."""
+    """The machine is a standard one: an express execution cannot be redriven or described."""
     assert platform.deploy()["StateMachine"]["StateMachineType"] == "STANDARD"
-
-
-def _starters(platform: Platform, **parameters: str) -> dict[str, set[str | None]]:
-    """Who may start the machine, and through which qualifiers: an alias, a version, or none, which is the machine itself."""
-    deployment = platform.deploy(**parameters)
-    machine = deployment.arn("StateMachine")
-    starts = {}
-    for role in deployment.of_type("AWS::IAM::Role"):
-        for qualifier in (None, "live", "dev", "1"):
-            # AWS authorises by the machine's ARN, and says the qualifier in a condition key.
-            keys = {} if qualifier is None else {"states__StateMachineQualifier": [qualifier]}
-            if decide(deployment, role, "states:StartExecution", machine, **keys) == ALLOWED:
-                starts.setdefault(role, set()).add(qualifier)
-            for other in (machine.replace("platform-run", "other"), f"{machine}-2"):
-                assert decide(deployment, role, "states:StartExecution", other, **keys) != ALLOWED, (role, other)
-    return starts
-
-
-def test_only_the_rule_and_the_operator_start_it(platform: Platform):
-    """StartExecution: the rule's role through the alias, where there is one, and one named operator role, of this machine."""
-    operator = {None, "live", "dev", "1"}
-    assert _starters(platform) == {"HandoffRole": {"live"}, "OperatorRole": operator}
-    assert _starters(platform, OperatorPrincipalArns="") == {"HandoffRole": {"live"}}
-    assert None in _starters(platform, PublishStateMachineVersion="false")["HandoffRole"]
-    deployment = platform.deploy(OperatorRoleName="operators-of-p1")
-    assert deployment["OperatorRole"]["RoleName"] == "operators-of-p1"
-
-
-def test_the_operator_role_is_for_whom_it_is_named(platform: Platform):
-    """… which those may take on who are named, and nobody else."""
-    people = "arn:aws:iam::111122223333:role/people/one,arn:aws:iam::111122223333:user/two"
-    trust = platform.deploy(OperatorPrincipalArns=people)["OperatorRole"]["AssumeRolePolicyDocument"]
-    assert trust["Statement"] == [
-        {"Effect": "Allow", "Principal": {"AWS": people.split(",")}, "Action": "sts:AssumeRole"}
-    ]
-
-
-def test_the_operator_changes_nothing_but_executions(platform: Platform):
-    """The operator starts, stops and redrives executions, asks and reads: no action of the role writes anything."""
-    deployment = platform.deploy()
-    writing = set()
-    for policy in of_role(deployment, "OperatorRole"):
-        for statement in policy.statements:
-            for action in listed(statement["Action"]):
-                service, _, name = action.partition(":")
-                data = get_action_data(service, name)
-                assert data, f"{action} is not known: is it an action of AWS?"
-                if {entry["access_level"] for entry in data[service]} - {"Read", "List"}:
-                    writing.add(action)
-    # AWS counts decrypting what one reads among what writes.
-    assert writing == {"states:StartExecution", "states:StopExecution", "states:RedriveExecution", "kms:Decrypt"}

@@ -1,13 +1,11 @@
-"""Defects against point 3."""
+"""Defects of the state machine and its role."""
 
 from mutation import Mutation, add, define, drop, mutation, put
 
 MACHINE = "StateMachine/Properties"
 ORCHESTRATE = "StateMachineRole/Properties/Policies/0/PolicyDocument/Statement"
-HANDOFF = "HandoffRole/Properties/Policies/0/PolicyDocument/Statement/Sid=Start"
-OPERATE = "OperatorRole/Properties/Policies/0/PolicyDocument/Statement"
 
-STATE_MACHINE: list[Mutation] = [
+MUTATIONS: list[Mutation] = [
     mutation(
         "the machine may invoke every function",
         put(f"{ORCHESTRATE}/Sid=InvokeSteps/Resource", "*"),
@@ -122,42 +120,6 @@ STATE_MACHINE: list[Mutation] = [
         "the machine is an express one", put(f"{MACHINE}/Type", "EXPRESS"), caught_by="test_it_is_a_standard_machine"
     ),
     mutation(
-        "a step may start the machine",
-        add(
-            "M3gRole/Properties/Policies/0/PolicyDocument/Statement",
-            {"Effect": "Allow", "Action": "states:StartExecution", "Resource": {"Ref": "StateMachine"}},
-        ),
-        caught_by="test_only_the_rule_and_the_operator_start_it test_each_step_has_exactly_what_it_uses",
-    ),
-    mutation(
-        "the operator may start every machine",
-        put(f"{OPERATE}/Sid=Start/Resource", "*"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "the operator may not start the machine",
-        drop(f"{OPERATE}/Sid=Start"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "there is an operator's role though nobody is named",
-        drop("OperatorRole/Condition"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "the operator may write evidence",
-        add(f"{OPERATE}/Sid=ReadEvidence/Action", "s3:PutObject"),
-        caught_by="test_the_operator_changes_nothing_but_executions",
-    ),
-    mutation(
-        "the whole account may operate",
-        put(
-            "OperatorRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
-            {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
-        ),
-        caught_by="test_the_operator_role_is_for_whom_it_is_named",
-    ),
-    mutation(
         "the machine may invoke the newest code alone",
         put(f"{ORCHESTRATE}/Sid=InvokeSteps/Resource/0", {"Fn::GetAtt": ["M3aFunction", "Arn"]}),
         caught_by="test_its_role_has_exactly_what_it_needs test_its_role_invokes_versions_and_no_function_as_such",
@@ -203,22 +165,6 @@ STATE_MACHINE: list[Mutation] = [
         caught_by="test_a_version_is_published_on_aws",
     ),
     mutation(
-        "the rule may start the alias by the alias's ARN, which AWS does not ask for",
-        put(f"{HANDOFF}/Resource", {"Ref": "StateMachineAlias"}),
-        drop(f"{HANDOFF}/Condition"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "the rule may start any version of the machine",
-        drop(f"{HANDOFF}/Condition"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "the rule may start nothing where no version is published",
-        put(f"{HANDOFF}/Condition", {"ForAnyValue:StringEquals": {"states:StateMachineQualifier": "live"}}),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
         "the machine's name is fixed",
         put(f"{MACHINE}/Name", "fraud-platform-dev-full-platform-run-v0"),
         caught_by="test_its_names_are_the_registry_s_handles",
@@ -227,15 +173,5 @@ STATE_MACHINE: list[Mutation] = [
         "the role's name is fixed",
         put("StateMachineRole/Properties/RoleName", "fraud-platform-dev-full-stepfunctions-orchestrator"),
         caught_by="test_its_names_are_the_registry_s_handles",
-    ),
-    mutation(
-        "the operator's role has a made-up name",
-        put("OperatorRole/Properties/RoleName", "operator"),
-        caught_by="test_only_the_rule_and_the_operator_start_it",
-    ),
-    mutation(
-        "the operator may do what AWS does not know",
-        add(f"{OPERATE}/Sid=Start/Action", "states:BeginExecution"),
-        caught_by="test_the_operator_changes_nothing_but_executions",
     ),
 ]

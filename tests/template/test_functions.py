@@ -1,11 +1,10 @@
-"""Point 2: the ten functions."""
+"""The ten functions."""
 
 import copy
 
-from deployment import BOUNDARY, Deployment, Platform, at
+from deployment import BOUNDARY, STEPS, Deployment, Platform, at
 from source import expand
 
-STEPS = "abcdefghij"
 FUNCTIONS = [f"M3{step}Function" for step in STEPS]
 
 
@@ -16,31 +15,31 @@ def _functions(deployment: Deployment) -> dict[str, dict]:
 
 
 def test_there_are_ten_functions(platform: Platform):
-    """Functions: ten, one a step, of no runtime but the one for binaries."""
+    """There are ten functions, one a step, on the runtime for binaries."""
     for name, function in _functions(platform.deploy()).items():
         assert function["Runtime"] == "provided.al2023", name
 
 
 def test_arm64_is_the_default(platform: Platform):
-    """arm64 by default,"""
+    """The functions are built for arm64 by default."""
     for name, function in _functions(platform.deploy()).items():
         assert function.get("Architectures") == ["arm64"], name
 
 
 def test_x86_64_is_taken_by_parameter(platform: Platform):
-    """… x86_64 by parameter;"""
+    """The functions are built for x86_64 by parameter."""
     for name, function in _functions(platform.deploy(Architecture="x86_64")).items():
         assert function.get("Architectures") == ["x86_64"], name
 
 
 def test_memory_is_512_mb(platform: Platform):
-    """memory 512 MB unless measurement says other;"""
+    """Each function has 512 MB of memory."""
     for name, function in _functions(platform.deploy()).items():
         assert function.get("MemorySize") == 512, name
 
 
 def test_each_function_has_a_log_group_with_retention(platform: Platform):
-    """log groups with retention: each function logs to one of its own, for the days of the parameter,"""
+    """Each function logs to a log group of its own, which keeps the lines for the days of the parameter."""
     for days in ("90", "365"):
         deployment = platform.deploy(LogRetentionDays=days)
         groups = {p["LogGroupName"]: p for p in deployment.of_type("AWS::Logs::LogGroup").values()}
@@ -54,7 +53,7 @@ def test_each_function_has_a_log_group_with_retention(platform: Platform):
 
 
 def test_logs_are_json(platform: Platform):
-    """… JSON logs, of which Lambda drops none: it takes metrics and failures without a level for INFO;"""
+    """Logs are JSON, and Lambda drops none: it takes metrics and failures, which have no level, for INFO."""
     for name, function in _functions(platform.deploy()).items():
         logging = function.get("LoggingConfig", {})
         assert logging.get("LogFormat") == "JSON", name
@@ -63,13 +62,13 @@ def test_logs_are_json(platform: Platform):
 
 
 def test_functions_are_traced(platform: Platform):
-    """X-Ray;"""
+    """X-Ray traces each function."""
     for name, function in _functions(platform.deploy()).items():
         assert at(function, "TracingConfig/Mode") == "Active", name
 
 
 def test_each_deployment_publishes_a_version(platform: Platform):
-    """a published version per deployment: each function has one, which outlives the next deployment, …"""
+    """Each deployment publishes a version of each function, which the next deployment keeps."""
     deployment = platform.deploy()
     versions = deployment.of_type("AWS::Lambda::Version")
     assert sorted(v["FunctionName"] for v in versions.values()) == sorted(deployment.ref(name) for name in FUNCTIONS)
@@ -78,7 +77,7 @@ def test_each_deployment_publishes_a_version(platform: Platform):
 
 
 def test_a_changed_function_gets_a_new_version(platform: Platform):
-    """… and is a new one when anything of the function changes, its settings too."""
+    """A function gets a new version when anything of it changes, its settings included."""
     before = platform.deploy().of_type("AWS::Lambda::Version")
     changed = copy.deepcopy(platform.source)
     changed.template["Globals"]["Function"]["Timeout"] = 59
@@ -88,7 +87,7 @@ def test_a_changed_function_gets_a_new_version(platform: Platform):
 
 
 def test_each_function_has_a_role_of_its_own(platform: Platform):
-    """one role each, which nothing but Lambda may take on;"""
+    """Each function has a role of its own, which only Lambda may assume."""
     deployment = platform.deploy()
     roles = {deployment.arn(name): name for name in deployment.of_type("AWS::IAM::Role")}
     used = [function["Role"] for function in _functions(deployment).values()]
@@ -104,7 +103,7 @@ def test_each_function_has_a_role_of_its_own(platform: Platform):
 
 
 def test_every_role_has_the_permissions_boundary(platform: Platform):
-    """Permissions boundary parameter: when it is given, every role has it; when not, none."""
+    """Every role has the permissions boundary that is given, and none where none is given."""
     roles = platform.deploy(PermissionsBoundaryArn=BOUNDARY).of_type("AWS::IAM::Role")
     assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, BOUNDARY)
     for name, role in platform.deploy().of_type("AWS::IAM::Role").items():

@@ -1,18 +1,18 @@
-"""Point 5, as far as a template shows it: alarms, dashboard, saved queries."""
+"""Alarms, dashboard and saved queries."""
 
 import json
 
 import pytest
 
 import metrics
-from deployment import Deployment, Platform, one, strings
+from deployment import STEPS, Deployment, Platform, one, strings
+from identifiers import regional
 
-TOPIC = "arn:aws:sns:eu-west-2:111122223333:operators"
-STEPS = "abcdefghij"
+TOPIC = regional("sns", "operators")
 
 
 def _alarms(deployment: Deployment, namespace: str, metric: str) -> list[tuple[str, set[str]]]:
-    """Every alarm that rings at the first `metric`, and the values of the dimensions that it watches."""
+    """Every alarm that the first `metric` sets off, and the values of the dimensions that it watches."""
     found = []
     for name, alarm in deployment.of_type("AWS::CloudWatch::Alarm").items():
         watched = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
@@ -30,32 +30,32 @@ def _alarms(deployment: Deployment, namespace: str, metric: str) -> list[tuple[s
 
 @pytest.mark.parametrize("metric", ["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"])
 def test_an_alarm_for_executions(platform: Platform, metric: str):
-    """alarms (execution failed, time-out, … throttles),"""
+    """One alarm each watches failed, timed-out and throttled executions of the machine."""
     deployment = platform.deploy()
     _, watched = one(_alarms(deployment, "AWS/States", metric), "alarm")
     assert watched == {deployment.ref("StateMachine")}
 
 
 def test_an_alarm_for_dead_letters(platform: Platform):
-    """… (dead letters),"""
+    """One alarm watches the dead-letter queue."""
     deployment = platform.deploy()
     _, watched = one(_alarms(deployment, "AWS/SQS", "ApproximateNumberOfMessagesVisible"), "alarm")
     assert watched == {deployment.identifiers["HandoffDeadLetters"]["Attributes"]["QueueName"]}
 
 
 def test_an_alarm_for_throttled_functions(platform: Platform):
-    """… (throttles, of each function),"""
+    """One alarm watches the sum of the throttles of the ten functions."""
     deployment = platform.deploy()
     name, watched = one(_alarms(deployment, "AWS/Lambda", "Throttles"), "alarm")
     assert watched == {deployment.ref(f"M3{step}Function") for step in STEPS}
     total = one([query for query in deployment[name]["Metrics"] if query.get("ReturnData")], "sum")
-    assert sorted(total["Expression"].split("+")) == sorted(
-        query["Id"] for query in deployment[name]["Metrics"] if query is not total
-    )
+    added = [query for query in deployment[name]["Metrics"] if query is not total]
+    assert sorted(total["Expression"].split("+")) == sorted(query["Id"] for query in added)
+    assert {(query["MetricStat"]["Stat"], query["MetricStat"]["Period"]) for query in added} == {("Sum", 300)}
 
 
 def test_alarms_go_to_the_topic(platform: Platform):
-    """Every alarm goes to the topic that is named; without one it is only shown."""
+    """Every alarm goes to the topic that is named, and nowhere where none is named."""
     for name, alarm in platform.deploy(AlarmTopicArn=TOPIC).of_type("AWS::CloudWatch::Alarm").items():
         assert alarm.get("AlarmActions") == [TOPIC], name
     for name, alarm in platform.deploy().of_type("AWS::CloudWatch::Alarm").items():
@@ -63,7 +63,7 @@ def test_alarms_go_to_the_topic(platform: Platform):
 
 
 def test_the_dashboard_shows_what_is_measured(platform: Platform):
-    """a CloudWatch dashboard of verdicts, blockers by code, step duration, duplicates, faults, and of every alarm,"""
+    """The dashboard shows verdicts, blockers by code, step duration, duplicates, faults, and every alarm."""
     deployment = platform.deploy()
     dashboard = one(deployment.of_type("AWS::CloudWatch::Dashboard").values(), "dashboard")
     body = json.loads(dashboard["DashboardBody"])
@@ -83,7 +83,7 @@ def test_every_metric_that_is_watched_exists(platform: Platform):
 
 
 def test_every_search_of_the_dashboard_finds_something(platform: Platform):
-    """… and every search finds some, by the rules of CloudWatch's searches, also with the longest names there are."""
+    """Every search finds metrics by CloudWatch's rules, also with the longest names. Together they find all that they are about."""
     for prefix in ("other-p1", "f" * 36):
         deployment = platform.deploy(FunctionNamePrefix=prefix)
         there, found = metrics.existing(deployment), set()
@@ -91,7 +91,7 @@ def test_every_search_of_the_dashboard_finds_something(platform: Platform):
             finds = metrics.search(expression, there)
             assert finds, (title, expression)
             found |= finds
-        # Of each function and of each step, all that the widgets are about.
+        # The metrics that the widgets are about, of every function, step and code.
         about = {("FunctionName", "Errors"), ("FunctionName", "Throttles")}
         about |= {("Step", name) for name in ("Holds", "Faults", "StepDuration")} | {("Code", "Blockers")}
         wanted = {m for m in there if any(m.name == name and m.value(key) for key, name in about)}
@@ -99,7 +99,7 @@ def test_every_search_of_the_dashboard_finds_something(platform: Platform):
 
 
 def test_queries_by_run_are_saved(platform: Platform):
-    """saved Logs Insights queries by run id, over the logs of all ten steps."""
+    """Logs Insights queries by run id are saved, over the logs of all ten steps."""
     deployment = platform.deploy()
     queries = deployment.of_type("AWS::Logs::QueryDefinition").values()
     steps = {deployment.ref(f"M3{step}LogGroup") for step in STEPS}

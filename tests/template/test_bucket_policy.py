@@ -1,4 +1,4 @@
-"""Point 1: what the evidence bucket's policy denies, whatever the policies of a principal allow."""
+"""What the evidence bucket's policy denies, whatever a principal's own policies allow."""
 
 import json
 
@@ -6,11 +6,15 @@ import pytest
 from policy_sentry.querying.actions import get_action_data, get_actions_for_service
 
 from access import ALLOWED, DENIED, NOT_ALLOWED, decide, listed
+from calls import COPY, CREATION, OVERWRITE, PART, RECEIPT, SAFEGUARDS
 from deployment import (
     ADMINISTRATOR,
     BREAK_GLASS_ROLE,
     DEPLOYMENT_ROLE,
     LATER_PHASE_ROLE,
+    ROOT_USER,
+    STEP_ROLES,
+    STEPS,
     UPSTREAM_ROLE,
     Deployment,
     Platform,
@@ -19,13 +23,9 @@ from deployment import (
 from identifiers import ACCOUNT
 from source import ROOT
 
-STEPS = "abcdefghij"
-STEP_ROLES = [f"M3{step}Role" for step in STEPS]
-ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 OUTSIDE = [UPSTREAM_ROLE, LATER_PHASE_ROLE, ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE]
 
 RUN_CONTROL = "evidence/dev_full/run_control"
-RECEIPT = f"{RUN_CONTROL}/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json"
 EVENT_CLAIM = f"{RUN_CONTROL}/_events/00ff.json"
 DAYS_COST = f"{RUN_CONTROL}/_cost/20260223.json"
 RUN_JSON = "evidence/runs/platform_20260223T061612Z/run.json"
@@ -38,19 +38,13 @@ LATER = [
 ]
 KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, RUN_JSON, RUN_HEADER, LEDGER]
 
-# The condition keys of a request, as S3 sets them for each operation that the action s3:PutObject allows.
-CREATE = {"s3__if_none_match": "*", "s3__ObjectCreationOperation": True}
-OVERWRITE = {"s3__ObjectCreationOperation": True}
-PART = {"s3__ObjectCreationOperation": False}
-COPY = {"s3__ObjectCreationOperation": True, "s3__x_amz_copy_source": "elsewhere/key"}
-
 
 def _object(deployment: Deployment, key: str) -> str:
     return f"{deployment.arn('EvidenceBucket')}/{key}"
 
 
 def _writers(key: str) -> set[str]:
-    """Who may create `key`: the one who makes it (contract, sections 2 to 7)."""
+    """Who may create `key`: the roles that the contract names in sections 2 to 7."""
     for step, of_step in FOLDERS.items():
         if key == of_step:
             return {f"M3{step}Role"}
@@ -65,43 +59,43 @@ def _writers(key: str) -> set[str]:
 
 
 def test_a_put_without_if_none_match_is_denied(platform: Platform):
-    """PutObject without If-None-Match is denied, to everyone, break-glass role included."""
+    """PutObject without If-None-Match is denied to everybody, the break-glass role included."""
     deployment = platform.deploy()
     for key in KEYS:
         for principal in (*STEP_ROLES, *OUTSIDE, ROOT_USER):
-            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **OVERWRITE) == DENIED, (
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), OVERWRITE) == DENIED, (
                 principal,
                 key,
             )
 
 
 def test_a_step_may_create_what_it_makes(platform: Platform):
-    """… and with it a step may write what it makes: what protects the evidence does not prevent it."""
+    """With If-None-Match each key may be created by its writers: what protects the evidence does not prevent it."""
     deployment = platform.deploy()
     for key in KEYS:
         for principal in _writers(key):
-            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == ALLOWED, (
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), CREATION) == ALLOWED, (
                 principal,
                 key,
             )
 
 
 def test_parts_of_a_multipart_upload_are_exempt(platform: Platform):
-    """… multipart parts exempted by s3:ObjectCreationOperation: they create nothing, the completion does."""
+    """The parts of a multipart upload need no If-None-Match: s3:ObjectCreationOperation says that they create no object."""
     deployment = platform.deploy()
     for key in KEYS:
         for principal in _writers(key):
-            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **PART) == ALLOWED, key
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), PART) == ALLOWED, key
 
 
-@pytest.mark.parametrize("headers", [{}, {"s3__if_none_match": "*"}], ids=["plain", "with the header"])
+@pytest.mark.parametrize("headers", [{}, {"s3:if-none-match": "*"}], ids=["plain", "with the header"])
 def test_copying_is_off(platform: Platform, headers: dict):
-    """… CopyObject is thereby off."""
+    """CopyObject is denied, with If-None-Match and without."""
     deployment = platform.deploy()
     for key in KEYS:
         for principal in (*_writers(key), ADMINISTRATOR, BREAK_GLASS_ROLE):
             request = COPY | headers
-            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **request) == DENIED, (
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), request) == DENIED, (
                 principal,
                 key,
             )
@@ -109,7 +103,7 @@ def test_copying_is_off(platform: Platform, headers: dict):
 
 @pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"])
 def test_deleting_is_denied_to_all_but_break_glass(platform: Platform, action: str):
-    """DeleteObject, DeleteObjectVersion and BypassGovernanceRetention denied to all but a named break-glass role."""
+    """Only the break-glass role may delete an object or a version, or bypass a retention."""
     deployment = platform.deploy()
     for key in (*KEYS, RECEIPT, *LATER):
         for principal in (*STEP_ROLES, *set(OUTSIDE) - {BREAK_GLASS_ROLE}, ROOT_USER, "OperatorRole"):
@@ -118,7 +112,7 @@ def test_deleting_is_denied_to_all_but_break_glass(platform: Platform, action: s
 
 
 def test_versioning_cannot_be_suspended_but_by_break_glass(platform: Platform):
-    """… PutBucketVersioning denied to all but it."""
+    """Only the break-glass role may suspend versioning."""
     deployment = platform.deploy()
     bucket = deployment.arn("EvidenceBucket")
     for principal in (*STEP_ROLES, *set(OUTSIDE) - {BREAK_GLASS_ROLE}, ROOT_USER, "OperatorRole"):
@@ -127,7 +121,7 @@ def test_versioning_cannot_be_suspended_but_by_break_glass(platform: Platform):
 
 
 def test_without_a_break_glass_role_only_the_root_user_may_delete(platform: Platform):
-    """A deployment that names no break-glass role gives that power to no role at all."""
+    """Where no break-glass role is named, no role may delete or suspend versioning."""
     deployment = platform.deploy(BreakGlassRoleArn="")
     for action in ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"):
         for principal in (*STEP_ROLES, *OUTSIDE):
@@ -147,28 +141,16 @@ def test_without_a_break_glass_role_only_the_root_user_may_delete(platform: Plat
     ],
 )
 def test_no_other_way_leads_around_the_lock(platform: Platform, action: str):
-    """Whoever may not delete may not shorten a retention, lift a hold, replicate over evidence or change its key either."""
+    """Nobody may shorten a retention, lift a legal hold, replicate over evidence or change an object's key."""
     deployment = platform.deploy(LaterPhaseRoleArns=LATER_PHASE_ROLE)
     for key in (*KEYS, RECEIPT, *LATER):
         for principal in (*STEP_ROLES, ADMINISTRATOR, DEPLOYMENT_ROLE, UPSTREAM_ROLE, LATER_PHASE_ROLE):
             assert decide(deployment, principal, action, _object(deployment, key)) == DENIED, (principal, key)
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        "s3:PutLifecycleConfiguration",
-        "s3:PutBucketObjectLockConfiguration",
-        "s3:PutEncryptionConfiguration",
-        "s3:PutBucketOwnershipControls",
-        "s3:PutBucketPublicAccessBlock",
-        "s3:PutBucketNotification",
-        "s3:PutBucketPolicy",
-        "s3:DeleteBucketPolicy",
-    ],
-)
+@pytest.mark.parametrize("action", [f"s3:{action}" for action in SAFEGUARDS])
 def test_with_a_deployment_role_only_it_may_change_the_safeguards(platform: Platform, action: str):
-    """Where the deployment has a role of its own, only that and the break-glass role can change the safeguards."""
+    """Where a deployment role is named, only it and the break-glass role may change the bucket's safeguards."""
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     bucket = deployment.arn("EvidenceBucket")
     for principal in (*STEP_ROLES, ADMINISTRATOR, UPSTREAM_ROLE, ROOT_USER):
@@ -177,7 +159,7 @@ def test_with_a_deployment_role_only_it_may_change_the_safeguards(platform: Plat
         assert decide(deployment, principal, action, bucket) == ALLOWED, principal
 
 
-# What AWS's list has of actions that write an object or a bucket, and this policy leaves to IAM, with the reason.
+# The actions on AWS's list that write an object or a bucket and that this policy leaves to IAM, each with the reason.
 ACL = "ownership is enforced, so S3 refuses ACLs"
 TAGS = "tags are no part of the evidence; only a lifecycle rule would act on them"
 OUT = "what leaves the bucket takes nothing out of it"
@@ -228,7 +210,7 @@ BUCKETS_LEFT_OPEN = {
     "written", [("/${ObjectName}", OBJECTS_LEFT_OPEN), ("", BUCKETS_LEFT_OPEN)], ids=["objects", "buckets"]
 )
 def test_nothing_that_writes_was_forgotten(platform: Platform, written: tuple[str, dict]):
-    """Of all that AWS's list of S3 actions can write, each is denied, or left open with a reason."""
+    """Each S3 action that writes, by AWS's list, is denied by the policy or left open with a reason."""
     below, left_open = written
     writing = {
         action
@@ -247,63 +229,63 @@ def test_nothing_that_writes_was_forgotten(platform: Platform, written: tuple[st
 
 
 def test_only_the_upstream_role_writes_its_receipts(platform: Platform):
-    """Who may write what: only the upstream phase's role m2j_*,"""
+    """Only the upstream phase's role may write below m2j_*."""
     deployment = platform.deploy()
     for principal in (*STEP_ROLES, *set(OUTSIDE) - {UPSTREAM_ROLE}, ROOT_USER, "OperatorRole"):
-        assert decide(deployment, principal, "s3:PutObject", _object(deployment, RECEIPT), **CREATE) == DENIED, (
+        assert decide(deployment, principal, "s3:PutObject", _object(deployment, RECEIPT), CREATION) == DENIED, (
             principal
         )
-    assert decide(deployment, UPSTREAM_ROLE, "s3:PutObject", _object(deployment, RECEIPT), **CREATE) == ALLOWED
+    assert decide(deployment, UPSTREAM_ROLE, "s3:PutObject", _object(deployment, RECEIPT), CREATION) == ALLOWED
 
 
 def test_only_the_step_roles_write_their_folders(platform: Platform):
-    """… only the step roles m3*: each its own, and nobody from outside,"""
+    """Only its own step may write a run-control folder, and nobody from outside."""
     deployment = platform.deploy()
     for key in (*FOLDERS.values(), EVENT_CLAIM, DAYS_COST):
         resource = _object(deployment, key)
         for principal in (*OUTSIDE, ROOT_USER):
-            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) == DENIED, (principal, key)
+            assert decide(deployment, principal, "s3:PutObject", resource, CREATION) == DENIED, (principal, key)
         for principal in (*set(STEP_ROLES) - _writers(key), "OperatorRole", "StateMachineRole", "HandoffRole"):
-            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) in (DENIED, NOT_ALLOWED), (
+            assert decide(deployment, principal, "s3:PutObject", resource, CREATION) in (DENIED, NOT_ALLOWED), (
                 principal,
                 key,
             )
 
 
 def test_only_the_step_roles_write_runs_and_ledgers(platform: Platform):
-    """… runs and ledgers."""
+    """Only the steps that make them may write run.json, the run header and the ledger."""
     deployment = platform.deploy()
     for key in (RUN_JSON, RUN_HEADER, LEDGER):
         resource = _object(deployment, key)
         for principal in (*OUTSIDE, ROOT_USER, "OperatorRole", *set(STEP_ROLES) - _writers(key)):
-            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) != ALLOWED, (principal, key)
+            assert decide(deployment, principal, "s3:PutObject", resource, CREATION) != ALLOWED, (principal, key)
 
 
 def test_a_later_phase_writes_below_a_run_as_it_likes(platform: Platform):
-    """A later phase that is named writes the rest of a run's root as it likes: it overwrites and copies, too. Nobody else does."""
+    """A later phase that is named may create, overwrite and copy below a run's root. Nobody else may."""
     deployment = platform.deploy(LaterPhaseRoleArns=f"{LATER_PHASE_ROLE},{LATER_PHASE_ROLE}-2")
     for key in LATER:
         resource = _object(deployment, key)
         for principal in (LATER_PHASE_ROLE, f"{LATER_PHASE_ROLE}-2"):
-            for request in (CREATE, OVERWRITE, PART, COPY):
-                assert decide(deployment, principal, "s3:PutObject", resource, **request) == ALLOWED, (key, request)
+            for request in (CREATION, OVERWRITE, PART, COPY):
+                assert decide(deployment, principal, "s3:PutObject", resource, request) == ALLOWED, (key, request)
         for principal in (ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, UPSTREAM_ROLE, ROOT_USER):
-            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) == DENIED, (principal, key)
+            assert decide(deployment, principal, "s3:PutObject", resource, CREATION) == DENIED, (principal, key)
         for principal in STEP_ROLES:
-            assert decide(deployment, principal, "s3:PutObject", resource, **CREATE) != ALLOWED, (principal, key)
+            assert decide(deployment, principal, "s3:PutObject", resource, CREATION) != ALLOWED, (principal, key)
 
 
 def test_a_later_phase_writes_none_of_p1_s_own_keys(platform: Platform):
-    """… P1's own keys stay closed to it, of runs to come as well: run.json, the header, the ledger, the run-control folders."""
+    """A later phase may not write run.json, the header, the ledger or a run-control folder, of runs to come included."""
     deployment = platform.deploy(LaterPhaseRoleArns=f"{LATER_PHASE_ROLE},{LATER_PHASE_ROLE}-2")
     to_come = [key.replace("20260223", "20991231") for key in (RUN_JSON, RUN_HEADER, LEDGER)]
     for principal in (LATER_PHASE_ROLE, f"{LATER_PHASE_ROLE}-2"):
         for key in (*KEYS, RECEIPT, *to_come):
-            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), **CREATE) == DENIED, key
+            assert decide(deployment, principal, "s3:PutObject", _object(deployment, key), CREATION) == DENIED, key
 
 
 def test_p1_s_own_keys_are_where_the_registry_puts_them(platform: Platform):
-    """The registry's patterns are parameters: what they name is M3.E's to create, once, and no other key of the run is."""
+    """The registry's patterns are parameters: M3.E may create what they name, once, and no other key of a run."""
     elsewhere = {
         "RunJsonKeyPattern": "evidence/runs/{platform_run_id}/pins/the_run.json",
         "RunHeaderFolderPattern": "evidence/runs/{platform_run_id}/headers/of/p1/",
@@ -312,17 +294,17 @@ def test_p1_s_own_keys_are_where_the_registry_puts_them(platform: Platform):
     run = "evidence/runs/platform_20260223T061612Z"
     for key in (f"{run}/pins/the_run.json", f"{run}/headers/of/p1/header.json"):
         resource = _object(deployment, key)
-        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **CREATE) == ALLOWED, key
-        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **OVERWRITE) == DENIED, key
-        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, **CREATE) == DENIED, key
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, CREATION) == ALLOWED, key
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, OVERWRITE) == DENIED, key
+        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, CREATION) == DENIED, key
     for key in (RUN_JSON, RUN_HEADER):
         resource = _object(deployment, key)
-        assert decide(deployment, "M3eRole", "s3:PutObject", resource, **CREATE) == NOT_ALLOWED, key
-        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, **CREATE) == ALLOWED, key
+        assert decide(deployment, "M3eRole", "s3:PutObject", resource, CREATION) == NOT_ALLOWED, key
+        assert decide(deployment, LATER_PHASE_ROLE, "s3:PutObject", resource, CREATION) == ALLOWED, key
 
 
 def test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add(platform: Platform):
-    """(… the guide says what its owner must add): the policy there is the template's, with places to fill in."""
+    """The policy that the guide gives to the owner of an existing bucket is the template's, with places to fill in."""
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     text = (ROOT / "docs/evidence-bucket-policy.json").read_text("utf-8")
     filled = {
@@ -343,7 +325,7 @@ def test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add(platform: 
 
 
 def test_an_upstream_role_must_be_named(platform: Platform):
-    """A policy that names no upstream role would let nobody write a receipt: such a deployment is refused."""
+    """A deployment that creates the bucket and names no upstream role is refused: nobody could write a receipt."""
 
     def refused(**parameters: str) -> bool:
         try:

@@ -1,8 +1,9 @@
-"""Point 1: the evidence bucket and its key."""
+"""The evidence bucket, its key, and what the other buckets have in common with it."""
 
 import pytest
 
 from access import ALLOWED, DENIED, decide
+from calls import CREATION
 from deployment import ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, GIVEN_KEY, Platform, at
 
 BUCKET = "EvidenceBucket"
@@ -10,13 +11,13 @@ YEARS = "1825"
 
 
 def test_the_bucket_is_created_by_default(platform: Platform):
-    """Evidence bucket: created here."""
+    """The evidence bucket is created, under the name of the parameter."""
     deployment = platform.deploy()
     assert deployment[BUCKET]["BucketName"] == deployment.parameters["EvidenceBucketName"]
 
 
 def test_an_existing_bucket_is_taken_by_parameter(platform: Platform):
-    """… or an existing one by parameter: the same name is then only referred to."""
+    """A parameter takes an existing bucket instead: the stack refers to it by name and creates none."""
     deployment = platform.deploy(CreateEvidenceBucket="false", EvidenceBucketName="given-evidence")
     assert BUCKET not in deployment
     assert deployment["StateMachine"]["DefinitionSubstitutions"]["EvidenceBucket"] == "given-evidence"
@@ -25,19 +26,19 @@ def test_an_existing_bucket_is_taken_by_parameter(platform: Platform):
 
 
 def test_no_policy_is_attached_to_an_existing_bucket(platform: Platform):
-    """… then no policy is attached to it."""
+    """The policy is attached to a bucket that the stack creates, and never to an existing one."""
     deployment = platform.deploy(CreateEvidenceBucket="false", EvidenceBucketName="given-evidence")
     attached = {name: p["Bucket"] for name, p in deployment.of_type("AWS::S3::BucketPolicy").items()}
     assert "given-evidence" not in attached.values()
     assert "given-evidence" in platform.deploy(EvidenceBucketName="given-evidence")["EvidenceBucketPolicy"]["Bucket"]
 
 
-# What has a name of the deployment's own, and outlives it.
+# The resources that outlive the stack and have names that its parameters fix, which another attempt needs again.
 NAMED = [f"{bucket}{part}" for bucket in (BUCKET, "ObjectStoreBucket", "ArtifactsBucket") for part in ("", "Policy")]
 
 
 def test_the_bucket_and_its_safeguards_outlive_the_stack(platform: Platform):
-    """Tearing the stack down, or replacing a part of it, leaves the buckets, their policies and the keys."""
+    """Deleting the stack, or replacing a part of it, leaves the buckets, their policies and the keys."""
     resources = platform.deploy().resources
     for name in (*NAMED, "EvidenceKey", "SigningKey"):
         assert resources[name].get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate"), name
@@ -45,7 +46,7 @@ def test_the_bucket_and_its_safeguards_outlive_the_stack(platform: Platform):
 
 
 def test_a_first_deployment_that_fails_leaves_nothing_in_the_way(platform: Platform):
-    """What it leaves would have the name that the next attempt wants. Keys have none, and are kept whatever happens."""
+    """A bucket that a failed deployment left would block the name for the next attempt. Keys have no names, and are always kept."""
     resources = platform.deploy().resources
     for name in NAMED:
         assert resources[name].get("DeletionPolicy") == "RetainExceptOnCreate", name
@@ -54,26 +55,26 @@ def test_a_first_deployment_that_fails_leaves_nothing_in_the_way(platform: Platf
 
 
 def test_versioning(platform: Platform):
-    """Versioning."""
+    """The evidence bucket keeps versions."""
     assert at(platform.deploy()[BUCKET], "VersioningConfiguration/Status") == "Enabled"
 
 
 def test_object_lock_is_on(platform: Platform):
-    """Object Lock."""
+    """The evidence bucket has Object Lock."""
     bucket = platform.deploy()[BUCKET]
     assert bucket.get("ObjectLockEnabled") is True
     assert at(bucket, "ObjectLockConfiguration/ObjectLockEnabled") == "Enabled"
 
 
 def test_object_lock_is_governance_by_default(platform: Platform):
-    """… (GOVERNANCE by default, or COMPLIANCE by parameter,"""
+    """The mode of Object Lock is GOVERNANCE by default, and COMPLIANCE by parameter."""
     mode = "ObjectLockConfiguration/Rule/DefaultRetention/Mode"
     assert at(platform.deploy()[BUCKET], mode) == "GOVERNANCE"
     assert at(platform.deploy(EvidenceRetentionMode="COMPLIANCE")[BUCKET], mode) == "COMPLIANCE"
 
 
 def test_object_lock_lasts_365_days_by_default(platform: Platform):
-    """… days from a parameter, default 365)."""
+    """The retention is 365 days by default, and other days by parameter."""
     days = "ObjectLockConfiguration/Rule/DefaultRetention/Days"
     assert at(platform.deploy()[BUCKET], days) == "365"
     assert at(platform.deploy(EvidenceRetentionDays=YEARS)[BUCKET], days) == YEARS
@@ -81,7 +82,7 @@ def test_object_lock_lasts_365_days_by_default(platform: Platform):
 
 
 def test_all_public_access_is_blocked(platform: Platform):
-    """All public access blocked, on each bucket that is created."""
+    """Each bucket that is created blocks all public access."""
     for name, bucket in platform.deploy().of_type("AWS::S3::Bucket").items():
         assert bucket.get("PublicAccessBlockConfiguration") == {
             "BlockPublicAcls": True,
@@ -93,22 +94,22 @@ def test_all_public_access_is_blocked(platform: Platform):
 
 @pytest.mark.parametrize("bucket", ["EvidenceBucket", "ObjectStoreBucket", "ArtifactsBucket"])
 def test_tls_only(platform: Platform, bucket: str):
-    """TLS only: without it nobody may do anything, on each bucket that is created."""
+    """Without TLS nobody may do anything with a bucket that is created."""
     deployment = platform.deploy()
     arn = deployment.arn(bucket)
     for principal in (ADMINISTRATOR, BREAK_GLASS_ROLE, DEPLOYMENT_ROLE, "M3aRole"):
         for action, resource, keys in (
             ("s3:GetObject", f"{arn}/any/key", {}),
-            ("s3:PutObject", f"{arn}/any/key", {"s3__if_none_match": "*", "s3__ObjectCreationOperation": True}),
+            ("s3:PutObject", f"{arn}/any/key", CREATION),
             ("s3:ListBucket", arn, {}),
         ):
-            plainly = keys | {"aws__SecureTransport": False}
-            assert decide(deployment, principal, action, resource, **plainly) == DENIED, (principal, action)
+            plainly = keys | {"aws:SecureTransport": "false"}
+            assert decide(deployment, principal, action, resource, plainly) == DENIED, (principal, action)
     assert decide(deployment, ADMINISTRATOR, "s3:GetObject", f"{arn}/any/key") != DENIED
 
 
 def test_evidence_is_encrypted_with_its_key(platform: Platform):
-    """KMS key (created …): what is written is encrypted with it unasked, by a key of the bucket's own."""
+    """S3 encrypts what is written with the bucket's own key, whether or not the request asks for it."""
     deployment = platform.deploy()
     rules = at(deployment[BUCKET], "BucketEncryption/ServerSideEncryptionConfiguration")
     assert rules == [
@@ -123,7 +124,7 @@ def test_evidence_is_encrypted_with_its_key(platform: Platform):
 
 
 def test_a_given_key_is_used(platform: Platform):
-    """… or given: then none is created,"""
+    """A key that is given is used, and none is created."""
     deployment = platform.deploy(EvidenceKeyArn=GIVEN_KEY)
     assert "EvidenceKey" not in deployment
     path = "BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/KMSMasterKeyID"
@@ -131,14 +132,14 @@ def test_a_given_key_is_used(platform: Platform):
 
 
 def test_the_key_rotates(platform: Platform):
-    """… with rotation, every year."""
+    """The key that is created rotates every year."""
     key = platform.deploy()["EvidenceKey"]
     assert key.get("EnableKeyRotation") is True
     assert key.get("RotationPeriodInDays", 365) == 365
 
 
 def test_only_break_glass_may_delete_the_key(platform: Platform):
-    """Without its key all evidence is lost, Object Lock or not: only the break-glass role may delete or disable it."""
+    """Only the break-glass role may delete or disable the key: without it all evidence is lost, Object Lock or not."""
     deployment = platform.deploy()
     key = deployment.arn("EvidenceKey")
     for action in ("kms:ScheduleKeyDeletion", "kms:DisableKey"):
@@ -148,7 +149,7 @@ def test_only_break_glass_may_delete_the_key(platform: Platform):
 
 
 def test_with_a_deployment_role_only_it_may_change_the_key_s_policy(platform: Platform):
-    """… nor take that away, where the deployment has a role of its own."""
+    """Where a deployment role is named, only it and the break-glass role may change the key's policy."""
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     key = deployment.arn("EvidenceKey")
     assert decide(deployment, ADMINISTRATOR, "kms:PutKeyPolicy", key) == DENIED
@@ -157,13 +158,13 @@ def test_with_a_deployment_role_only_it_may_change_the_key_s_policy(platform: Pl
 
 
 def test_the_bucket_owner_owns_every_object(platform: Platform):
-    """Bucket owner enforced, on each bucket that is created."""
+    """Each bucket that is created enforces that its owner owns every object."""
     for name, bucket in platform.deploy().of_type("AWS::S3::Bucket").items():
         assert at(bucket, "OwnershipControls/Rules") == [{"ObjectOwnership": "BucketOwnerEnforced"}], name
 
 
 def test_events_go_to_eventbridge(platform: Platform):
-    """EventBridge on."""
+    """The evidence bucket tells EventBridge what happens in it."""
     path = "NotificationConfiguration/EventBridgeConfiguration/EventBridgeEnabled"
     assert at(platform.deploy()[BUCKET], path) is True
 
@@ -174,7 +175,7 @@ def _rules(platform: Platform) -> list[dict]:
 
 
 def test_evidence_goes_to_ia_at_30_and_to_glacier_ir_at_180_days(platform: Platform):
-    """Lifecycle to IA at 30 and Glacier IR at 180 days, for all evidence."""
+    """All evidence goes to STANDARD_IA after 30 days and to GLACIER_IR after 180."""
     moves = [rule for rule in _rules(platform) if "Transitions" in rule]
     assert [rule.get("Prefix") or rule.get("Filter") for rule in moves] == [None]
     assert [(move["StorageClass"], move["TransitionInDays"]) for rule in moves for move in rule["Transitions"]] == [
@@ -184,7 +185,7 @@ def test_evidence_goes_to_ia_at_30_and_to_glacier_ir_at_180_days(platform: Platf
 
 
 def test_no_lifecycle_rule_ever_expires_evidence(platform: Platform):
-    """Evidence is never deleted, by no rule either: only parts of an upload that was never completed are."""
+    """No lifecycle rule deletes evidence. Only parts of an upload that was never completed are deleted."""
     expiring = {
         "ExpirationInDays",
         "ExpirationDate",

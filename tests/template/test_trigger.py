@@ -1,10 +1,11 @@
-"""Point 4: the trigger."""
+"""The event that starts a run: rule, role, retries and dead-letter queue."""
 
 import fnmatch
 
 from access import ALLOWED, DENIED, decide, listed
+from calls import RECEIPT
 from deployment import Platform, at, one
-from test_point_1_policy import RECEIPT
+from identifiers import ACCOUNT
 
 
 def _target(platform: Platform, **parameters: str) -> dict:
@@ -14,7 +15,7 @@ def _target(platform: Platform, **parameters: str) -> dict:
 
 
 def test_a_receipt_in_the_evidence_bucket_matches(platform: Platform):
-    """EventBridge rule: an M2 receipt that was created in the evidence bucket, and nothing else there."""
+    """The rule matches an M2 receipt that was created in the evidence bucket, and nothing else there."""
     deployment = platform.deploy()
     pattern = deployment["HandoffRule"]["EventPattern"]
     assert {key: pattern.get(key) for key in ("source", "detail-type")} == {
@@ -29,7 +30,7 @@ def test_a_receipt_in_the_evidence_bucket_matches(platform: Platform):
 
 
 def test_it_starts_the_alias(platform: Platform):
-    """… which starts the machine through its alias on AWS, with the role that may,"""
+    """The rule starts the machine through its alias, or the machine itself where no version is published."""
     deployment = platform.deploy()
     target = _target(platform)
     assert target["Arn"] == deployment.ref("StateMachineAlias")
@@ -38,21 +39,21 @@ def test_it_starts_the_alias(platform: Platform):
 
 
 def test_only_eventbridge_takes_on_the_rule_s_role(platform: Platform):
-    """… and which EventBridge alone takes on, for this account,"""
+    """Only EventBridge may assume the rule's role, for this account."""
     statement = one(platform.deploy()["HandoffRole"]["AssumeRolePolicyDocument"]["Statement"], "statement")
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert at(statement, "Condition/StringEquals/aws:SourceAccount") == "111122223333"
+    assert at(statement, "Condition/StringEquals/aws:SourceAccount") == ACCOUNT
 
 
 def test_a_start_that_fails_is_tried_again(platform: Platform):
-    """with retry policy"""
+    """EventBridge retries a start that fails."""
     policy = _target(platform).get("RetryPolicy", {})
     assert policy.get("MaximumRetryAttempts", 0) >= 1
     assert policy.get("MaximumEventAgeInSeconds", 0) >= 60
 
 
 def test_a_start_that_keeps_failing_ends_in_the_dead_letter_queue(platform: Platform):
-    """and a dead-letter queue, which keeps what it gets for the longest time there is,"""
+    """The event of a start that keeps failing goes to the dead-letter queue, which keeps it for 14 days, SQS's longest time."""
     deployment = platform.deploy()
     assert at(_target(platform), "DeadLetterConfig/Arn") == deployment.arn("HandoffDeadLetters")
     queue = deployment["HandoffDeadLetters"]
@@ -61,18 +62,19 @@ def test_a_start_that_keeps_failing_ends_in_the_dead_letter_queue(platform: Plat
 
 
 def test_the_queue_policy_lets_eventbridge_deliver(platform: Platform):
-    """whose queue policy lets EventBridge deliver: for this rule, and nobody else;"""
+    """The queue takes messages from EventBridge for this rule, and from nobody else."""
     deployment = platform.deploy()
     queue, rule = deployment.arn("HandoffDeadLetters"), deployment.arn("HandoffRule")
 
-    def deliver(service: str = "events.amazonaws.com", source: str = rule, **keys) -> str:
-        return decide(deployment, service, "sqs:SendMessage", queue, aws__SourceArn=source, **keys)
+    def deliver(service: str = "events.amazonaws.com", source: str = rule, tls: str = "true") -> str:
+        keys = {"aws:SourceArn": source, "aws:SecureTransport": tls}
+        return decide(deployment, service, "sqs:SendMessage", queue, keys)
 
     assert deliver() == ALLOWED
     assert deliver(source=f"{rule}-2") != ALLOWED
     assert deliver(service="sns.amazonaws.com") != ALLOWED
-    assert deliver(aws__SecureTransport=False) == DENIED
-    # Nobody outside the account gets in: no allowance names an account, or everybody.
+    assert deliver(tls="false") == DENIED
+    # No statement allows anything to an account or to everybody.
     for properties in deployment.of_type("AWS::SQS::QueuePolicy").values():
         for statement in listed(properties["PolicyDocument"]["Statement"]):
             if statement["Effect"] == "Allow":
@@ -80,5 +82,5 @@ def test_the_queue_policy_lets_eventbridge_deliver(platform: Platform):
 
 
 def test_the_input_is_the_event_unchanged(platform: Platform):
-    """input unchanged."""
+    """The input of the execution is the event, unchanged."""
     assert not {"Input", "InputPath", "InputTransformer"} & set(_target(platform))

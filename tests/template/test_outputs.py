@@ -1,11 +1,11 @@
-"""Point 7, as far as a template shows it: outputs as SSM parameters."""
+"""What the stack writes for other stacks: outputs as SSM parameters."""
 
 import re
 
 from deployment import Platform
 from source import ROOT
 
-# The parameters, and the output that says the same; none where only another stack needs it.
+# The SSM parameters, each with the output of the same value; `None` where only other stacks need the value.
 OUTPUTS = {
     "state_machine_arn": "StateMachineArn",
     "state_machine_name": "StateMachineName",
@@ -25,14 +25,14 @@ def _written(platform: Platform, **parameters: str) -> dict[str, str]:
     written = {}
     for name, parameter in deployment.of_type("AWS::SSM::Parameter").items():
         assert parameter["Name"].startswith(f"{path}/"), name
-        # What is written here is names and ARNs, for whoever may read the path.
+        # The values are names and ARNs, which need no encryption.
         assert parameter["Type"] == "String", name
         written[parameter["Name"].removeprefix(f"{path}/")] = parameter["Value"]
     return written
 
 
 def test_outputs_are_written_as_ssm_parameters(platform: Platform):
-    """outputs as SSM parameters, which say what the outputs say,"""
+    """The SSM parameters have the values of the outputs."""
     outputs = platform.deploy().outputs
     written = _written(platform)
     assert set(written) == set(OUTPUTS)
@@ -45,7 +45,7 @@ def test_outputs_are_written_as_ssm_parameters(platform: Platform):
 
 
 def test_what_does_not_exist_is_not_written(platform: Platform):
-    """… below the path of the parameter, and only of what there is,"""
+    """The SSM parameters stand below the path that is given, and name nothing that the stack does not have."""
     written = _written(
         platform,
         ParameterPath="/other/path",
@@ -57,7 +57,7 @@ def test_what_does_not_exist_is_not_written(platform: Platform):
 
 
 def test_the_guide_lists_them(platform: Platform):
-    """… as docs/terraform.md says."""
+    """docs/terraform.md lists the SSM parameters."""
     text = (ROOT / "docs/terraform.md").read_text("utf-8")
     section = text.split("### SSM parameters")[1].split("```")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]

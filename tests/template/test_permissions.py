@@ -1,4 +1,4 @@
-"""Point 2: exactly the actions and prefixes that each step uses."""
+"""What the roles of the steps may do: exactly what their steps use."""
 
 import json
 from collections import Counter
@@ -8,30 +8,13 @@ from policy_sentry.querying.actions import get_action_data
 
 import permissions
 from access import ALLOWED, decide, listed, of_role, policies
-from deployment import DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Platform
+from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, LATER_PHASE_ROLE, STEPS, Platform
 from source import TEMPLATE
-
-STEPS = "abcdefghij"
-
-# The parameters that change what a step may do.
-DEPLOYMENTS = {
-    "usual": {},
-    "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
-    "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
-    "no stack outputs": {"StackOutputsUris": ""},
-    "two stack outputs": {"StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json"},
-    "given bucket, no key": {"CreateEvidenceBucket": "false", "EvidenceBucketName": "given-evidence"},
-    "given bucket and key": {"CreateEvidenceBucket": "false", "EvidenceKeyArn": GIVEN_KEY},
-    "given signing key": {"SigningKeyArn": GIVEN_KEY},
-    "signing off": {"Signing": "off"},
-    "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
-    "given registry": {"RegistryUri": "s3://registry/handles.md"},
-}
 
 
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_each_step_has_exactly_what_it_uses(platform: Platform, parameters: dict):
-    """with exactly the actions and prefixes that its step uses"""
+    """The role of each step has exactly the actions and prefixes that permissions.py lists."""
     deployment = platform.deploy(**parameters)
     for step in STEPS:
         found, wanted = permissions.granted(deployment, f"M3{step}Role"), permissions.of_step(deployment, step)
@@ -39,7 +22,7 @@ def test_each_step_has_exactly_what_it_uses(platform: Platform, parameters: dict
 
 
 def test_only_those_that_ask_describe_and_this_machine_alone(platform: Platform):
-    """(states:DescribeStateMachine and states:DescribeExecution of this machine alone, for those that ask;"""
+    """Only the steps that ask may describe the state machine or an execution, and only of this machine."""
     deployment = platform.deploy()
     machine = deployment.arn("StateMachine")
     execution = machine.replace(":stateMachine:", ":execution:") + ":5c3c0f8e"
@@ -53,7 +36,7 @@ def test_only_those_that_ask_describe_and_this_machine_alone(platform: Platform)
 
 
 def test_only_m3h_asks_cost_explorer(platform: Platform):
-    """M3.H: ce:GetCostAndUsage, where Cost Explorer is the cost source;"""
+    """Only M3.H may ask Cost Explorer, and only where that is the cost source."""
     billing = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"}
     for deployment, expected in ((platform.deploy(), {"M3hRole"}), (platform.deploy(**billing), set())):
         asking = {
@@ -67,12 +50,12 @@ def test_only_m3h_asks_cost_explorer(platform: Platform):
 
 
 def test_nobody_may_delete(platform: Platform):
-    """nobody: a delete;"""
+    """No role may delete anything but log deliveries, and those only the machine's."""
     for policy, statement, action in _allowed(platform):
-        # What a key's policy leaves to the account's IAM policies, it grants to nobody.
+        # A key's policy lets IAM policies grant its actions, and grants none itself.
         if policy.kind != "identity":
             continue
-        # A log delivery is a subscription of Step Functions to its own log group, which it must be able to end.
+        # A log delivery is Step Functions' own subscription to its log group, and Step Functions must be able to end it.
         if (policy.place, action) == ("StateMachineRole/orchestrate", "logs:DeleteLogDelivery"):
             continue
         verbs = ("Delete", "Remove", "Purge", "Bypass", "Put*", "*")
@@ -80,22 +63,22 @@ def test_nobody_may_delete(platform: Platform):
 
 
 def test_no_action_is_a_wildcard(platform: Platform):
-    """no * action;"""
+    """No statement allows an action with a wildcard."""
     for policy, statement, action in _allowed(platform):
         assert "*" not in action and "?" not in action, (policy.place, statement.get("Sid"), action)
     for policy in policies(platform.deploy()):
         for statement in policy.statements:
-            # `NotAction` and `NotResource` in an allowance grant whatever AWS adds.
+            # `NotAction` and `NotResource` would also allow whatever AWS adds later.
             if statement["Effect"] == "Allow":
                 assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement), (policy.place, statement)
 
 
-# Actions with a resource level that does not reach what is asked.
+# Actions whose narrower resources do not fit what the step asks for.
 UNNAMEABLE = {"ce:GetCostAndUsage": "its resources are billing views of one's own making, and the step asks for none"}
 
 
 def test_every_resource_is_named_where_aws_can(platform: Platform):
-    """* resource only where AWS has no resource level"""
+    """A statement allows a resource `*` only where AWS has no narrower resource for the action."""
     stale = set(UNNAMEABLE) - {action for _, _, action in _allowed(platform)}
     assert not stale, f"excepted, and not allowed to anybody: {stale}"
     for policy, statement, action in _allowed(platform):
@@ -110,10 +93,10 @@ def test_every_resource_is_named_where_aws_can(platform: Platform):
 
 
 def test_the_reason_stands_beside_each_star():
-    """, with the reason beside it)."""
+    """Each resource `*` has its reason in a comment beside it."""
     text = TEMPLATE.read_text("utf-8")
     assert not _bare_stars(text)
-    # It can fail: with the reasons taken away, each star is found.
+    # The check can fail: without the reasons it finds each star.
     without = "\n".join(line.split(" # ")[0] for line in text.splitlines())
     assert len(_bare_stars(without)) == text.count('Resource: "*"') > 0
 
@@ -136,7 +119,7 @@ def _allowed(platform: Platform):
                     yield policy, statement, action
 
 
-# What IAM, S3, KMS and SQS take (their service quotas), in characters without white space; S3 and KMS count bytes.
+# The service quotas of IAM, S3, KMS and SQS, in characters without white space. S3 and KMS count bytes.
 QUOTAS = {
     "AWS::IAM::ManagedPolicy": 6_144,
     "AWS::S3::BucketPolicy": 20 * 1024,
@@ -147,7 +130,7 @@ INLINE_QUOTA, TRUST_QUOTA = 10_240, 2_048
 
 
 def test_policies_fit_the_quotas_of_aws(platform: Platform):
-    """Every policy is one that AWS takes, also with the longest names there are."""
+    """Every policy fits AWS's quotas, also with the longest names."""
     longest = {"EvidenceBucketName": "e" * 63, "ArtifactsBucketName": "a" * 63, "ObjectStoreBucketName": "o" * 63}
     longest |= {"FunctionNamePrefix": "f" * 36, "StateMachineName": "s" * 80, "DeploymentRoleArn": DEPLOYMENT_ROLE}
     deployment = platform.deploy(**longest, LaterPhaseRoleArns=",".join(f"{LATER_PHASE_ROLE}-{n}" for n in range(9)))
@@ -159,7 +142,7 @@ def test_policies_fit_the_quotas_of_aws(platform: Platform):
         elif policy.of == "AWS::IAM::Role":
             inline[policy.place.split("/")[0]] += size
         elif policy.of == "AWS::IAM::Policy":
-            # An inline policy, too, of each role that it names.
+            # It counts as an inline policy of each role that it names.
             inline.update({role: size for role in roles if deployment.ref(role) in deployment[policy.place]["Roles"]})
         else:
             assert size <= QUOTAS[policy.of], f"{policy.place}: {size}"

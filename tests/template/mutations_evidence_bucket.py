@@ -1,4 +1,4 @@
-"""Defects of the evidence bucket, its key and the other buckets, against point 1."""
+"""Defects of the evidence bucket, its key and the other buckets."""
 
 from mutation import Mutation, add, drop, mutation, put
 
@@ -8,7 +8,7 @@ LIFECYCLE = f"{BUCKET}/LifecycleConfiguration/Rules"
 ENCRYPTION = f"{BUCKET}/BucketEncryption/ServerSideEncryptionConfiguration/0"
 RETENTION = f"{BUCKET}/ObjectLockConfiguration/Rule/DefaultRetention"
 
-BUCKETS: list[Mutation] = [
+MUTATIONS: list[Mutation] = [
     mutation(
         "the bucket is not created unless asked for",
         put("/Parameters/CreateEvidenceBucket/Default", "false"),

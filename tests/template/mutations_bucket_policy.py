@@ -1,4 +1,4 @@
-"""Defects of the evidence bucket's policy, against point 1."""
+"""Defects of the evidence bucket's policy."""
 
 from mutation import Mutation, add, drop, mutation, put
 
@@ -6,7 +6,7 @@ POLICY = "EvidenceBucketPolicy/Properties/PolicyDocument/Statement"
 RUNS = "arn:${AWS::Partition}:s3:::${EvidenceBucketName}/evidence/runs/*"
 SOMEBODY = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/somebody"}
 
-POLICIES: list[Mutation] = [
+MUTATIONS: list[Mutation] = [
     mutation(
         "overwriting is not denied",
         drop(f"{POLICY}/Sid=CreateOnly"),

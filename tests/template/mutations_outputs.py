@@ -1,0 +1,43 @@
+"""Defects of the SSM parameters that the stack writes."""
+
+from mutation import Mutation, drop, mutation, put
+
+MUTATIONS: list[Mutation] = [
+    mutation(
+        "a parameter says another ARN than the output",
+        put("StartArnParameter/Properties/Value", {"Ref": "StateMachine"}),
+        caught_by="test_outputs_are_written_as_ssm_parameters",
+    ),
+    mutation(
+        "a parameter is missing",
+        drop("EvidenceBucketParameter"),
+        caught_by="test_outputs_are_written_as_ssm_parameters test_what_does_not_exist_is_not_written "
+        "test_the_guide_lists_them",
+    ),
+    mutation(
+        "a parameter is written for a role that is not made",
+        drop("OperatorRoleArnParameter/Condition"),
+        put("OperatorRoleArnParameter/Properties/Value", {"Ref": "OperatorRoleName"}),
+        caught_by="test_what_does_not_exist_is_not_written",
+    ),
+    mutation(
+        "a parameter stands elsewhere",
+        put("HandoffRuleArnParameter/Properties/Name", "/fraud-platform/dev-full/p1/handoff_rule_arn"),
+        caught_by="test_what_does_not_exist_is_not_written",
+    ),
+    mutation(
+        "a parameter is a list",
+        put("EvidenceBucketParameter/Properties/Type", "StringList"),
+        caught_by="test_outputs_are_written_as_ssm_parameters",
+    ),
+    mutation(
+        "a parameter names the rule instead of its ARN",
+        put("HandoffRuleArnParameter/Properties/Value", {"Ref": "HandoffRule"}),
+        caught_by="test_outputs_are_written_as_ssm_parameters",
+    ),
+    mutation(
+        "a parameter says where the queue is instead of its ARN",
+        put("HandoffDeadLettersArnParameter/Properties/Value", {"Ref": "HandoffDeadLetters"}),
+        caught_by="test_outputs_are_written_as_ssm_parameters",
+    ),
+]
