@@ -40,7 +40,7 @@ fn document(asl: &Asl) -> String {
         `UPDATE=1 cargo test -p p1-tests --test state_machine diagram`\ndraws this page again. \
         The [glossary](glossary.md) explains the words.\n\n\
         - Boxes are Tasks, and diamonds are gates. Rounded boxes end the execution SUCCEEDED, and double boxes end it FAILED.\n\
-        - A Task may take {} seconds, and an execution {}.\n\
+        - One attempt of a Task may take {} seconds, and an execution {}.\n\
         - A Task that ends with one of these errors is tried up to {} more times:\n  {}.\n\
         - Any other error, or one of these after the last try, ends the execution FAILED at that Task. It can be redriven there.\n\n\
         ```mermaid\nflowchart TD\n{drawn}```\n",
