@@ -82,7 +82,7 @@ taxonomy! {
     /// A required handle has no value, or its value is or contains a placeholder such as TO_PIN.
     HandleUnresolved "M3A-B2" HandleClosure S2 "M3-B0.1" false "give the handle its value in the registry, then start a new execution";
     /// The M2 receipt is missing or unreadable, or it does not say that M2 passed.
-    M2HandoffNotGreen "M3A-B3" HandleClosure S2 "M3-B1" false "close M2 and let it publish a green receipt, then start from that receipt";
+    M2HandoffNotGreen "M3A-B3" HandleClosure S2 "M3-B1" false "let M2 finish and publish a green receipt, then start from that receipt";
     /// The orchestrator that the registry names cannot be found, cannot be queried or is not ACTIVE.
     OrchestratorUnavailable "M3A-B4" HandleClosure S2 "M3-B0" false "bring the runtime stack up so that the named state machine is ACTIVE, then start a new execution";
     /// The evidence bucket that the registry names is not versioned or cannot be reached.
