@@ -1,4 +1,4 @@
-//! The pages that are generated from the code are what the code gives today. `UPDATE=1` rewrites them. Commands name their region.
+//! The page of blockers is what the code gives today; `UPDATE=1` rewrites it. Every `sam` command of the docs names its region.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,10 +9,14 @@ use p1_contract::step::Step;
 fn blockers_page() -> String {
     let mut page = String::from(
         "# Blockers\n\n\
-         Generated from `shared/contract/src/blocker.rs`; a test holds it. A blocker is a rule that did not hold: a verdict,\n\
-         never a failure. S1 is a no-go: only a new start is offered. S2 is to be mended, then the run goes on. The phase\n\
-         code is the one of the phase plan that the blocker counts under. Codes marked ° can only be raised by a defect of\n\
-         P1's own; they stay as defence in depth.\n",
+         This page is generated from `shared/contract/src/blocker.rs`, and a test compares the two. A *blocker* is a rule that a run\n\
+         broke. It is part of a verdict; it is not an error. The [glossary](glossary.md) explains the other words.\n\n\
+         - **Severity** S1 is a no-go: only a new run can be started. S2 can be mended; the remedy says whether the run can then go on.\n\
+         - **Phase code** is the code in the platform's own phase plan that the blocker counts under.\n\
+         - **°** marks a code that only a defect of P1 itself can raise. Such a check is a second line of defence.\n\
+         - **Resume** means: start a rerun, which goes on with the same run. [operators.md](operators.md#a-hold) says how.\n\
+         - **Start a new execution** means: start again from the M2 receipt, which makes another run.\n\
+         - **Reads its artifacts back** means: at its end a step reads everything that it wrote from S3 again.\n",
     );
     for step in Step::ALL {
         let _ = write!(

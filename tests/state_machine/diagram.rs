@@ -36,11 +36,13 @@ fn document(asl: &Asl) -> String {
     let retry = &task["Retry"][0];
     format!(
         "# The state machine\n\n\
-        Drawn from `statemachine/platform-run.asl.json`; `UPDATE=1 cargo test -p p1-tests --test state_machine diagram` \
-        draws it again.\nBoxes are Tasks, diamonds are gates, rounded boxes end the execution SUCCEEDED and double boxes \
-        end it FAILED.\n\n\
-        Each Task has {} seconds, the execution {}. A Task that ends with one of these is tried {} times more:\n{}.\n\
-        Any other error, and the last of these, ends the execution FAILED at that Task, where it can be redriven.\n\n\
+        Drawn from `statemachine/platform-run.asl.json`. After a change of that file, \
+        `UPDATE=1 cargo test -p p1-tests --test state_machine diagram`\ndraws this page again. \
+        The [glossary](glossary.md) explains the words.\n\n\
+        - Boxes are Tasks, and diamonds are gates. Rounded boxes end the execution SUCCEEDED, and double boxes end it FAILED.\n\
+        - One attempt of a Task may take {} seconds, and an execution {}.\n\
+        - A Task that ends with one of these errors is tried up to {} more times:\n  {}.\n\
+        - Any other error, or one of these after the last try, ends the execution FAILED at that Task. It can be redriven there.\n\n\
         ```mermaid\nflowchart TD\n{drawn}```\n",
         seconds(&task["TimeoutSeconds"]),
         seconds(&asl.root["TimeoutSeconds"]),

@@ -1,6 +1,6 @@
 """Every call that is made to AWS, as AWS authorises it. All of them must be allowed, or a deployment does not work.
 
-The functions' own calls are listed by hand in calls.json, by operation and place; tests/tests/e2e/calls.rs compares the list with
+The functions' own calls are listed by hand in calls.json, by operation and place; tests/e2e/calls.rs compares the list with
 the calls that the functions make. Here they become actions, resources and condition keys. The calls of AWS's services, of people
 and of other phases are listed here, with their sources.
 """

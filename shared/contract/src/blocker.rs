@@ -79,178 +79,178 @@ macro_rules! taxonomy {
 taxonomy! {
     /// A required handle is not declared in the registry.
     HandleMissing "M3A-B1" HandleClosure S2 "M3-B1" false "declare the handle in the registry, then start a new execution";
-    /// A required handle is declared without a value, or still holds a placeholder such as TO_PIN.
+    /// A required handle has no value, or its value is or contains a placeholder such as TO_PIN.
     HandleUnresolved "M3A-B2" HandleClosure S2 "M3-B0.1" false "pin the handle's value in the registry, then start a new execution";
-    /// The M2 handoff receipt is missing, unreadable, or something that it says of its verdict is not green.
+    /// The M2 receipt is missing or unreadable, or it does not say that M2 passed.
     M2HandoffNotGreen "M3A-B3" HandleClosure S2 "M3-B1" false "close M2 and let it publish a green receipt, then start from that receipt";
-    /// The orchestrator that the registry names cannot be found, queried, or is not ACTIVE.
+    /// The orchestrator that the registry names cannot be found, cannot be queried or is not ACTIVE.
     OrchestratorUnavailable "M3A-B4" HandleClosure S2 "M3-B0" false "bring the runtime stack up so that the named state machine is ACTIVE, then start a new execution";
-    /// The evidence bucket that the registry names is unversioned or not reachable.
+    /// The evidence bucket that the registry names is not versioned or cannot be reached.
     EvidenceBucketUnfit "M3A-B5" HandleClosure S2 "M3-B5" false "enable versioning on the evidence bucket or repin S3_EVIDENCE_BUCKET, then start a new execution";
-    /// The registry contradicts itself, evidence, a stack output or the deployment, or cannot be held against a stack output.
+    /// A value of the registry contradicts the registry itself, a stack output, a field name of the evidence or the deployment; or no stack output could be compared with any handle.
     HandleContradiction "M3A-B6" HandleClosure S2 "M3-B1" false "make registry and stack agree on the value, then start a new execution";
-    /// A closure artifact could not be published or is missing from the set read back.
+    /// An artifact of the step could not be published, or is missing when the step reads its artifacts back.
     HandleClosureNotPublished "M3A-B7" HandleClosure S2 "M3-B9" false "find what occupies or refuses the evidence key, then start a new execution";
-    /// A document that the step read holds secret material.
+    /// A document that the step read contains secret material.
     HandleClosureSecret "M3A-B8" HandleClosure S1 "M3-B1" false "remove the secret from the named place, rotate it, then start a new execution";
 
-    /// The run id does not have the pinned format.
+    /// The run id does not have the required format.
     RunIdFormatInvalid "M3B-B1" RunIdentity S1 "M3-B2" false "report it with the evidence: run ids are minted by P1 alone";
-    /// Every run id from the bare stamp to suffix _20 is taken.
+    /// All run ids of this second are taken: the one without a suffix, and those with the suffixes _01 to _20.
     RunIdExhausted "M3B-B2" RunIdentity S2 "M3-B2" false "start a new execution: another second gives other run ids";
-    /// The scenario derivation contract is missing, unknown or incomplete, or a manifest is unreadable or has another hash.
+    /// A handle that says how to derive the scenario run id is missing, unknown or incomplete; or a manifest is unreadable or has another hash.
     DerivationContractInvalid "M3B-B3" RunIdentity S2 "M3-B3" false "mend the named handle or publish the named manifest, then start a new execution";
-    /// The seed changes when it is serialised, parsed and serialised again.
+    /// The identity seed has other bytes after it was serialised, parsed and serialised again.
     SeedUnstable "M3B-B4" RunIdentity S1 "M3-B3" true "report it with the evidence: a defect of P1";
     /// An identity artifact could not be published.
     RunIdentityNotPublished "M3B-B5" RunIdentity S2 "M3-B5" false "find what occupies or refuses the evidence key, then start a new execution";
-    /// The scenario run id derived again differs.
+    /// A second derivation gives another scenario run id.
     DerivationNotReproducible "M3B-B6" RunIdentity S1 "M3-B3" true "report it with the evidence: a defect of P1";
-    /// The identity set read back lacks an object.
+    /// An identity artifact is missing when the step reads its artifacts back.
     RunIdentityIncomplete "M3B-B7" RunIdentity S2 "M3-B9" false "find who removed the object, then start a new execution";
-    /// An identity artifact holds secret material.
+    /// An identity artifact contains secret material.
     RunIdentitySecret "M3B-B8" RunIdentity S1 "M3-B3" false "remove the secret from the named place, rotate it, then start a new execution";
 
     /// A field of the config payload is missing.
     PayloadFieldMissing "M3C-B1" ConfigDigest S1 "M3-B3" true "report it with the evidence: a defect of P1";
     /// The canonicalisation mode is unknown.
     CanonicalizationUnknown "M3C-B2" ConfigDigest S2 "M3-B3" false "set SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE to json_sorted_keys_v1, then start a new execution: M3.A has closed the old value";
-    /// The digest's algorithm or field name is not the contract's.
+    /// The algorithm or the field name of the digest is not the required one.
     DigestContractInvalid "M3C-B3" ConfigDigest S2 "M3-B3" false "set CONFIG_DIGEST_ALGO to sha256 and both CONFIG_DIGEST_FIELD and FIELD_CONFIG_DIGEST to config_digest, then start a new execution: M3.A has closed the old values";
-    /// The digest computed twice, or M3.B's, differs.
+    /// The two computations of the digest and the digest of M3.B do not agree.
     DigestMismatch "M3C-B4" ConfigDigest S1 "M3-B3" true "report it with the evidence: a defect of P1";
-    /// The config payload holds secret material.
+    /// The config payload contains secret material.
     PayloadSecret "M3C-B5" ConfigDigest S1 "M3-B3" false "remove the secret from the named place, rotate it, then start a new execution";
     /// A digest artifact could not be published.
     ConfigDigestNotPublished "M3C-B6" ConfigDigest S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
-    /// The digest set read back lacks an object.
+    /// A digest artifact is missing when the step reads its artifacts back.
     ConfigDigestIncomplete "M3C-B7" ConfigDigest S2 "M3-B9" false "find who removed the object, then resume";
 
-    /// A handle of the orchestrator entry is missing or has a value that the contract does not allow.
+    /// A handle that this step reads is missing or has a value that is not allowed.
     OrchestratorHandleInvalid "M3D-B1" OrchestratorReadiness S2 "M3-B4" false "mend the named handle in the registry; ROLE_STEP_FUNCTIONS_ORCHESTRATOR can be resumed with, M3.A has closed the others: start a new execution";
-    /// The state machine is not found, not ACTIVE or cannot be queried.
+    /// The state machine cannot be found, cannot be queried or is not ACTIVE.
     StateMachineUnavailable "M3D-B2" OrchestratorReadiness S2 "M3-B4" false "bring the named state machine to ACTIVE, then resume";
     /// The state machine's role is not the one that the registry names.
     RoleMismatch "M3D-B3" OrchestratorReadiness S2 "M3-B4" false "align the machine's role and ROLE_STEP_FUNCTIONS_ORCHESTRATOR, then resume";
-    /// The run's ledger is held by a running execution, or its head is not ours.
+    /// The last record of the run's ledger does not give the run to this execution.
     RunLockNotOurs "M3D-B4" OrchestratorReadiness S2 "M3-B4" false "wait until the named holder has ended, then resume the run once";
-    /// The key of the run-scope environment variable is not a usable name.
+    /// REQUIRED_PLATFORM_RUN_ID_ENV_KEY is not the name of an environment variable.
     RunScopeKeyInvalid "M3D-B5" OrchestratorReadiness S2 "M3-B4" false "set REQUIRED_PLATFORM_RUN_ID_ENV_KEY to an environment variable name, then start a new execution: M3.A has closed the old value";
     /// A readiness artifact could not be published.
     ReadinessNotPublished "M3D-B6" OrchestratorReadiness S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
-    /// The readiness set read back lacks an object.
+    /// A readiness artifact is missing when the step reads its artifacts back.
     ReadinessIncomplete "M3D-B7" OrchestratorReadiness S2 "M3-B9" false "find who removed the object, then resume";
-    /// This execution runs on another machine than the registry names.
+    /// This execution belongs to another state machine than the registry names.
     ForeignStateMachine "M3D-B8" OrchestratorReadiness S1 "M3-B4" false "start a new execution on the orchestrator that the registry names";
 
-    /// A closure that the publication rests on is missing, changed or not a pass.
+    /// A closure that the publication needs is missing, was changed or is not a pass.
     PublicationPrerequisite "M3E-B1" RunPublication S2 "M3-B5" false "resume at the step whose closure is named";
     /// The key of run.json or of the run header cannot be resolved.
     RunKeyUnresolvable "M3E-B2" RunPublication S2 "M3-B5" false "mend the named path pattern in the registry, then start a new execution: M3.A has closed the old value";
-    /// The key already holds other bytes.
+    /// The key of run.json or of the run header already has an object with other bytes.
     RunEvidenceAlreadyExists "M3E-B3" RunPublication S1 "M3-B5" false "leave the object alone, find who wrote it, and start a new execution";
-    /// A write failed, or its outcome could not be learned.
+    /// A write failed, or it is not known whether it succeeded.
     RunEvidenceWriteFailed "M3E-B4" RunPublication S2 "M3-B5" false "see that S3 accepts writes to the named key, then resume: a write that did happen is recognised";
-    /// What was read back is not what was written.
+    /// The bytes that were read back are not those that were written.
     RunEvidenceReadback "M3E-B5" RunPublication S1 "M3-B5" false "treat the bucket as compromised, keep the evidence, and start a new execution elsewhere";
     /// run.json and the run header carry different triplets.
     RunEvidenceDisagrees "M3E-B6" RunPublication S1 "M3-B5" true "report it with the evidence: a defect of P1";
-    /// Run evidence holds secret material.
+    /// Run evidence contains secret material.
     RunEvidenceSecret "M3E-B7" RunPublication S1 "M3-B5" false "remove the secret from the named place, rotate it, then start a new execution";
-    /// The publication set read back lacks an object.
+    /// A publication artifact is missing when the step reads its artifacts back.
     RunPublicationIncomplete "M3E-B8" RunPublication S2 "M3-B9" false "find what occupies, refuses or removed the named key, then resume";
-    /// The ledger is no longer ours.
+    /// The last record of the run's ledger is no longer this execution's.
     PublicationLedgerLost "M3E-B9" RunPublication S2 "M3-B4" false "let the execution that holds the ledger finish, then resume the run once";
 
-    /// A closure that the handoff rests on is missing, changed or not a pass.
+    /// A closure that the handoff needs is missing, was changed or is not a pass.
     HandoffPrerequisite "M3F-B1" M4Handoff S2 "M3-B6" false "resume at the step whose closure is named";
-    /// The run-scope environment binding is not usable.
+    /// REQUIRED_PLATFORM_RUN_ID_ENV_KEY is missing or is not the name of an environment variable.
     EnvBindingInvalid "M3F-B2" M4Handoff S2 "M3-B6" false "set REQUIRED_PLATFORM_RUN_ID_ENV_KEY to an environment variable name, then start a new execution: M3.A has closed the old value";
-    /// The list of correlation fields is not the contract's.
+    /// CORRELATION_REQUIRED_FIELDS is not the required list of fields.
     CorrelationFieldsInvalid "M3F-B3" M4Handoff S2 "M3-B6" false "set CORRELATION_REQUIRED_FIELDS to the contract's list, then resume";
-    /// A durable reference is unreadable or has another hash.
+    /// An object that the handoff pack refers to is unreadable or has another hash.
     HandoffReferenceInvalid "M3F-B4" M4Handoff S1 "M3-B6" false "keep the evidence, find who changed the object, and start a new execution";
     /// The handoff pack or one of its receipts could not be published.
     HandoffNotPublished "M3F-B5" M4Handoff S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
-    /// The handoff pack read back is not what was written.
+    /// The bytes of the handoff pack that were read back are not those that were written.
     HandoffReadback "M3F-B6" M4Handoff S1 "M3-B6" false "treat the bucket as compromised, keep the evidence, and start a new execution elsewhere";
-    /// The handoff pack holds secret material.
+    /// The handoff pack contains secret material.
     HandoffSecret "M3F-B7" M4Handoff S1 "M3-B6" false "remove the secret from the named place, rotate it, then start a new execution";
-    /// The handoff set read back lacks an object.
+    /// A handoff artifact is missing when the step reads its artifacts back.
     HandoffIncomplete "M3F-B8" M4Handoff S2 "M3-B9" false "find who removed the object, then resume";
-    /// The ledger is no longer ours.
+    /// The last record of the run's ledger is no longer this execution's.
     HandoffLedgerLost "M3F-B9" M4Handoff S2 "M3-B4" false "let the execution that holds the ledger finish, then resume the run once";
 
-    /// The rerun contradicts the policy, its reset receipt, or the evidence that it names.
+    /// The rerun contradicts the policy, its reset receipt or the evidence that it names.
     RerunPolicyInconsistent "M3G-B1" RerunDiscipline S2 "M3-B7" false "take the rerun input from next_action of the last held summary, unchanged";
-    /// Identity or configuration drifted without a new run.
+    /// The run's evidence or today's registry does not confirm the run's ids and digest.
     IdentityDrift "M3G-B2" RerunDiscipline S1 "M3-B7" false "start a new execution: another configuration is another run";
-    /// A key that P1 wrote for the run has a delete marker or a second version.
+    /// An object of the run was overwritten or deleted: its key has a second version or a delete marker.
     DestructiveMutation "M3G-B3" RerunDiscipline S1 "M3-B7" false "keep the evidence, find who changed it, and start a new execution";
-    /// The reset class is not the name of a class (`^[a-z][a-z0-9_]{2,63}$`), so no approval can be for it.
+    /// The reset class does not match `^[a-z][a-z0-9_]{2,63}$`, so nobody can approve it.
     ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use service_runtime_reset, checkpoint_reset or data_replay_reset";
     /// The reset receipt lacks a field.
     ResetReceiptIncomplete "M3G-B5" RerunDiscipline S2 "M3-B7" false "give actor, reason, class and scope, none of them empty";
-    /// A reset class outside the permitted ones has no approval, or one without who or without the code of a blocker.
+    /// The reset class is not a permitted one, and the reset receipt has no approval with a name and a blocker code.
     ResetNotApproved "M3G-B6" RerunDiscipline S2 "M3-B7" false "have the reset approved: approval names who approved and for which blocker";
     /// A policy artifact could not be published.
     PolicyNotPublished "M3G-B7" RerunDiscipline S2 "M3-B5" false "find what occupies or refuses the evidence key, then resume";
-    /// The policy set read back lacks an object.
+    /// A policy artifact is missing when the step reads its artifacts back.
     PolicyIncomplete "M3G-B8" RerunDiscipline S2 "M3-B9" false "find who removed the object, then resume";
 
     /// A cost handle is missing or malformed.
     CostHandleInvalid "M3H-B1" CostEnvelope S2 "M3-B8" false "mend the named handle in the registry, then resume";
-    /// A closure of M3.A … M3.G is missing, changed or not a pass.
+    /// A closure of M3.A … M3.G is missing, was changed or is not a pass.
     CostUpstreamNotGreen "M3H-B2" CostEnvelope S2 "M3-B8" false "resume at the step whose closure is named";
-    /// The AWS billing source is missing, unreadable or not usable.
+    /// The source of AWS costs is missing, unreadable or not usable.
     BillingSourceUnusable "M3H-B3" CostEnvelope S2 "M3-B8" false "publish the billing artifact or grant Cost Explorer, then resume";
-    /// The Databricks source is enabled but not pinned, or deferred without reason and gate.
+    /// The Databricks cost source is enabled and not pinned, or it is deferred without a reason and a gate.
     DatabricksSourceInvalid "M3H-B4" CostEnvelope S2 "M3-B8" false "pin the Databricks source, or give defer reason and re-enable gate, then resume";
-    /// The budget envelope is invalid, or spend has reached its last alert.
+    /// The limit and the alerts of the budget are invalid, or the month's spend has reached the third alert.
     EnvelopeBreached "M3H-B5" CostEnvelope S2 "M3-B8" false "mend the envelope, or have the budget raised by its owner, then resume";
-    /// The outcome receipt or its list of required fields is invalid.
+    /// The outcome receipt is invalid, or COST_OUTCOME_RECEIPT_REQUIRED_FIELDS is not the required list of fields.
     OutcomeReceiptInvalid "M3H-B6" CostEnvelope S2 "M3-B8" false "set COST_OUTCOME_RECEIPT_REQUIRED_FIELDS to the contract's list, then resume";
-    /// Currencies of budget and spend differ, or are not USD.
+    /// The budget or the spend is not in USD.
     CurrencyMismatch "M3H-B7" CostEnvelope S2 "M3-B8" false "bring budget and billing to the same currency, then resume";
-    /// A cost artifact could not be published or is missing from the set read back.
+    /// A cost artifact could not be published, or is missing when the step reads its artifacts back.
     CostNotPublished "M3H-B8" CostEnvelope S2 "M3-B8" false "find what occupies, refuses or removed the evidence key, then resume";
-    /// Money was spent and an expected proof artifact is absent.
+    /// Money was spent, and an artifact that must prove what it was spent on is missing.
     SpendWithoutProof "M3H-B9" CostEnvelope S1 "M3-B8" false "keep the evidence, find who removed the artifact, and start a new execution";
 
     /// An artifact that a closure lists is missing, unreadable or has another hash.
     RollupArtifactInvalid "M3I-B1" GateRollup S1 "M3-B9" false "keep the evidence, find who changed the object, and start a new execution";
-    /// A step that the gate let through is not green.
+    /// The state machine went on after a step that did not pass.
     GateContradicted "M3I-B2" GateRollup S1 "M3-B9" false "keep the evidence, and start a new execution on the deployed state machine";
     /// A blocker has no known severity.
     SeverityUnknown "M3I-B3" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The rollup matrix lacks a cell.
+    /// The rollup matrix lacks a row, a check or a lane.
     MatrixIncomplete "M3I-B4" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The set of unresolved blockers is not explicit.
+    /// The count, the list and the codes of the unresolved blockers do not agree.
     UnresolvedSetImplicit "M3I-B5" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The verdict built twice differs.
+    /// Two computations of the verdict give different bytes.
     VerdictNotReproducible "M3I-B6" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// A rollup artifact could not be published or is missing from the set read back.
+    /// A rollup artifact could not be published, or is missing when the step reads its artifacts back.
     RollupNotPublished "M3I-B7" GateRollup S2 "M3-B9" false "find what occupies, refuses or removed the evidence key, then resume";
-    /// The rollup advances despite blockers.
+    /// The rollup advances although there are blockers.
     RollupAdvanceDespiteBlockers "M3I-B8" GateRollup S1 "M3-B9" true "report it with the evidence: a defect of P1";
 
-    /// M3.I's verdict is missing or not in the vocabulary.
+    /// M3.I's verdict is missing or is not a known one.
     VerdictVocabulary "M3J-B1" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The chain of closures is incomplete.
+    /// A closure that the verdict needs is missing or was changed, or an object that it lists was overwritten or deleted.
     ChainIncomplete "M3J-B2" PhaseVerdict S1 "M3-B9" false "keep the evidence, find which closure is gone, and start a new execution";
-    /// Blockers are unresolved at an advance.
+    /// M3.I advances although blockers are unresolved.
     UnresolvedAtAdvance "M3J-B3" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The handoff pack is missing or has drifted.
+    /// The handoff pack is missing or was changed.
     HandoffPackDrifted "M3J-B4" PhaseVerdict S1 "M3-B6" false "keep the evidence, find who changed the pack, and start a new execution";
     /// The phase summary contradicts itself.
     SummaryInconsistent "M3J-B5" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The M4 receipt refers to something else than what was committed.
+    /// The M4 receipt refers to something other than what was committed.
     ReceiptReferencesInvalid "M3J-B6" PhaseVerdict S1 "M3-B6" true "report it with the evidence: a defect of P1";
-    /// A verdict artifact could not be published or is missing from the set read back.
+    /// A verdict artifact could not be published, or is missing when the step reads its artifacts back.
     VerdictNotPublished "M3J-B7" PhaseVerdict S2 "M3-B9" false "find what occupies, refuses or removed the evidence key, then resume";
-    /// The verdict advances despite blockers.
+    /// The verdict advances although there are blockers.
     VerdictAdvanceDespiteBlockers "M3J-B8" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
-    /// The ledger was lost before the commit.
+    /// The last record of the run's ledger was no longer this execution's when the verdict was to be committed.
     CommitLedgerLost "M3J-B9" PhaseVerdict S2 "M3-B4" false "let the execution that holds the ledger finish: its verdict counts, this one is void";
 }
 
