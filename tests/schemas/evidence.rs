@@ -8,10 +8,10 @@ use p1_contract::attestation::{
     VSA_STATEMENT_SCHEMA,
 };
 use p1_contract::canonical;
+use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_runtime::ExecutionAnswer;
 use serde_json::{Value, json};
 
 use crate::registry::schemas;

@@ -8,11 +8,12 @@ use p1_contract::attestation::{
     ENVELOPE_SCHEMA, VERDICT_PREDICATE, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE, VSA_STATEMENT_SCHEMA,
     VerdictPredicate, VerificationSummary,
 };
-use p1_contract::evidence::{Body, observations_name, summary_name};
+use p1_contract::evidence::{ADMISSION_SUMMARY, Body, observations_name, summary_name};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
+use p1_contract::observations::Observations;
 use p1_contract::schema;
 use p1_contract::step::Step;
-use p1_runtime::{ADMISSION_SUMMARY, Observations, StepLogic};
+use p1_runtime::StepLogic;
 use serde_json::Value;
 
 use crate::project_root;

@@ -58,6 +58,18 @@ impl RunIds {
             config_digest: self.config_digest.clone()?,
         })
     }
+
+    /// What is known of the run after all these: each id from the last that carries it.
+    #[must_use]
+    pub fn known<'r>(one_by_one: impl IntoIterator<Item = &'r RunIds>) -> Self {
+        let mut run = RunIds::default();
+        for known in one_by_one {
+            run.platform_run_id = known.platform_run_id.clone().or(run.platform_run_id);
+            run.scenario_run_id = known.scenario_run_id.clone().or(run.scenario_run_id);
+            run.config_digest = known.config_digest.clone().or(run.config_digest);
+        }
+        run
+    }
 }
 
 impl From<Triplet> for RunIds {
@@ -347,6 +359,12 @@ pub fn summary_name(step: Step) -> String {
 pub fn observations_name(step: Step) -> String {
     format!("{}_observations", step.prefix())
 }
+
+/// The name of an admission's closing summary.
+pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
+
+/// The name of an admission's observations.
+pub const ADMISSION_OBSERVATIONS: &str = "m3g_admission_observations";
 
 /// Where the folders of all phase executions lie in the evidence bucket.
 pub const RUN_CONTROL_ROOT: &str = "evidence/dev_full/run_control/";

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod ids;
 pub mod input;
 pub mod ledger;
+pub mod observations;
 pub mod parse_error;
 pub mod pattern;
 mod placeholder;

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name};
+use p1_contract::evidence::{
+    ADMISSION_SUMMARY, Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name,
+};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
+use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
@@ -15,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, Written, object_ref};
+use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, object_ref};
 
 /// The shell's side of one invocation.
 #[derive(Debug)]
@@ -360,9 +363,6 @@ pub struct Summary {
     /// What it says.
     pub body: ExecutionSummary,
 }
-
-/// The name of an admission's closing summary.
-pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
 
 impl Summary {
     /// Reads a closing summary of `owner`, strictly.

@@ -6,20 +6,18 @@ use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::canonical;
 use p1_contract::evidence::{ExecutionSummary, HOLD, Header, RunIds, merge, split};
 use p1_contract::ids::PhaseExecutionId;
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::observations::{Observations, Written};
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
 use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
 use p1_contract::secrets::{self, SecretHit};
-use p1_contract::settings::Settings;
 use p1_contract::strict::{self, Limits};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
 use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
-use crate::store::{DOCUMENT_LIMIT, Read, Store, Written};
+use crate::store::{DOCUMENT_LIMIT, Read, Store};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
 const MAX_RESULT_BYTES: usize = 256 * 1024;
@@ -46,23 +44,6 @@ pub struct Request {
     pub input: StepInput,
     /// How the call came about.
     pub attempt: Attempt,
-}
-
-/// What is stored before anything is concluded: everything that the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observations<O = Value> {
-    /// The objects that were read.
-    pub reads: Vec<ObjectRef>,
-    /// The run-scoped objects that were created.
-    pub created: Vec<ArtifactRef>,
-    /// Where secret material stood; it is redacted in `observed`.
-    pub redactions: Vec<SecretHit>,
-    /// The deployment's settings that the step went by. Evidence of revision 1 has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
-    /// What the step observed, in its own shape.
-    pub observed: O,
 }
 
 impl Harness {

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use m3g_rerun_discipline::admission::Observed as Admitted;
 use p1_contract::artifacts::{PhaseSummary, RunIdentitySeed};
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split};
+use p1_contract::evidence::{
+    ADMISSION_OBSERVATIONS, Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split,
+};
 use p1_contract::handles::{HandleFact, HandleFacts};
 use p1_contract::identity::SeedInputs;
 use p1_contract::ids::{S3Key, Stamp};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::observations::{Observations, admission, handle_closure};
 use p1_contract::reference::{ADMISSION, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
 use p1_contract::verdict::RollupVerdict;
-use p1_runtime::Observations;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -161,9 +162,9 @@ impl Evidence {
 
     /// As M3.A saw them; a mended one as the admission pinned it.
     fn handles(&self) -> HandleFacts {
-        let first: Option<m3a_handle_closure::Observed> = self.observed(Step::HandleClosure.id(), "m3a_observations");
+        let first: Option<handle_closure::Observed> = self.observed(Step::HandleClosure.id(), "m3a_observations");
         let mut handles = first.map(|observed| observed.handles).unwrap_or_default();
-        let admitted: Option<Admitted> = self.observed(ADMISSION, "m3g_admission_observations");
+        let admitted: Option<admission::Observed> = self.observed(ADMISSION, ADMISSION_OBSERVATIONS);
         if let Some(registry) = admitted.as_ref().and_then(|admitted| admitted.facts.registry.found()) {
             handles.0.extend(registry.handles.0.clone());
         }

@@ -5,7 +5,9 @@
 //! nothing else of it than whether the execution is a rerun, and with which reset receipt.
 
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
-use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, observations_name, phase_folder};
+use p1_contract::evidence::{
+    ADMISSION_OBSERVATIONS, Body, Document, RUN_CONTROL_ROOT, observations_name, phase_folder,
+};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::ledger::LedgerKind;
@@ -130,7 +132,7 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
     if recording.holds(&folder(Step::RerunDiscipline, ADMISSION)) {
         // The receipt is lost or changed, which its step's replay says. What was observed still names the held summary.
         let key = format!(
-            "{}m3g_admission_observations.json",
+            "{}{ADMISSION_OBSERVATIONS}.json",
             folder(Step::RerunDiscipline, ADMISSION)
         );
         let closure = recording

@@ -8,9 +8,10 @@ use p1_contract::evidence::{ExecutionSummary, RUN_CONTROL_ROOT, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::store::{Object, RecordedStore, Written};
+use p1_runtime::store::{Object, RecordedStore};
 use serde_json::Value;
 
 use crate::run::history::History;

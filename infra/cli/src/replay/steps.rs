@@ -12,11 +12,12 @@ use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use m3i_gate_rollup::GateRollup;
 use m3j_phase_verdict::PhaseVerdictStep;
 use p1_contract::evidence::split;
+use p1_contract::observations::Observations;
 use p1_contract::reference::ArtifactRef;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::{Fault, Harness, Observations, Recreated, Request, StepLogic};
+use p1_runtime::{Fault, Harness, Recreated, Request, StepLogic};
 
 use crate::run::payload::Duty;
 

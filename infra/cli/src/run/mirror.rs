@@ -12,7 +12,6 @@ use p1_contract::canonical;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
-use p1_runtime::run_ledger::ledger_prefix;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -161,7 +160,7 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
 }
 
 fn is_record(run: Option<&PlatformRunId>, key: &S3Key) -> bool {
-    run.is_some_and(|run| key.as_str().starts_with(&ledger_prefix(run)))
+    run.is_some_and(|run| key.as_str().starts_with(&run.ledger_prefix()))
 }
 
 /// What is said of records whose holders left no evidence.

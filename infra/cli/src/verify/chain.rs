@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
-use p1_contract::evidence::{Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::evidence::{
+    ADMISSION_SUMMARY, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name,
+};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
-use p1_runtime::ADMISSION_SUMMARY;
-use p1_runtime::run_ledger::ledger_prefix;
 
 use super::shape::Documents;
 use super::{Findings, Folder};
@@ -107,7 +107,7 @@ pub(super) fn walk(folder: &Folder, documents: &Documents, findings: &mut Findin
     }
     let order = |closed: &Closed| Step::from_id(&closed.closure.step);
     chain.closures.sort_by_key(order);
-    let root = chain.run().map(|run| (run.run_root(), ledger_prefix(&run)));
+    let root = chain.run().map(|run| (run.run_root(), run.ledger_prefix()));
     for key in folder.files.keys().filter(|key| !chain.named.contains(*key)) {
         let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
         if root.as_ref().is_some_and(is_beside) {

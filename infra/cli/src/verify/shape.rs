@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use p1_contract::artifacts::*;
 use p1_contract::canonical;
 use p1_contract::evidence::{
-    Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, observations_name, split, summary_name,
+    ADMISSION_OBSERVATIONS, ADMISSION_SUMMARY, Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT,
+    observations_name, split, summary_name,
 };
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
+use p1_contract::observations::Observations;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::{ADMISSION_SUMMARY, Observations};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -88,7 +89,7 @@ fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
         let document = split::<ExecutionSummary>(value.clone(), name).map_err(|error| error.to_string())?;
         return Ok(Some(document.header));
     }
-    if name == "m3g_admission_observations" || is(observations_name) {
+    if name == ADMISSION_OBSERVATIONS || is(observations_name) {
         let document = split::<Observations>(value.clone(), name).map_err(|error| error.to_string())?;
         return Ok(Some(document.header));
     }

@@ -2,8 +2,9 @@
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::observations::Written;
 
-use super::{MemoryStore, Object, PutAnswer, Read, RecordedStore, Store, Written};
+use super::{MemoryStore, Object, PutAnswer, Read, RecordedStore, Store};
 
 const BUCKET: &str = "evidence";
 const KEY: &str = "evidence/a.json";

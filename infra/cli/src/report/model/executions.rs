@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use p1_contract::artifacts::{CommitPosture, PhaseSummary, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Severity, codes};
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name};
+use p1_contract::evidence::{
+    ADMISSION_SUMMARY, Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name,
+};
 use p1_contract::ids::{PhaseExecutionId, Stamp};
 use p1_contract::reference::{ADMISSION, ClosureRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_runtime::ADMISSION_SUMMARY;
 
 use super::evidence::{Bytes, Evidence};
 use crate::report::text::Text;
