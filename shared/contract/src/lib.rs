@@ -7,6 +7,8 @@ pub mod artifacts;
 pub mod attestation;
 pub mod blocker;
 pub mod canonical;
+pub mod catalogue;
+pub mod duty;
 mod encoding;
 pub mod evidence;
 pub mod exact;

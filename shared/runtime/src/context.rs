@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::evidence::{
-    ADMISSION_SUMMARY, Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name,
-};
+use p1_contract::duty::Duty;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
 use p1_contract::observations::Written;
@@ -370,10 +369,7 @@ impl Summary {
     /// # Errors
     /// In words, when it is none.
     pub fn parse(bytes: &[u8], owner: &str) -> Result<Self, String> {
-        let name = match Step::from_id(owner) {
-            Some(step) => summary_name(step),
-            None => ADMISSION_SUMMARY.to_owned(),
-        };
+        let name = Duty::from_id(owner).unwrap_or(Duty::Admission).summary_name();
         let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
             .map_err(|e| format!("is not strict JSON: {e}"))?;
         let document: Document<ExecutionSummary> =

@@ -38,20 +38,6 @@ pub(super) struct Created {
     pub(super) recreated: Vec<Recreated>,
 }
 
-/// The name of a duty's stored observations, and of its closing summary.
-pub(super) fn names(duty: Duty) -> (String, String) {
-    fn of<S: StepLogic>(step: &S) -> (String, String) {
-        (step.observations_name(), step.summary_name())
-    }
-    match duty {
-        Duty::Admission => of(&Admission),
-        Duty::Step(step) => (
-            p1_contract::evidence::observations_name(step),
-            p1_contract::evidence::summary_name(step),
-        ),
-    }
-}
-
 /// Runs the function of `duty` on `request`, over a recording that holds `observations`.
 pub(super) async fn recompute(duty: Duty, harness: &Harness, request: &Request, observations: &[u8]) -> Recomputed {
     // Boxed, one by one: together the futures of all ten are too large for a stack.

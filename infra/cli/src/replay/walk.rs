@@ -174,14 +174,13 @@ impl<'a> Task<'a> {
         let step = duty.step();
         let id = PhaseExecutionId::derive(step.prefix(), execution.stamp, execution.arn.as_str(), duty.id());
         let folder = phase_folder(&id);
-        let (observations, summary) = steps::names(duty);
-        let summary_key = format!("{folder}{summary}.json");
+        let summary_key = format!("{folder}{}.json", duty.summary_name());
         let said = recording.said.as_ref().filter(|_| execution.is_told);
         let state = duty.state();
         Task {
             recording,
             duty,
-            observations_key: format!("{folder}{observations}.json"),
+            observations_key: format!("{folder}{}.json", duty.observations_name()),
             summary: recording.summary(duty, &id, &summary_key),
             summary_key,
             said: said.and_then(|said| {
@@ -205,7 +204,7 @@ impl<'a> Task<'a> {
 
     fn differs(&self, recomputed: &str) -> Difference {
         Difference {
-            artifact: steps::names(self.duty).0,
+            artifact: self.duty.observations_name(),
             key: self.observations_key.clone(),
             pointer: String::new(),
             recorded: None,
@@ -242,7 +241,7 @@ impl<'a> Task<'a> {
             .extend(request.input.upstream().into_iter().map(|closure| closure.key));
         let mut ends = self.summary.as_ref().map(RecordedSummary::ends).unwrap_or_default();
         if self.summary.is_none() {
-            ends.extend(self.recording.lost(&steps::names(self.duty).1, &self.summary_key));
+            ends.extend(self.recording.lost(&self.duty.summary_name(), &self.summary_key));
         }
         self.recording.store.note_ends(ends.clone());
         let _ = self.recording.store.take_creations();

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
-use p1_contract::evidence::{
-    ADMISSION_SUMMARY, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name,
-};
+use p1_contract::duty::Duty;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 
 use super::shape::Documents;
@@ -170,7 +169,7 @@ impl Chain {
             self.bucket.get_or_insert_with(|| summary.bucket.clone());
             self.name(folder, &Named::object(summary, &by), findings);
             let phase = documents.get(summary.key.as_str()).cloned();
-            let phase = phase.and_then(|phase| split::<PhaseSummary>(phase, "m3_execution_summary").ok());
+            let phase = phase.and_then(|phase| split::<PhaseSummary>(phase, PhaseSummary::NAME).ok());
             if let Some(phase) = phase {
                 roots.extend(
                     phase
@@ -205,21 +204,22 @@ impl Chain {
         roots: &mut Vec<(ClosureRef, String)>,
         findings: &mut Findings,
     ) {
-        let last = |key: &&String| key.ends_with("/m3j_execution_summary.json");
+        let name = summary_name(Step::PhaseVerdict);
+        let last = |key: &&String| key.ends_with(&format!("/{name}.json"));
         let ending = folder.ending.as_ref().and_then(|ending| ending.closure.as_ref());
         let said = ending
             .map(|closure| closure.key.to_string())
             .filter(|key| folder.files.contains_key(key));
         let Some(key) = said.or_else(|| folder.files.keys().find(last).cloned()) else {
             self.broken = true;
-            findings.incomplete("m3j_execution_summary", "is not there: no verdict was reached");
+            findings.incomplete(name, "is not there: no verdict was reached");
             return;
         };
         self.last(folder, documents, &key, roots, findings);
         let phase = sibling_named(&key, "m3_execution_summary.json");
         let document = documents.get(&phase).cloned();
         self.phase = document
-            .and_then(|document| split::<PhaseSummary>(document, "m3_execution_summary").ok())
+            .and_then(|document| split::<PhaseSummary>(document, PhaseSummary::NAME).ok())
             .map(|document| (phase, document));
     }
 
@@ -242,7 +242,8 @@ impl Chain {
             return;
         };
         let summary = documents.get(key).cloned();
-        let summary = summary.and_then(|document| split::<ExecutionSummary>(document, "m3j_execution_summary").ok());
+        let summary =
+            summary.and_then(|document| split::<ExecutionSummary>(document, &summary_name(Step::PhaseVerdict)).ok());
         let Some((summary, key)) = summary.zip(p1_contract::ids::S3Key::parse(key).ok()) else {
             self.broken = true;
             return;
@@ -316,8 +317,7 @@ impl Chain {
             self.broken = true;
             return Vec::new();
         }
-        let step = Step::from_id(&closure.step);
-        let name = step.map_or_else(|| ADMISSION_SUMMARY.to_owned(), summary_name);
+        let name = Duty::from_id(&closure.step).unwrap_or(Duty::Admission).summary_name();
         let document = documents
             .get(&key)
             .filter(|document| document["artifact"] == name.as_str());
@@ -363,11 +363,7 @@ impl Chain {
 
 /// The key at which a closure's summary must lie.
 pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
-    let name = match Step::from_id(&closure.step) {
-        Some(step) => summary_name(step),
-        None if closure.step == ADMISSION => ADMISSION_SUMMARY.to_owned(),
-        None => return None,
-    };
+    let name = Duty::from_id(&closure.step)?.summary_name();
     Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use p1_contract::artifacts::{CommitPosture, PhaseSummary, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Severity, codes};
-use p1_contract::evidence::{
-    ADMISSION_SUMMARY, Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name,
-};
+use p1_contract::catalogue::{self, Kind};
+use p1_contract::duty::Duty;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{PhaseExecutionId, Stamp};
 use p1_contract::reference::{ADMISSION, ClosureRef};
 use p1_contract::step::Step;
@@ -188,7 +188,7 @@ pub(crate) fn history(evidence: &Evidence<'_>, folder: &Folder) -> History {
         .into_iter()
         .zip(&owners)
         .map(|((step, id, key), who)| {
-            let name = step.map_or_else(|| ADMISSION_SUMMARY.to_owned(), summary_name);
+            let name = step.map_or(Duty::Admission, Duty::Step).summary_name();
             let summary = evidence.summary(&key, &name);
             let execution = number(who);
             Closed {
@@ -240,17 +240,16 @@ pub(crate) fn history(evidence: &Evidence<'_>, folder: &Folder) -> History {
 
 /// Every summary that a folder of a phase execution holds: its step, the id in its key, and the key.
 fn summaries(evidence: &Evidence<'_>) -> Vec<(Option<Step>, PhaseExecutionId, String)> {
-    let admission = format!("{ADMISSION_SUMMARY}.json");
     let place = |key: &str| {
         let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
         let id = PhaseExecutionId::parse(folder).ok()?;
-        if file == admission {
-            return Some((None, id, key.to_owned()));
-        }
-        let step = Step::ALL
-            .into_iter()
-            .find(|step| file == format!("{}.json", summary_name(*step)))?;
-        Some((Some(step), id, key.to_owned()))
+        let entry = catalogue::find(file.strip_suffix(".json")?)?;
+        let step = match (entry.kind, entry.writers.as_slice()) {
+            (Kind::Summary, [Duty::Step(step)]) => Some(*step),
+            (Kind::Summary, [Duty::Admission]) => None,
+            _ => return None,
+        };
+        Some((step, id, key.to_owned()))
     };
     evidence.keys().filter_map(place).collect()
 }
