@@ -10,7 +10,8 @@ use thiserror::Error;
 use crate::blocker::{Blocker, Finding};
 use crate::canonical;
 use crate::hash::Sha256Hex;
-use crate::ids::{PhaseExecutionId, PlatformRunId, ScenarioRunId};
+use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
+use crate::observations::WriteFailure;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::strict::{self, Limits};
@@ -298,6 +299,22 @@ pub struct ExecutionSummary {
     pub inputs: Vec<ObjectRef>,
     /// The closures that it rests on, in the order of the steps.
     pub upstream: Vec<ClosureRef>,
+    /// What became of the artifacts that could not be stored, in the order of their keys. Evidence of earlier releases says it in
+    /// a blocker's words alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_stored: Vec<NotStored>,
+}
+
+/// An artifact that a step made and that could not be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotStored {
+    /// Its name.
+    pub name: String,
+    /// Where it belongs.
+    pub key: S3Key,
+    /// What became of the write.
+    pub end: WriteFailure,
 }
 
 /// The gate value of a step that holds.
@@ -324,15 +341,25 @@ impl ExecutionSummary {
             artifacts,
             inputs,
             upstream,
+            not_stored: Vec::new(),
         }
     }
 
-    /// Whether the verdict, the count and the gate say the same.
+    /// The summary, with what became of the artifacts that could not be stored. Each has its blocker already.
+    #[must_use]
+    pub fn without(mut self, mut not_stored: Vec<NotStored>) -> Self {
+        not_stored.sort_by(|a, b| a.key.cmp(&b.key));
+        self.not_stored = not_stored;
+        self
+    }
+
+    /// Whether the verdict, the count, the gate and what could not be stored say the same.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         self.overall_pass == self.blockers.is_empty()
             && self.blocker_count == self.blockers.len() as u64
             && self.overall_pass == (self.next_gate != HOLD)
+            && (self.not_stored.is_empty() || !self.overall_pass)
     }
 
     /// The distinct codes of its blockers.

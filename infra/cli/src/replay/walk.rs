@@ -260,6 +260,13 @@ impl<'a> Task<'a> {
         creations.extend(stored);
         creations.extend(last);
 
+        // Evidence of earlier releases says in words alone that an object could not be stored, and what follows from it is not
+        // known.
+        let is_untold = |key: &S3Key| {
+            let summary = self.summary.as_ref();
+            !ends.contains_key(key) && summary.is_some_and(|summary| summary.blames(key))
+        };
+        let tells_all = !creations.iter().any(|made| is_untold(&made.key));
         let mut equal = 0;
         let mut seen = BTreeSet::new();
         for made in creations {
@@ -270,10 +277,20 @@ impl<'a> Task<'a> {
             if made.key.as_str() == self.observations_key {
                 continue;
             }
+            if is_untold(&made.key) {
+                let why = "the summary has a blocker for it, and does not record what became of the write";
+                absent.push(missing(made.key.as_str(), why));
+                continue;
+            }
+            if made.key.as_str() == self.summary_key && !tells_all {
+                let why = "it cannot be recomputed: what became of a write is not recorded";
+                absent.push(missing(&self.summary_key, why));
+                continue;
+            }
             let failed = ends.get(&made.key).is_some_and(|end| end.stored().is_none());
             match self.recording.store.object(&made.key) {
                 Some(object) if object.bytes == made.bytes => equal += 1,
-                // It was not stored, as the summary's own blocker says; what lies there is another's.
+                // It was not stored, as the summary says; what lies there is another's.
                 _ if failed => {}
                 Some(object) => {
                     let key = made.key.as_str();
@@ -300,6 +317,8 @@ impl<'a> Task<'a> {
             }
         }
         let answer = match answer {
+            // It names the hash of the summary.
+            Ok(_) if !tells_all => None,
             Ok(answer) => {
                 self.hold_answer(&answer, &mut differences);
                 Some(answer)

@@ -25,7 +25,7 @@ use serde_json::Value;
 pub use answers::{ExecutionAnswer, MachineAnswer};
 pub use audit::{AuditProblem, ClosureAudit, Prerequisite, SummaryFacts};
 pub use learned::{Learned, TodaysRegistry};
-pub use written::Written;
+pub use written::{WriteFailure, Written};
 
 use crate::reference::{ArtifactRef, ObjectRef};
 use crate::secrets::SecretHit;

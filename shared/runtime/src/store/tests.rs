@@ -181,23 +181,6 @@ async fn reads_are_bounded() {
     assert_eq!(read, Read::TooLarge(5));
 }
 
-#[test]
-fn an_end_state_is_read_back_from_its_words() {
-    let found = Sha256Hex::of(b"theirs");
-    for written in [
-        Written::Occupied { found: found.clone() },
-        Written::Altered { found },
-        Written::Vanished,
-        Written::Refused("403 AccessDenied".to_owned()),
-        Written::Inconclusive("timed out".to_owned()),
-    ] {
-        assert_eq!(Written::from_description(&written.describe()), Some(written));
-    }
-    for words in ["stored", "", "the key already holds other bytes (sha256 0)"] {
-        assert_eq!(Written::from_description(words), None, "{words}");
-    }
-}
-
 #[tokio::test]
 async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
     let (bucket, key) = (BucketName::parse(BUCKET).unwrap(), S3Key::parse(KEY).unwrap());
