@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use p1_contract::ids::{PlatformRunId, Stamp};
+use p1_contract::observations::ExecutionAnswer;
 use p1_contract::reference::ObjectRef;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Acquired, Committed};
-use p1_runtime::{ExecutionAnswer, FixedAnswers, Harness, Orchestrator, StepContext};
+use p1_runtime::{FixedAnswers, Harness, Orchestrator, StepContext};
 use p1_tests::stage::{Stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};

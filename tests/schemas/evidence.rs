@@ -8,10 +8,11 @@ use p1_contract::attestation::{
     VSA_STATEMENT_SCHEMA,
 };
 use p1_contract::canonical;
+use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_runtime::ExecutionAnswer;
+use p1_tests::runs::occupied;
 use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 use serde_json::{Value, json};
 
@@ -143,6 +144,12 @@ async fn what_a_run_publishes_is_valid() {
                 .map(|(key, bytes)| (format!("evidence/{name}/{key}"), bytes)),
         );
     }
+    // A summary that records what could not be stored.
+    let occupied = occupied("2026-02-23T17:43:07Z").await.files;
+    let lacking = occupied
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("/m3c_execution_summary.json"));
+    all.extend(lacking.map(|(path, bytes)| (format!("evidence/occupied/{path}"), bytes)));
     // The day's answer of Cost Explorer has the shape of a billing artifact.
     let billing = World::new().store.dump(ARTIFACTS).remove(BILLING).unwrap();
     all.insert("evidence/day/_cost/20260223.json".to_owned(), billing);

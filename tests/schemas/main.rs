@@ -8,16 +8,15 @@ mod evidence;
 mod registry;
 mod validator;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use p1_contract::evidence::{observations_name, summary_name};
+use p1_contract::catalogue::{self, Kind};
 use p1_contract::schema;
-use p1_contract::step::Step;
 use serde_json::Value;
 
-use crate::registry::{OF_SIDECARS, declared_artifacts, schemas};
+use crate::registry::{declared_artifacts, schemas};
 
 const SUFFIX: &str = ".schema.json";
 
@@ -111,22 +110,27 @@ fn a_change_of_a_schema_is_noticed() {
 }
 
 #[test]
+fn every_schema_has_exactly_one_row_of_the_catalogue() {
+    for file in files(&checked_in()).keys() {
+        let rows = catalogue::all()
+            .iter()
+            .filter(|row| format!("{}{SUFFIX}", row.name) == *file);
+        assert_eq!(rows.count(), 1, "{file}");
+    }
+    assert_eq!(files(&checked_in()).len(), catalogue::all().len());
+}
+
+#[test]
 fn every_artifact_has_a_schema() {
-    let schemas = schemas();
-    let closing = Step::ALL
-        .into_iter()
-        .flat_map(|step| [summary_name(step), observations_name(step)]);
-    let missing: Vec<String> = declared_artifacts()
-        .into_iter()
-        .chain(closing)
-        .filter(|name| !schemas.contains_key(name))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "without a schema: {missing:?}; add them to tests/schemas/registry.rs"
+    let documents = catalogue::all().iter().filter(|row| row.kind == Kind::Document);
+    let documents: BTreeSet<String> = documents.map(|row| row.name.clone()).collect();
+    let declared: BTreeSet<String> = declared_artifacts().into_iter().collect();
+    assert_eq!(
+        declared, documents,
+        "what `artifact!` declares is not what shared/contract/src/catalogue.rs lists"
     );
-    for (name, schema) in &schemas {
-        if !OF_SIDECARS.contains(&name.as_str()) {
+    for (name, schema) in &schemas() {
+        if catalogue::find(name).unwrap().kind != Kind::Sidecar {
             assert_eq!(&schema["properties"]["artifact"]["const"], name);
         }
         assert_eq!(schema["$id"], format!("urn:p1:schema:{name}:1"));

@@ -10,10 +10,10 @@ use p1_contract::canonical::to_document;
 use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_runtime::ExecutionAnswer;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
 use serde_json::{Value, json};
 

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
+use p1_contract::observations::{ExecutionAnswer, MachineAnswer};
 use p1_contract::reference::ClosureRef;
 use p1_contract::request::{Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_local::sample::{self, Names};
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, MachineAnswer, Orchestrator, StepLogic};
+use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator, StepLogic};
 use p256::ecdsa::SigningKey;
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! One change of the valid example for each blocker that the steps' logic raises from its inputs.
 
 use p1_contract::blocker::Blocker;
+use p1_contract::observations::MachineAnswer;
 use p1_contract::step::Step;
-use p1_runtime::MachineAnswer;
 use p1_runtime::store::PutAnswer;
 use p1_tests::world::{ARTIFACTS, EVIDENCE, MACHINE, OBJECTS, RECEIPT, REGISTRY, STACK, World};
 use serde_json::json;

@@ -18,7 +18,7 @@ use std::path::Path;
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
+use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, occupied, resumed};
 use p1_tests::world::signer;
 use serde_json::{Value, json};
 
@@ -93,6 +93,22 @@ fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
         missed.len(),
         missed.join("\n")
     );
+    let _ = fs::remove_dir_all(dir);
+}
+
+/// To both, a summary that records what could not be stored is as it must be: the only fault is the object in its place.
+#[tokio::test]
+async fn a_summary_that_records_a_lost_artifact_is_a_summary_to_both() {
+    let run = occupied(START).await;
+    let dir = run.write("occupied");
+    let (_, report, said) = both(&mut Second::start(), &dir);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let theirs = said["findings"].as_array().unwrap().iter();
+    let theirs = theirs.map(|finding| finding[1].as_str().unwrap());
+    let ours = report.findings.iter().map(|finding| finding.subject.as_str());
+    for subject in ours.chain(theirs) {
+        assert!(subject.ends_with("/m3c_run_config_payload.json"), "{subject}: {said}");
+    }
     let _ = fs::remove_dir_all(dir);
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use m3j_phase_verdict::Signer;
 use p1_contract::canonical::to_document;
+use p1_contract::hash::Sha256Hex;
 use p1_replay::{InputSource, Report, Standing};
 use p1_tests::directories::replay;
 use p1_tests::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
@@ -11,6 +12,16 @@ use p1_tests::world::signer;
 use serde_json::{Value, json};
 
 use crate::{START, put};
+
+const M3C_SUMMARY: &str = "/m3c_execution_summary.json";
+
+/// Changes the document at the path with this end.
+fn change(run: &mut Mirrored, end: &str, change: impl FnOnce(&mut Value)) {
+    let (_, bytes) = run.files.iter_mut().find(|(path, _)| path.ends_with(end)).unwrap();
+    let mut document: Value = serde_json::from_slice(bytes).unwrap();
+    change(&mut document);
+    *bytes = to_document(&document).unwrap();
+}
 
 async fn replayed(run: Mirrored, name: &str) -> Report {
     let dir = run.write(&format!("replay-{name}"));
@@ -96,12 +107,57 @@ async fn a_run_replays_without_the_history() {
     }
 }
 
-/// What became of a write that failed is no step's to compute: the summary's blocker says it.
+/// What became of a write that failed is no step's to compute: the summary records it.
 #[tokio::test]
 async fn a_run_whose_key_was_occupied_replays() {
-    let report = replayed(occupied(START).await.whole(), "occupied").await;
+    let run = occupied(START).await;
+    let (_, summary) = run.files.iter().find(|(path, _)| path.ends_with(M3C_SUMMARY)).unwrap();
+    let summary: Value = serde_json::from_slice(summary).unwrap();
+    let lost = &summary["not_stored"];
+    assert_eq!(lost[0]["name"], "m3c_run_config_payload");
+    assert_eq!(lost[0]["key"], summary["blockers"][0]["subject"]);
+    let theirs = Sha256Hex::of(b"theirs").to_string();
+    assert_eq!(lost[0]["end"], json!({ "occupied": { "found": theirs } }));
+    let report = replayed(run.whole(), "occupied").await;
     equal(&report);
     assert_eq!(steps(&report), [["M3.A", "M3.B", "M3.C", "M3.I", "M3.J"].to_vec()]);
+}
+
+/// The record decides and not the blocker's words: another end of the write gives another summary.
+#[tokio::test]
+async fn what_became_of_a_write_is_read_from_the_record() {
+    let mut run = occupied(START).await.whole();
+    change(&mut run, M3C_SUMMARY, |summary| {
+        summary["not_stored"][0]["end"] = json!("vanished");
+    });
+    let report = replayed(run, "another-end").await;
+    let step = &report.executions[0].steps[2];
+    assert_eq!((step.step.as_str(), step.standing), ("M3.C", Standing::Differs));
+    let at = &step.differences[0];
+    assert_eq!(
+        (at.artifact.as_str(), at.pointer.as_str()),
+        ("m3c_execution_summary", "/blockers/0/code")
+    );
+}
+
+/// Evidence of earlier releases records no end of a write that failed.
+#[tokio::test]
+async fn a_write_that_failed_and_is_not_recorded_cannot_be_recomputed() {
+    let mut run = occupied(START).await.whole();
+    change(&mut run, M3C_SUMMARY, |summary| {
+        summary.as_object_mut().unwrap().remove("not_stored");
+    });
+    let report = replayed(run, "no-end").await;
+    let step = &report.executions[0].steps[2];
+    assert_eq!(
+        (step.step.as_str(), step.standing),
+        ("M3.C", Standing::Missing),
+        "{step:#?}"
+    );
+    let mut missing = step.missing.iter().map(|missing| missing.subject.as_str());
+    assert!(missing.next().unwrap().ends_with("/m3c_run_config_payload.json"));
+    assert!(missing.next().unwrap().ends_with(M3C_SUMMARY));
+    assert_eq!((step.differences.len(), missing.next()), (0, None));
 }
 
 /// Another observation gives another artifact: the first difference is named, and no other step is suspected.

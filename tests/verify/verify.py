@@ -185,7 +185,7 @@ class Check:
         self.same("execution_history.json", "its holder", self.arn in {holder for holder, _ in holders} | {None}, True)
         derived = {f"m3{'g' if step == 'ADMISSION' else step[-1].lower()}_{stamp.replace('-', '').replace(':', '')}_" +
                    sha(f"{arn}\n{step}".encode())[:12]: step for step in SUMMARY for arn, stamp in holders}
-        by_step, own, fields = {}, {}, set.intersection(*(set(doc) for _, doc in self.closures)) | set(IDS)
+        by_step, own, fields = {}, {}, set.intersection(*(set(doc) for _, doc in self.closures)) | {*IDS, "not_stored"}
         for closure, doc in self.closures:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
             self.same(key, "its id", self.arn is None or derived.get(identity) == step, True)
@@ -193,6 +193,7 @@ class Check:
             self.same(key, "its fields", set(doc) - fields, set())
             facts = (doc["overall_pass"], doc["blocker_count"], doc["next_gate"] == "HOLD")
             self.same(key, "its verdict", facts, (closure["overall_pass"], len(doc["blockers"]), not facts[0]))
+            self.same(key, "its verdict", facts[0] and bool(doc.get("not_stored")), False)
             last = step == "M3.J" and identity == phase["phase_execution_id"]
             own |= {ref["name"]: ref for ref in doc["artifacts"] if last or closure in phase["closures"]}
             by_step |= {step: doc} if closure in phase["closures"] else {}

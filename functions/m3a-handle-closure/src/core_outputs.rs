@@ -6,11 +6,9 @@ use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::exact::Exact;
 use p1_contract::handles::{REQUIRED, SourceClass, VerificationMethod, source_class};
 use p1_contract::ids::IamPrincipalArn;
+use p1_contract::observations::MachineAnswer;
+use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact, StackClaim};
 use p1_contract::request::StepInput;
-use p1_runtime::MachineAnswer;
-
-use crate::stack_outputs::StackClaim;
-use crate::{BucketFact, Observed, RegistryFact};
 
 /// The handles that name fields of evidence, and the names that evidence has.
 const FIELDS: [(&str, &str); 3] = [

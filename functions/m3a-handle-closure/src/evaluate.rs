@@ -9,12 +9,14 @@ use p1_contract::artifacts::{
 use p1_contract::blocker::{Blocker, Finding, settle};
 use p1_contract::evidence::RunIds;
 use p1_contract::handles::{self, HandleStatus, REQUIRED, VerificationMethod};
+use p1_contract::observations::MachineAnswer;
+use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{Author, Evaluation, Fault, MachineAnswer};
+use p1_runtime::{Author, Evaluation, Fault};
 
 use crate::core_outputs::{CoreOutputs, methods};
-use crate::{BucketFact, Observed, RegistryFact};
+use crate::m2_receipt;
 
 const V1: &str = "M3A-V1-HANDLE-EXISTS";
 const V2: &str = "M3A-V2-PLACEHOLDER-GUARD";
@@ -117,7 +119,7 @@ fn handoff(observed: &Observed) -> Vec<Finding> {
     let Some(receipt) = &observed.m2_receipt else {
         return vec![Blocker::M2HandoffNotGreen.on("m2_handoff", "the execution input names no receipt")];
     };
-    let objections = receipt.objections();
+    let objections = m2_receipt::objections(receipt);
     if objections.is_empty() {
         return Vec::new();
     }

@@ -5,8 +5,8 @@ use p1_contract::canonical;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::S3Key;
 use p1_contract::input::ExecutionInput;
+use p1_contract::observations::Written;
 use p1_contract::request::StepResult;
-use p1_runtime::store::Written;
 use p1_runtime::{Fault, StepContext, duplicate_delivery, run_control_key};
 
 struct Claim {

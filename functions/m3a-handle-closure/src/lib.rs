@@ -14,96 +14,18 @@ mod stack_outputs;
 use futures_util::future::try_join_all;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::{BucketName, StateMachineArn};
-use p1_contract::reference::ObjectRef;
+use p1_contract::observations::MachineAnswer;
+use p1_contract::observations::handle_closure::{BucketFact, Deployment, Observed, RegistryFact};
 use p1_contract::registry::{self, HandleValue, Reading, Registry};
 use p1_contract::request::{StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::step::Step;
 use p1_runtime::store::{BucketPosture, REGISTRY_LIMIT, Read, object_ref};
-use p1_runtime::{Evaluation, Fault, MachineAnswer, StepContext, StepLogic};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-pub use m2_receipt::M2ReceiptFact;
-pub use stack_outputs::{StackClaim, StackOutputsFact};
+use p1_runtime::{Evaluation, Fault, StepContext, StepLogic};
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct HandleClosure;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The deployment that the registry is held against.
-    pub deployment: Deployment,
-    /// The registry.
-    pub registry: RegistryFact,
-    /// The handles that any step reads, and those that a stack outputs.
-    pub handles: HandleFacts,
-    /// Handles that a stack outputs and whose value the registry writes as a decimal: a number, though evidence holds it as text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub decimals: Vec<String>,
-    /// Handles that the registry declares with different values, whoever reads them.
-    pub contradictions: Vec<String>,
-    /// How many more of them there are.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub contradictions_left_out: u64,
-    /// The stack outputs, in the deployment's order.
-    pub stack_outputs: Vec<StackOutputsFact>,
-    /// The M2 receipt; none for a rerun, which never comes here.
-    pub m2_receipt: Option<M2ReceiptFact>,
-    /// The state machine of the registry's name; none where it gives no usable name.
-    pub machine: Option<MachineAnswer>,
-    /// The bucket of the registry's name; none where it gives no usable name.
-    pub bucket: Option<BucketFact>,
-    /// Where the documents hold secret material.
-    pub secrets: Vec<SecretHit>,
-    /// How many more places there are.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub secrets_left_out: u64,
-}
-
-/// The deployment's own names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Deployment {
-    /// The evidence bucket.
-    pub evidence_bucket: BucketName,
-    /// Where the registry lies.
-    pub registry_uri: String,
-}
-
-/// What became of reading the registry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistryFact {
-    /// It was read: this version is pinned for all later steps.
-    Read {
-        /// The pinned object.
-        object: ObjectRef,
-        /// How many handles it declares.
-        handles: u64,
-    },
-    /// It is not there.
-    Missing,
-    /// It may not be read.
-    Denied,
-}
-
-/// What became of asking for the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BucketFact {
-    /// It answers, and every write to it makes a version.
-    Versioned,
-    /// It answers, and overwrites.
-    Unversioned,
-    /// There is none of that name.
-    NotFound,
-    /// We may not ask.
-    Denied,
-}
 
 impl StepLogic for HandleClosure {
     const STEP: Step = Step::HandleClosure;
@@ -130,7 +52,10 @@ impl StepLogic for HandleClosure {
         let mut secrets = registry.as_ref().map_or_else(Vec::new, |(_, hits)| hits.clone());
         let mut keys = handles::read_by_any();
         keys.extend(handles::REQUIRED);
-        let claimed: Vec<String> = stacks.iter().flat_map(|(fact, _)| fact.handles()).collect();
+        let claimed: Vec<String> = stacks
+            .iter()
+            .flat_map(|(fact, _)| stack_outputs::handles(fact))
+            .collect();
         keys.extend(claimed.iter().map(String::as_str));
         let empty = HandleFacts::default();
         let mut handles = registry
@@ -153,7 +78,7 @@ impl StepLogic for HandleClosure {
         redact(&mut handles);
         let mut stack_outputs = Vec::with_capacity(stacks.len());
         for (mut fact, hits) in stacks {
-            fact.redact();
+            stack_outputs::redact(&mut fact);
             secrets.extend(hits);
             stack_outputs.push(fact);
         }
@@ -202,11 +127,6 @@ fn cut<T>(list: &mut Vec<T>) -> u64 {
     let left_out = list.len().saturating_sub(MOST_NAMED);
     list.truncate(MOST_NAMED);
     left_out as u64
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 type ReadRegistry = (RegistryFact, Option<(Registry, Vec<SecretHit>)>);

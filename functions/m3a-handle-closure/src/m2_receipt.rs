@@ -1,80 +1,47 @@
 //! The M2 handoff receipt: somebody else's document, of which only what decides is kept.
 
+use p1_contract::observations::handle_closure::M2ReceiptFact;
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, StepContext};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// What the receipt says of its own verdict, sign by sign: one that is not green outweighs all that are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct M2ReceiptFact {
-    /// Where it lies.
-    pub key: String,
-    /// Why it cannot be read, in words; none when it was.
-    pub unreadable: Option<String>,
-    /// Whether `overall_pass` and `m3_entry_ready` are true where they are there, and one of them is.
-    pub declares_green: bool,
-    /// Whether `blockers` and `unresolved_blockers` are absent or empty lists.
-    pub no_open_blockers: bool,
-    /// Whether `blocker_count` and `phase_blocker_count` are absent or 0. Evidence of revision 1 did not ask.
-    #[serde(default = "not_asked")]
-    pub counts_no_blockers: bool,
-    /// Whether `verdict` is absent or begins with `ADVANCE`, `PASS` or `GREEN`. Evidence of revision 1 did not ask.
-    #[serde(default = "not_asked")]
-    pub verdict_is_green: bool,
-    /// Whether `phase_execution_id` is absent or the name of the folder that the receipt lies in.
-    pub of_m2j: bool,
-    /// Whether `next_gate` is absent or ends in `M3_READY`.
-    pub gate_is_m3: bool,
-}
-
-/// What was not asked is no objection.
-fn not_asked() -> bool {
-    true
-}
 
 /// What a receipt may say of its verdict, each where it is there.
 const VERDICTS: [&str; 3] = ["ADVANCE", "PASS", "GREEN"];
 
-impl M2ReceiptFact {
-    /// Why the receipt does not let M3 start; empty when it does.
-    #[must_use]
-    pub fn objections(&self) -> Vec<String> {
-        if let Some(why) = &self.unreadable {
-            return vec![why.clone()];
-        }
-        let all = [
-            (
-                self.declares_green,
-                "`overall_pass` and `m3_entry_ready` are not both true where they are there, or neither is there",
-            ),
-            (
-                self.no_open_blockers,
-                "`blockers` or `unresolved_blockers` is not an empty list",
-            ),
-            (
-                self.counts_no_blockers,
-                "`blocker_count` or `phase_blocker_count` is not the number 0",
-            ),
-            (
-                self.verdict_is_green,
-                "`verdict` does not begin with ADVANCE, PASS or GREEN",
-            ),
-            (
-                self.of_m2j,
-                "`phase_execution_id` is not the name of the folder that the receipt lies in",
-            ),
-            (self.gate_is_m3, "`next_gate` does not end in M3_READY"),
-        ];
-        all.into_iter()
-            .filter(|(holds, _)| !holds)
-            .map(|(_, why)| why.to_owned())
-            .collect()
+/// Why the receipt does not let M3 start; empty when it does.
+pub(crate) fn objections(receipt: &M2ReceiptFact) -> Vec<String> {
+    if let Some(why) = &receipt.unreadable {
+        return vec![why.clone()];
     }
+    let all = [
+        (
+            receipt.declares_green,
+            "`overall_pass` and `m3_entry_ready` are not both true where they are there, or neither is there",
+        ),
+        (
+            receipt.no_open_blockers,
+            "`blockers` or `unresolved_blockers` is not an empty list",
+        ),
+        (
+            receipt.counts_no_blockers,
+            "`blocker_count` or `phase_blocker_count` is not the number 0",
+        ),
+        (
+            receipt.verdict_is_green,
+            "`verdict` does not begin with ADVANCE, PASS or GREEN",
+        ),
+        (
+            receipt.of_m2j,
+            "`phase_execution_id` is not the name of the folder that the receipt lies in",
+        ),
+        (receipt.gate_is_m3, "`next_gate` does not end in M3_READY"),
+    ];
+    all.into_iter()
+        .filter(|(holds, _)| !holds)
+        .map(|(_, why)| why.to_owned())
+        .collect()
 }
 
 /// Reads the receipt that the input names.
@@ -174,7 +141,7 @@ mod tests {
     const FOLDER: &str = "m2j_20260223T061612Z";
 
     fn objections(receipt: &Value) -> usize {
-        facts(KEY, receipt).objections().len()
+        super::objections(&facts(KEY, receipt)).len()
     }
 
     fn green() -> Value {
@@ -292,7 +259,7 @@ mod tests {
             "key": KEY, "unreadable": null, "declares_green": true, "no_open_blockers": true, "of_m2j": true, "gate_is_m3": true,
         });
         let fact: M2ReceiptFact = serde_json::from_value(stored).unwrap();
-        assert_eq!(fact.objections(), [""; 0]);
+        assert_eq!(super::objections(&fact), [""; 0]);
     }
 
     fn any_receipt() -> impl Strategy<Value = Value> {
@@ -333,7 +300,7 @@ mod tests {
         #[test]
         fn any_receipt_gets_an_answer_and_only_green_ones_pass(receipt in prop_oneof![1 => any_json(), 4 => any_receipt()]) {
             let fact = facts(KEY, &receipt);
-            prop_assert_eq!(fact.objections().is_empty(), is_green(&receipt));
+            prop_assert_eq!(super::objections(&fact).is_empty(), is_green(&receipt));
             // Nothing of somebody else's document is kept but the answers.
             prop_assert!(serde_json::to_string(&fact).unwrap().len() < 400);
         }

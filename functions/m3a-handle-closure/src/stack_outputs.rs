@@ -6,80 +6,42 @@ use std::collections::BTreeMap;
 
 use p1_contract::exact::{Exact, Written};
 use p1_contract::ids::{HandleKey, S3Uri};
+use p1_contract::observations::handle_closure::{StackClaim, StackOutputsFact};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::Limits;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, StepContext};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::m2_receipt::named;
 
-/// What one document of stack outputs claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StackOutputsFact {
-    /// Where it lies.
-    pub uri: String,
-    /// Why it cannot be read, in words; none when it was.
-    pub unreadable: Option<String>,
-    /// The values that it claims for handles.
-    pub claims: Vec<StackClaim>,
-}
-
-/// The value that a stack claims for a handle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StackClaim {
-    /// The output.
-    pub output: String,
-    /// The handle.
-    pub handle: String,
-    /// The value; numbers that evidence cannot hold as numbers are texts. Evidence of revision 1 holds every value as text.
-    pub value: Value,
-    /// Where in the value (JSON pointers) a text is a number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub numbers: Vec<String>,
-    /// Where in the value a list is a set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sets: Vec<String>,
-}
-
-impl StackClaim {
-    fn new(output: &str, handle: &str, value: &Exact) -> Self {
-        let Written { value, numbers, sets } = value.written();
-        StackClaim {
-            output: output.to_owned(),
-            handle: handle.to_owned(),
-            value,
-            numbers,
-            sets,
-        }
-    }
-
-    /// The value as the stack gave it.
-    pub(crate) fn exact(&self) -> Exact {
-        Exact::of_written(&self.value, &self.numbers, &self.sets)
-    }
-}
-
 /// The end of the name of an output that maps handles to values.
 const MATERIALIZATION: &str = "_handle_materialization";
 
-impl StackOutputsFact {
-    /// The handles that are claimed.
-    pub(crate) fn handles(&self) -> Vec<String> {
-        self.claims.iter().map(|claim| claim.handle.clone()).collect()
+/// A claim, its value as evidence holds it.
+fn stack_claim(output: &str, handle: &str, value: &Exact) -> StackClaim {
+    let Written { value, numbers, sets } = value.written();
+    StackClaim {
+        output: output.to_owned(),
+        handle: handle.to_owned(),
+        value,
+        numbers,
+        sets,
     }
+}
 
-    pub(crate) fn redact(&mut self) {
-        for claim in &mut self.claims {
-            let mut named = serde_json::json!({ claim.handle.clone(): claim.value.take() });
-            secrets::redact_value(&mut named);
-            let value = named.as_object_mut().and_then(|map| map.values_mut().next());
-            claim.value = value.map(Value::take).unwrap_or_default();
-        }
+/// The handles that are claimed.
+pub(crate) fn handles(fact: &StackOutputsFact) -> Vec<String> {
+    fact.claims.iter().map(|claim| claim.handle.clone()).collect()
+}
+
+/// Takes secret material out of what is claimed.
+pub(crate) fn redact(fact: &mut StackOutputsFact) {
+    for claim in &mut fact.claims {
+        let mut named = serde_json::json!({ claim.handle.clone(): claim.value.take() });
+        secrets::redact_value(&mut named);
+        let value = named.as_object_mut().and_then(|map| map.values_mut().next());
+        claim.value = value.map(Value::take).unwrap_or_default();
     }
 }
 
@@ -131,7 +93,7 @@ fn claims(document: &Exact) -> Result<(Vec<StackClaim>, Vec<SecretHit>), String>
         hits.extend(secrets::scan_value(&named_value));
         let mut claim = |handle: &str, value: &Exact| {
             if HandleKey::parse(handle).is_ok() {
-                claims.push(StackClaim::new(output, handle, value));
+                claims.push(stack_claim(output, handle, value));
             }
         };
         match typed(value, body.get("type")) {
@@ -347,7 +309,7 @@ mod tests {
             let Ok((claims, hits)) = claims(&document) else { return Ok(()) };
             prop_assert!(!hits.is_empty());
             let mut fact = StackOutputsFact { uri: "s3://b/k".into(), unreadable: None, claims };
-            fact.redact();
+            redact(&mut fact);
             let kept = format!("{fact:?} {hits:?}");
             prop_assert!(!kept.contains(&secret), "{}", kept);
         }

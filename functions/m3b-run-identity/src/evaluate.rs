@@ -11,13 +11,11 @@ use p1_contract::identity::{
     field_list,
 };
 use p1_contract::ids::{PlatformRunId, ScenarioRunId};
+use p1_contract::observations::run_identity::{ManifestFact, ManifestRead, Observed};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::strict::{self, Limits};
 use p1_runtime::{Author, Evaluation, Fault};
-
-use crate::Observed;
-use crate::manifest::ManifestFact;
 
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let mut findings = Vec::new();
@@ -193,7 +191,7 @@ fn manifest(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Manifest
                     ));
                 }
             }
-            let entries: Vec<_> = reads.iter().map(crate::ManifestRead::entry).collect::<Option<_>>()?;
+            let entries: Vec<_> = reads.iter().map(ManifestRead::entry).collect::<Option<_>>()?;
             let sha256 = composite_manifest_digest(&entries).ok()?;
             Some(Manifest {
                 uri: uri.clone(),

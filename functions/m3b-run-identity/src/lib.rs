@@ -12,33 +12,14 @@ use p1_contract::artifacts::{CollisionProbe, ProbeOutcome};
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::observations::run_identity::Observed;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Evaluation, Fault, Recreated, StepContext, StepLogic, run_ledger};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-pub use manifest::{ManifestFact, ManifestRead};
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct RunIdentity;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// Why the pinned registry cannot be read, in words; none when it was.
-    pub registry_problem: Option<String>,
-    /// The handles of digest and derivation.
-    pub handles: HandleFacts,
-    /// The oracle input manifests.
-    pub manifest: ManifestFact,
-    /// The candidates that were probed, in order.
-    pub probes: Vec<CollisionProbe>,
-    /// The id that was reserved. A text: its format is a check of the evaluation.
-    pub reserved: Option<String>,
-}
 
 /// The last suffix that is tried on collision.
 const LAST_ATTEMPT: u8 = 20;

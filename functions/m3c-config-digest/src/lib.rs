@@ -12,29 +12,16 @@ use p1_contract::evidence::RunIds;
 use p1_contract::handles::{self, HandleFacts, HandleProblem};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{
-    CANONICALIZATION_MODE, DIGEST_ALGO, DIGEST_PROFILE, DigestInput, SeedInputs, digest_from_handle_values,
+    CANONICALIZATION_MODE, DIGEST_ALGO, DIGEST_PROFILE, DigestInput, digest_from_handle_values,
 };
+use p1_contract::observations::config_digest::Observed;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Artifact, Author, Evaluation, Fault, StepContext, StepLogic};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct ConfigDigest;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The ids that M3.B closed.
-    pub run: RunIds,
-    /// The seed that M3.B closed.
-    pub seed: Option<SeedInputs>,
-    /// The handles of the digest.
-    pub handles: HandleFacts,
-}
 
 impl StepLogic for ConfigDigest {
     const STEP: Step = Step::ConfigDigest;

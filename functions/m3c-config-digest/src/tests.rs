@@ -2,12 +2,13 @@
 
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::hash::Sha256Hex;
+use p1_contract::observations::config_digest::Observed;
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_runtime::StepLogic;
 use p1_runtime::testing::settings;
 use serde_json::{Value, json};
 
-use crate::{ConfigDigest, Observed};
+use crate::ConfigDigest;
 
 fn input() -> StepInput {
     let machine = "arn:aws:states:eu-west-2:123456789012:stateMachine:p1";

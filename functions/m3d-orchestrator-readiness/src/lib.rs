@@ -7,48 +7,18 @@ use p1_contract::artifacts::{
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::RunIds;
 use p1_contract::handles::{self, HandleFacts, HandleProblem};
-use p1_contract::ids::{ExecutionArn, StateMachineArn};
+use p1_contract::ids::{PlatformRunId, StateMachineArn};
 use p1_contract::ledger::LedgerKind;
+use p1_contract::observations::MachineAnswer;
+use p1_contract::observations::orchestrator_readiness::{LedgerFact, Observed};
 use p1_contract::request::StepInput;
 use p1_contract::scope::is_env_key;
 use p1_contract::step::Step;
-use p1_runtime::{Author, Evaluation, Fault, MachineAnswer, StepContext, StepLogic, run_ledger};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{Author, Evaluation, Fault, StepContext, StepLogic, run_ledger};
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct OrchestratorReadiness;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The ids that the chain has closed.
-    pub run: RunIds,
-    /// The handles of the orchestrator entry.
-    pub handles: HandleFacts,
-    /// The machine of the registry's name; none where it gives no usable name.
-    pub machine: Option<MachineAnswer>,
-    /// The run's ledger.
-    pub ledger: LedgerFact,
-}
-
-/// What the ledger says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LedgerFact {
-    /// Why it is no legal ledger, in words; none when it is one.
-    pub problem: Option<String>,
-    /// How many records it has.
-    pub records: u32,
-    /// The head's number.
-    pub head_sequence: Option<u32>,
-    /// What the head says.
-    pub head_kind: Option<LedgerKind>,
-    /// Who wrote it.
-    pub head_holder: Option<ExecutionArn>,
-}
 
 const AUTHORITY: &str = "step_functions_only";
 
@@ -245,7 +215,7 @@ fn receipts(observed: &Observed) -> Vec<CommandReceipt> {
         .run
         .platform_run_id
         .as_ref()
-        .map(run_ledger::ledger_prefix)
+        .map(PlatformRunId::ledger_prefix)
         .unwrap_or_default();
     let ledger = observed
         .ledger

@@ -4,13 +4,14 @@ use p1_contract::artifacts::{IntegrityReadbackReceipts, ReadbackReceipt, RunHead
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::S3Key;
+use p1_contract::observations::Written;
+use p1_contract::observations::run_publication::Observed;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::store::Written;
 use p1_runtime::{Author, Evaluation, Fault};
 
+use crate::Planned;
 use crate::plan::{self, Plan};
-use crate::{Observed, Planned};
 
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let facts = &observed.facts;

@@ -6,12 +6,14 @@ use p1_contract::evidence::{Body, Document, Header, RunIds};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
 use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::observations::Prerequisite;
+use p1_contract::observations::run_publication::Facts;
 use p1_contract::pattern::{self, PatternError};
 use p1_contract::request::StepInput;
 use p1_contract::secrets;
 use p1_contract::step::Step;
 
-use crate::{Facts, Planned};
+use crate::Planned;
 
 pub(crate) const RUN_JSON: &str = RunRecord::NAME;
 pub(crate) const RUN_HEADER: &str = RunHeader::NAME;
@@ -69,7 +71,7 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
 }
 
 fn prerequisites(facts: &Facts) -> Vec<Finding> {
-    let problem = |p: &p1_runtime::Prerequisite| {
+    let problem = |p: &Prerequisite| {
         p.problem
             .as_ref()
             .map(|why| Blocker::PublicationPrerequisite.on(p.step.id(), why.as_str()))
@@ -99,7 +101,7 @@ pub(crate) fn keys(facts: &Facts, run: &PlatformRunId) -> Keys {
             .map_err(|p| unresolvable(&p.key, &p.problem))?;
         let wrong = |e: PatternError| unresolvable(handle, &e.to_string());
         let key = pattern::resolve_run_scoped(pattern, run).map_err(wrong)?;
-        if key.as_str().starts_with(&p1_runtime::run_ledger::ledger_prefix(run)) {
+        if key.as_str().starts_with(&run.ledger_prefix()) {
             return Err(unresolvable(handle, "the pattern resolves into the run's ledger"));
         }
         Ok(key)
@@ -141,7 +143,7 @@ fn documents(facts: &Facts) -> Option<(Document<RunRecord>, RunHeader)> {
             role_arn: orchestrator.role_arn.clone(),
             sr_ready_commit_authority: orchestrator.authority.clone(),
         },
-        ledger_prefix: p1_runtime::run_ledger::ledger_prefix(&triplet.platform_run_id),
+        ledger_prefix: triplet.platform_run_id.ledger_prefix(),
         source_closures,
     };
     let header = RunHeader {

@@ -8,56 +8,19 @@ use p1_contract::artifacts::{
     RuntimeScopeBindingSnapshot,
 };
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::RunIds;
 use p1_contract::handles::{self, HandleFacts, HandleProblem};
-use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::field_list;
-use p1_contract::ids::{PhaseExecutionId, Stamp};
-use p1_contract::reference::ArtifactRef;
+use p1_contract::ids::PhaseExecutionId;
+use p1_contract::observations::Prerequisite;
+use p1_contract::observations::m4_handoff::{Observed, ReferenceFact};
 use p1_contract::request::StepInput;
 use p1_contract::scope::{CORRELATION_FIELDS, is_env_key};
 use p1_contract::step::Step;
-use p1_runtime::{
-    Author, Evaluation, Exact, Fault, Prerequisite, Prerequisites, StepContext, StepLogic, Summary, run_ledger,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{Author, Evaluation, Exact, Fault, Prerequisites, StepContext, StepLogic, Summary, run_ledger};
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct M4Handoff;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The closures that the handoff rests on, M3.A … M3.E, in order.
-    pub sources: Vec<Prerequisite>,
-    /// The ids that the chain has closed.
-    pub run: RunIds,
-    /// When the run was minted; none where M3.B's seed cannot be read.
-    pub pinned_at_utc: Option<Stamp>,
-    /// The objects that M4 will rely on.
-    pub references: Vec<ReferenceFact>,
-    /// The handles of the handoff.
-    pub handles: HandleFacts,
-    /// Why the ledger is not ours, in words; none when it is.
-    pub ledger_lost: Option<String>,
-}
-
-/// An object that M4 will rely on, as it stands now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReferenceFact {
-    /// What it is.
-    pub name: String,
-    /// What the closure says of it; none where it lists no such artifact.
-    pub listed: Option<ArtifactRef>,
-    /// The hash that it has now; none where it cannot be read.
-    pub found: Option<Sha256Hex>,
-    /// What became of reading it, in words.
-    pub outcome: String,
-}
 
 const SOURCES: [Step; 5] = [
     Step::HandleClosure,

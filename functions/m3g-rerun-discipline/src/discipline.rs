@@ -9,46 +9,19 @@ use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, RunIds, Triplet};
 use p1_contract::handles;
 use p1_contract::ids::S3Key;
+use p1_contract::observations::Learned;
+use p1_contract::observations::rerun_discipline::{Observed, RunDocument};
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Mode, StepInput, StepResult};
 use p1_contract::step::Step;
-use p1_runtime::run_ledger::ledger_prefix;
 use p1_runtime::{Author, ClosureRead, Evaluation, Fault, StepContext, StepLogic, Summary};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::fact::{Learned, TodaysRegistry};
+use crate::fact::{config_digest, todays_registry};
 use crate::policy;
 
 /// The step.
 #[derive(Debug, Clone, Copy)]
 pub struct RerunDiscipline;
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The triplet that M3.B minted and M3.C proved.
-    pub run: Triplet,
-    /// The run's own documents, each with the ids that it carries.
-    pub documents: Vec<RunDocument>,
-    /// The latest registry.
-    pub registry: Learned<TodaysRegistry>,
-    /// P1's own keys under the run root, with their versions: `run.json`, the run header and the ledger.
-    pub keys: Vec<KeyVersions>,
-    /// The receipt of the admission; none where the chain has no admission.
-    pub admission: Option<Learned<RerunAdmissionReceipt>>,
-}
-
-/// A document that carries the triplet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RunDocument {
-    /// Its name: `run`, `run_header` or `m4_handoff_pack`.
-    pub name: String,
-    /// The ids in its header, or why it could not be read.
-    pub run: Learned<RunIds>,
-}
 
 impl StepLogic for RerunDiscipline {
     const STEP: Step = Step::RerunDiscipline;
@@ -73,7 +46,7 @@ impl StepLogic for RerunDiscipline {
             upstream(Step::M4Handoff),
         );
         let (closures, registry, admission) =
-            try_join3(closures, TodaysRegistry::read(ctx, keys), admission_receipt(ctx)).await?;
+            try_join3(closures, todays_registry(ctx, keys), admission_receipt(ctx)).await?;
         let (identity, digest, publication, handoff) = closures;
         let ids = RunIds {
             config_digest: digest.header.config_digest,
@@ -161,7 +134,7 @@ async fn own_keys(ctx: &StepContext<'_>, run: &Triplet, publication: &Summary) -
             .into_iter()
             .map(|key| ctx.store.versions_of(ctx.bucket(), key)),
     );
-    let prefix = ledger_prefix(&run.platform_run_id);
+    let prefix = run.platform_run_id.ledger_prefix();
     let ledger = ctx.store.list_versions(ctx.bucket(), &prefix, MOST_RECORDS);
     let (documents, ledger) = try_join(documents, ledger).await?;
     let mut counts = documents;
@@ -245,7 +218,7 @@ fn digest_findings(observed: &Observed) -> Vec<Finding> {
             return vec![Blocker::IdentityDrift.on("registry", format!("configuration cannot be confirmed: {why}"))];
         }
     };
-    match registry.config_digest() {
+    match config_digest(registry) {
         Err((handle, problem)) => {
             vec![Blocker::IdentityDrift.on(handle, format!("configuration cannot be confirmed: today it {problem}"))]
         }

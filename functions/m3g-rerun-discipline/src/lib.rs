@@ -17,7 +17,6 @@ use p1_runtime::{Fault, Harness, Request};
 
 pub use admission::Admission;
 pub use discipline::RerunDiscipline;
-pub use fact::{Learned, TodaysRegistry};
 
 /// Runs the duty that a payload calls for.
 ///

@@ -11,13 +11,15 @@ use std::time::Duration;
 use p1_contract::artifacts::{BillingArtifact, COST_CLAIM, CostClaim};
 use p1_contract::canonical;
 use p1_contract::ids::S3Key;
+use p1_contract::observations::Written;
+use p1_contract::observations::cost_envelope::SourceAnswer;
 use p1_contract::request::StepInput;
-use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
+use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, Recreated, StepContext, run_control_key};
 use serde::Serialize;
 
 use crate::explorer::CostExplorer;
-use crate::source::{SourceAnswer, read};
+use crate::source::read;
 
 /// How many executions may ask for one day.
 pub(crate) const CLAIMS: u32 = 5;

@@ -7,13 +7,14 @@ use p1_contract::artifacts::{
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, RunIds};
 use p1_contract::ids::Stamp;
+use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::cost_envelope::{Observed, ProofFact, SourceAnswer};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{Author, ClosureAudit, Evaluation, Fault};
+use p1_runtime::{Author, Evaluation, Fault};
 
-use crate::source::SourceAnswer;
+use crate::rules;
 use crate::terms::{self, Terms};
-use crate::{Observed, ProofFact, rules};
 
 /// All findings, and the artifacts: the envelope before the receipt.
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {

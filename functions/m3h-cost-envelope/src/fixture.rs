@@ -16,6 +16,7 @@ use p1_contract::canonical;
 use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, phase_folder, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::observations::cost_envelope::Observed;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::request::{Mode, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
@@ -25,7 +26,7 @@ use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, StepContext, Step
 use serde_json::{Value, json};
 
 use crate::proof::{EXPECTED_PROOFS, UPSTREAM};
-use crate::{CostEnvelope, CostExplorer, Observed};
+use crate::{CostEnvelope, CostExplorer};
 
 pub(crate) const BUCKET: &str = "evidence-bucket";
 pub(crate) const REGISTRY_KEY: &str = "registry/handles.md";

@@ -30,64 +30,19 @@ mod tests;
 
 use futures_util::future::{try_join, try_join_all};
 use p1_contract::handles::{self, HandleFacts};
+use p1_contract::observations::cost_envelope::{Observed, RegistryFact};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{ClosureAudit, ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_where};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_where};
 
 pub use explorer::CostExplorer;
-pub use proof::{EXPECTED_PROOFS, ProofFact, ProofState};
-pub use source::{SourceAnswer, SourceFact, SourceKind};
+pub use proof::EXPECTED_PROOFS;
 
 /// The step.
 #[derive(Debug, Clone)]
 pub struct CostEnvelope {
     /// Cost Explorer, which is asked only when it is the deployment's cost source.
     pub explorer: CostExplorer,
-}
-
-/// What the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The closures of M3.A … M3.G that the chain has, in the order of the steps.
-    pub upstream: Vec<ClosureAudit>,
-    /// What became of each proof that the phase's spend is for.
-    pub proofs: Vec<ProofFact>,
-    /// The registry.
-    pub registry: RegistryFact,
-    /// The AWS cost source.
-    pub source: SourceFact,
-}
-
-/// What the pinned registry said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RegistryFact {
-    /// The cost handles.
-    Read {
-        /// By key.
-        handles: HandleFacts,
-    },
-    /// Nothing pins it: the closure of M3.A is missing or changed, which has its own blocker.
-    Unpinned,
-    /// It is not what was pinned, or no registry.
-    Unusable {
-        /// In words.
-        problem: String,
-    },
-}
-
-impl RegistryFact {
-    /// The cost handles, where they could be read.
-    #[must_use]
-    pub fn handles(&self) -> Option<&HandleFacts> {
-        match self {
-            RegistryFact::Read { handles } => Some(handles),
-            RegistryFact::Unpinned | RegistryFact::Unusable { .. } => None,
-        }
-    }
 }
 
 impl StepLogic for CostEnvelope {

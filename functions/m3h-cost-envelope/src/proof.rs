@@ -1,13 +1,11 @@
 //! The artifacts of M3.A … M3.G that prove what the phase's spend was for, and whether they are there.
 
 use futures_util::future::try_join_all;
-use p1_contract::artifacts::ProofArtifact;
-use p1_contract::ids::PhaseExecutionId;
+use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::cost_envelope::{ProofFact, ProofState};
 use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::step::Step;
-use p1_runtime::{ClosureAudit, ClosureRead, Fault, StepContext};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{ClosureRead, Fault, StepContext};
 
 /// The steps whose closures M3.H rests on.
 pub(crate) const UPSTREAM: [Step; 7] = [
@@ -34,52 +32,6 @@ pub const EXPECTED_PROOFS: [(Step, &str); 11] = [
     (Step::M4Handoff, "m4_handoff_pack"),
     (Step::RerunDiscipline, "m3g_rerun_reset_policy_snapshot"),
 ];
-
-/// What became of one proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProofFact {
-    /// The step that publishes it.
-    pub step: Step,
-    /// The phase execution whose closure names it; none where the chain has no closure of the step.
-    pub phase_execution_id: Option<PhaseExecutionId>,
-    /// The artifact.
-    pub name: String,
-    /// What was seen.
-    pub state: ProofState,
-}
-
-/// What was seen of a proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ProofState {
-    /// The closure lists it, and it has the bytes that the closure names.
-    Present,
-    /// The closure is intact and does not list it.
-    Unlisted,
-    /// The closure lists it, and it is missing, unreadable or changed.
-    Gone {
-        /// Its key.
-        key: String,
-        /// In words.
-        detail: String,
-    },
-    /// There is no intact closure to say.
-    Unknown,
-}
-
-impl ProofFact {
-    /// The proof as evidence has it.
-    #[must_use]
-    pub fn artifact(&self) -> ProofArtifact {
-        ProofArtifact {
-            step: self.step,
-            phase_execution_id: self.phase_execution_id.clone(),
-            name: self.name.clone(),
-            present: self.state == ProofState::Present,
-        }
-    }
-}
 
 /// Whether an artifact that a closure lists is one of the proofs.
 pub(crate) fn is_expected(closure: &ClosureRef, artifact: &ArtifactRef) -> bool {

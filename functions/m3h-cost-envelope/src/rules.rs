@@ -4,15 +4,17 @@ use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::{Stamp, UsdAmount};
+use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::cost_envelope::{
+    Observed, ProofFact, ProofState, RegistryFact, SourceAnswer, SourceFact, SourceKind,
+};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{Artifact, ClosureAudit, Content};
+use p1_runtime::{Artifact, Content};
 
 use crate::explorer::{METRIC, SOURCE as EXPLORER_SOURCE};
-use crate::proof::{ProofState, UPSTREAM};
-use crate::source::{SourceAnswer, SourceFact, SourceKind};
+use crate::proof::UPSTREAM;
 use crate::terms::{self, Terms};
-use crate::{Observed, ProofFact, RegistryFact};
 
 /// The one currency of P1's budget.
 pub(crate) const USD: &str = "USD";

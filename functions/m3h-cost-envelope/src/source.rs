@@ -1,79 +1,18 @@
 //! The AWS cost source: a pinned billing artifact, or the day's answer of Cost Explorer.
 
-use std::fmt;
-
-use p1_contract::artifacts::BillingArtifact;
 use p1_contract::handles::HandleFacts;
 use p1_contract::ids::{BucketName, S3Key, S3Uri};
+use p1_contract::observations::cost_envelope::{SourceAnswer, SourceFact, SourceKind};
 use p1_contract::request::StepInput;
-use p1_contract::secrets::{self, SecretHit};
+use p1_contract::secrets;
 use p1_contract::settings::CostSource;
 use p1_contract::strict::{self, Limits};
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, Recreated, StepContext};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::day::{self, Day};
 use crate::explorer::CostExplorer;
 use crate::terms;
-
-/// What the AWS cost source said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SourceFact {
-    /// Which source the deployment names.
-    pub kind: SourceKind,
-    /// The object that holds its answer.
-    pub object: String,
-    /// The answer.
-    pub answer: SourceAnswer,
-    /// Why the day's answer could not be kept; it is known all the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_kept: Option<String>,
-}
-
-/// The kinds of source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// A pinned billing artifact.
-    BillingArtifact,
-    /// Cost Explorer.
-    CostExplorer,
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            SourceKind::BillingArtifact => "billing_artifact",
-            SourceKind::CostExplorer => "cost_explorer",
-        })
-    }
-}
-
-/// An answer about the spend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SourceAnswer {
-    /// It has the shape of a billing artifact.
-    Answered {
-        /// What it says.
-        billing: Box<BillingArtifact>,
-    },
-    /// It is missing, unreadable, refused or of another shape.
-    Unusable {
-        /// In words.
-        problem: String,
-    },
-    /// It holds secret material: where and by which rule, never what. Nothing else of it is kept.
-    Secret {
-        /// The hits.
-        hits: Vec<SecretHit>,
-    },
-    /// It was not asked, because a handle that says whether or where to ask has no usable value or says no.
-    NotAsked,
-}
 
 /// Asks the deployment's cost source.
 pub(crate) async fn observe(

@@ -3,13 +3,14 @@
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::handles::{HandleFact, HandleStatus};
 use p1_contract::ids::UsdAmount;
+use p1_contract::observations::AuditProblem;
+use p1_contract::observations::cost_envelope::{Observed, ProofState, RegistryFact, SourceAnswer, SourceKind};
 use p1_contract::request::StepInput;
 use p1_contract::secrets::{SecretHit, SecretRule};
-use p1_runtime::{AuditProblem, Content, Evaluation, StepLogic};
+use p1_runtime::{Content, Evaluation, StepLogic};
 use serde_json::{Value, json};
 
 use crate::fixture::{Platform, step};
-use crate::{Observed, ProofState, RegistryFact, SourceAnswer, SourceKind};
 
 async fn evaluated(mutate: impl FnOnce(&mut StepInput, &mut Observed)) -> Evaluation {
     let (mut request, mut observed) = Platform::new().observed().await;

@@ -1,9 +1,9 @@
 //! What the evidence says of the gates: which step was let through, and whether it should have been.
 
 use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::observations::{AuditProblem, ClosureAudit};
 use p1_contract::reference::ADMISSION;
 use p1_contract::step::Step;
-use p1_runtime::{AuditProblem, ClosureAudit};
 
 use crate::lanes;
 

@@ -7,8 +7,8 @@ use p1_contract::artifacts::{
     RunHeaderWriteReceipt, RunIdGenerationSnapshot, RunJsonWriteReceipt, RuntimeScopeBindingSnapshot,
 };
 use p1_contract::evidence::Body;
+use p1_contract::observations::ClosureAudit;
 use p1_contract::step::Step;
-use p1_runtime::ClosureAudit;
 
 use crate::gates::audit_of;
 

@@ -11,25 +11,16 @@ mod rollup;
 mod tests;
 
 use p1_contract::evidence::RunIds;
+use p1_contract::observations::gate_rollup::Observed;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{Author, ClosureAudit, Evaluation, Fault, StepContext, StepLogic, audit_all};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{Author, Evaluation, Fault, StepContext, StepLogic, audit_all};
 
 pub use crate::rollup::{Rollup, adjudicated};
 
 /// The step.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GateRollup;
-
-/// What the step learned: every closure as it stands in S3 now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// The audits of M3.A … M3.H, as far as the run came, then of the admission.
-    pub audits: Vec<ClosureAudit>,
-}
 
 impl StepLogic for GateRollup {
     const STEP: Step = Step::GateRollup;
@@ -43,7 +34,8 @@ impl StepLogic for GateRollup {
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let (rollup, findings) = adjudicated(&observed.audits)?;
-        let run = known_run(&observed.audits);
+        let summaries = observed.audits.iter().filter_map(|audit| audit.summary.as_ref());
+        let run = RunIds::known(summaries.map(|summary| &summary.run));
         let author = Author::new(input, Self::STEP, run.clone());
         let artifacts = vec![
             author.artifact(rollup.matrix)?,
@@ -57,19 +49,4 @@ impl StepLogic for GateRollup {
             ..Evaluation::default()
         })
     }
-}
-
-/// What is known of the run: each id from the latest summary that carries it.
-fn known_run(audits: &[ClosureAudit]) -> RunIds {
-    let mut run = RunIds::default();
-    for known in audits
-        .iter()
-        .filter_map(|audit| audit.summary.as_ref())
-        .map(|summary| &summary.run)
-    {
-        run.platform_run_id = known.platform_run_id.clone().or(run.platform_run_id);
-        run.scenario_run_id = known.scenario_run_id.clone().or(run.scenario_run_id);
-        run.config_digest = known.config_digest.clone().or(run.config_digest);
-    }
-    run
 }

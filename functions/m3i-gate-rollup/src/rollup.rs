@@ -5,9 +5,10 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding, codes, settle};
 use p1_contract::canonical;
+use p1_contract::observations::ClosureAudit;
 use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
-use p1_runtime::{ClosureAudit, Fault};
+use p1_runtime::Fault;
 
 use crate::gates::{self, audit_of, contradicts_chain, integrity_problems};
 use crate::lanes;

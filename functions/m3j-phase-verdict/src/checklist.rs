@@ -2,12 +2,12 @@
 
 use p1_contract::artifacts::{CLOSURE_NOTES, ChecklistItem, PhaseSummary, RollupBlockerRegister};
 use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::phase_verdict::Facts;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_runtime::{ClosureAudit, Fault, key_in};
-
-use crate::facts::Facts;
+use p1_runtime::{Fault, key_in};
 
 /// How many items the plan has.
 pub(crate) const ITEMS: usize = 13;

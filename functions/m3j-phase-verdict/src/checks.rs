@@ -3,14 +3,14 @@
 use p1_contract::artifacts::{CommitPosture, M4EntryReadinessReceipt, PhaseSummary};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::HOLD;
+use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LEDGER_RECORD;
+use p1_contract::observations::phase_verdict::{Facts, PackFacts};
 use p1_contract::reference::{ADMISSION, ArtifactRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
-use p1_runtime::run_ledger::ledger_prefix;
 
 use crate::checklist;
-use crate::facts::{Facts, PackFacts};
 
 /// The gate that the receipt opens.
 pub(crate) const NEXT_GATE: &str = "M4_READY";
@@ -92,7 +92,7 @@ pub(crate) fn receipt_defect(
         PackFacts::NotListed | PackFacts::Unusable(_) => None,
     };
     let run = facts.run();
-    let ledger = run.platform_run_id.as_ref().map(ledger_prefix);
+    let ledger = run.platform_run_id.as_ref().map(PlatformRunId::ledger_prefix);
     let in_ledger = ledger.is_some_and(|prefix| receipt.commit.key.as_str().starts_with(&prefix));
     let why = if receipt.verdict != PhaseVerdict::AdvanceToM4 || !receipt.overall_pass || receipt.next_gate != NEXT_GATE
     {

@@ -3,112 +3,15 @@
 use futures_util::future::{try_join_all, try_join4};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
-use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, Document, RunIds};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LedgerKind;
-use p1_contract::reference::{ClosureRef, ObjectRef};
+use p1_contract::observations::phase_verdict::{Facts, LedgerFacts, PackFacts, RollupFacts};
+use p1_contract::observations::{AuditProblem, ClosureAudit, SummaryFacts};
+use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 use p1_runtime::store::DOCUMENT_LIMIT;
-use p1_runtime::{
-    AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, SummaryFacts, rewritten, run_ledger,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// Everything that the phase summary is a function of, besides the input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Facts {
-    /// The closures of M3.A … M3.I, as far as there are any, then the admission's; each summary was read again.
-    pub chain: Vec<ClosureAudit>,
-    /// What M3.I published.
-    pub rollup: RollupFacts,
-    /// The handoff pack.
-    pub pack: PackFacts,
-    /// `run.json`, the run header and the handoff pack as the closures of M3.E and M3.F list them, in the order of the keys:
-    /// what a signature is about, beside the closures.
-    pub run_evidence: Vec<ObjectRef>,
-    /// The run's ledger.
-    pub ledger: LedgerFacts,
-    /// Objects that the chain names, and whose key was overwritten or deleted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rewritten: Vec<AuditProblem>,
-}
-
-/// What M3.I published.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RollupFacts {
-    /// The closures that M3.I rolled up.
-    pub upstream: Vec<ClosureRef>,
-    /// Its verdict's object; none where it is not as the closure lists it.
-    pub verdict_object: Option<ObjectRef>,
-    /// Its verdict; none where the object is no verdict.
-    pub verdict: Option<P1Verdict>,
-    /// What stands in its blocker register.
-    pub unresolved: Vec<Finding>,
-    /// Why an object of its is not the document that it should be.
-    pub unreadable: Vec<AuditProblem>,
-}
-
-/// The handoff pack, as it stands in S3 now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum PackFacts {
-    /// M3.F's closure lists none, or there is no such closure.
-    NotListed,
-    /// It is the pack that M3.F's closure lists.
-    Intact {
-        /// Where it lies.
-        object: ObjectRef,
-        /// The ids that it carries.
-        run: RunIds,
-        /// The run that it scopes a runtime to.
-        scoped_to: PlatformRunId,
-    },
-    /// It is listed, and missing, changed or no pack.
-    Unusable(AuditProblem),
-}
-
-/// Whether the ledger can hold a verdict of this execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LedgerFacts {
-    /// Whether it can.
-    pub posture: CommitPosture,
-    /// What was seen.
-    pub detail: String,
-}
-
-impl Facts {
-    /// The link of `owner` (`M3.A` … or `ADMISSION`) in the chain.
-    #[must_use]
-    pub fn link(&self, owner: &str) -> Option<&ClosureAudit> {
-        self.chain.iter().find(|link| link.closure.step == owner)
-    }
-
-    /// What is known of the run: each id from the latest summary that carries it.
-    #[must_use]
-    pub fn run(&self) -> RunIds {
-        known_run(
-            self.chain
-                .iter()
-                .filter_map(|link| link.summary.as_ref())
-                .map(|summary| &summary.run),
-        )
-    }
-}
-
-fn known_run<'s>(summaries: impl Iterator<Item = &'s RunIds>) -> RunIds {
-    let mut run = RunIds::default();
-    for known in summaries {
-        run.platform_run_id = known.platform_run_id.clone().or(run.platform_run_id);
-        run.scenario_run_id = known.scenario_run_id.clone().or(run.scenario_run_id);
-        run.config_digest = known.config_digest.clone().or(run.config_digest);
-    }
-    run
-}
+use p1_runtime::{ClosureRead, Exact, Fault, StepContext, Summary, rewritten, run_ledger};
 
 /// Asks S3 for all of it: first the summaries, then what they lead to.
 ///
@@ -130,7 +33,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
             _ => None,
         })
     };
-    let run = known_run(
+    let run = RunIds::known(
         chain
             .iter()
             .filter_map(|link| link.summary.as_ref())
@@ -167,7 +70,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
 
 fn link(closure: &ClosureRef, read: &ClosureRead) -> ClosureAudit {
     let (summary, problems) = match read {
-        ClosureRead::Found(summary) => (Some(SummaryFacts::of(summary)), Vec::new()),
+        ClosureRead::Found(summary) => (Some(SummaryFacts::of(&summary.header, &summary.body)), Vec::new()),
         ClosureRead::Unusable(why) => (None, vec![problem(closure.key.as_str(), why.clone())]),
     };
     ClosureAudit {

@@ -24,18 +24,16 @@ use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::evidence::{Body, Document, merge};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ledger::LedgerRecord;
-use p1_contract::reference::ArtifactRef;
+use p1_contract::observations::Written;
+use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, PackFacts, SummaryWrite};
 use p1_contract::request::StepInput;
-use p1_contract::secrets::{self, SecretHit};
+use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
-use p1_runtime::store::{DOCUMENT_LIMIT, Written};
+use p1_runtime::store::DOCUMENT_LIMIT;
 use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic, key_in};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-pub use crate::facts::{Facts, LedgerFacts, PackFacts, RollupFacts};
 pub use crate::kms::{KmsKey, kms_client};
 pub use crate::signer::{LocalKey, Signer, SignerError};
 pub use crate::summary::phase_summary;
@@ -45,49 +43,6 @@ pub use crate::summary::phase_summary;
 pub struct PhaseVerdictStep {
     /// What it signs its verdict with.
     pub signer: Signer,
-}
-
-/// What the step learned, and the end states of what it wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// What was there before.
-    pub facts: Facts,
-    /// What became of the phase summary.
-    pub summary: SummaryWrite,
-    /// What became of the commit.
-    pub commit: CommitOutcome,
-}
-
-/// The end state of the phase summary's write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SummaryWrite {
-    /// It is there.
-    Stored(ArtifactRef),
-    /// Its key holds other bytes: those of an attempt that saw other facts, or somebody else's.
-    Occupied {
-        /// Their hash.
-        found: Sha256Hex,
-    },
-    /// It is not there, or whether it is could not be learned: in words.
-    NotStored(String),
-    /// It was not written, because it holds secret material.
-    Withheld(Vec<SecretHit>),
-}
-
-/// The end state of the commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum CommitOutcome {
-    /// The ledger holds the verdict, in this record.
-    Done(ArtifactRef),
-    /// The ledger went to another execution since it was read: in words.
-    Lost(String),
-    /// Whether the record was written could not be learned: in words.
-    Inconclusive(String),
-    /// There was no ledger of ours, or no summary, to commit.
-    NotTried,
 }
 
 impl StepLogic for PhaseVerdictStep {

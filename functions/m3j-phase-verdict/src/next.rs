@@ -3,10 +3,9 @@
 use p1_contract::artifacts::{NextAction, Remedy, RerunInput, ResumeInput};
 use p1_contract::blocker::{Blocker, Finding, Severity, codes};
 use p1_contract::input::{HeldSummary, ResetReceipt};
+use p1_contract::observations::phase_verdict::Facts;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
-
-use crate::facts::Facts;
 
 /// `action` where the run can go on.
 pub(crate) const RESUME: &str = "RESUME";

@@ -8,11 +8,10 @@ use std::fmt::Write as _;
 use p1_contract::artifacts::{CLOSURE_NOTES, NextAction, PhaseSummary};
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::Document;
+use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, SummaryWrite};
 use p1_contract::request::StepInput;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::{Artifact, Author, Fault};
-
-use crate::{CommitOutcome, Observed, SummaryWrite};
 
 /// What the notes are about.
 pub(crate) struct Closing<'a> {

@@ -10,11 +10,13 @@ use p1_contract::attestation::{
 };
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::S3Key;
-use p1_runtime::store::{DOCUMENT_LIMIT, Read, Written};
+use p1_contract::observations::Written;
+use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, SummaryWrite};
+use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Closed, Fault, StepContext};
 
+use crate::phase_summary;
 use crate::signer::Signer;
-use crate::{CommitOutcome, Observed, SummaryWrite, phase_summary};
 
 /// Signs the conclusion of a step that has closed, unless nothing is to be signed.
 ///

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use p1_contract::artifacts::{CommitPosture, PhaseSummary, RegisteredBlocker};
 use p1_contract::blocker::{Blocker, Finding, settle};
 use p1_contract::evidence::{Document, HOLD};
+use p1_contract::ids::PlatformRunId;
+use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::phase_verdict::{Facts, PackFacts};
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
-use p1_runtime::run_ledger::ledger_prefix;
-use p1_runtime::{Author, ClosureAudit, Fault};
+use p1_runtime::{Author, Fault};
 
-use crate::facts::{Facts, PackFacts};
 use crate::{checklist, checks, next};
 
 /// The codes of earlier steps that say the ledger is another's: the cause is registered, and not raised twice.
@@ -85,7 +86,7 @@ fn rewritten_findings(facts: &Facts) -> Vec<Finding> {
         let mut known = facts.rollup.unresolved.iter();
         known.any(|finding| finding.code == Blocker::DestructiveMutation && finding.subject == subject)
     };
-    let ledger = facts.run().platform_run_id.as_ref().map(ledger_prefix);
+    let ledger = facts.run().platform_run_id.as_ref().map(PlatformRunId::ledger_prefix);
     let in_ledger = |subject: &str| ledger.as_ref().is_some_and(|prefix| subject.starts_with(prefix));
     let found = facts.rewritten.iter();
     found

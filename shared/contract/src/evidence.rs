@@ -10,7 +10,8 @@ use thiserror::Error;
 use crate::blocker::{Blocker, Finding};
 use crate::canonical;
 use crate::hash::Sha256Hex;
-use crate::ids::{PhaseExecutionId, PlatformRunId, ScenarioRunId};
+use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
+use crate::observations::WriteFailure;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::strict::{self, Limits};
@@ -57,6 +58,18 @@ impl RunIds {
             scenario_run_id: self.scenario_run_id.clone()?,
             config_digest: self.config_digest.clone()?,
         })
+    }
+
+    /// What is known of the run after all these: each id from the last that carries it.
+    #[must_use]
+    pub fn known<'r>(one_by_one: impl IntoIterator<Item = &'r RunIds>) -> Self {
+        let mut run = RunIds::default();
+        for known in one_by_one {
+            run.platform_run_id = known.platform_run_id.clone().or(run.platform_run_id);
+            run.scenario_run_id = known.scenario_run_id.clone().or(run.scenario_run_id);
+            run.config_digest = known.config_digest.clone().or(run.config_digest);
+        }
+        run
     }
 }
 
@@ -286,6 +299,22 @@ pub struct ExecutionSummary {
     pub inputs: Vec<ObjectRef>,
     /// The closures that it rests on, in the order of the steps.
     pub upstream: Vec<ClosureRef>,
+    /// What became of the artifacts that could not be stored, in the order of their keys. Evidence of earlier releases says it in
+    /// a blocker's words alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_stored: Vec<NotStored>,
+}
+
+/// An artifact that a step made and that could not be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotStored {
+    /// Its name.
+    pub name: String,
+    /// Where it belongs.
+    pub key: S3Key,
+    /// What became of the write.
+    pub end: WriteFailure,
 }
 
 /// The gate value of a step that holds.
@@ -312,15 +341,25 @@ impl ExecutionSummary {
             artifacts,
             inputs,
             upstream,
+            not_stored: Vec::new(),
         }
     }
 
-    /// Whether the verdict, the count and the gate say the same.
+    /// The summary, with what became of the artifacts that could not be stored. Each has its blocker already.
+    #[must_use]
+    pub fn without(mut self, mut not_stored: Vec<NotStored>) -> Self {
+        not_stored.sort_by(|a, b| a.key.cmp(&b.key));
+        self.not_stored = not_stored;
+        self
+    }
+
+    /// Whether the verdict, the count, the gate and what could not be stored say the same.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         self.overall_pass == self.blockers.is_empty()
             && self.blocker_count == self.blockers.len() as u64
             && self.overall_pass == (self.next_gate != HOLD)
+            && (self.not_stored.is_empty() || !self.overall_pass)
     }
 
     /// The distinct codes of its blockers.
@@ -347,6 +386,12 @@ pub fn summary_name(step: Step) -> String {
 pub fn observations_name(step: Step) -> String {
     format!("{}_observations", step.prefix())
 }
+
+/// The name of an admission's closing summary.
+pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
+
+/// The name of an admission's observations.
+pub const ADMISSION_OBSERVATIONS: &str = "m3g_admission_observations";
 
 /// Where the folders of all phase executions lie in the evidence bucket.
 pub const RUN_CONTROL_ROOT: &str = "evidence/dev_full/run_control/";

@@ -1,85 +1,11 @@
 //! Reading a closure again: its summary and every artifact that it lists, each re-hashed.
 
 use futures_util::future::try_join_all;
-use p1_contract::blocker::Finding;
-use p1_contract::evidence::RunIds;
+use p1_contract::observations::{AuditProblem, ClosureAudit, SummaryFacts};
 use p1_contract::reference::{ArtifactRef, ClosureRef};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::context::{ClosureRead, Exact, StepContext, Summary};
+use crate::context::{ClosureRead, Exact, StepContext};
 use crate::fault::Fault;
-
-/// A closure as it stands in S3 now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClosureAudit {
-    /// What the chain says of it.
-    pub closure: ClosureRef,
-    /// What its summary says; none where it is not the summary that the chain names.
-    pub summary: Option<SummaryFacts>,
-    /// Everything that is not as the chain says; empty when the closure is intact.
-    pub problems: Vec<AuditProblem>,
-}
-
-/// The facts of a summary that a verdict may rest on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SummaryFacts {
-    /// Its verdict.
-    pub overall_pass: bool,
-    /// Its gate.
-    pub next_gate: String,
-    /// Its blockers.
-    pub blockers: Vec<Finding>,
-    /// The names of the artifacts that it lists, in the order of their keys.
-    pub artifacts: Vec<String>,
-    /// The ids that it carries.
-    pub run: RunIds,
-}
-
-impl SummaryFacts {
-    /// The facts of `summary`.
-    #[must_use]
-    pub fn of(summary: &Summary) -> Self {
-        let artifacts = summary.body.artifacts.iter();
-        SummaryFacts {
-            overall_pass: summary.body.overall_pass,
-            next_gate: summary.body.next_gate.clone(),
-            blockers: summary.body.blockers.clone(),
-            artifacts: artifacts.map(|artifact| artifact.name.clone()).collect(),
-            run: summary.header.run(),
-        }
-    }
-}
-
-/// Something that is not as the chain says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AuditProblem {
-    /// The object's key.
-    pub subject: String,
-    /// What is wrong with it.
-    pub detail: String,
-}
-
-impl ClosureAudit {
-    /// Whether the closure is as the chain says, and a pass.
-    #[must_use]
-    pub fn is_green(&self) -> bool {
-        self.problems.is_empty()
-            && self.closure.overall_pass
-            && self.summary.as_ref().is_some_and(|summary| summary.overall_pass)
-    }
-
-    /// Whether the summary is intact and lists the artifact.
-    #[must_use]
-    pub fn lists(&self, artifact: &str) -> bool {
-        self.summary
-            .as_ref()
-            .is_some_and(|summary| summary.artifacts.iter().any(|name| name == artifact))
-    }
-}
 
 /// Reads a closure and every artifact that it lists again, all artifacts at once.
 ///
@@ -134,7 +60,7 @@ pub async fn audit_where(
     }
     Ok(ClosureAudit {
         closure: closure.clone(),
-        summary: Some(SummaryFacts::of(&summary)),
+        summary: Some(SummaryFacts::of(&summary.header, &summary.body)),
         problems,
     })
 }

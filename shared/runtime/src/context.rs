@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder, summary_name};
+use p1_contract::duty::Duty;
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
+use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
@@ -15,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, Written, object_ref};
+use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, object_ref};
 
 /// The shell's side of one invocation.
 #[derive(Debug)]
@@ -361,19 +363,13 @@ pub struct Summary {
     pub body: ExecutionSummary,
 }
 
-/// The name of an admission's closing summary.
-pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
-
 impl Summary {
     /// Reads a closing summary of `owner`, strictly.
     ///
     /// # Errors
     /// In words, when it is none.
     pub fn parse(bytes: &[u8], owner: &str) -> Result<Self, String> {
-        let name = match Step::from_id(owner) {
-            Some(step) => summary_name(step),
-            None => ADMISSION_SUMMARY.to_owned(),
-        };
+        let name = Duty::from_id(owner).unwrap_or(Duty::Admission).summary_name();
         let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
             .map_err(|e| format!("is not strict JSON: {e}"))?;
         let document: Document<ExecutionSummary> =

@@ -4,22 +4,20 @@
 use futures_util::future::join_all;
 use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::canonical;
-use p1_contract::evidence::{ExecutionSummary, HOLD, Header, RunIds, merge, split};
+use p1_contract::evidence::{ExecutionSummary, HOLD, Header, NotStored, RunIds, merge, split};
 use p1_contract::ids::PhaseExecutionId;
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::observations::{Observations, Written};
+use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
 use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
 use p1_contract::secrets::{self, SecretHit};
-use p1_contract::settings::Settings;
 use p1_contract::strict::{self, Limits};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
 use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
-use crate::store::{DOCUMENT_LIMIT, Read, Store, Written};
+use crate::store::{DOCUMENT_LIMIT, Read, Store};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
 const MAX_RESULT_BYTES: usize = 256 * 1024;
@@ -48,21 +46,13 @@ pub struct Request {
     pub attempt: Attempt,
 }
 
-/// What is stored before anything is concluded: everything that the step learned from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observations<O = Value> {
-    /// The objects that were read.
-    pub reads: Vec<ObjectRef>,
-    /// The run-scoped objects that were created.
-    pub created: Vec<ArtifactRef>,
-    /// Where secret material stood; it is redacted in `observed`.
-    pub redactions: Vec<SecretHit>,
-    /// The deployment's settings that the step went by. Evidence of revision 1 has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
-    /// What the step observed, in its own shape.
-    pub observed: O,
+/// What became of an evaluation's artifacts.
+#[derive(Debug, Default)]
+struct Published {
+    stored: Vec<ArtifactRef>,
+    not_stored: Vec<NotStored>,
+    /// Of secret material, and of what could not be stored.
+    findings: Vec<Finding>,
 }
 
 impl Harness {
@@ -100,18 +90,19 @@ impl Harness {
         let observed: S::Observed = serde_json::from_value(observations.observed.clone())
             .map_err(|e| Fault::internal("read the stored observations", e.to_string()))?;
         let mut evaluation = step.evaluate(input, &observed)?;
-        let (artifacts, mut findings) = self.publish::<S>(&ctx, &mut evaluation, &observations).await?;
-        findings.append(&mut evaluation.findings);
+        let mut published = self.publish::<S>(&ctx, &mut evaluation, &observations).await?;
+        published.findings.append(&mut evaluation.findings);
         let mut created = observations.created;
         created.push(stored);
-        created.extend(artifacts);
+        created.extend(published.stored);
         let summary = ExecutionSummary::new(
             S::STEP.ready_gate(),
-            findings,
+            published.findings,
             created,
             observations.reads,
             input.upstream(),
-        );
+        )
+        .without(published.not_stored);
         let closure = self.close(step, &ctx, &evaluation.run, &summary).await?;
         let closed = Closed {
             observed: &observed,
@@ -213,32 +204,40 @@ impl Harness {
         ctx: &StepContext<'_>,
         evaluation: &mut Evaluation,
         observations: &Observations,
-    ) -> Result<(Vec<ArtifactRef>, Vec<Finding>), Fault> {
-        let mut findings: Vec<Finding> = observations
-            .redactions
-            .iter()
-            .map(|hit| secret_finding::<S>("observations", hit))
-            .collect();
-        let mut stored = Vec::new();
+    ) -> Result<Published, Fault> {
+        let redactions = observations.redactions.iter();
+        let mut published = Published {
+            findings: redactions.map(|hit| secret_finding::<S>("observations", hit)).collect(),
+            ..Published::default()
+        };
         for wave in std::mem::take(&mut evaluation.waves) {
             let mut ready = Vec::with_capacity(wave.len());
             for artifact in wave {
                 let (bytes, hits) = render(&artifact)?;
-                findings.extend(hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit)));
+                let hits = hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit));
+                published.findings.extend(hits);
                 ready.push((artifact, bytes));
             }
             let writes = ready.iter().map(|(artifact, bytes)| self.write(ctx, artifact, bytes));
             for ((artifact, _), written) in ready.iter().zip(join_all(writes).await) {
-                match written {
-                    Written::Stored(artifact) => stored.push(artifact),
-                    // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but
-                    // work that a redrive finishes.
-                    other if evaluation.extra.is_committed_advance() => return Err(unpublished(artifact, &other)),
-                    other => findings.push(publish_finding::<S>(artifact, &other)),
+                if let Written::Stored(artifact) = written {
+                    published.stored.push(artifact);
+                    continue;
                 }
+                // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but work
+                // that a redrive finishes.
+                if evaluation.extra.is_committed_advance() {
+                    return Err(unpublished(artifact, &written));
+                }
+                published.findings.push(publish_finding::<S>(artifact, &written));
+                published.not_stored.extend(written.failure().map(|end| NotStored {
+                    name: artifact.name.clone(),
+                    key: artifact.key.clone(),
+                    end,
+                }));
             }
         }
-        Ok((stored, findings))
+        Ok(published)
     }
 
     /// Creates an artifact. One that could not be read again is not written.

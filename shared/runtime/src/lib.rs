@@ -24,13 +24,13 @@ pub mod testing;
 mod trust;
 mod write_once;
 
-pub use audit::{AuditProblem, ClosureAudit, SummaryFacts, audit, audit_all, audit_where};
+pub use audit::{audit, audit_all, audit_where};
 pub use clients::harness;
-pub use context::{ADMISSION_SUMMARY, ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
+pub use context::{ClosureRead, Exact, StepContext, Summary, key_in, run_control_key};
 pub use fault::Fault;
-pub use harness::{Harness, Observations, Request, duplicate_delivery};
-pub use orchestrator::{ExecutionAnswer, FixedAnswers, MachineAnswer, Orchestrator, StepFunctions};
-pub use prerequisite::{Prerequisite, Prerequisites};
+pub use harness::{Harness, Request, duplicate_delivery};
+pub use orchestrator::{FixedAnswers, Orchestrator, StepFunctions};
+pub use prerequisite::Prerequisites;
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
 pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};
 pub use write_once::rewritten;

@@ -2,25 +2,11 @@
 
 use futures_util::future::try_join_all;
 use p1_contract::evidence::Body;
-use p1_contract::reference::ClosureRef;
+use p1_contract::observations::Prerequisite;
 use p1_contract::step::Step;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::context::{ClosureRead, StepContext, Summary};
 use crate::fault::Fault;
-
-/// A closure that a step rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Prerequisite {
-    /// The step.
-    pub step: Step,
-    /// Its closure; none where the chain has none.
-    pub closure: Option<ClosureRef>,
-    /// Why it cannot be rested on, in words; none when it can.
-    pub problem: Option<String>,
-}
 
 /// Prerequisites with their summaries, where those could be read.
 #[derive(Debug, Default)]

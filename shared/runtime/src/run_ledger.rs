@@ -6,13 +6,14 @@ use futures_util::future::try_join_all;
 use p1_contract::canonical;
 use p1_contract::ids::{ExecutionArn, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Acquire, Commit, LEDGER_RECORD, Ledger, LedgerRecord};
+use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ObjectRef};
 use p1_contract::verdict::PhaseVerdict;
 
 use crate::context::StepContext;
 use crate::fault::Fault;
 use crate::step::Recreated;
-use crate::store::{DOCUMENT_LIMIT, Read, Written};
+use crate::store::{DOCUMENT_LIMIT, Read};
 
 /// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.
 const MAX_RECORDS: usize = 5_000;
@@ -48,7 +49,7 @@ fn record_key(run: &PlatformRunId, sequence: u32) -> Result<S3Key, Fault> {
 /// The number of the record at `key` of the run's ledger; none where it is no record's key.
 #[must_use]
 pub fn sequence(run: &PlatformRunId, key: &S3Key) -> Option<u32> {
-    let number = key.as_str().strip_prefix(&ledger_prefix(run))?.strip_suffix(".json")?;
+    let number = key.as_str().strip_prefix(&run.ledger_prefix())?.strip_suffix(".json")?;
     let sequence = number.parse().ok()?;
     (run.ledger_key(sequence) == key.as_str()).then_some(sequence)
 }
@@ -70,19 +71,13 @@ async fn create(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<Written,
     Ok(ctx.create(ctx.bucket(), &key, &name, &bytes).await)
 }
 
-/// Where a run's ledger lies.
-#[must_use]
-pub fn ledger_prefix(run: &PlatformRunId) -> String {
-    format!("{}ledger/", run.run_root())
-}
-
 /// Reads the ledger; `Err` in words when what lies there is no legal ledger: records only, each written once and never
 /// deleted, their holders executions of this state machine.
 ///
 /// # Errors
 /// When the store gives no answer.
 pub async fn read(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Result<Ledger, String>, Fault> {
-    let prefix = ledger_prefix(run);
+    let prefix = run.ledger_prefix();
     // A key may be hidden by a delete marker: only its versions tell.
     let listed = ctx.store.list_versions(ctx.bucket(), &prefix, MAX_RECORDS + 1).await?;
     if !listed.complete || listed.counts.len() > MAX_RECORDS {
@@ -283,8 +278,9 @@ pub async fn commit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::orchestrator::{ExecutionAnswer, FixedAnswers};
+    use crate::orchestrator::FixedAnswers;
     use crate::testing::TestExecution;
+    use p1_contract::observations::ExecutionAnswer;
     use p1_contract::step::Step;
 
     /// Acquires the ledger that another execution has held since `started`, of which Step Functions gives this answer; the

@@ -7,7 +7,6 @@ use p1_contract::reference::ClosureRef;
 use p1_contract::request::{Closures, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +19,7 @@ pub trait StepLogic: Send + Sync {
     const STEP: Step;
 
     /// What the step learns from outside. It is stored before anything is concluded from it, and a retry adopts it.
-    type Observed: Serialize + DeserializeOwned + JsonSchema + Send;
+    type Observed: Serialize + DeserializeOwned + Send;
 
     /// The name of the stored observations.
     fn observations_name(&self) -> String {

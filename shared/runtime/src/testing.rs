@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, merge, summary_name};
+use p1_contract::evidence::{ADMISSION_SUMMARY, Body, Document, ExecutionSummary, Header, RunIds, merge, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
@@ -17,7 +17,7 @@ use p1_contract::settings::{CostSource, Settings, Signing};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
-use crate::context::{ADMISSION_SUMMARY, key_in};
+use crate::context::key_in;
 use crate::fault::Fault;
 use crate::harness::{Harness, Request};
 use crate::orchestrator::{FixedAnswers, Orchestrator};

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::observations::AuditProblem;
 
-use crate::audit::AuditProblem;
 use crate::context::StepContext;
 use crate::fault::Fault;
 use crate::store::VersionCount;

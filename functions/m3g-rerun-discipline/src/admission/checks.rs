@@ -7,14 +7,14 @@ use p1_contract::evidence::RunIds;
 use p1_contract::handles::HandleFacts;
 use p1_contract::identity::{DIGEST_PROFILE, SeedInputs, field_list};
 use p1_contract::input::{Rerun, ResetReceipt};
+use p1_contract::observations::admission::{AdmissionFacts, History, LastSummary, Lock};
+use p1_contract::observations::{Learned, TodaysRegistry};
 use p1_contract::reference::{ADMISSION, ClosureRef};
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 
-use super::facts::AdmissionFacts;
-use super::history::{History, LastSummary, Lock};
-use crate::fact::{Learned, TodaysRegistry};
+use crate::fact::config_digest;
 use crate::policy;
 
 /// Every check with what it found.
@@ -368,7 +368,7 @@ fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs,
         Ok(text) => Ok(text.to_owned()),
         Err(problem) => Err((problem.key, problem.problem)),
     };
-    let (digest_input, config_digest) = today.config_digest()?;
+    let (digest_input, config_digest) = config_digest(today)?;
     Ok(SeedInputs {
         digest_profile: DIGEST_PROFILE.to_owned(),
         digest_input,

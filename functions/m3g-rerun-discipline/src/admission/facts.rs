@@ -9,67 +9,21 @@ use p1_contract::handles::{self, HandleFacts};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::input::{HeldSummary, Rerun};
+use p1_contract::observations::admission::{AdmissionFacts, HeldFacts, History, StepReading};
+use p1_contract::observations::{AuditProblem, Learned};
 use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::step::Step;
 use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT, Read};
-use p1_runtime::{AuditProblem, ClosureAudit, ClosureRead, Exact, Fault, StepContext, Summary, audit_all, rewritten};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{ClosureRead, Exact, Fault, StepContext, Summary, audit_all, rewritten};
 
-use super::history::{self, History, Told};
-use crate::fact::{Learned, TodaysRegistry};
-
-/// What an admission's verdict rests on, besides its input and the acquisition of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdmissionFacts {
-    /// The held summary.
-    pub held: Learned<HeldFacts>,
-    /// Every closure that the held step rests on, itself included, read again with all its artifacts.
-    pub chain: Vec<ClosureAudit>,
-    /// What the run's identity is derived from.
-    pub seed: Learned<RunIdentitySeed>,
-    /// The latest registry.
-    pub registry: Learned<TodaysRegistry>,
-    /// What each step that closed with a pass read from the registry that was pinned for it.
-    pub readings: Vec<StepReading>,
-    /// The run's ledger.
-    pub history: History,
-    /// Objects of the chain that a committed phase summary names with another version or hash.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_committed: Vec<AuditProblem>,
-    /// Objects of the chain, and committed phase summaries, whose key was overwritten or deleted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rewritten: Vec<AuditProblem>,
-}
-
-/// The held summary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HeldFacts {
-    /// Its step, one of M3.A … M3.H.
-    pub step: Step,
-    /// The summary as a closure.
-    pub closure: ClosureRef,
-    /// The closures that it rests on.
-    pub upstream: Vec<ClosureRef>,
-}
-
-/// What a step read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepReading {
-    /// The step.
-    pub step: Step,
-    /// The handles that it read, as its registry had them.
-    pub handles: Learned<HandleFacts>,
-}
+use super::history::{self, Told};
+use crate::fact::todays_registry;
 
 /// Gathers the facts.
 pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<AdmissionFacts, Fault> {
     let keys = handles::read_by_any();
-    let (held, registry) = try_join(held(ctx, &rerun.held), TodaysRegistry::read(ctx, &keys)).await?;
+    let (held, registry) = try_join(held(ctx, &rerun.held), todays_registry(ctx, &keys)).await?;
     let Learned::Found(facts) = &held else {
         let seed = Learned::Problem("the held summary is not known".to_owned());
         let (chain, readings) = (Vec::new(), Vec::new());

@@ -2,48 +2,19 @@
 
 use futures_util::future::{try_join, try_join_all};
 use p1_contract::artifacts::PhaseSummary;
-use p1_contract::blocker::{Blocker, Severity};
+use p1_contract::blocker::Severity;
 use p1_contract::evidence::{Document, phase_folder, summary_name};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{Acquire, Ledger, LedgerKind, LedgerRecord};
+use p1_contract::observations::admission::{CommittedFacts, History, LastSummary, Lock, RunHistory};
+use p1_contract::observations::{ExecutionAnswer, Learned};
 use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
-use p1_contract::verdict::RollupVerdict;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, object_ref};
-use p1_runtime::{Exact, ExecutionAnswer, Fault, StepContext, key_in, run_ledger};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::fact::Learned;
+use p1_runtime::{Exact, Fault, StepContext, key_in, run_ledger};
 
 /// How many holders of a ledger are asked about at once.
 const HOLDERS_AT_ONCE: usize = 16;
-
-/// What the ledger tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum History {
-    /// The held chain names no run, so there is no ledger to read.
-    NoRun,
-    /// What lies there is no legal ledger: in words.
-    Illegal(String),
-    /// The ledger was read.
-    Read(Box<RunHistory>),
-}
-
-/// A ledger that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RunHistory {
-    /// How many records it has.
-    pub records: u32,
-    /// Whether this execution may take it.
-    pub lock: Lock,
-    /// The last summary among M3.A … M3.H that an ended execution published.
-    pub last: LastSummary,
-    /// What the last COMMITTED record rests on; none where nothing was committed.
-    pub committed: Option<Learned<CommittedFacts>>,
-}
 
 /// A committed phase summary, as far as it can be read.
 struct Commit<'l> {
@@ -60,42 +31,6 @@ pub(super) struct Told {
     pub(super) summaries: Vec<ObjectRef>,
     /// Every closure that one of them names.
     pub(super) closures: Vec<ClosureRef>,
-}
-
-/// Whether an execution may take the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Lock {
-    /// Nobody works on the run.
-    Free,
-    /// It is this execution's, from an earlier attempt.
-    Ours,
-    /// An execution holds it that has not ended.
-    Held(ExecutionArn),
-    /// An advance is committed.
-    Closed,
-}
-
-/// The last summary of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LastSummary {
-    /// This one.
-    Found(ObjectRef),
-    /// No ended holder of the ledger published any.
-    None,
-    /// One that cannot be read, so that it is not known which is the last: in words.
-    Unknown(String),
-}
-
-/// What a committed phase summary says of going on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CommittedFacts {
-    /// M3.I's adjudication.
-    pub adjudication: Option<RollupVerdict>,
-    /// The no-go blockers that stand.
-    pub no_go: Vec<Blocker>,
 }
 
 /// Reads the ledger of `run` and what it points to.

@@ -9,42 +9,29 @@ mod history;
 
 use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::evidence::{ADMISSION_OBSERVATIONS, ADMISSION_SUMMARY};
 use p1_contract::input::Rerun;
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::observations::Learned;
+use p1_contract::observations::admission::{AdmissionFacts, Observed};
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Closures, Mode, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
-use p1_runtime::{ADMISSION_SUMMARY, Author, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use p1_runtime::{Author, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic};
 
 use crate::discipline::check;
-use crate::fact::Learned;
-
-pub use facts::{AdmissionFacts, HeldFacts, StepReading};
-pub use history::{CommittedFacts, History, LastSummary, Lock, RunHistory};
 
 /// The admission.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission;
-
-/// What the admission learned from outside, and whether it acquired the run's ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Observed {
-    /// What the verdict rests on.
-    pub facts: AdmissionFacts,
-    /// The number of the ledger record that was acquired, or why none was; none where a check forbade to try.
-    pub acquired: Option<Learned<u32>>,
-}
 
 impl StepLogic for Admission {
     const STEP: Step = Step::RerunDiscipline;
     type Observed = Observed;
 
     fn observations_name(&self) -> String {
-        "m3g_admission_observations".to_owned()
+        ADMISSION_OBSERVATIONS.to_owned()
     }
 
     fn summary_name(&self) -> String {

@@ -2,12 +2,13 @@
 
 use p1_contract::artifacts::KeyVersions;
 use p1_contract::input::ResetReceipt;
+use p1_contract::observations::Learned;
+use p1_contract::observations::rerun_discipline::{Observed, RunDocument};
 use p1_contract::request::StepInput;
 use p1_runtime::StepLogic;
 
 use super::*;
-use crate::discipline::{Observed, RunDocument};
-use crate::{Learned, RerunDiscipline};
+use crate::RerunDiscipline;
 
 /// A run that has passed M3.A … M3.F.
 fn published() -> World {

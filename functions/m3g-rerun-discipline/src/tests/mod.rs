@@ -16,13 +16,14 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
+use p1_contract::observations::ExecutionAnswer;
 use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry;
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{ExecutionAnswer, Fault, FixedAnswers, Harness, Orchestrator, key_in};
+use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator, key_in};
 use serde_json::{Value, json};
 
 const EVIDENCE: &str = "dev-evidence";

@@ -3,12 +3,14 @@
 use p1_contract::artifacts::{M4EntryReadinessReceipt, PhaseSummary, RegisteredBlocker};
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::hash::Sha256Hex;
+use p1_contract::observations::AuditProblem;
+use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, SummaryWrite};
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 use p1_runtime::StepLogic as _;
 
 use super::platform::{green, held, observe};
-use crate::{CommitOutcome, Observed, PhaseVerdictStep, SummaryWrite, checks, phase_summary, receipt};
+use crate::{PhaseVerdictStep, checks, phase_summary, receipt};
 
 /// The codes of the step's evaluation of doctored observations.
 async fn evaluated(break_it: impl FnOnce(&mut Observed)) -> Vec<Blocker> {
@@ -67,7 +69,7 @@ async fn a_missing_verdict_is_b1() {
         |observed| observed.facts.rollup.verdict.as_mut().unwrap().overall_pass = false,
         |observed| {
             observed.facts.rollup.verdict = None;
-            let problem = p1_runtime::AuditProblem {
+            let problem = AuditProblem {
                 subject: "m3i_p1_verdict".to_owned(),
                 detail: "MAYBE".to_owned(),
             };

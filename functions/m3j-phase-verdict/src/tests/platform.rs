@@ -3,13 +3,14 @@
 use p1_contract::artifacts::{M4HandoffPack, P1Verdict, RegisteredBlocker, RollupBlockerRegister};
 use p1_contract::blocker::{Finding, codes};
 use p1_contract::evidence::{Body, split};
+use p1_contract::observations::phase_verdict::Observed;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
 use p1_runtime::testing::TestExecution;
 use p1_runtime::{StepContext, StepLogic as _};
 
-use crate::{Observed, PhaseVerdictStep};
+use crate::PhaseVerdictStep;
 
 /// An execution whose ledger is held by it, with the chain up to `last`, which has `blockers`, and M3.I's closure.
 pub(super) fn chain(last: Step, blockers: &[Finding]) -> TestExecution {

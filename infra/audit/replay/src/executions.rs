@@ -5,7 +5,7 @@
 //! nothing else of it than whether the execution is a rerun, and with which reset receipt.
 
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
-use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, observations_name, phase_folder};
+use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::ledger::LedgerKind;
@@ -130,8 +130,9 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
     if recording.holds(&folder(Step::RerunDiscipline, ADMISSION)) {
         // The receipt is lost or changed, which its step's replay says. What was observed still names the held summary.
         let key = format!(
-            "{}m3g_admission_observations.json",
-            folder(Step::RerunDiscipline, ADMISSION)
+            "{}{}.json",
+            folder(Step::RerunDiscipline, ADMISSION),
+            Duty::Admission.observations_name()
         );
         let closure = recording
             .document(&key)?
@@ -144,7 +145,11 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
     if !recording.holds(&folder(first, first.id())) {
         return None;
     }
-    let key = format!("{}{}.json", folder(first, first.id()), observations_name(first));
+    let key = format!(
+        "{}{}.json",
+        folder(first, first.id()),
+        Duty::Step(first).observations_name()
+    );
     // Where they cannot be read, M3.A's replay says so; no other step looks at the receipt, whatever its key.
     let observations = recording.document(&key).unwrap_or_default();
     let claim = observations["created"]

@@ -1,67 +1,10 @@
 //! The payload of a Task, as the state machine makes it: made again from what is known of the execution.
 
+pub use p1_contract::duty::{ADMIT_RERUN, Duty};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, StateMachineArn};
-use p1_contract::reference::ADMISSION;
-use p1_contract::request::{Mode, StepInput, StepResult, TaskCall};
+use p1_contract::request::{StepInput, StepResult, TaskCall};
 use p1_contract::settings::Settings;
-use p1_contract::step::Step;
 use serde_json::{Map, Value};
-
-/// The state that admits a rerun.
-pub const ADMIT_RERUN: &str = "Admit rerun";
-
-/// What a function can be invoked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
-    /// A step.
-    Step(Step),
-    /// The admission of a rerun.
-    Admission,
-}
-
-impl Duty {
-    /// The duty that a Task state runs.
-    #[must_use]
-    pub fn of_state(state: &str) -> Option<Self> {
-        let step = Step::ALL.into_iter().find(|step| step.state_name() == state);
-        step.map(Self::Step)
-            .or_else(|| (state == ADMIT_RERUN).then_some(Self::Admission))
-    }
-
-    /// `M3.A` … `M3.J`, or `ADMISSION`.
-    #[must_use]
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Step(step) => step.id(),
-            Self::Admission => ADMISSION,
-        }
-    }
-
-    /// The step whose function is invoked.
-    #[must_use]
-    pub fn step(self) -> Step {
-        match self {
-            Self::Step(step) => step,
-            Self::Admission => Step::RerunDiscipline,
-        }
-    }
-
-    /// The name of its Task state.
-    #[must_use]
-    pub fn state(self) -> String {
-        match self {
-            Self::Step(step) => step.state_name(),
-            Self::Admission => ADMIT_RERUN.to_owned(),
-        }
-    }
-
-    fn mode(self) -> Mode {
-        match self {
-            Self::Step(_) => Mode::Step,
-            Self::Admission => Mode::Admission,
-        }
-    }
-}
 
 /// A payload as the state machine makes it, held against the functions' own parser.
 ///

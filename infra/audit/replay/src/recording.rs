@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use p1_audit::EvidenceSet;
 use p1_audit::history::History;
 use p1_audit::lineage::Lineage;
-use p1_contract::blocker::Finding;
-use p1_contract::evidence::{ExecutionSummary, RUN_CONTROL_ROOT, split};
+use p1_contract::evidence::{ExecutionSummary, NotStored, RUN_CONTROL_ROOT, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::store::{Object, RecordedStore, Written};
+use p1_runtime::store::{Object, RecordedStore};
 use serde_json::Value;
 
 use crate::payload::Duty;
@@ -164,15 +164,18 @@ impl Recording {
 }
 
 impl RecordedSummary {
-    /// What became of the step's writes. Of objects that could not be stored, the findings are all that the evidence has.
+    /// What became of the step's writes.
     pub(super) fn ends(&self) -> BTreeMap<S3Key, Written> {
-        let failed = |finding: &Finding| {
-            let written = Written::from_description(&finding.detail)?;
-            Some((S3Key::parse(&finding.subject).ok()?, written))
-        };
+        let lost = |lost: &NotStored| (lost.key.clone(), Written::from(lost.end.clone()));
         let stored = |artifact: &ArtifactRef| (artifact.key.clone(), Written::Stored(artifact.clone()));
         let stored = self.body.artifacts.iter().map(stored);
-        stored.chain(self.body.blockers.iter().filter_map(failed)).collect()
+        stored.chain(self.body.not_stored.iter().map(lost)).collect()
+    }
+
+    /// Whether a blocker is about the object at `key`.
+    pub(super) fn blames(&self, key: &S3Key) -> bool {
+        let mut blockers = self.body.blockers.iter();
+        blockers.any(|finding| finding.subject == key.as_str())
     }
 }
 

@@ -12,11 +12,12 @@ use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use m3i_gate_rollup::GateRollup;
 use m3j_phase_verdict::PhaseVerdictStep;
 use p1_contract::evidence::split;
+use p1_contract::observations::Observations;
 use p1_contract::reference::ArtifactRef;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::{Fault, Harness, Observations, Recreated, Request, StepLogic};
+use p1_runtime::{Fault, Harness, Recreated, Request, StepLogic};
 
 use crate::payload::Duty;
 
@@ -35,20 +36,6 @@ pub(super) struct Created {
     pub(super) listed: Vec<ArtifactRef>,
     /// As it is made again from the observations.
     pub(super) recreated: Vec<Recreated>,
-}
-
-/// The name of a duty's stored observations, and of its closing summary.
-pub(super) fn names(duty: Duty) -> (String, String) {
-    fn of<S: StepLogic>(step: &S) -> (String, String) {
-        (step.observations_name(), step.summary_name())
-    }
-    match duty {
-        Duty::Admission => of(&Admission),
-        Duty::Step(step) => (
-            p1_contract::evidence::observations_name(step),
-            p1_contract::evidence::summary_name(step),
-        ),
-    }
 }
 
 /// Runs the function of `duty` on `request`, over a recording that holds `observations`.

@@ -174,14 +174,13 @@ impl<'a> Task<'a> {
         let step = duty.step();
         let id = PhaseExecutionId::derive(step.prefix(), execution.stamp, execution.arn.as_str(), duty.id());
         let folder = phase_folder(&id);
-        let (observations, summary) = steps::names(duty);
-        let summary_key = format!("{folder}{summary}.json");
+        let summary_key = format!("{folder}{}.json", duty.summary_name());
         let said = recording.said.as_ref().filter(|_| execution.is_told);
         let state = duty.state();
         Task {
             recording,
             duty,
-            observations_key: format!("{folder}{observations}.json"),
+            observations_key: format!("{folder}{}.json", duty.observations_name()),
             summary: recording.summary(duty, &id, &summary_key),
             summary_key,
             said: said.and_then(|said| {
@@ -205,7 +204,7 @@ impl<'a> Task<'a> {
 
     fn differs(&self, recomputed: &str) -> Difference {
         Difference {
-            artifact: steps::names(self.duty).0,
+            artifact: self.duty.observations_name(),
             key: self.observations_key.clone(),
             pointer: String::new(),
             recorded: None,
@@ -242,7 +241,7 @@ impl<'a> Task<'a> {
             .extend(request.input.upstream().into_iter().map(|closure| closure.key));
         let mut ends = self.summary.as_ref().map(RecordedSummary::ends).unwrap_or_default();
         if self.summary.is_none() {
-            ends.extend(self.recording.lost(&steps::names(self.duty).1, &self.summary_key));
+            ends.extend(self.recording.lost(&self.duty.summary_name(), &self.summary_key));
         }
         self.recording.store.note_ends(ends.clone());
         let _ = self.recording.store.take_creations();
@@ -261,6 +260,13 @@ impl<'a> Task<'a> {
         creations.extend(stored);
         creations.extend(last);
 
+        // Evidence of earlier releases says in words alone that an object could not be stored, and what follows from it is not
+        // known.
+        let is_untold = |key: &S3Key| {
+            let summary = self.summary.as_ref();
+            !ends.contains_key(key) && summary.is_some_and(|summary| summary.blames(key))
+        };
+        let tells_all = !creations.iter().any(|made| is_untold(&made.key));
         let mut equal = 0;
         let mut seen = BTreeSet::new();
         for made in creations {
@@ -271,10 +277,20 @@ impl<'a> Task<'a> {
             if made.key.as_str() == self.observations_key {
                 continue;
             }
+            if is_untold(&made.key) {
+                let why = "the summary has a blocker for it, and does not record what became of the write";
+                absent.push(missing(made.key.as_str(), why));
+                continue;
+            }
+            if made.key.as_str() == self.summary_key && !tells_all {
+                let why = "it cannot be recomputed: what became of a write is not recorded";
+                absent.push(missing(&self.summary_key, why));
+                continue;
+            }
             let failed = ends.get(&made.key).is_some_and(|end| end.stored().is_none());
             match self.recording.store.object(&made.key) {
                 Some(object) if object.bytes == made.bytes => equal += 1,
-                // It was not stored, as the summary's own blocker says; what lies there is another's.
+                // It was not stored, as the summary says; what lies there is another's.
                 _ if failed => {}
                 Some(object) => {
                     let key = made.key.as_str();
@@ -301,6 +317,8 @@ impl<'a> Task<'a> {
             }
         }
         let answer = match answer {
+            // It names the hash of the summary.
+            Ok(_) if !tells_all => None,
             Ok(answer) => {
                 self.hold_answer(&answer, &mut differences);
                 Some(answer)

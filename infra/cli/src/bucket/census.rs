@@ -11,7 +11,6 @@ use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ADMISSION;
 use p1_contract::step::Step;
-use p1_runtime::run_ledger::ledger_prefix;
 
 use crate::bucket::evidence::{Chain, Evidence, ReadError, Version};
 
@@ -34,7 +33,7 @@ impl Census {
     pub async fn take(evidence: &Evidence, chain: &Chain, run: Option<&PlatformRunId>, folders: &[String]) -> Self {
         let mut census = Self::default();
         let root = run.map(PlatformRunId::run_root);
-        let ledger = run.map(ledger_prefix);
+        let ledger = run.map(PlatformRunId::ledger_prefix);
         let named: BTreeSet<&str> = chain.listed.iter().map(|listed| listed.key.as_str()).collect();
         let mut prefixes: BTreeSet<String> = chain.folders.iter().chain(folders).cloned().collect();
         prefixes.extend(ledger.clone());

@@ -16,7 +16,6 @@ use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::strict::{Limits, parse_strict};
 use p1_runtime::aws::{Answer, Call, Cause};
-use p1_runtime::run_ledger::ledger_prefix;
 use p1_runtime::store::decoded;
 use serde_json::Value;
 
@@ -248,7 +247,7 @@ impl Evidence {
     pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
         // A record behind a delete marker is one all the same: what it committed is what `verify` judges.
-        let mut records: Vec<Version> = self.versions(&ledger_prefix(run)).await?;
+        let mut records: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
         records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
         for Version { key, version_id, .. } in records {
             let Some(record) = self.get(&key, version_id.as_deref()).await? else {

@@ -15,7 +15,6 @@ use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::run_ledger::ledger_prefix;
 
 use crate::bucket::census::{Census, ghosts};
 use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version};
@@ -160,7 +159,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
             }
         }
     }
-    let prefix = roots.run.as_ref().map(ledger_prefix);
+    let prefix = roots.run.as_ref().map(PlatformRunId::ledger_prefix);
     let of_ledger = |key: &&String| prefix.as_ref().is_some_and(|prefix| key.starts_with(prefix));
     let records = files.iter().filter(|(key, _)| of_ledger(key));
     let records = records.filter_map(|(_, file)| LedgerRecord::parse(&file.bytes).ok());
@@ -219,7 +218,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     let id = match place {
         Place::Run(run) => {
             // Where everything is hidden by delete markers, there was a run all the same.
-            if evidence.is_empty(&run.run_root()).await? && evidence.versions(&ledger_prefix(run)).await?.is_empty() {
+            if evidence.is_empty(&run.run_root()).await? && evidence.versions(&run.ledger_prefix()).await?.is_empty() {
                 return Err(nothing(run.run_root(), "is empty: there is no such run"));
             }
             return of_run(evidence, run, None, findings).await;

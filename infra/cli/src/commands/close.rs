@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use p1_audit::text;
+use p1_contract::artifacts::CLOSURE_NOTES;
 use p1_contract::evidence::ExecutionSummary;
 use p1_contract::evidence::{Document, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -17,9 +18,9 @@ use crate::exit::{CliError, ExitStatus};
 
 /// The closure notes of M3.J, and the document that each goes to.
 const NOTES: [(&str, &str); 3] = [
-    ("m3j_closure_note_master_plan", "platform.build_plan.md"),
-    ("m3j_closure_note_implementation_map", "platform.impl_actual.md"),
-    ("m3j_closure_note_logbook", "logbook.md"),
+    (CLOSURE_NOTES[0], "platform.build_plan.md"),
+    (CLOSURE_NOTES[1], "platform.impl_actual.md"),
+    (CLOSURE_NOTES[2], "logbook.md"),
 ];
 
 /// A note that is to be appended, checked as far as it can be before anything is written.

@@ -14,7 +14,6 @@ use p1_contract::canonical;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
-use p1_runtime::run_ledger::ledger_prefix;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -147,7 +146,7 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
 }
 
 fn is_record(run: Option<&PlatformRunId>, key: &S3Key) -> bool {
-    run.is_some_and(|run| key.as_str().starts_with(&ledger_prefix(run)))
+    run.is_some_and(|run| key.as_str().starts_with(&run.ledger_prefix()))
 }
 
 /// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the ledger, and the receipt.

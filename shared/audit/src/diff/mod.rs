@@ -7,6 +7,8 @@
 mod identity;
 mod side;
 
+use p1_contract::artifacts::{M4HandoffPack, P1Verdict, PhaseBudgetEnvelope, PhaseCostOutcomeReceipt, RunRecord};
+use p1_contract::evidence::Body;
 use p1_contract::handles;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -259,13 +261,13 @@ fn forced(a: &Side, b: &Side, standing: Standing, changed: &[HandleChange]) -> (
 
 /// Artifacts of which fields are compared, that say what a run does and not who it is.
 const FIELDS: [(&str, &[&str]); 5] = [
-    ("run", &["orchestrator"]),
+    (RunRecord::NAME, &["orchestrator"]),
     (
-        "m4_handoff_pack",
+        M4HandoffPack::NAME,
         &["required_platform_run_id_env_key", "correlation_required_fields"],
     ),
     (
-        "m3h_phase_budget_envelope",
+        PhaseBudgetEnvelope::NAME,
         &[
             "monthly_budget_limit_usd",
             "budget_alerts_usd",
@@ -275,10 +277,10 @@ const FIELDS: [(&str, &[&str]); 5] = [
         ],
     ),
     (
-        "m3h_phase_cost_outcome_receipt",
+        PhaseCostOutcomeReceipt::NAME,
         &["window_start_utc", "window_end_utc", "spend_amount", "spend_currency"],
     ),
-    ("m3i_p1_verdict", &["verdict", "not_reached"]),
+    (P1Verdict::NAME, &["verdict", "not_reached"]),
 ];
 
 fn others(a: &Side, b: &Side) -> Vec<Change> {

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use m3g_rerun_discipline::admission::Observed as Admitted;
 use p1_contract::artifacts::{PhaseSummary, RunIdentitySeed};
 use p1_contract::blocker::Blocker;
+use p1_contract::duty::Duty;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split};
 use p1_contract::handles::{HandleFact, HandleFacts};
 use p1_contract::identity::SeedInputs;
 use p1_contract::ids::{S3Key, Stamp};
-use p1_contract::reference::{ADMISSION, ObjectRef};
+use p1_contract::observations::{Observations, admission, handle_closure};
+use p1_contract::reference::ObjectRef;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
-use p1_runtime::Observations;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -121,18 +121,19 @@ impl Evidence<'_> {
         document.ok().map(|document| document.body)
     }
 
-    fn observed<O: DeserializeOwned>(&self, owner: &str, name: &str) -> Option<O> {
-        let value = self.set.value(self.key(owner, name)?.as_str()).ok()?;
-        split::<Observations<O>>(value, name)
+    fn observed<O: DeserializeOwned>(&self, duty: Duty) -> Option<O> {
+        let name = duty.observations_name();
+        let value = self.set.value(self.key(duty.id(), &name)?.as_str()).ok()?;
+        split::<Observations<O>>(value, &name)
             .ok()
             .map(|document| document.body.observed)
     }
 
     /// As M3.A saw them; a mended one as the admission pinned it.
     fn handles(&self) -> HandleFacts {
-        let first: Option<m3a_handle_closure::Observed> = self.observed(Step::HandleClosure.id(), "m3a_observations");
+        let first: Option<handle_closure::Observed> = self.observed(Duty::Step(Step::HandleClosure));
         let mut handles = first.map(|observed| observed.handles).unwrap_or_default();
-        let admitted: Option<Admitted> = self.observed(ADMISSION, "m3g_admission_observations");
+        let admitted: Option<admission::Observed> = self.observed(Duty::Admission);
         if let Some(registry) = admitted.as_ref().and_then(|admitted| admitted.facts.registry.found()) {
             handles.0.extend(registry.handles.0.clone());
         }

@@ -1,5 +1,6 @@
 //! Closing summaries: what each phase execution ended with.
 
+use p1_contract::evidence::ADMISSION_SUMMARY;
 use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
@@ -7,7 +8,6 @@ use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::ADMISSION_SUMMARY;
 
 use super::folder_of;
 use crate::evidence_set::EvidenceSet;

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
+use p1_contract::duty::Duty;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::LedgerRecord;
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
-use p1_runtime::ADMISSION_SUMMARY;
-use p1_runtime::run_ledger::ledger_prefix;
 
 use super::shape::Documents;
 use crate::evidence_set::EvidenceSet;
@@ -110,7 +109,7 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
     }
     let order = |closed: &Closed| Step::from_id(&closed.closure.step);
     chain.closures.sort_by_key(order);
-    let root = chain.run().map(|run| (run.run_root(), ledger_prefix(&run)));
+    let root = chain.run().map(|run| (run.run_root(), run.ledger_prefix()));
     for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
         let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
         if root.as_ref().is_some_and(is_beside) {
@@ -201,7 +200,8 @@ impl Chain {
             return;
         };
         let summary = documents.get(key).cloned();
-        let summary = summary.and_then(|document| split::<ExecutionSummary>(document, "m3j_execution_summary").ok());
+        let summary =
+            summary.and_then(|document| split::<ExecutionSummary>(document, &summary_name(Step::PhaseVerdict)).ok());
         let Some((summary, key)) = summary.zip(p1_contract::ids::S3Key::parse(key).ok()) else {
             self.broken = true;
             return;
@@ -275,8 +275,7 @@ impl Chain {
             self.broken = true;
             return Vec::new();
         }
-        let step = Step::from_id(&closure.step);
-        let name = step.map_or_else(|| ADMISSION_SUMMARY.to_owned(), summary_name);
+        let name = Duty::from_id(&closure.step).unwrap_or(Duty::Admission).summary_name();
         let document = documents
             .get(&key)
             .filter(|document| document["artifact"] == name.as_str());
@@ -322,11 +321,7 @@ impl Chain {
 
 /// The key at which a closure's summary must lie.
 pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
-    let name = match Step::from_id(&closure.step) {
-        Some(step) => summary_name(step),
-        None if closure.step == ADMISSION => ADMISSION_SUMMARY.to_owned(),
-        None => return None,
-    };
+    let name = Duty::from_id(&closure.step)?.summary_name();
     Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
 }
 

@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use p1_contract::artifacts::*;
 use p1_contract::canonical;
-use p1_contract::evidence::{
-    Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, observations_name, split, summary_name,
-};
-use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
-use p1_contract::step::Step;
+use p1_contract::catalogue::{self, Kind};
+use p1_contract::evidence::{Header, RUN_CONTROL_ROOT};
 use p1_contract::strict::{Limits, parse_strict};
-use p1_runtime::{ADMISSION_SUMMARY, Observations};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::signature::is_sidecar;
@@ -78,86 +72,8 @@ fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
 /// The header of an artifact of the shape that its name asks for; none for the documents without one.
 fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
     let name = value["artifact"].as_str().ok_or("does not say which artifact it is")?;
-    if let Some(parse) = TYPED
-        .iter()
-        .find_map(|(known, parse)| (*known == name).then_some(parse))
-    {
-        return parse(bytes).map(Some);
-    }
-    let is = |names: fn(Step) -> String| Step::ALL.into_iter().any(|step| names(step) == name);
-    if name == ADMISSION_SUMMARY || is(summary_name) {
-        let document = split::<ExecutionSummary>(value.clone(), name).map_err(|error| error.to_string())?;
-        return Ok(Some(document.header));
-    }
-    if name == "m3g_admission_observations" || is(observations_name) {
-        let document = split::<Observations>(value.clone(), name).map_err(|error| error.to_string())?;
-        return Ok(Some(document.header));
-    }
-    match name {
-        LEDGER_RECORD => LedgerRecord::parse(bytes)
-            .map(|_| None)
-            .map_err(|error| error.to_string()),
-        EVENT_CLAIM => plain::<EventClaim>(value),
-        BILLING_ARTIFACT => plain::<BillingArtifact>(value),
-        COST_CLAIM => plain::<CostClaim>(value),
-        _ => Err("calls itself an artifact that P1 does not write".to_owned()),
-    }
+    let entry = catalogue::find(name).filter(|entry| entry.kind != Kind::Sidecar);
+    entry
+        .ok_or("calls itself an artifact that P1 does not write")?
+        .read(bytes)
 }
-
-fn plain<T: DeserializeOwned>(value: &Value) -> Result<Option<Header>, String> {
-    serde_json::from_value::<T>(value.clone()).map_err(|error| error.to_string())?;
-    Ok(None)
-}
-
-type Parse = fn(&[u8]) -> Result<Header, String>;
-
-/// Parses a typed artifact, and renders it again: what the type does not hold would be lost.
-fn typed<B: Body>(bytes: &[u8]) -> Result<Header, String> {
-    let document = Document::<B>::parse(bytes).map_err(|error| p1_contract::cause::chain(&error))?;
-    match document.render() {
-        Ok(again) if again == bytes => Ok(document.header),
-        _ => Err("is not what its type renders".to_owned()),
-    }
-}
-
-const TYPED: [(&str, Parse); 33] = [
-    (HandleClosureSnapshot::NAME, typed::<HandleClosureSnapshot>),
-    (HandleBlockerRegister::NAME, typed::<HandleBlockerRegister>),
-    (HandleCommandReceipts::NAME, typed::<HandleCommandReceipts>),
-    (RunIdGenerationSnapshot::NAME, typed::<RunIdGenerationSnapshot>),
-    (CollisionProbeReceipts::NAME, typed::<CollisionProbeReceipts>),
-    (RunIdentitySeed::NAME, typed::<RunIdentitySeed>),
-    (RunConfigPayload::NAME, typed::<RunConfigPayload>),
-    (ConfigDigestSnapshot::NAME, typed::<ConfigDigestSnapshot>),
-    (DigestRecomputeReceipts::NAME, typed::<DigestRecomputeReceipts>),
-    (
-        OrchestratorReadinessSnapshot::NAME,
-        typed::<OrchestratorReadinessSnapshot>,
-    ),
-    (RunLockPostureSnapshot::NAME, typed::<RunLockPostureSnapshot>),
-    (OrchestratorCommandReceipts::NAME, typed::<OrchestratorCommandReceipts>),
-    (RunRecord::NAME, typed::<RunRecord>),
-    (RunHeader::NAME, typed::<RunHeader>),
-    (RunJsonWriteReceipt::NAME, typed::<RunJsonWriteReceipt>),
-    (RunHeaderWriteReceipt::NAME, typed::<RunHeaderWriteReceipt>),
-    (IntegrityReadbackReceipts::NAME, typed::<IntegrityReadbackReceipts>),
-    (M4HandoffPack::NAME, typed::<M4HandoffPack>),
-    (RuntimeScopeBindingSnapshot::NAME, typed::<RuntimeScopeBindingSnapshot>),
-    (HandoffReferenceReceipts::NAME, typed::<HandoffReferenceReceipts>),
-    (RerunResetPolicySnapshot::NAME, typed::<RerunResetPolicySnapshot>),
-    (ResetClassMatrix::NAME, typed::<ResetClassMatrix>),
-    (
-        ProhibitedMutationGuardReceipts::NAME,
-        typed::<ProhibitedMutationGuardReceipts>,
-    ),
-    (RerunAdmissionReceipt::NAME, typed::<RerunAdmissionReceipt>),
-    (PhaseBudgetEnvelope::NAME, typed::<PhaseBudgetEnvelope>),
-    (PhaseCostOutcomeReceipt::NAME, typed::<PhaseCostOutcomeReceipt>),
-    (DailyCostPosture::NAME, typed::<DailyCostPosture>),
-    (CostSourceReceipts::NAME, typed::<CostSourceReceipts>),
-    (GateRollupMatrix::NAME, typed::<GateRollupMatrix>),
-    (RollupBlockerRegister::NAME, typed::<RollupBlockerRegister>),
-    (P1Verdict::NAME, typed::<P1Verdict>),
-    (PhaseSummary::NAME, typed::<PhaseSummary>),
-    (M4EntryReadinessReceipt::NAME, typed::<M4EntryReadinessReceipt>),
-];

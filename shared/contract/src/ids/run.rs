@@ -32,9 +32,14 @@ impl PlatformRunId {
         format!("evidence/runs/{self}/")
     }
 
+    /// `evidence/runs/{id}/ledger/`: where the run's ledger lies.
+    pub fn ledger_prefix(&self) -> String {
+        format!("{}ledger/", self.run_root())
+    }
+
     /// `evidence/runs/{id}/ledger/000001.json`: the key of a ledger record, counted from 1.
     pub fn ledger_key(&self, seq: u32) -> String {
-        format!("evidence/runs/{self}/ledger/{seq:06}.json")
+        format!("{}{seq:06}.json", self.ledger_prefix())
     }
 }
 

@@ -8,12 +8,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use p1_contract::ids::BucketName;
+use p1_contract::observations::Written;
 
 use super::recorded::{Fact, facts};
 use super::{Answer, Call, Cause, words};
 use crate::fault::Fault;
 use crate::orchestrator::{Orchestrator, StepFunctions};
-use crate::store::{S3Store, Store, Written};
+use crate::store::{S3Store, Store};
 
 const CALLS: [Call; 10] = [
     Call::ReadObject,

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::observations::Written;
 use p1_contract::reference::ArtifactRef;
 
-use super::{Object, Read, Written};
+use super::{Object, Read};
 use crate::fault::Fault;
 use crate::step::Recreated;
 

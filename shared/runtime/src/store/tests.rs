@@ -2,8 +2,9 @@
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::observations::Written;
 
-use super::{MemoryStore, Object, PutAnswer, Read, RecordedStore, Store, Written};
+use super::{MemoryStore, Object, PutAnswer, Read, RecordedStore, Store};
 
 const BUCKET: &str = "evidence";
 const KEY: &str = "evidence/a.json";
@@ -178,23 +179,6 @@ async fn reads_are_bounded() {
     bench.memory.seed(BUCKET, KEY, "12345");
     let read = bench.store.read(&bench.bucket, &bench.key, None, 4).await.unwrap();
     assert_eq!(read, Read::TooLarge(5));
-}
-
-#[test]
-fn an_end_state_is_read_back_from_its_words() {
-    let found = Sha256Hex::of(b"theirs");
-    for written in [
-        Written::Occupied { found: found.clone() },
-        Written::Altered { found },
-        Written::Vanished,
-        Written::Refused("403 AccessDenied".to_owned()),
-        Written::Inconclusive("timed out".to_owned()),
-    ] {
-        assert_eq!(Written::from_description(&written.describe()), Some(written));
-    }
-    for words in ["stored", "", "the key already holds other bytes (sha256 0)"] {
-        assert_eq!(Written::from_description(words), None, "{words}");
-    }
 }
 
 #[tokio::test]
