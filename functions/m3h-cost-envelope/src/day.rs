@@ -18,8 +18,8 @@ use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, Recreated, StepContext, run_control_key};
 use serde::Serialize;
 
+use crate::billing::read;
 use crate::explorer::CostExplorer;
-use crate::source::read;
 
 /// How many executions may ask for one day.
 pub(crate) const CLAIMS: u32 = 5;

@@ -9,6 +9,7 @@
 //! closure that is itself `M3H-B2` are not judged again.
 
 mod amount;
+mod billing;
 mod day;
 mod evaluate;
 mod explorer;

@@ -1,15 +1,13 @@
 //! The AWS cost source: a pinned billing artifact, or the day's answer of Cost Explorer.
 
 use p1_contract::handles::HandleFacts;
-use p1_contract::ids::{BucketName, S3Key, S3Uri};
+use p1_contract::ids::S3Uri;
 use p1_contract::observations::cost_envelope::{SourceAnswer, SourceFact, SourceKind};
 use p1_contract::request::StepInput;
-use p1_contract::secrets;
 use p1_contract::settings::CostSource;
-use p1_contract::strict::{self, Limits};
-use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, Recreated, StepContext};
 
+use crate::billing::read;
 use crate::day::{self, Day};
 use crate::explorer::CostExplorer;
 use crate::terms;
@@ -70,38 +68,4 @@ async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Faul
     Ok(answer.unwrap_or_else(|| SourceAnswer::Unusable {
         problem: "is missing".to_owned(),
     }))
-}
-
-/// Reads a billing artifact; none where there is no such object.
-pub(crate) async fn read(
-    ctx: &StepContext<'_>,
-    bucket: &BucketName,
-    key: &S3Key,
-) -> Result<Option<SourceAnswer>, Fault> {
-    let unusable = |problem: String| SourceAnswer::Unusable { problem };
-    Ok(match ctx.read(bucket, key, None, DOCUMENT_LIMIT).await? {
-        Read::NotFound => None,
-        Read::Denied => Some(unusable("may not be read".to_owned())),
-        Read::TooLarge(bytes) => Some(unusable(format!(
-            "has {bytes} bytes, more than the {DOCUMENT_LIMIT} allowed"
-        ))),
-        Read::Found(object) => Some(parse(&object.bytes)),
-    })
-}
-
-/// Scans the whole document before anything of it is kept.
-fn parse(bytes: &[u8]) -> SourceAnswer {
-    let unusable = |problem: String| SourceAnswer::Unusable { problem };
-    let value = match strict::parse_foreign(bytes, Limits::DOCUMENT) {
-        Ok(value) => value,
-        Err(error) => return unusable(format!("is not usable JSON: {error}")),
-    };
-    let hits = secrets::scan_value(&value);
-    if !hits.is_empty() {
-        return SourceAnswer::Secret { hits };
-    }
-    match serde_json::from_value(value) {
-        Ok(billing) => SourceAnswer::Answered { billing },
-        Err(error) => unusable(format!("is not a billing artifact: {error}")),
-    }
 }

@@ -5,12 +5,7 @@ use p1_contract::observations::{AuditProblem, ClosureAudit};
 use p1_contract::reference::ADMISSION;
 use p1_contract::step::Step;
 
-use crate::lanes;
-
-/// The audit of `step`, if the chain has a closure of it.
-pub(crate) fn audit_of(audits: &[ClosureAudit], step: Step) -> Option<&ClosureAudit> {
-    audits.iter().find(|audit| audit.closure.step == step.id())
-}
+use crate::lanes::{self, audit_of};
 
 /// Whether the summary says another verdict than the chain does.
 pub(crate) fn contradicts_chain(audit: &ClosureAudit) -> bool {

@@ -10,8 +10,6 @@ use p1_contract::evidence::Body;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::step::Step;
 
-use crate::gates::audit_of;
-
 /// The evidence of a lane: which artifact of which step.
 type Evidence = &'static [(Step, &'static str)];
 
@@ -111,4 +109,9 @@ pub(crate) fn absent_evidence(audits: &[ClosureAudit]) -> Vec<(Step, &'static st
     absent.sort_unstable();
     absent.dedup();
     absent
+}
+
+/// The audit of `step`, if the chain has a closure of it.
+pub(crate) fn audit_of(audits: &[ClosureAudit], step: Step) -> Option<&ClosureAudit> {
+    audits.iter().find(|audit| audit.closure.step == step.id())
 }

@@ -10,8 +10,9 @@ use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
 use p1_runtime::Fault;
 
-use crate::gates::{self, audit_of, contradicts_chain, integrity_problems};
+use crate::gates::{self, contradicts_chain, integrity_problems};
 use crate::lanes;
+use crate::lanes::audit_of;
 
 /// What is checked of every step, in the order of the matrix.
 pub(crate) const CHECKS: [&str; 4] = [

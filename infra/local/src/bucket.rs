@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{
 };
 use p1_runtime::aws::{Answer, Call};
 
-use crate::deploy::Deployment;
+use crate::deployment::Deployment;
 use crate::error::PlatformError;
 use crate::profile::Profile;
 

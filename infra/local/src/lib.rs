@@ -4,6 +4,7 @@ mod bucket;
 mod build;
 mod checkout;
 mod deploy;
+mod deployment;
 mod engine;
 mod error;
 mod options;
@@ -18,7 +19,8 @@ mod tools;
 
 pub use self::build::{Functions, binaries, cargo, programs};
 pub use self::checkout::Checkout;
-pub use self::deploy::{Deployment, sdk_config};
+pub use self::deploy::sdk_config;
+pub use self::deployment::Deployment;
 pub use self::error::PlatformError;
 pub use self::options::PlatformOptions;
 pub use self::platform::Platform;

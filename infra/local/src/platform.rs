@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use crate::build::{self, Functions};
 use crate::checkout::{self, Checkout};
-use crate::deploy::{self, Deployment};
+use crate::deploy;
+use crate::deployment::Deployment;
 use crate::engine::{Engine, EngineOptions};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkout::Checkout;
 use crate::checkout::write_atomically;
-use crate::deploy::Deployment;
+use crate::deployment::Deployment;
 use crate::engine::{Engine, EngineIdentity};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;

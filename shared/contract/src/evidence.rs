@@ -11,10 +11,10 @@ use crate::blocker::{Blocker, Finding};
 use crate::canonical;
 use crate::hash::Sha256Hex;
 use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
-use crate::observations::WriteFailure;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::strict::{self, Limits};
+use crate::written::WriteFailure;
 
 /// The version of every artifact's shape.
 pub const SCHEMA_VERSION: u64 = 1;

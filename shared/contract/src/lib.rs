@@ -34,3 +34,4 @@ pub mod settings;
 pub mod step;
 pub mod strict;
 pub mod verdict;
+pub mod written;

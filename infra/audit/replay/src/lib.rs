@@ -18,7 +18,7 @@ pub use difference::Difference;
 pub use executions::InputSource;
 
 use p1_audit::EvidenceSet;
-use p1_audit::verify::is_sidecar;
+use p1_contract::attestation::is_sidecar;
 use recording::Recording;
 
 /// What became of a replay, as the exit status of `cargo p1 replay` says it.

@@ -1,10 +1,8 @@
 //! What the evidence means, computed again: ids, verdict, ledger, triplet.
 
-use std::collections::BTreeMap;
-
 use p1_contract::artifacts::*;
 use p1_contract::blocker::{Blocker, codes};
-use p1_contract::evidence::{Body, Document, HOLD, RunIds, split};
+use p1_contract::evidence::{Body, HOLD, RunIds, split};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError};
@@ -14,6 +12,7 @@ use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
 use serde_json::Value;
 
 use super::chain::{Chain, Closed, summary_key};
+use super::judged::Evidence;
 use super::pinned;
 use super::shape::Documents;
 use crate::evidence_set::EvidenceSet;
@@ -26,16 +25,6 @@ pub(super) struct Meant {
     pub(super) advance: Option<bool>,
     /// The run's ids.
     pub(super) run: RunIds,
-}
-
-/// The evidence, for the checks.
-pub(super) struct Evidence<'a> {
-    pub(super) set: &'a EvidenceSet,
-    pub(super) chain: &'a Chain,
-    pub(super) phase_key: &'a str,
-    pub(super) phase: &'a Document<PhaseSummary>,
-    /// The closures of the verdict, by step.
-    pub(super) closed: BTreeMap<&'a str, &'a Closed>,
 }
 
 /// Checks everything that can be computed again.
@@ -260,16 +249,6 @@ fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
             findings.incomplete("ledger", "has no COMMITTED record of this verdict: it is void");
             None
         }
-    }
-}
-
-impl Evidence<'_> {
-    /// An artifact of a step of the verdict, with its key.
-    pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, Document<B>)> {
-        let closed = self.closed.get(step.id())?;
-        let artifact = self.chain.artifact(&closed.closure.phase_execution_id, B::NAME)?;
-        let file = self.set.files.get(artifact.key.as_str())?;
-        Some((artifact.key.to_string(), Document::<B>::parse(&file.bytes).ok()?))
     }
 }
 

@@ -4,6 +4,7 @@
 //! names the closures, those name every object; what all of it means is computed again from the observed inputs.
 
 mod chain;
+mod judged;
 mod meaning;
 mod pinned;
 mod shape;
@@ -21,7 +22,7 @@ use crate::findings::{Finding, Grade};
 use crate::lineage::Lineage;
 use crate::object_versions::Foreign;
 
-pub use signature::{Signature, SignatureState, is_sidecar};
+pub use signature::{Signature, SignatureState};
 
 /// What became of a check, as `verify` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

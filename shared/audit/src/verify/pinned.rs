@@ -6,7 +6,7 @@ use p1_contract::ids::Stamp;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 
-use super::meaning::Evidence;
+use super::judged::Evidence;
 use crate::findings::Findings;
 
 /// The documents of the run, and M4's receipt.

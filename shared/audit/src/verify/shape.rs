@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use p1_contract::attestation::is_sidecar;
 use p1_contract::canonical;
 use p1_contract::catalogue::{self, Kind};
 use p1_contract::evidence::{Header, RUN_CONTROL_ROOT};
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
-use super::signature::is_sidecar;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 

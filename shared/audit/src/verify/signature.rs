@@ -7,7 +7,7 @@ use p1_contract::attestation::{
     run_evidence,
 };
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, RUN_CONTROL_ROOT, observations_name, split};
+use p1_contract::evidence::{Body, observations_name, split};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
 use p1_contract::ledger::LEDGER_RECORD;
 use p1_contract::reference::{ClosureRef, ObjectRef};
@@ -40,13 +40,6 @@ pub struct Signature {
     pub state: SignatureState,
     /// SHA-256 of the public key in DER; none where there is no readable key.
     pub keyid: Option<String>,
-}
-
-/// Whether a key is a place of a sidecar.
-#[must_use]
-pub fn is_sidecar(key: &str) -> bool {
-    let place = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
-    place.is_some_and(|(folder, file)| folder.starts_with(Step::PhaseVerdict.prefix()) && SIDECARS.contains(&file))
 }
 
 /// Checks the signature of every verdict in the directory, and gives that of the one that it is of.

@@ -14,13 +14,6 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The name of the envelope's JSON Schema.
 pub const ENVELOPE_SCHEMA: &str = "dsse_envelope";
 
-/// The bytes that are signed: payload type and payload, each with its length before it.
-#[must_use]
-pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
-    [head.as_bytes(), payload].concat()
-}
-
 /// An envelope with one signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

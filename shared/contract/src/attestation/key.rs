@@ -5,7 +5,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
 use thiserror::Error;
 
-use super::dsse::pae;
+use super::pae::pae;
 use crate::hash::Sha256Hex;
 
 /// Why a key, an envelope or a signature is not one.

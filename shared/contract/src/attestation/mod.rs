@@ -10,12 +10,16 @@
 
 mod dsse;
 mod key;
+mod pae;
 mod statement;
 #[cfg(test)]
 mod tests;
 
-pub use dsse::{ENVELOPE_SCHEMA, Envelope, EnvelopeSignature, PAYLOAD_TYPE, pae};
+use crate::evidence::RUN_CONTROL_ROOT;
+use crate::step::Step;
+pub use dsse::{ENVELOPE_SCHEMA, Envelope, EnvelopeSignature, PAYLOAD_TYPE};
 pub use key::{AttestationError, PublicKey, normal_form};
+pub use pae::pae;
 pub use statement::{
     Conclusion, Digest, Policy, STATEMENT_TYPE, Statement, Subject, VERDICT_PREDICATE, VERDICT_STATEMENT_SCHEMA,
     VSA_PREDICATE, VSA_STATEMENT_SCHEMA, VerdictPredicate, VerificationResult, VerificationSummary, VerifiedLevel,
@@ -30,3 +34,10 @@ pub const VSA_SIDECAR: &str = "m3j_vsa.dsse.json";
 pub const KEY_SIDECAR: &str = "m3j_signing_key.pem";
 /// All sidecars, in the order in which they are written.
 pub const SIDECARS: [&str; 3] = [KEY_SIDECAR, VERDICT_SIDECAR, VSA_SIDECAR];
+
+/// Whether a key is a place of a sidecar.
+#[must_use]
+pub fn is_sidecar(key: &str) -> bool {
+    let place = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
+    place.is_some_and(|(folder, file)| folder.starts_with(Step::PhaseVerdict.prefix()) && SIDECARS.contains(&file))
+}

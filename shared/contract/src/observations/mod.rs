@@ -16,16 +16,15 @@ pub mod phase_verdict;
 pub mod rerun_discipline;
 pub mod run_identity;
 pub mod run_publication;
-mod written;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::written::{WriteFailure, Written};
 pub use answers::{ExecutionAnswer, MachineAnswer};
 pub use audit::{AuditProblem, ClosureAudit, Prerequisite, SummaryFacts};
 pub use learned::{Learned, TodaysRegistry};
-pub use written::{WriteFailure, Written};
 
 use crate::reference::{ArtifactRef, ObjectRef};
 use crate::secrets::SecretHit;

@@ -11,6 +11,7 @@ mod shapes;
 mod terraform_outputs;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Names that make a value secret.
 
 use super::references::{is_harmless, is_key_id, is_kind_of_authorization, is_name_of_secret};
+use super::words::words_of;
 
 /// The least characters of a value that counts: below it are words like `none` and `enabled`.
 const MIN_CHARS: usize = 8;
@@ -62,24 +63,6 @@ pub(super) fn makes_secret(name: &str, value: &str) -> bool {
 
 fn is_digest(value: &str) -> bool {
     value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The words of a name in lower case: `SSM_DB_PASSWORD`, `ssm-db-password`, `ssmDbPassword` and `ssm.db.password` are alike.
-pub(super) fn words_of(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for c in name.chars() {
-        let begins_word = !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && c.is_ascii_uppercase());
-        if c.is_ascii_alphanumeric() {
-            let lower = c.to_ascii_lowercase();
-            match words.last_mut() {
-                Some(word) if !begins_word => word.push(lower),
-                _ => words.push(lower.to_string()),
-            }
-        }
-        before = c;
-    }
-    words
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Values under a secret's name that are none: settings, dates, masks, and names, paths and ids of secrets kept elsewhere.
 
 use super::REDACTED;
-use super::names::words_of;
+use super::words::words_of;
 use crate::placeholder::is_placeholder;
 
 /// What begins the path of a file, of a parameter or of an alias.

@@ -16,7 +16,8 @@ use evidence::Evidence;
 use p1_audit::EvidenceSet;
 use p1_audit::findings::{Finding, Grade};
 use p1_audit::lineage::Lineage;
-use p1_audit::verify::{Counts, Report, SignatureState, Standing, is_sidecar};
+use p1_audit::verify::{Counts, Report, SignatureState, Standing};
+use p1_contract::attestation::is_sidecar;
 
 use crate::text::Text;
 

@@ -1,0 +1,30 @@
+//! The verdict under judgement, with the evidence that it rests on.
+
+use std::collections::BTreeMap;
+
+use p1_contract::artifacts::PhaseSummary;
+use p1_contract::evidence::{Body, Document};
+use p1_contract::step::Step;
+
+use super::chain::{Chain, Closed};
+use crate::evidence_set::EvidenceSet;
+
+/// The evidence, for the checks.
+pub(super) struct Evidence<'a> {
+    pub(super) set: &'a EvidenceSet,
+    pub(super) chain: &'a Chain,
+    pub(super) phase_key: &'a str,
+    pub(super) phase: &'a Document<PhaseSummary>,
+    /// The closures of the verdict, by step.
+    pub(super) closed: BTreeMap<&'a str, &'a Closed>,
+}
+
+impl Evidence<'_> {
+    /// An artifact of a step of the verdict, with its key.
+    pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, Document<B>)> {
+        let closed = self.closed.get(step.id())?;
+        let artifact = self.chain.artifact(&closed.closure.phase_execution_id, B::NAME)?;
+        let file = self.set.files.get(artifact.key.as_str())?;
+        Some((artifact.key.to_string(), Document::<B>::parse(&file.bytes).ok()?))
+    }
+}

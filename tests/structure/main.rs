@@ -1,0 +1,134 @@
+//! The house as ARCHITECTURE.md draws it: which crate rests on which, and no modules that import each other in a circle.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+
+mod circles;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The crates that each crate of the workspace depends on outside its tests, by what `cargo metadata` says.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let of = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        all.filter(|dependency| dependency["kind"].is_null())
+            .map(name)
+            .collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages.map(|package| (name(package), of(package))).collect()
+}
+
+/// What a crate of ours may rest on, besides crates of others.
+fn allowed(name: &str) -> &'static [&'static str] {
+    match name {
+        "p1-contract" => &[],
+        "p1-audit" | "p1-runtime" => &["p1-contract"],
+        "p1-report" => &["p1-contract", "p1-audit"],
+        "p1-local" => &["p1-contract", "p1-runtime"],
+        "p1-replay" => &["p1-contract", "p1-audit", "p1-runtime", "functions"],
+        "p1" => &[
+            "p1-contract",
+            "p1-audit",
+            "p1-runtime",
+            "p1-replay",
+            "p1-report",
+            "p1-local",
+        ],
+        function if function.starts_with("m3") => &["p1-contract", "p1-audit", "p1-runtime"],
+        // The tests and the benchmark rest on everything, and nothing rests on them.
+        _ => &[
+            "p1-contract",
+            "p1-audit",
+            "p1-runtime",
+            "p1-replay",
+            "p1-report",
+            "p1-local",
+            "p1",
+            "p1-bench",
+            "functions",
+        ],
+    }
+}
+
+#[test]
+fn every_crate_rests_on_what_the_house_allows() {
+    let all = dependencies();
+    assert!(all.len() > 15, "{all:?}");
+    let kind = |name: &str| {
+        if name.starts_with("m3") {
+            "functions".to_owned()
+        } else {
+            name.to_owned()
+        }
+    };
+    for (name, dependencies) in &all {
+        let ours = dependencies.iter().filter(|dependency| all.contains_key(*dependency));
+        let wrong: Vec<&String> = ours
+            .filter(|dependency| !allowed(name).contains(&kind(dependency).as_str()))
+            .collect();
+        assert!(wrong.is_empty(), "{name} must not rest on {wrong:?}");
+    }
+}
+
+#[test]
+fn contract_and_audit_do_no_input_or_output() {
+    let all = dependencies();
+    for name in ["p1-contract", "p1-audit"] {
+        let does_io = |dependency: &&String| {
+            let dependency = dependency.as_str();
+            // The shapes of AWS's events are data.
+            dependency.starts_with("aws") && dependency != "aws_lambda_events" || dependency == "tokio"
+        };
+        let wrong: Vec<&String> = all[name].iter().filter(does_io).collect();
+        assert!(wrong.is_empty(), "{name} must not rest on {wrong:?}");
+        for (file, text) in circles::sources(&root().join("shared").join(name.trim_start_matches("p1-"))) {
+            for word in ["std::fs", "std::net", "std::env", "std::process", "SystemTime"] {
+                assert!(!text.contains(word), "{} uses {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let mut circles = Vec::new();
+    for place in [
+        "shared/*",
+        "functions/*",
+        "infra/audit/*",
+        "infra/cli",
+        "infra/local",
+        "tests/bench",
+    ] {
+        let places = match place.strip_suffix("/*") {
+            Some(folder) => std::fs::read_dir(root().join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect(),
+            None => vec![root().join(place)],
+        };
+        for place in places.iter().filter(|place| place.join("Cargo.toml").is_file()) {
+            circles.extend(circles::of_crate(place));
+        }
+    }
+    assert!(
+        circles.is_empty(),
+        "modules that import each other:\n{}",
+        circles.join("\n")
+    );
+}
