@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use p1_audit::{diff, verify};
 use p1_contract::cause::chain;
+#[cfg(feature = "operator")]
 use p1_local::PlatformError;
+
+use self::ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usage, Verified};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +69,7 @@ pub struct Group {
     pub statuses: &'static [(ExitStatus, &'static str)],
 }
 
-use ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usage, Verified};
-
-/// Every exit status of every command. `cargo p1 exit-codes` prints it.
+/// Every exit status of every command. `exit-codes` prints it.
 pub const GROUPS: [Group; 6] = [
     Group {
         commands: &["run", "resume"],
@@ -213,6 +214,7 @@ impl CliError {
     }
 }
 
+#[cfg(feature = "operator")]
 impl From<PlatformError> for CliError {
     fn from(error: PlatformError) -> Self {
         if error.is_usage() {

@@ -1,7 +1,7 @@
-//! The operator's tool `cargo p1`, as a library: the command line, the local platform, and the run it drives.
+//! The tool as a library: the command line, and one module a command.
 //!
-//! Exit status: 0 `ADVANCE_TO_M4`, 1 `HOLD_M3`, 2 usage or invalid input, 3 fault; `verify`, `replay`, `diff`
-//! and `report` have their own.
+//! `verify`, `replay`, `diff` and `report` are for whoever audits a run; they need nothing but its evidence. All others set
+//! up, drive and close runs, and belong to the feature `operator`. [`exit`] has the exit status of every command.
 
 pub mod args;
 pub mod atomic;
@@ -9,11 +9,12 @@ pub mod aws;
 pub mod bucket;
 pub mod commands;
 pub mod directory;
+#[cfg(feature = "operator")]
 pub mod drive;
 pub mod exit;
+pub mod paint;
+#[cfg(test)]
+pub(crate) mod scratch;
 
-pub use args::{
-    BenchArgs, Cli, CloseArgs, Command, DiffArgs, DownArgs, EnvArgs, EventArgs, OutputsArgs, ReplayArgs, ReportArgs,
-    ResumeArgs, RunArgs, StatusArgs, UpArgs, VerifyArgs,
-};
+pub use args::*;
 pub use exit::{CliError, ExitStatus};

@@ -12,7 +12,7 @@ use p1_contract::verdict::PhaseVerdict;
 
 use crate::context::StepContext;
 use crate::fault::Fault;
-use crate::step::Recreated;
+use crate::store::Recreated;
 use crate::store::{DOCUMENT_LIMIT, Read};
 
 /// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
+use crate::store::Recreated;
 
 /// A step: what it asks outside, and what follows from the answers.
 pub trait StepLogic: Send + Sync {
@@ -138,17 +139,6 @@ pub struct Artifact {
     pub key: S3Key,
     /// What it says.
     pub content: Content,
-}
-
-/// An object that a step created while it observed, made again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recreated {
-    /// Its name.
-    pub name: String,
-    /// Where it lies in the evidence bucket.
-    pub key: S3Key,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// The content of an artifact before the secret scan.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::EncodingType;
+use futures_util::stream::{self, StreamExt};
 use p1_audit::lineage::{closing_of_commit, closure};
 use p1_audit::text;
 use p1_contract::blocker::Finding;
@@ -20,6 +21,9 @@ use p1_runtime::store::decoded;
 use serde_json::Value;
 
 use crate::exit::CliError;
+
+/// How many objects are fetched at once.
+const CONCURRENT_READS: usize = 16;
 
 /// The evidence bucket, for reading.
 #[derive(Debug, Clone)]
@@ -281,6 +285,22 @@ pub struct Listed {
     pub version_id: Option<String>,
     /// The hash that a summary gives it; none where no summary lists it.
     pub sha256: Option<Sha256Hex>,
+}
+
+/// What S3 said of an object: its bytes, that it is not there, or nothing.
+pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
+
+/// Fetches objects, some at once, in no order.
+pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
+    let read = async |listed: Listed| {
+        let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
+        (listed, read)
+    };
+    stream::iter(listed)
+        .map(read)
+        .buffer_unordered(CONCURRENT_READS)
+        .collect()
+        .await
 }
 
 /// The summaries of an execution, and what they list.

@@ -17,8 +17,7 @@ use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
 
 use crate::bucket::census::{Census, ghosts};
-use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version};
-use crate::drive::mirror::fetch;
+use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version, fetch};
 use crate::exit::CliError;
 
 const RUNS: &str = "evidence/runs/";
@@ -127,7 +126,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
     }
     let wanted = wanted(&chain, &census.versions, &mut findings);
     let (mut files, mut listed) = (BTreeMap::new(), BTreeMap::new());
-    for (object, reading) in fetch(evidence, wanted).await? {
+    for (object, reading) in fetch(evidence, wanted).await {
         let key = object.key.to_string();
         match reading {
             Ok(Some(fetched)) => {

@@ -206,7 +206,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::drive::scratch::Scratch;
+    use crate::scratch::Scratch;
 
     const ID: &str = "m3j_20261122T120000Z_0123456789ab";
     const RUN: &str = "platform_20261122T120000Z";

@@ -10,8 +10,8 @@ use p1_contract::cause::chain;
 use super::{say, say_document, say_no_evidence};
 use crate::args::DiffArgs;
 use crate::directory;
-use crate::drive::paint::Paint;
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
 
 /// Runs `cargo p1 diff`.
 ///

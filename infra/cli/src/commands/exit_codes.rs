@@ -1,15 +1,27 @@
-//! `cargo p1 exit-codes`: the exit statuses of every command.
+//! `exit-codes`: the exit statuses of every command.
+
+use clap::CommandFactory;
 
 use super::say;
+use crate::args::Cli;
 use crate::exit::{CliError, ExitStatus, GROUPS};
 
-/// Runs `cargo p1 exit-codes`.
+/// Runs `exit-codes`.
 ///
 /// # Errors
 /// A fault, when standard output cannot be written to.
 pub fn exit_codes() -> Result<ExitStatus, CliError> {
+    let program = Cli::command();
     for group in GROUPS {
-        say(&group.commands.join(", "))?;
+        // A build for auditors has fewer commands.
+        let commands = group.commands.iter().copied();
+        let commands: Vec<&str> = commands
+            .filter(|name| program.find_subcommand(name).is_some())
+            .collect();
+        if commands.is_empty() {
+            continue;
+        }
+        say(&commands.join(", "))?;
         for (status, meaning) in group.statuses {
             say(&format!("  {}  {meaning}", status.code()))?;
         }

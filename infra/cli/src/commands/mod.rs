@@ -1,19 +1,30 @@
 //! The subcommands, one file each.
 
+#[cfg(feature = "operator")]
 pub mod bench;
+#[cfg(feature = "operator")]
 pub mod close;
 pub mod diff;
+#[cfg(feature = "operator")]
 pub mod down;
+#[cfg(feature = "operator")]
 pub mod env;
+#[cfg(feature = "operator")]
 pub mod event;
 pub mod exit_codes;
+#[cfg(feature = "operator")]
 pub mod outputs;
 pub mod replay;
 pub mod report;
+#[cfg(feature = "operator")]
 pub mod resume;
+#[cfg(feature = "operator")]
 pub mod run;
+#[cfg(feature = "operator")]
 pub mod status;
+#[cfg(feature = "operator")]
 pub mod tools;
+#[cfg(feature = "operator")]
 pub mod up;
 pub mod verify;
 
@@ -23,6 +34,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::Command;
+#[cfg(feature = "operator")]
+use crate::args::Operator;
 use crate::exit::{CliError, ExitStatus};
 
 /// Runs one subcommand.
@@ -31,22 +44,30 @@ use crate::exit::{CliError, ExitStatus};
 /// [`CliError::Usage`] when the command line or a named file is not usable, [`CliError::Fault`] when something failed.
 pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
     match command {
-        Command::Run(args) => run::run(args).await,
-        Command::Resume(args) => resume::resume(args).await,
-        Command::Up(args) => up::up(args).await,
-        Command::Down(args) => down::down(args).await,
-        Command::Status(args) => status::status(args).await,
-        Command::Env(args) => env::env(args).await,
-        Command::Event(args) => event::event(args).await,
-        Command::Outputs(args) => outputs::outputs(args).await,
-        Command::Close(args) => close::close(args).await,
         Command::Diff(args) => diff::diff(&args),
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
-        Command::Bench(args) => Err(bench::bench(&args)),
         Command::Report(args) => report::report(&args),
         Command::ExitCodes => exit_codes::exit_codes(),
-        Command::Tools => tools::tools().await,
+        #[cfg(feature = "operator")]
+        Command::Operator(command) => operate(command).await,
+    }
+}
+
+#[cfg(feature = "operator")]
+async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
+    match command {
+        Operator::Run(args) => run::run(args).await,
+        Operator::Resume(args) => resume::resume(args).await,
+        Operator::Up(args) => up::up(args).await,
+        Operator::Down(args) => down::down(args).await,
+        Operator::Status(args) => status::status(args).await,
+        Operator::Env(args) => env::env(args).await,
+        Operator::Event(args) => event::event(args).await,
+        Operator::Outputs(args) => outputs::outputs(args).await,
+        Operator::Close(args) => close::close(args).await,
+        Operator::Bench(args) => Err(bench::bench(&args)),
+        Operator::Tools => tools::tools().await,
     }
 }
 

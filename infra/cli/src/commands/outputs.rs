@@ -82,8 +82,8 @@ fn destination(uri: &str) -> Result<S3Uri, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::scratch::Scratch;
     use crate::drive::target::tests::target;
+    use crate::scratch::Scratch;
 
     #[test]
     fn nothing_is_uploaded_among_evidence() {

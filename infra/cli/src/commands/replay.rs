@@ -9,8 +9,8 @@ use p1_replay::{InputSource, Missing, Report, Standing, StepReport, replay as re
 use super::{say, say_document, say_no_evidence};
 use crate::args::ReplayArgs;
 use crate::directory;
-use crate::drive::paint::Paint;
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
 
 /// Runs `cargo p1 replay`.
 ///

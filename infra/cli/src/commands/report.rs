@@ -117,7 +117,7 @@ fn open(page: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::scratch::Scratch;
+    use crate::scratch::Scratch;
 
     #[test]
     fn the_page_lies_beside_the_evidence_and_never_in_it() {

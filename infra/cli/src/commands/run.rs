@@ -17,7 +17,6 @@ use crate::aws;
 use crate::bucket::evidence::{Chain, Evidence};
 use crate::drive::follow::{Execution, follow};
 use crate::drive::mirror::{self, Mirror, Wanted};
-use crate::drive::paint::Paint;
 use crate::drive::preflight::{self, Inputs};
 use crate::drive::report::{self, RunResult};
 use crate::drive::screen::Screen;
@@ -26,6 +25,7 @@ use crate::drive::start::{self, PutReceipt};
 use crate::drive::target::Target;
 use crate::drive::verdict::{self, Outcome};
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
 
 /// Runs `cargo p1 run`.
 ///

@@ -16,8 +16,8 @@ use crate::aws;
 use crate::bucket::evidence::Evidence;
 use crate::bucket::verify::{BucketError, Place, read};
 use crate::directory;
-use crate::drive::paint::Paint;
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
 
 /// Runs `cargo p1 verify`.
 ///

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use p1_audit::evidence_set::ListedObject;
 use p1_audit::object_versions::{Foreign, ObjectVersions, ghost_problem};
@@ -15,16 +14,12 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use crate::atomic;
 use crate::bucket::census::{Census, ghosts};
-use crate::bucket::evidence::{Chain, Evidence, Fetched, Listed, ReadError, verified};
+use crate::bucket::evidence::{Chain, Evidence, Listed, fetch, verified};
 use crate::exit::CliError;
 
-/// How many objects are fetched at once.
-const CONCURRENT_READS: usize = 16;
 /// Every object of the evidence lies below this.
 const EVIDENCE_ROOT: &str = "evidence/";
 /// Where a version goes whose key another version has already.
@@ -73,7 +68,7 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
     };
     let (mut fetched, mut problems) = (Vec::new(), Vec::new());
     let listed = complete(evidence, wanted, &census, &mut problems).await?;
-    for (listed, read) in fetch(evidence, listed).await? {
+    for (listed, read) in fetch(evidence, listed).await {
         let object = read.map_err(CliError::from);
         match object.and_then(|object| verified(&listed.key, listed.sha256.as_ref(), object)) {
             Ok(object) => fetched.push((listed, object)),
@@ -191,31 +186,6 @@ async fn complete(
         }
     }
     Ok(listed)
-}
-
-/// What S3 said of an object: its bytes, that it is not there, or nothing.
-pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
-
-/// Fetches objects, some at once, in no order.
-///
-/// # Errors
-/// A fault, when a read of ours panicked: a defect.
-pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Result<Vec<(Listed, Reading)>, CliError> {
-    let places = Arc::new(Semaphore::new(CONCURRENT_READS));
-    let mut reads = JoinSet::new();
-    for listed in listed {
-        let (evidence, places) = (evidence.clone(), Arc::clone(&places));
-        reads.spawn(async move {
-            let _place = places.acquire_owned().await;
-            let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
-            (listed, read)
-        });
-    }
-    let mut fetched = Vec::with_capacity(reads.len());
-    while let Some(read) = reads.join_next().await {
-        fetched.push(read.map_err(|error| CliError::failed("read the evidence", &error))?);
-    }
-    Ok(fetched)
 }
 
 /// The file of an object: its key below the folder, or, for a further version of a key, below a folder of that version.

@@ -2,7 +2,6 @@
 
 pub mod follow;
 pub mod mirror;
-pub mod paint;
 pub mod preflight;
 pub mod report;
 pub mod sample_platform;
@@ -17,5 +16,3 @@ pub mod verdict;
 mod answers;
 #[cfg(test)]
 pub(crate) mod engine_events;
-#[cfg(test)]
-pub(crate) mod scratch;

@@ -313,7 +313,7 @@ fn show(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::scratch::Scratch;
+    use crate::scratch::Scratch;
 
     fn refused(change: impl FnOnce(&mut RunArgs, &Scratch)) -> String {
         let scratch = Scratch::new();

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::drive::follow::Execution;
-use crate::drive::paint::Paint;
 use crate::drive::verdict::Outcome;
+use crate::paint::Paint;
 
 /// The object of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

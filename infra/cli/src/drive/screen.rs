@@ -11,7 +11,7 @@ use p1_audit::text;
 use p1_contract::step::Step;
 use p1_local::progress::Progress;
 
-use crate::drive::paint::Paint;
+use crate::paint::Paint;
 
 /// How often the live display moves.
 const TICK: Duration = Duration::from_millis(100);

@@ -23,8 +23,8 @@ use p1_contract::reference::{ArtifactRef, ObjectRef};
 pub use self::keys::decoded;
 #[cfg(any(test, feature = "memory"))]
 pub use self::memory::MemoryStore;
-pub use self::recorded::RecordedStore;
 use self::recorded::unanswerable;
+pub use self::recorded::{RecordedStore, Recreated};
 pub use self::s3::S3Store;
 use crate::fault::Fault;
 

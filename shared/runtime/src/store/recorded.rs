@@ -14,7 +14,17 @@ use p1_contract::reference::ArtifactRef;
 
 use super::{Object, Read};
 use crate::fault::Fault;
-use crate::step::Recreated;
+
+/// An object that a step created while it observed, made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recreated {
+    /// Its name.
+    pub name: String,
+    /// Where it lies in the evidence bucket.
+    pub key: S3Key,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
 
 /// The evidence bucket as an execution left it.
 #[derive(Debug, Clone)]

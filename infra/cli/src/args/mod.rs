@@ -1,0 +1,151 @@
+//! The command line: every subcommand and option. Those of the operator stand in a file of their own.
+
+#[cfg(feature = "operator")]
+mod operator;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+#[cfg(feature = "operator")]
+pub use self::operator::*;
+use crate::exit;
+
+/// What the help of `verify` says below its exit statuses.
+const VERIFY_NOTES: &str = "\
+In a bucket a run is named by its root, s3://BUCKET/evidence/runs/<platform_run_id>/, for the verdict that was committed last,
+or by the folder of a step below s3://BUCKET/evidence/dev_full/run_control/, for M3.J's the verdict of that execution. It is read by
+the ordinary AWS credentials and region, AWS_ENDPOINT_URL too, and never written to: s3:ListBucket, s3:ListBucketVersions,
+s3:GetObject and s3:GetObjectVersion. A second version of a key or a delete marker is tampering. What may not be read or gives
+no answer makes the evidence incomplete, never tampered.
+
+Signature:
+  UNSIGNED  there is none: whoever can rewrite the whole directory can make another whole run of it
+  SIGNED    valid under the key that lies beside it: nothing was changed since, but whose key it is, is not known
+  VERIFIED  valid under a key that --key names
+  INVALID   changed, or not what the evidence gives (2), or not whole (3)
+With --key every verdict in the directory must be signed by one of the keys: one by another key is 2, one that is not signed
+is 3. objects.json and execution_history.json are the mirror's and the engine's account, and are not signed: of the latter,
+the execution and its outcome are read.";
+
+/// What the help of `replay` says below its exit statuses.
+const REPLAY_NOTES: &str = "\
+A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
+as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
+
+/// What the help of `diff` says below its exit statuses.
+const DIFF_NOTES: &str = "\
+Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
+it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
+
+/// What the help of `report` says below its exit statuses.
+const REPORT_NOTES: &str = "\
+The page is made whatever the standing of the evidence is, and says it; the exit status is as `verify` has it.
+
+The page is written beside the directory, never into it: there it would be a foreign file among the evidence.";
+
+/// How the program is called.
+const PROGRAM: &str = if cfg!(feature = "operator") { "cargo p1" } else { "p1" };
+
+/// What the program understands.
+#[derive(Debug, Parser)]
+#[command(
+    name = PROGRAM,
+    bin_name = PROGRAM,
+    version,
+    about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
+    after_help = "`exit-codes` prints the exit statuses of every command.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands of `cargo p1`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what differs between two runs, handle by handle, and whether that forced a new one
+    #[command(after_help = format!("{}\n\n{DIFF_NOTES}", exit::help("diff")))]
+    Diff(DiffArgs),
+    /// Compute every step of an evidence directory again, offline, and compare the bytes
+    ///
+    /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
+    #[command(after_help = format!("{}\n\n{REPLAY_NOTES}", exit::help("replay")))]
+    Replay(ReplayArgs),
+    /// Check a run's evidence, a directory offline or the bucket: was it pinned, by which evidence, has a byte changed since
+    #[command(after_help = format!("{}\n\n{VERIFY_NOTES}", exit::help("verify")))]
+    Verify(VerifyArgs),
+    /// Make one self-contained HTML page of an evidence directory, for auditors and engineers
+    ///
+    /// The page needs no network and no script: verdict, verification, the state machine of every execution, each step with
+    /// its checks, blockers and artifacts, lanes, cost, ledger. The same directory gives the same bytes.
+    #[command(after_help = format!("{}\n\n{REPORT_NOTES}", exit::help("report")))]
+    Report(ReportArgs),
+    /// Print the exit statuses of every command
+    ExitCodes,
+    /// What the operator's build adds.
+    #[cfg(feature = "operator")]
+    #[command(flatten)]
+    Operator(Operator),
+}
+
+/// Options of `cargo p1 diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// Evidence directory of the first run, as `run --out` wrote it
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Evidence directory of the second run
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Evidence directory of a run, as `run --out` wrote it, or s3://BUCKET/PREFIX
+    #[arg(value_name = "DIR|S3-URI")]
+    pub dir: PathBuf,
+    /// Public key (PEM) that every verdict must be signed by; repeatable, for keys that succeeded one another
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Evidence directory of a run, as `run --out` wrote it
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Public key (PEM) that every verdict must be signed by one of; repeatable
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// File to write the page to, outside the directory [default: DIR.report.html, beside the directory]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Open the page with the desktop's own program for it
+    #[arg(long)]
+    pub open: bool,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
