@@ -1,4 +1,8 @@
-//! Colour, where it helps: on a terminal, and only when nobody said `NO_COLOR`.
+//! Colour, where it helps: on a terminal, and unless the environment (`NO_COLOR`, `CLICOLOR`, `TERM=dumb`) asks for none.
+
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,27 +17,24 @@ impl Paint {
         Self { coloured: false }
     }
 
-    /// Colour for a stream that is a terminal, unless the environment says otherwise.
+    /// Colour for what is written to this stream.
     #[must_use]
-    pub fn for_stream(is_terminal: bool) -> Self {
-        let says = |name: &str| std::env::var_os(name);
-        let unwanted =
-            says("NO_COLOR").is_some_and(|value| !value.is_empty()) || says("TERM").is_some_and(|term| term == "dumb");
+    pub fn of(stream: &impl RawStream) -> Self {
         Self {
-            coloured: is_terminal && !unwanted,
+            coloured: AutoStream::choice(stream) != ColorChoice::Never,
         }
     }
 
     /// Something that passed.
     #[must_use]
     pub fn green(self, text: &str) -> String {
-        self.wrap("32", text)
+        self.wrap(AnsiColor::Green.on_default(), text)
     }
 
     /// Something that blocks.
     #[must_use]
     pub fn red(self, text: &str) -> String {
-        self.wrap("31", text)
+        self.wrap(AnsiColor::Red.on_default(), text)
     }
 
     /// A verdict in the colour of its pass.
@@ -45,18 +46,18 @@ impl Paint {
     /// Something that leads the eye.
     #[must_use]
     pub fn bold(self, text: &str) -> String {
-        self.wrap("1", text)
+        self.wrap(Style::new().bold(), text)
     }
 
     /// Something that can wait.
     #[must_use]
     pub fn dim(self, text: &str) -> String {
-        self.wrap("2", text)
+        self.wrap(Style::new().dimmed(), text)
     }
 
-    fn wrap(self, code: &str, text: &str) -> String {
+    fn wrap(self, style: Style, text: &str) -> String {
         if self.coloured {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+            format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
         }

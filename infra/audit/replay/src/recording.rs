@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use p1_audit::EvidenceSet;
+use p1_audit::evidence_set::{HISTORY, ListedObject};
 use p1_audit::history::History;
 use p1_audit::lineage::Lineage;
 use p1_contract::evidence::{ExecutionSummary, NotStored, RUN_CONTROL_ROOT, split};
@@ -16,8 +17,6 @@ use p1_runtime::store::{Object, RecordedStore};
 use serde_json::Value;
 
 use crate::payload::Duty;
-
-const HISTORY: &str = "execution_history.json";
 
 /// What the engine said of the execution that the directory is of.
 pub(super) struct Said {
@@ -33,8 +32,8 @@ pub(super) struct Recording {
     pub(super) store: RecordedStore,
     pub(super) keys: Vec<S3Key>,
     pub(super) ledger: Vec<LedgerRecord>,
-    /// Version id and entity tag of every object that `objects.json` lists.
-    listed: BTreeMap<String, (Option<String>, String)>,
+    /// Every object that `objects.json` lists.
+    listed: BTreeMap<String, ListedObject>,
     pub(super) said: Option<Said>,
     /// What cannot be had from the directory.
     pub(super) missing: Vec<(String, String)>,
@@ -85,11 +84,7 @@ impl Recording {
         };
         Ok(Recording {
             ledger: lineage.ledger.iter().map(|entry| entry.record.clone()).collect(),
-            listed: set
-                .listed
-                .iter()
-                .map(|(key, listed)| (key.clone(), (listed.version_id.clone(), listed.etag.clone())))
-                .collect(),
+            listed: set.listed.clone(),
             keys: objects.keys().cloned().collect(),
             store: RecordedStore::new(bucket.clone(), objects),
             bucket,
@@ -100,16 +95,16 @@ impl Recording {
 
     /// What became of the write of a summary that is lost: the mirror lists it.
     pub(super) fn lost(&self, name: &str, key: &str) -> Option<(S3Key, Written)> {
-        let (version_id, etag) = self.listed.get(key)?.clone();
+        let listed = self.listed.get(key)?;
         let parsed = S3Key::parse(key).ok()?;
         let artifact = ArtifactRef {
             name: name.to_owned(),
             bucket: self.bucket.clone(),
             key: parsed.clone(),
-            version_id,
-            etag,
-            sha256: Sha256Hex::of(b""),
-            bytes: 0,
+            version_id: listed.version_id.clone(),
+            etag: listed.etag.clone(),
+            sha256: listed.sha256.clone(),
+            bytes: listed.bytes,
         };
         Some((parsed, Written::Stored(artifact)))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use p1_audit::evidence_set::HISTORY;
 use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
@@ -18,8 +19,6 @@ use super::recording::{RecordedSummary, Recording};
 use super::steps::{self, Created, Recomputed};
 use super::{Difference, ExecutionReport, Missing, Standing, StepReport};
 use crate::payload::{self, Duty};
-
-const HISTORY: &str = "execution_history.json";
 
 /// What all walks together came by.
 #[derive(Default)]
@@ -360,7 +359,9 @@ impl<'a> Task<'a> {
             ..said.clone()
         };
         if said != *answer {
-            let value = |result: &StepResult| serde_json::to_value(result).unwrap_or_default();
+            let value = |result: &StepResult| {
+                serde_json::to_value(result).unwrap_or_else(|error| Value::from(format!("cannot be rendered: {error}")))
+            };
             let name = format!("answer of {}", self.duty.id());
             differences.push(Difference::of_values(&name, HISTORY, &value(&said), &value(answer)));
         }

@@ -1,7 +1,5 @@
 //! `cargo p1 diff`: says what differs between two runs, and whether that forced a new one.
 
-use std::io::IsTerminal;
-
 use p1_audit::diff::{Change, Report, RunFacts, Standing, diff as compare};
 use p1_audit::text;
 use p1_audit::verify::Standing as Verified;
@@ -26,7 +24,7 @@ pub fn diff(args: &DiffArgs) -> Result<ExitStatus, CliError> {
     if args.json {
         say_document(&report, status)?;
     } else {
-        for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
+        for line in page(&report, Paint::of(&std::io::stdout())) {
             say(&line)?;
         }
     }

@@ -1,7 +1,5 @@
 //! `cargo p1 replay`: says whether every step, computed again, gives the bytes that are in an evidence directory.
 
-use std::io::IsTerminal;
-
 use p1_audit::text;
 use p1_contract::cause::chain;
 use p1_replay::{InputSource, Missing, Report, Standing, StepReport, replay as recompute};
@@ -26,7 +24,7 @@ pub async fn replay(args: &ReplayArgs) -> Result<ExitStatus, CliError> {
     if args.json {
         say_document(&report, status)?;
     } else {
-        for line in page(&report, Paint::for_stream(std::io::stdout().is_terminal())) {
+        for line in page(&report, Paint::of(&std::io::stdout())) {
             say(&line)?;
         }
     }

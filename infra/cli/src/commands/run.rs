@@ -1,6 +1,6 @@
 //! `cargo p1 run`: pins one run and prints its verdict.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ pub async fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     if args.json
         && let Err(CliError::Fault(_)) = &status
     {
-        print_line(&RunResult::nothing_started().json())?;
+        print_line(&RunResult::nothing_started().json()?)?;
     }
     status
 }
@@ -261,18 +261,12 @@ pub(super) async fn conclude(
         &document,
         objects.is_some().then(|| shown_dir.clone()),
     );
-    let is_terminal = if args.json {
-        std::io::stderr().is_terminal()
+    let paint = if args.json {
+        Paint::of(&std::io::stderr())
     } else {
-        std::io::stdout().is_terminal()
+        Paint::of(&std::io::stdout())
     };
-    let mut page = report::page(
-        execution,
-        &outcome,
-        &result,
-        &chain.findings,
-        Paint::for_stream(is_terminal),
-    );
+    let mut page = report::page(execution, &outcome, &result, &chain.findings, paint);
     for problem in &problems {
         page.push_str(&format!("  problem: {}\n", text::brief(problem, 600)));
     }
@@ -284,7 +278,7 @@ pub(super) async fn conclude(
     }
     if args.json {
         screen.line(page.trim_end());
-        print_line(&result.json())?;
+        print_line(&result.json()?)?;
     } else {
         print_line(page.trim_end())?;
     }

@@ -1,6 +1,5 @@
 //! `cargo p1 verify`: says what an evidence directory proves, and everything that is wrong with it.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
 use p1_audit::EvidenceSet;
@@ -46,7 +45,11 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     };
     let report = judge(&set, &keys);
     let status = ExitStatus::Verified(report.standing);
-    let paint = Paint::for_stream(std::io::stdout().is_terminal() && !args.json);
+    let paint = if args.json {
+        Paint::none()
+    } else {
+        Paint::of(&std::io::stdout())
+    };
     for line in page(&report, paint) {
         say(&line)?;
     }

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use p1_audit::evidence_set::ListedObject;
+use p1_audit::evidence_set::{HISTORY, ListedObject, OBJECTS, VERSIONS};
 use p1_audit::object_versions::{Foreign, ObjectVersions, ghost_problem};
 use p1_audit::{history, text};
 use p1_contract::canonical;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::atomic;
@@ -120,17 +121,11 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
         objects.insert(entry);
     }
     let objects: Vec<ListedObject> = objects.into_iter().collect();
-    write_document(
-        &dir.join("objects.json"),
-        &serde_json::to_value(&objects).unwrap_or_default(),
-    )?;
-    write_document(
-        &dir.join("object_versions.json"),
-        &serde_json::to_value(&versions).unwrap_or_default(),
-    )?;
+    write_document(&dir.join(OBJECTS), &objects)?;
+    write_document(&dir.join(VERSIONS), &versions)?;
     let events: Vec<Value> = wanted.events.iter().cloned().map(history::readable).collect();
     write_document(
-        &dir.join("execution_history.json"),
+        &dir.join(HISTORY),
         &json!({ "execution_arn": wanted.execution_arn, "events": events }),
     )?;
     Ok(Mirror {
@@ -208,9 +203,10 @@ fn is_plain(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
 }
 
-fn write_document(path: &Path, document: &Value) -> Result<(), CliError> {
-    let bytes = canonical::to_document(document)
-        .map_err(|error| CliError::failed(&format!("write {}", path.display()), &error))?;
+fn write_document(path: &Path, document: &impl Serialize) -> Result<(), CliError> {
+    let what = format!("write {}", path.display());
+    let value = serde_json::to_value(document).map_err(|error| CliError::failed(&what, &error))?;
+    let bytes = canonical::to_document(&value).map_err(|error| CliError::failed(&what, &error))?;
     atomic::write(path, &bytes)
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::drive::follow::Execution;
 use crate::drive::verdict::Outcome;
+use crate::exit::CliError;
 use crate::paint::Paint;
 
 /// The object of `--json`.
@@ -107,10 +108,11 @@ impl RunResult {
     }
 
     /// One line of JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        // A struct of texts and lists always has a JSON form.
-        serde_json::to_string(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// A fault, when it cannot be rendered: a defect.
+    pub fn json(&self) -> Result<String, CliError> {
+        serde_json::to_string(self).map_err(|error| CliError::failed("render the result", &error))
     }
 }
 
@@ -353,7 +355,7 @@ mod tests {
         let execution = execution(&[(Step::HandleClosure, &["M3A-B2"]), (Step::GateRollup, &[])], held());
         let (outcome, document) = verdict::read(&execution.history, &execution.ending);
         let result = RunResult::new(&execution, &outcome, &document, Some("/evidence".to_owned()));
-        let json: Value = serde_json::from_str(&result.json()).unwrap();
+        let json: Value = serde_json::from_str(&result.json().unwrap()).unwrap();
         assert_eq!(
             json,
             json!({
@@ -367,7 +369,7 @@ mod tests {
                 "evidence_dir": "/evidence"
             })
         );
-        assert!(!result.json().contains('\n'));
+        assert!(!result.json().unwrap().contains('\n'));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Screen {
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
         Self {
-            paint: Paint::for_stream(terminal),
+            paint: Paint::of(&std::io::stderr()),
             live: terminal.then(MultiProgress::new),
             state: Mutex::default(),
         }

@@ -186,8 +186,15 @@ impl Signed<'_> {
         let observations = self
             .documents
             .get(&self.beside(&format!("{}.json", observations_name(Step::PhaseVerdict))))?;
-        let listed = observations.pointer("/observed/facts/run_evidence")?.clone();
-        let listed: Vec<ObjectRef> = serde_json::from_value(listed).ok()?;
+        let listed = observations.pointer("/observed/facts/run_evidence").cloned();
+        let Ok(listed) = serde_json::from_value::<Vec<ObjectRef>>(listed.unwrap_or_default()) else {
+            let observations = self.beside(&format!("{}.json", observations_name(Step::PhaseVerdict)));
+            findings.tampered(
+                observations,
+                "does not list the run's evidence, which the signature is about",
+            );
+            return None;
+        };
         self.compare(&listed, closed, &phase.body, findings);
         let id = &closed.closure.phase_execution_id;
         let (stamp, step) = (phase.body.execution_stamp_utc, Step::PhaseVerdict);
