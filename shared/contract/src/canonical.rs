@@ -178,8 +178,8 @@ fn write_entries<'v>(entries: impl Iterator<Item = (&'v String, &'v Value)>, out
 #[inline]
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    // Nearly all text is printable ASCII, which is copied as it is.
-    if is_plain(text.as_bytes()) {
+    // Nearly all text is printable ASCII, which is copied as it is. A loop without an early end is one that the compiler vectorises.
+    if text.bytes().fold(true, |all, byte| all & is_written_as_it_is(byte)) {
         out.extend_from_slice(text.as_bytes());
     } else {
         write_escaping(text, out);
@@ -199,36 +199,6 @@ fn write_escaping(text: &str, out: &mut Vec<u8>) {
         write_escaped(c, out);
         rest = chars.as_str();
     }
-}
-
-/// Whether all bytes are written as they are. Looks at words of eight; the last one overlaps the one before it, so that no
-/// byte is looked at alone: most keys are shorter than two words.
-#[inline]
-fn is_plain(bytes: &[u8]) -> bool {
-    if let Some(last) = bytes.last_chunk() {
-        let (words, _) = bytes.as_chunks();
-        let marks = |word: &[u8; 8]| marks_of_escaped(u64::from_le_bytes(*word));
-        words.iter().fold(marks(last), |all, word| all | marks(word)) & HIGH_BITS == 0
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
-        marks_of_escaped(both) & HIGH_BITS == 0
-    } else {
-        bytes.iter().all(|byte| is_written_as_it_is(*byte))
-    }
-}
-
-const EACH_BYTE: u64 = u64::from_le_bytes([1; 8]);
-const HIGH_BITS: u64 = EACH_BYTE << 7;
-
-/// A word in which no high bit is set exactly if all eight bytes are written as they are. A borrow or carry into the next byte
-/// comes only from a byte that is marked itself.
-#[inline]
-fn marks_of_escaped(word: u64) -> u64 {
-    // With 0x02 flipped, '"' (0x22) lies at 0x20 and ' ' (0x20) at 0x22: below 0x21 are control characters and '"' alone.
-    let controls_and_quote = (word ^ (EACH_BYTE * 0x02)).wrapping_sub(EACH_BYTE * 0x21);
-    let backslash = (word ^ (EACH_BYTE * 0x5c)).wrapping_sub(EACH_BYTE);
-    let delete = word.wrapping_add(EACH_BYTE);
-    word | controls_and_quote | backslash | delete
 }
 
 fn is_written_as_it_is(byte: u8) -> bool {
