@@ -21,7 +21,6 @@ mod signatures;
 mod stale;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
@@ -92,15 +91,12 @@ fn the_same_inputs_give_two_runs_of_one_scenario() {
     });
 }
 
+/// A registry of the size and form that a real platform keeps.
 #[test]
-fn a_real_registry_advances() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/dev_full_handles.registry.md");
-    let Ok(registry) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no registry at {}", path.display());
-        return;
-    };
+fn a_registry_with_all_handles_of_a_platform_advances() {
     on_stage(async |stage| {
-        stage.put_registry(&registry).await;
+        let registry = include_str!("../registry/full_platform.registry.md");
+        stage.put_registry(registry).await;
         stage.run().await.expect_advance();
         let held = registry.replace(
             "`ROLE_TERRAFORM_APPLY_DEV_FULL = \"arn",
