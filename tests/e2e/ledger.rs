@@ -14,30 +14,30 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::faults::bench::Bench;
-use crate::faults::executions::{folder, resume_input, stamp};
+use crate::aws_failures::step_bench::Bench;
+use crate::faulted_executions::{folder, resume_input, stamp};
 use crate::processes;
-use p1_tests::stage::{Stage, on_stage};
+use p1_tests::stage::{Stage, beside_stage, on_stage};
 
 const RACES: usize = 200;
 
-/// Somebody who works on runs: an execution of the bench.
-struct Player {
+/// An execution of the bench that works on runs.
+struct Worker {
     harness: Harness,
     input: StepInput,
 }
 
-impl Player {
+impl Worker {
     fn named(bench: &mut Bench<'_>, name: &str) -> Self {
         let input = bench.input.clone();
         bench.begin(name, input);
         let harness = bench.direct();
         let input = harness.request(&bench.payload("M3.A")).unwrap().input;
-        Player { harness, input }
+        Worker { harness, input }
     }
 
-    /// Lets Step Functions say this of another player's execution.
-    fn told(mut self, holder: &Player, status: &str) -> Self {
+    /// Lets Step Functions answer that the other worker's execution has this status.
+    fn when_holder_is(mut self, holder: &Worker, status: &str) -> Self {
         let answer = ExecutionAnswer::Found {
             status: status.to_owned(),
         };
@@ -93,10 +93,10 @@ fn run_number(number: usize) -> PlatformRunId {
 /// The holder commits while a successor, who was told that the holder has ended, acquires: one of them gets the record.
 #[test]
 fn a_committer_and_a_successor_never_both_win() {
-    on_stage(async |stage| {
+    beside_stage(async |stage| {
         let mut bench = Bench::new(stage, "p1-ledger-races").await;
-        let holder = Arc::new(Player::named(&mut bench, "holder"));
-        let successor = Arc::new(Player::named(&mut bench, "successor").told(&holder, "ABORTED"));
+        let holder = Arc::new(Worker::named(&mut bench, "holder"));
+        let successor = Arc::new(Worker::named(&mut bench, "successor").when_holder_is(&holder, "ABORTED"));
         let (mut committed, mut acquired, mut double) = (0, 0, 0);
         for number in 0..RACES {
             let run = run_number(number);
@@ -164,9 +164,9 @@ fn a_committer_and_a_successor_never_both_win() {
 
 #[test]
 fn a_successor_waits_until_the_holder_has_surely_ended() {
-    on_stage(async |stage| {
+    beside_stage(async |stage| {
         let mut bench = Bench::new(stage, "p1-ledger-holders").await;
-        let holder = Player::named(&mut bench, "holder");
+        let holder = Worker::named(&mut bench, "holder");
         for (number, (status, free)) in [
             ("RUNNING", false),
             ("PENDING_REDRIVE", false),
@@ -180,7 +180,7 @@ fn a_successor_waits_until_the_holder_has_surely_ended() {
         {
             let run = run_number(number);
             assert!(run_ledger::reserve(&holder.context(), &run).await.unwrap());
-            let next = Player::named(&mut bench, "next").told(&holder, status);
+            let next = Worker::named(&mut bench, "next").when_holder_is(&holder, status);
             let acquired = next.acquire(&run).await;
             assert_eq!(acquired == Acquired::Ours(2), free, "{status}: {acquired:?}");
         }
@@ -237,14 +237,8 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
 #[test]
 fn of_two_reruns_at_the_same_moment_one_acquires() {
     on_stage(async |stage| {
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let summary = stage.phase_summary(&held).await;
-        let input = summary["next_action"]["rerun_input"].clone();
+        let held = stage.held_run().await;
+        let input = stage.rerun_input(&held).await;
         let (one, other) = tokio::join!(stage.start(&input), stage.start(&input));
         let (winner, loser) = if one.error.is_empty() {
             (one, other)

@@ -76,17 +76,8 @@ fn the_roles_suffice_for_an_advance_a_duplicate_a_hold_and_a_rerun() {
         let second = stage.start(&event).await;
         assert_eq!(second.outcome()["outcome"], "DUPLICATE_DELIVERY", "{second:?}");
 
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let summary = stage.phase_summary(&held).await;
-        let resumed = stage
-            .start(&summary["next_action"]["rerun_input"])
-            .await
-            .expect_advance();
+        let held = stage.held_run().await;
+        let resumed = stage.start(&stage.rerun_input(&held).await).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], held.outcome()["platform_run_id"]);
     });
 }

@@ -2,37 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use p1::run::evidence::Chain;
-use p1::run::follow::follow;
-use p1::run::mirror::{Wanted, mirror};
-use p1::run::screen::Screen;
-use p1::run::target::Target;
 use p1::verify::{SignatureState, Standing, verify_signed};
 use p1_contract::attestation::{KEY_SIDECAR, PublicKey, VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_contract::step::Step;
 use serde_json::Value;
 
-use p1_tests::readers;
+use crate::mirrors::mirror_of;
+use p1_tests::signature_readers;
 use p1_tests::stage::{Ended, Stage, files, on_guarded_stage, on_stage};
 
-/// The run mirrored as `cargo p1 run --out` does.
+/// The run mirrored with its receipt.
 async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&dir);
-    let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
-    let execution = follow(&target, &ended.arn, &Screen::new()).await.unwrap();
-    let evidence = target.evidence();
-    let chain = Chain::read(&evidence, execution.history.closures()).await;
     let event: Value = serde_json::from_str(&stage.input(&ended.arn).await).unwrap();
-    let ids = execution.history.ids();
-    let wanted = Wanted {
-        execution_arn: &execution.arn,
-        events: &execution.events,
-        chain: &chain,
-        run: ids.platform_run_id.as_ref(),
-        receipt_key: event["detail"]["object"]["key"].as_str(),
-    };
-    let mirror = mirror(&evidence, &wanted, &dir).await.unwrap();
+    let receipt_key = event["detail"]["object"]["key"].as_str();
+    let (mirror, dir) = mirror_of(stage, ended, name, receipt_key).await;
     assert_eq!(mirror.problems, Vec::<String>::new());
     dir
 }
@@ -43,7 +26,7 @@ async fn expect_signed(dir: &Path, key: &Path, standing: Standing) {
     let report = verify_signed(dir, &[public]).unwrap();
     assert_eq!(report.standing, standing, "{:?}", report.findings);
     assert_eq!(report.signature.state, SignatureState::Verified);
-    let (accepted, said) = readers::read(dir, key).await;
+    let (accepted, said) = signature_readers::read(dir, key).await;
     assert!(accepted, "{said}");
     assert!(said.contains("https://slsa.dev/verification_summary/v1"), "{said}");
 }
@@ -78,11 +61,7 @@ fn a_run_is_signed_by_the_key_of_the_checkout() {
             );
         }
 
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
+        let held = stage.held_run().await;
         let dir = mirrored(stage, &held, "signed-hold").await;
         expect_signed(&dir, &key, Standing::Held).await;
     });

@@ -2,8 +2,8 @@
 //! platform on the real engine ([`stage`]). Each test target is a folder beside `src`, named for its subject.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
-pub mod readers;
 pub mod runs;
+pub mod signature_readers;
 pub mod stage;
 pub mod world;
 

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod blockers;
-mod field;
+mod input_forms;
 
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;

@@ -3,13 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
-mod beside;
-mod consumers;
+mod beside_objects;
 mod damage;
 mod diffs;
 mod forgery;
+mod later_phases;
 mod replays;
-mod second;
+mod second_verifier;
 mod signature;
 
 use std::fs;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::damage::Damage;
 use crate::forgery::forged;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
 use p1_tests::world::signer;
 
@@ -29,7 +29,7 @@ const START: &str = "2026-02-23T17:43:07.250Z";
 const OTHER_START: &str = "2026-03-01T09:00:00Z";
 
 /// Both implementations on one directory; they must agree.
-fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
+fn both(second: &mut SecondVerifier, dir: &Path) -> (u8, Report, String) {
     let report = verify(dir).unwrap();
     let said = second.verify(dir);
     (report.standing.code(), report, said.to_string())
@@ -38,7 +38,7 @@ fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
 /// The intact directory has this exit status, and every damage of it the right one.
 fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
     let dir = run.write(name);
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     let (status, report, _) = both(second, &dir);
     assert_eq!(status, intact, "{name}: {:?}", report.findings);
     let said = second.verify(&dir);
@@ -140,7 +140,7 @@ async fn every_damage_of_a_run_that_is_not_signed_is_caught() {
 #[tokio::test]
 async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
     let dir = held_at_once(START, signer(KEY)).await.write("held_at_once");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let (status, report, said) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 1, "{:?}", report.findings);
     assert!(said.contains("\"exit_status\":1"), "{said}");
     let _ = fs::remove_dir_all(dir);
@@ -156,7 +156,7 @@ async fn hostile_text_in_the_evidence_changes_nothing() {
     };
     assert!(holds(HOSTILE[0]), "the hostile text did not reach the evidence");
     let dir = run.write("hostile");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let (status, report, said) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 0, "{:?}", report.findings);
     assert!(said.contains("\"exit_status\":0"), "{said}");
     let _ = fs::remove_dir_all(dir);
@@ -165,7 +165,7 @@ async fn hostile_text_in_the_evidence_changes_nothing() {
 #[test]
 fn what_is_no_evidence_is_a_usage_error() {
     assert!(verify(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
-    let said = Second::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let said = SecondVerifier::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
     assert_eq!(said["exit_status"], 4);
 }
 
@@ -208,7 +208,7 @@ async fn evidence_of_revision_1_still_verifies() {
     });
     let told = Vec::new();
     let dir = Mirrored { files, told }.write("revision-1");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let (status, report, said) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 0, "{:?}", report.findings);
     assert!(said.contains("\"exit_status\":0"), "{said}");
     let _ = fs::remove_dir_all(dir);
@@ -298,7 +298,7 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
             document["unresolved_handles"] = json!(["CONFIG_DIGEST_ALGO"]);
         }),
     ];
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     for (number, (is_held, name, edit)) in forgeries.into_iter().enumerate() {
         let files = forged(if is_held { &held.files } else { &advanced.files }, name, edit);
         let told = Vec::new();

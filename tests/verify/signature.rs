@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 use crate::{START, put};
-use p1_tests::readers;
 use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
+use p1_tests::signature_readers;
 use p1_tests::world::{signer, signing_key};
 
 const OBJECTS: &str = "objects.json";
@@ -38,7 +38,7 @@ fn mirrored(files: &Files) -> Mirrored {
 fn second(name: &str, files: &Files) -> Value {
     let run = mirrored(files);
     let dir = run.write(&format!("second-{name}"));
-    let said = Second::start().verify(&dir);
+    let said = SecondVerifier::start().verify(&dir);
     let _ = std::fs::remove_dir_all(dir);
     said
 }
@@ -212,7 +212,7 @@ async fn standard_readers_accept_the_sidecars() {
     };
     // The two verdicts are signed by two keys: each key is that of one pair.
     for n in [KEY, LATER_KEY] {
-        let (accepted, said) = readers::read(&dir, &key(n)).await;
+        let (accepted, said) = signature_readers::read(&dir, &key(n)).await;
         let counts = ["accepted ", "refused "].map(|word| said.lines().filter(|line| line.starts_with(word)).count());
         assert_eq!((accepted, counts), (false, [2, 2]), "{said}");
     }
@@ -222,7 +222,7 @@ async fn standard_readers_accept_the_sidecars() {
     let dir = mirrored(&files).write("signature-readers-held");
     let path = dir.join("key.pem");
     std::fs::write(&path, public(KEY).to_pem().unwrap()).unwrap();
-    let (accepted, said) = readers::read(&dir, &path).await;
+    let (accepted, said) = signature_readers::read(&dir, &path).await;
     assert!(accepted, "{said}");
     assert!(
         said.contains("urn:p1:predicate:verdict:1") && said.contains("ecdsa-sha2-nistp256"),
@@ -234,7 +234,7 @@ async fn standard_readers_accept_the_sidecars() {
     let payload = String::from_utf8(envelope.payload().unwrap()).unwrap();
     let passed = aws_smithy_types::base64::encode(payload.replace("FAILED", "PASSED"));
     put(&dir, &place, Some(text.replace(&envelope.payload, &passed).as_bytes()));
-    let (accepted, said) = readers::read(&dir, &path).await;
+    let (accepted, said) = signature_readers::read(&dir, &path).await;
     assert!(!accepted && said.contains(&format!("refused {VSA_SIDECAR}")), "{said}");
     let _ = std::fs::remove_dir_all(dir);
 }

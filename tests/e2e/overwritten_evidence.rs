@@ -1,26 +1,20 @@
 //! What was overwritten or deleted after it was written, by somebody with a client of his own on a bucket without a policy: (key,
 //! version) stays true, so whoever relies on an object asks what became of its key. Each test plays on a run of its own.
 
-use std::path::PathBuf;
-
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::StreamExt;
 use p1::run::census::Foreign;
-use p1::run::evidence::{Chain, Evidence};
-use p1::run::follow::follow;
-use p1::run::mirror::{Mirror, Wanted, mirror};
-use p1::run::screen::Screen;
-use p1::run::target::Target;
-use p1::verify::{Place, Report, Standing, verify, verify_bucket};
+use p1::verify::{Standing, verify};
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PlatformRunId, Stamp};
+use p1_contract::ids::{PlatformRunId, Stamp};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::step::Step;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::faults::executions::{folder, stamp};
+use crate::faulted_executions::{folder, stamp};
+use crate::mirrors::{audit, evidence, mirror_of, run_root};
 use crate::processes;
 use p1_tests::stage::{Ended, Stage, on_stage};
 
@@ -45,7 +39,7 @@ impl<'s> HeldRun<'s> {
         stage.put_registry(&good.replace(BREACH.0, BREACH.1)).await;
         let ended = stage.run().await.expect_hold(&["M3H-B5"]);
         stage.put_registry(&good).await;
-        let input = stage.phase_summary(&ended).await["next_action"]["rerun_input"].clone();
+        let input = stage.rerun_input(&ended).await;
         let root = run_root(&ended);
         HeldRun {
             stage,
@@ -85,11 +79,6 @@ impl<'s> HeldRun<'s> {
     }
 }
 
-fn run_root(ended: &Ended) -> String {
-    let run = ended.outcome()["platform_run_id"].as_str().unwrap().to_owned();
-    format!("evidence/runs/{run}/")
-}
-
 async fn overwrite(stage: &Stage, key: &str, bytes: Vec<u8>) -> String {
     let request = stage.s3.put_object().bucket(stage.platform.evidence_bucket()).key(key);
     let answer = request.body(ByteStream::from(bytes)).send().await.unwrap();
@@ -103,46 +92,12 @@ async fn hide(stage: &Stage, key: &str) {
 
 /// How many versions and delete markers every key below a prefix has.
 async fn versions(stage: &Stage, prefix: &str) -> Vec<(String, usize)> {
-    let found = evidence(stage).versions(prefix).await.unwrap();
+    let found = evidence(stage, &stage.s3).versions(prefix).await.unwrap();
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for version in found {
         *counts.entry(version.key).or_default() += 1;
     }
     counts.into_iter().collect()
-}
-
-fn evidence(stage: &Stage) -> Evidence {
-    Evidence {
-        s3: stage.s3.clone(),
-        bucket: BucketName::parse(stage.platform.evidence_bucket()).unwrap(),
-    }
-}
-
-/// What `cargo p1 verify s3://…` says of a run.
-async fn audit(stage: &Stage, root: &str) -> Report {
-    let (_, place) = Place::parse(&format!("s3://{}/{root}", stage.platform.evidence_bucket())).unwrap();
-    verify_bucket(&evidence(stage), &place, &[]).await.unwrap()
-}
-
-/// The mirror as `cargo p1 run --out` writes it, and where.
-async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> (Mirror, PathBuf) {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("stale-{name}"));
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(&dir).unwrap();
-    let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
-    let execution = follow(&target, &ended.arn, &Screen::new()).await.unwrap();
-    let (evidence, run) = (target.evidence(), execution.history.ids().platform_run_id);
-    let mut closures = execution.history.closures();
-    closures.extend(evidence.committed(run.as_ref().unwrap()).await.unwrap());
-    let chain = Chain::read(&evidence, closures).await;
-    let wanted = Wanted {
-        execution_arn: &ended.arn,
-        events: &execution.events,
-        chain: &chain,
-        run: run.as_ref(),
-        receipt_key: None,
-    };
-    (mirror(&evidence, &wanted, &dir).await.unwrap(), dir)
 }
 
 /// The bucket says that it was tampered with, and so do the mirror, its verdict and the directory; each names the key.
@@ -154,7 +109,7 @@ async fn expect_tampered(stage: &Stage, ended: &Ended, key: &str, name: &str) {
         "{:?}",
         report.findings
     );
-    let (mirror, dir) = mirrored(stage, ended, name).await;
+    let (mirror, dir) = mirror_of(stage, ended, name, None).await;
     assert!(
         mirror.problems.iter().any(|problem| problem.contains(key)),
         "{:?}",
@@ -262,7 +217,7 @@ fn what_is_overwritten_before_the_commit_is_a_no_go() {
 fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
     on_stage(async |stage| {
         let ended = stage.run().await.expect_advance();
-        let (mirror, dir) = mirrored(stage, &ended, "advance").await;
+        let (mirror, dir) = mirror_of(stage, &ended, "advance", None).await;
         assert_eq!(mirror.problems, Vec::<String>::new());
         assert_eq!(verify(&dir).unwrap().standing, Standing::Pinned);
         for (name, hidden) in [("ledger/000002.json", true), ("run.json", false), ("run.json", true)] {
@@ -317,7 +272,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
         assert_eq!(report.standing, Standing::Pinned, "{:?}", report.findings);
         let expected = 10_000 + ODD.len() as u64;
         assert_eq!((report.foreign.count, report.foreign.keys.len()), (expected, 100));
-        let (mirror, dir) = mirrored(stage, &resumed, "foreign").await;
+        let (mirror, dir) = mirror_of(stage, &resumed, "foreign", None).await;
         assert_eq!(mirror.problems, Vec::<String>::new());
         assert_eq!(mirror.foreign.count, expected);
         let offline = verify(&dir).unwrap();
@@ -387,7 +342,7 @@ fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
             "{:?}",
             report.findings
         );
-        let (mirror, dir) = mirrored(stage, &resumed, "ghosts").await;
+        let (mirror, dir) = mirror_of(stage, &resumed, "ghosts", None).await;
         assert_eq!(mirror.problems.len(), 1, "{:?}", mirror.problems);
         assert_eq!(verify(&dir).unwrap().standing, Standing::Incomplete);
 

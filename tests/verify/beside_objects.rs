@@ -10,7 +10,7 @@ use p1_contract::canonical::to_document;
 use serde_json::{Value, json};
 
 use crate::damage::relist;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 use crate::{START, both};
 use p1_tests::runs::{Mirrored, advanced, contradicted, held, resumed};
 
@@ -46,9 +46,12 @@ fn copy(run: &Mirrored) -> Mirrored {
 }
 
 /// Both implementations say this of the directory, and count the same foreign objects.
-fn expect(second: &mut Second, run: &Mirrored, what: &str, expected: u8) -> Report {
+fn expect(second: &mut SecondVerifier, run: &Mirrored, what: &str, expected: u8) -> Report {
     static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
-    let dir = run.write(&format!("beside-{}", DIRECTORIES.fetch_add(1, Ordering::Relaxed)));
+    let dir = run.write(&format!(
+        "beside-objects-{}",
+        DIRECTORIES.fetch_add(1, Ordering::Relaxed)
+    ));
     let (status, report, said) = both(second, &dir);
     let said: Value = serde_json::from_str(&said).unwrap();
     let told = (status, &said["exit_status"], &said["foreign"]);
@@ -73,7 +76,7 @@ fn root(run: &Mirrored) -> String {
 
 #[tokio::test]
 async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verifies() {
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     let runs = [
         (advanced(START, Signer::Off).await, 0),
         (held(START, Signer::Off).await, 1),
@@ -119,7 +122,7 @@ async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verif
 
 #[tokio::test]
 async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     for (run, intact) in [
         (advanced(START, Signer::Off).await, 0),
         (held(START, Signer::Off).await, 1),
@@ -195,7 +198,7 @@ fn with_record(run: &Mirrored, sequence: u32, edit: impl FnOnce(&mut Value) -> O
 
 #[tokio::test]
 async fn a_ledger_record_is_held_to_its_last_detail() {
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     let run = held(START, Signer::Off).await;
     let holder = |record: &mut Value, from: &str, to: &str| {
         let arn = record["holder"].as_str().unwrap().replace(from, to);
@@ -266,7 +269,7 @@ async fn a_ledger_record_is_held_to_its_last_detail() {
 /// Whatever is written can be read again: findings are cut by a rule that says how many were cut.
 #[tokio::test]
 async fn any_number_of_findings_is_held_and_no_more() {
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     for handles in [98, 99, 100, 101, 8_000, 50_000] {
         let run = contradicted(START, handles).await;
         let report = expect(second, &run, "contradictory handles", 1);

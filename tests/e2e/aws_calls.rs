@@ -14,7 +14,7 @@ use p1_runtime::{Orchestrator, StepFunctions};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::faults::bench::{Bench, Patience};
+use crate::aws_failures::step_bench::{Bench, Patience};
 use p1_tests::stage::{Stage, on_stage};
 
 /// A row of the table, or a call that was made.
