@@ -91,7 +91,7 @@ fn a_run_that_was_held_before_it_had_an_id_is_found_by_its_last_folder() {
     });
 }
 
-/// Only the bucket knows: the latest version of the key is what it was.
+/// The latest version of the key has the right bytes; only the bucket's list of versions shows what happened.
 #[test]
 fn a_second_version_of_a_key_is_tampering() {
     on_stage(async |stage| {
@@ -99,7 +99,7 @@ fn a_second_version_of_a_key_is_tampering() {
         let folders = stage.folders(&ended).await;
         let key = format!("{}m3c_run_config_digest_snapshot.json", folders["M3.C"]);
         let bytes = stage.get(&key).await;
-        for body in [&b"theirs"[..], &bytes] {
+        for body in [&b"foreign"[..], &bytes] {
             let request = stage.s3.put_object().bucket(stage.platform.evidence_bucket()).key(&key);
             request.body(ByteStream::from(body.to_vec())).send().await.unwrap();
         }
@@ -116,9 +116,9 @@ fn a_second_version_of_a_key_is_tampering() {
     });
 }
 
-/// What may not be read says nothing of the evidence; neither does what gives no answer.
+/// A refused or failed read proves nothing about the evidence: the report is incomplete, and says what to do.
 #[test]
-fn what_cannot_be_read_is_named_and_is_no_tampering() {
+fn evidence_that_cannot_be_read_is_named_and_is_incomplete() {
     on_stage(async |stage| {
         let ended = stage.run().await.expect_advance();
         let root = run_root(&ended);
@@ -157,10 +157,10 @@ fn what_cannot_be_read_is_named_and_is_no_tampering() {
                 wrong: if call % 2 == 0 { Wrong::Refused } else { Wrong::Reset },
                 scope: Scope::Always,
             }));
-            let said = audit_by(stage, &through, &root).await;
+            let result = audit_by(stage, &through, &root).await;
             let Some(struck) = proxy.struck() else { break };
             refused += 1;
-            let words = match said {
+            let text = match result {
                 Err(BucketError::Unread(error)) => error.to_string(),
                 Err(error) => panic!("{struck}: {error}"),
                 Ok(report) => {
@@ -174,7 +174,7 @@ fn what_cannot_be_read_is_named_and_is_no_tampering() {
             } else {
                 "AWS_ENDPOINT_URL"
             };
-            assert!(words.contains(remedy), "{struck}: {words}");
+            assert!(text.contains(remedy), "{struck}: {text}");
             call += 3;
         }
         assert!(refused > 20, "{refused}");

@@ -108,7 +108,7 @@ fn a_function_killed_while_it_publishes_is_run_again_to_the_same_end() {
 }
 
 #[test]
-fn an_event_that_is_none_of_ours_is_a_fault_and_publishes_nothing() {
+fn a_malformed_event_is_a_fault_and_publishes_nothing() {
     on_stage(async |stage| {
         let ended = stage.run().await;
         let event: Value = serde_json::from_str(&stage.input(&ended.arn).await).unwrap();

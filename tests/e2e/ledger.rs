@@ -90,7 +90,7 @@ fn run_number(number: usize) -> PlatformRunId {
     PlatformRunId::mint(Stamp::from_rfc3339_floor(&time).unwrap(), 0).unwrap()
 }
 
-/// The holder commits while a successor, who was told that the holder has ended, acquires: one of them gets the record.
+/// The holder commits while a successor, whose Step Functions says that the holder has ended, acquires: one of them gets the record.
 #[test]
 fn a_committer_and_a_successor_never_both_win() {
     beside_stage(async |stage| {

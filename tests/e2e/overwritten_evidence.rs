@@ -1,5 +1,6 @@
-//! What was overwritten or deleted after it was written, by somebody with a client of his own on a bucket without a policy: (key,
-//! version) stays true, so whoever relies on an object asks what became of its key. Each test plays on a run of its own.
+//! Evidence that was overwritten or deleted after it was written, by another client on a bucket without a policy. A reference to a
+//! key and version is still true then, so a reader that relies on an object also asks for the history of its key. Each test has a
+//! run of its own.
 
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::StreamExt;
@@ -124,7 +125,7 @@ async fn expect_tampered(stage: &Stage, ended: &Ended, key: &str, name: &str) {
     );
 }
 
-/// The worst: the summary of the step that held, forged as a pass, in a second version at its own key.
+/// The summary of the step that held, forged as a pass, in a second version at its own key.
 #[test]
 fn a_forged_version_of_the_held_summary_is_refused() {
     on_stage(async |stage| {
@@ -141,7 +142,7 @@ fn a_forged_version_of_the_held_summary_is_refused() {
         input["resume"]["held"]["version_id"] = json!(overwrite(stage, &key, bytes).await);
         held.expect_refused(&input, "M3G-B1", &key).await;
         held.expect_refused(&input, "M3G-B3", &key).await;
-        // The version that was held is named: its key was overwritten all the same.
+        // The input names the true version; its key was overwritten all the same.
         held.expect_refused(&held.input, "M3G-B3", &key).await;
         expect_tampered(stage, &held.ended, &key, "forged").await;
     });
@@ -173,9 +174,9 @@ fn a_run_whose_evidence_was_overwritten_or_hidden_is_not_resumed() {
     });
 }
 
-/// Overwritten while the run is under way, after M3.G has looked: M3.J asks before it commits.
+/// Evidence is overwritten while the run is under way, after M3.G has looked: M3.J looks again before it commits.
 #[test]
-fn what_is_overwritten_before_the_commit_is_a_no_go() {
+fn evidence_overwritten_before_the_commit_is_a_no_go() {
     on_stage(async |stage| {
         // The engine ends functions that were idle for some minutes: after this, M3.H has a process to be stopped.
         let start = stage.operator_start().await;
@@ -196,7 +197,7 @@ fn what_is_overwritten_before_the_commit_is_a_no_go() {
             } else {
                 format!("evidence/runs/{}/{name}", run.as_str().unwrap())
             };
-            overwrite(stage, &key, b"theirs".to_vec()).await;
+            overwrite(stage, &key, b"foreign".to_vec()).await;
             processes::signal(&stopped, Signal::CONT);
             let ended = stage.ended(&arn).await.expect_hold(&["M3J-B2"]);
             let summary = stage.phase_summary(&ended).await;
@@ -212,9 +213,9 @@ fn what_is_overwritten_before_the_commit_is_a_no_go() {
     });
 }
 
-/// What the tool prints of an advance whose bucket tells otherwise.
+/// The history says that the run advanced, and the bucket that its evidence was overwritten: the tool reports what the bucket says.
 #[test]
-fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
+fn an_advance_whose_evidence_was_overwritten_is_tampered() {
     on_stage(async |stage| {
         let ended = stage.run().await.expect_advance();
         let (mirror, dir) = mirror_of(stage, &ended, "advance", None).await;
@@ -226,14 +227,14 @@ fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
             if hidden {
                 hide(stage, &key).await;
             } else {
-                overwrite(stage, &key, b"theirs".to_vec()).await;
+                overwrite(stage, &key, b"foreign".to_vec()).await;
             }
             expect_tampered(stage, &ended, &key, "advance").await;
         }
     });
 }
 
-/// Keys that later phases, consoles and squatters give their objects.
+/// Names that later phases, consoles and strangers give their objects below the run's root.
 const ODD: [&str; 9] = [
     "",
     "m4/",
@@ -251,7 +252,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     on_stage(async |stage| {
         let held = HeldRun::new(stage).await;
         for odd in ODD {
-            for bytes in ["theirs", "theirs, again"] {
+            for bytes in ["foreign", "foreign, again"] {
                 overwrite(stage, &format!("{}{odd}", held.root), bytes.as_bytes().to_vec()).await;
             }
         }
@@ -282,7 +283,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     });
 }
 
-/// Two doors, one rule: what a start refuses of a registry, a rerun refuses too.
+/// A rerun refuses the same registries as a start.
 #[test]
 fn a_registry_that_a_start_would_refuse_is_not_pinned_by_a_rerun() {
     on_stage(async |stage| {
@@ -300,7 +301,7 @@ fn a_registry_that_a_start_would_refuse_is_not_pinned_by_a_rerun() {
     });
 }
 
-/// Its name would stand in all of its evidence: it is refused before it reserves a run.
+/// The name of an execution stands in all of its evidence, so this one is refused before it reserves a run.
 #[test]
 fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {
     on_stage(async |stage| {
@@ -315,9 +316,9 @@ fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {
     });
 }
 
-/// Records of executions that never were: they keep nobody from going on, and do not pass as intact.
+/// Records of the ledger that no execution wrote: the run goes on, and is not reported as intact.
 #[test]
-fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
+fn a_thousand_records_of_no_execution_hold_no_run_and_leave_it_incomplete() {
     on_stage(async |stage| {
         let held = HeldRun::new(stage).await;
         let (run, machine) = (held.run(), stage.execution_arn("ghost"));
@@ -346,7 +347,7 @@ fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
         assert_eq!(mirror.problems.len(), 1, "{:?}", mirror.problems);
         assert_eq!(verify(&dir).unwrap().standing, Standing::Incomplete);
 
-        // A holder elsewhere is no holder: what it wrote is no ledger.
+        // A record whose holder is an execution of another state machine.
         let held = HeldRun::new(stage).await;
         let run = held.run();
         let elsewhere = machine

@@ -82,10 +82,10 @@ fn the_roles_suffice_for_an_advance_a_duplicate_a_hold_and_a_rerun() {
     });
 }
 
-/// What a role may not even ask for is told from what is not there: a missing receipt, registry, manifest and stack output
+/// A role that may not even ask for an object does not hide that it is not there: a missing receipt, registry, manifest and stack output
 /// are verdicts, as they are without roles.
 #[test]
-fn the_roles_tell_missing_from_forbidden() {
+fn with_roles_a_missing_receipt_is_still_a_hold() {
     on_guarded_stage(async |stage| {
         let missing = "evidence/dev_full/run_control/m2j_20200101T000000Z/m2j_m3_entry_readiness_receipt.json";
         let ended = stage.start(&json!({"m2_handoff": {"key": missing}})).await;

@@ -26,9 +26,9 @@ async fn expect_signed(dir: &Path, key: &Path, standing: Standing) {
     let report = verify_signed(dir, &[public]).unwrap();
     assert_eq!(report.standing, standing, "{:?}", report.findings);
     assert_eq!(report.signature.state, SignatureState::Verified);
-    let (accepted, said) = signature_readers::read(dir, key).await;
-    assert!(accepted, "{said}");
-    assert!(said.contains("https://slsa.dev/verification_summary/v1"), "{said}");
+    let (accepted, text) = signature_readers::read(dir, key).await;
+    assert!(accepted, "{text}");
+    assert!(text.contains("https://slsa.dev/verification_summary/v1"), "{text}");
 }
 
 async fn expect_sealed_again(stage: &Stage, ended: &Ended) {

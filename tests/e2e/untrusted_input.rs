@@ -1,4 +1,5 @@
-//! An execution's input is untrusted pointers: one that leads elsewhere is refused, and nothing is read from there.
+//! The input of an execution is not trusted: a pointer that leads elsewhere is refused, nothing is read from there, and an unknown
+//! form is a fault that names the field.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -105,7 +106,7 @@ fn a_foreign_manifest_is_not_read() {
     });
 }
 
-/// A summary of the right shape under a key of the right shape, with its true hash: only the ledger knows it not.
+/// A summary of the right shape under a key of the right shape, with its true hash. Only the ledger does not know it.
 #[test]
 fn a_forged_held_summary_is_refused() {
     on_stage(async |stage| {
@@ -173,7 +174,7 @@ fn request(stage: &Stage, payload: &str) -> Result<(), Fault> {
 }
 
 #[test]
-fn an_input_beyond_all_measure_is_refused() {
+fn an_input_that_is_too_large_or_too_deep_is_refused() {
     on_stage(async |stage| {
         let good = stage.run().await.expect_advance();
         let before = stage.keys("").await.len();
@@ -217,7 +218,7 @@ fn an_input_beyond_all_measure_is_refused() {
 }
 
 #[test]
-fn an_input_of_no_known_form_is_a_fault_that_names_the_field() {
+fn an_unknown_form_of_input_is_a_fault_that_names_the_field() {
     on_stage(async |stage| {
         for (input, field) in [
             (json!({}), "`.`"),

@@ -90,7 +90,7 @@ pub(crate) fn schemas() -> BTreeMap<String, Value> {
     all.0
 }
 
-/// The schemas of the sidecars, which are told by their place and predicate and not by an `artifact`.
+/// The schemas of the sidecars, which are known by their place and predicate and not by an `artifact`.
 pub(crate) const OF_SIDECARS: [&str; 3] = [ENVELOPE_SCHEMA, VERDICT_STATEMENT_SCHEMA, VSA_STATEMENT_SCHEMA];
 
 #[derive(Default)]

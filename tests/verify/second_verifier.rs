@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// The second implementation.
+/// The second implementation, running.
 pub(crate) struct SecondVerifier {
     child: Child,
     ask: ChildStdin,
