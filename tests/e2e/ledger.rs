@@ -208,7 +208,7 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
         processes::signal(&stopped, Signal::STOP);
         let arn = stage.begin("stopped-holder", &start).await;
         let closed = folder(&arn, stamp(stage, &arn).await, Step::RerunDiscipline);
-        while !stage.exists(&format!("{closed}m3g_execution_summary.json")).await {}
+        stage.await_object(&format!("{closed}m3g_execution_summary.json")).await;
         let input = resume_input(stage, &closed, Step::RerunDiscipline).await;
         let run = stage.answers(&arn).await.0[1]["run"]["platform_run_id"].clone();
 
@@ -220,7 +220,7 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
         // killed, the engine would try the Task of the aborted execution again, at a moment that nobody knows.)
         processes::signal(&stopped, Signal::CONT);
         let closed = folder(&arn, stamp(stage, &arn).await, Step::CostEnvelope);
-        while !stage.exists(&format!("{closed}m3h_execution_summary.json")).await {}
+        stage.await_object(&format!("{closed}m3h_execution_summary.json")).await;
         let input = resume_input(stage, &closed, Step::CostEnvelope).await;
         let resumed = stage.start(&input).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], run);

@@ -190,7 +190,7 @@ fn evidence_overwritten_before_the_commit_is_a_no_go() {
             let arn = stage.begin(&format!("overwritten-{number}"), &start).await;
             let stamp = stamp(stage, &arn).await;
             let guard = folder(&arn, stamp, Step::RerunDiscipline);
-            while !stage.exists(&format!("{guard}m3g_execution_summary.json")).await {}
+            stage.await_object(&format!("{guard}m3g_execution_summary.json")).await;
             let run = stage.answers(&arn).await.0[1]["run"]["platform_run_id"].clone();
             let key = if name.starts_with("m3c") {
                 format!("{}{name}", folder(&arn, stamp, Step::ConfigDigest))

@@ -605,6 +605,15 @@ impl Stage {
         request.send().await.is_ok()
     }
 
+    /// Waits until an object is there.
+    pub async fn await_object(&self, key: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.exists(key).await {
+            assert!(tokio::time::Instant::now() < deadline, "{key} does not come");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// The versions of every object below a prefix of the evidence bucket; none of them was deleted.
     pub async fn versions(&self, prefix: &str) -> BTreeMap<String, Vec<String>> {
         self.versions_in(self.platform.evidence_bucket(), prefix).await
