@@ -134,7 +134,7 @@ async fn a_rewritten_run_is_caught_by_its_signature_alone() {
     let name = "/m3_execution_summary.json";
     let unsigned = forged(&advanced(START, Signer::Off).await.files, name, edit);
     let (status, _, report) = check("unsigned-forgery", &unsigned, &[]);
-    assert_eq!(status, 0, "it shows without a signature: {:?}", report.findings);
+    assert_eq!(status, 0, "only a signature could show it: {:?}", report.findings);
 
     let files = advanced(START, signer(KEY)).await.files;
     let mended = forged(&files, name, edit);
@@ -154,17 +154,17 @@ async fn a_rewritten_run_is_caught_by_its_signature_alone() {
 
     // The forger signs it all again with a key of his own, which lies beside it then: in itself that is sound.
     let mut resigned = unsigned;
-    let resigned = advanced(START, signer(9)).await.files;
+    let other_key = advanced(START, signer(9)).await.files;
     for name in SIDECARS {
-        let path = place(&resigned, name);
-        let bytes = resigned[&path].clone();
+        let path = place(&other_key, name);
+        let bytes = other_key[&path].clone();
         let list = relist(&resigned, &path, Some(&bytes));
         resigned.insert(path, bytes);
         resigned.insert(OBJECTS.to_owned(), list);
     }
     assert_eq!(check("of-another-run", &resigned, &[]).0, 2);
-    assert_eq!(check("resigned", &resigned, &[]).1, SignatureState::Signed);
-    let (status, state, report) = check("resigned-known", &resigned, &[public(KEY)]);
+    assert_eq!(check("resigned", &other_key, &[]).1, SignatureState::Signed);
+    let (status, state, report) = check("resigned-known", &other_key, &[public(KEY)]);
     assert_eq!((status, state), (2, SignatureState::Invalid));
     let detail = &report.findings[0].detail;
     assert!(detail.contains("none of those that were given"), "{detail}");
