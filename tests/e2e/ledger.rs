@@ -11,34 +11,34 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Acquired, Committed};
 use p1_runtime::{FixedAnswers, Harness, Orchestrator, StepContext};
-use p1_tests::stage::{Stage, on_stage};
+use p1_tests::stage::{Stage, beside_stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::faults::bench::Bench;
-use crate::faults::executions::{folder, resume_input, stamp};
+use crate::aws_failures::step_bench::Bench;
+use crate::faulted_executions::{folder, resume_input, stamp};
 use crate::processes;
 
 const RACES: usize = 200;
 
-/// Somebody who works on runs: an execution of the bench.
-struct Player {
+/// An execution of the bench that works on runs.
+struct Worker {
     harness: Harness,
     input: StepInput,
 }
 
-impl Player {
+impl Worker {
     fn named(bench: &mut Bench<'_>, name: &str) -> Self {
         let input = bench.input.clone();
         bench.begin(name, input);
         let harness = bench.direct();
         let input = harness.request(&bench.payload("M3.A")).unwrap().input;
-        Player { harness, input }
+        Worker { harness, input }
     }
 
-    /// Lets Step Functions say this of another player's execution.
-    fn told(mut self, holder: &Player, status: &str) -> Self {
+    /// Lets Step Functions answer that the other worker's execution has this status.
+    fn when_holder_is(mut self, holder: &Worker, status: &str) -> Self {
         let answer = ExecutionAnswer::Found {
             status: status.to_owned(),
         };
@@ -91,13 +91,13 @@ fn run_number(number: usize) -> PlatformRunId {
     PlatformRunId::mint(Stamp::from_rfc3339_floor(&time).unwrap(), 0).unwrap()
 }
 
-/// The holder commits while a successor, who was told that the holder has ended, acquires: one of them gets the record.
+/// The holder commits while a successor, whose Step Functions says that the holder has ended, acquires: one of them gets the record.
 #[test]
 fn a_committer_and_a_successor_never_both_win() {
-    on_stage(async |stage| {
+    beside_stage(async |stage| {
         let mut bench = Bench::new(stage, "p1-ledger-races").await;
-        let holder = Arc::new(Player::named(&mut bench, "holder"));
-        let successor = Arc::new(Player::named(&mut bench, "successor").told(&holder, "ABORTED"));
+        let holder = Arc::new(Worker::named(&mut bench, "holder"));
+        let successor = Arc::new(Worker::named(&mut bench, "successor").when_holder_is(&holder, "ABORTED"));
         let (mut committed, mut acquired, mut double) = (0, 0, 0);
         for number in 0..RACES {
             let run = run_number(number);
@@ -165,9 +165,9 @@ fn a_committer_and_a_successor_never_both_win() {
 
 #[test]
 fn a_successor_waits_until_the_holder_has_surely_ended() {
-    on_stage(async |stage| {
+    beside_stage(async |stage| {
         let mut bench = Bench::new(stage, "p1-ledger-holders").await;
-        let holder = Player::named(&mut bench, "holder");
+        let holder = Worker::named(&mut bench, "holder");
         for (number, (status, free)) in [
             ("RUNNING", false),
             ("PENDING_REDRIVE", false),
@@ -181,7 +181,7 @@ fn a_successor_waits_until_the_holder_has_surely_ended() {
         {
             let run = run_number(number);
             assert!(run_ledger::reserve(&holder.context(), &run).await.unwrap());
-            let next = Player::named(&mut bench, "next").told(&holder, status);
+            let next = Worker::named(&mut bench, "next").when_holder_is(&holder, status);
             let acquired = next.acquire(&run).await;
             assert_eq!(acquired == Acquired::Ours(2), free, "{status}: {acquired:?}");
         }
@@ -209,7 +209,7 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
         processes::signal(&stopped, Signal::STOP);
         let arn = stage.begin("stopped-holder", &start).await;
         let closed = folder(&arn, stamp(stage, &arn).await, Step::RerunDiscipline);
-        while !stage.exists(&format!("{closed}m3g_execution_summary.json")).await {}
+        stage.await_object(&format!("{closed}m3g_execution_summary.json")).await;
         let input = resume_input(stage, &closed, Step::RerunDiscipline).await;
         let run = stage.answers(&arn).await.0[1]["run"]["platform_run_id"].clone();
 
@@ -221,7 +221,7 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
         // killed, the engine would try the Task of the aborted execution again, at a moment that nobody knows.)
         processes::signal(&stopped, Signal::CONT);
         let closed = folder(&arn, stamp(stage, &arn).await, Step::CostEnvelope);
-        while !stage.exists(&format!("{closed}m3h_execution_summary.json")).await {}
+        stage.await_object(&format!("{closed}m3h_execution_summary.json")).await;
         let input = resume_input(stage, &closed, Step::CostEnvelope).await;
         let resumed = stage.start(&input).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], run);
@@ -238,14 +238,8 @@ fn a_running_holder_keeps_its_run_and_an_aborted_one_gives_it_up() {
 #[test]
 fn of_two_reruns_at_the_same_moment_one_acquires() {
     on_stage(async |stage| {
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let summary = stage.phase_summary(&held).await;
-        let input = summary["next_action"]["rerun_input"].clone();
+        let held = stage.held_run().await;
+        let input = stage.rerun_input(&held).await;
         let (one, other) = tokio::join!(stage.start(&input), stage.start(&input));
         let (winner, loser) = if one.error.is_empty() {
             (one, other)

@@ -1,26 +1,14 @@
 //! A held run goes on: by the input that its own summary offers.
 
 use p1_contract::step::Step;
-use p1_tests::stage::{Stage, on_stage};
+use p1_tests::stage::on_stage;
 use serde_json::{Value, json};
-
-/// The rerun input of a held run's summary.
-async fn next_action(stage: &Stage, ended: &p1_tests::stage::Ended) -> Value {
-    let summary = stage.phase_summary(ended).await;
-    assert_eq!(summary["next_action"]["action"], "RESUME", "{}", summary["next_action"]);
-    summary["next_action"]["rerun_input"].clone()
-}
 
 #[test]
 fn a_mended_run_goes_on_to_advance_under_its_own_id() {
     on_stage(async |stage| {
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let resumed = stage.start(&next_action(stage, &held).await).await.expect_advance();
+        let held = stage.held_run().await;
+        let resumed = stage.start(&stage.rerun_input(&held).await).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], held.outcome()["platform_run_id"]);
         assert_eq!(resumed.outcome()["config_digest"], held.outcome()["config_digest"]);
         // M3.A … M3.E are the first attempt's; the admission and all after it the second's.
@@ -50,37 +38,31 @@ fn a_mended_run_goes_on_to_advance_under_its_own_id() {
 fn a_rerun_without_a_mended_cause_holds_again_and_a_drifted_one_is_refused() {
     on_stage(async |stage| {
         let good = stage.registry();
-        let broken = good.replace("runtime_lane,trace_id\"", "trace_id\"");
-        stage.put_registry(&broken).await;
+        stage.put_broken_registry().await;
         let held = stage.run().await.expect_hold(&["M3F-B3"]);
         let again = stage
-            .start(&next_action(stage, &held).await)
+            .start(&stage.rerun_input(&held).await)
             .await
             .expect_hold(&["M3F-B3"]);
         // Another engine run is another configuration: a rerun must not smuggle it in.
         let drifted = good.replace("ORACLE_ENGINE_RUN_ID = \"", "ORACLE_ENGINE_RUN_ID = \"x");
         stage.put_registry(&drifted).await;
-        let refused = stage.start(&next_action(stage, &again).await).await;
+        let refused = stage.start(&stage.rerun_input(&again).await).await;
         assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
         assert_eq!(refused.outcome()["blockers"], json!(["M3G-B2"]));
         // The first hold is not the last any more.
         stage.put_registry(&good).await;
-        let stale = stage.start(&next_action(stage, &held).await).await;
+        let stale = stage.start(&stage.rerun_input(&held).await).await;
         assert_eq!(stale.outcome()["blockers"], json!(["M3G-B1"]), "{stale:?}");
-        stage.start(&next_action(stage, &again).await).await.expect_advance();
+        stage.start(&stage.rerun_input(&again).await).await.expect_advance();
     });
 }
 
 #[test]
 fn a_single_state_commits_nothing() {
     on_stage(async |stage| {
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let mut input = next_action(stage, &held).await;
+        let held = stage.held_run().await;
+        let mut input = stage.rerun_input(&held).await;
         input["resume"]["only"] = json!(true);
         let single = stage.start(&input).await;
         let outcome = single.outcome();

@@ -75,25 +75,16 @@ fn the_roles_suffice_for_an_advance_a_duplicate_a_hold_and_a_rerun() {
         let second = stage.start(&event).await;
         assert_eq!(second.outcome()["outcome"], "DUPLICATE_DELIVERY", "{second:?}");
 
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
-        let summary = stage.phase_summary(&held).await;
-        let resumed = stage
-            .start(&summary["next_action"]["rerun_input"])
-            .await
-            .expect_advance();
+        let held = stage.held_run().await;
+        let resumed = stage.start(&stage.rerun_input(&held).await).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], held.outcome()["platform_run_id"]);
     });
 }
 
-/// What a role may not even ask for is told from what is not there: a missing receipt, registry, manifest and stack output
+/// A role that may not even ask for an object does not hide that it is not there: a missing receipt, registry, manifest and stack output
 /// are verdicts, as they are without roles.
 #[test]
-fn the_roles_tell_missing_from_forbidden() {
+fn with_roles_a_missing_receipt_is_still_a_hold() {
     on_guarded_stage(async |stage| {
         let missing = "evidence/dev_full/run_control/m2j_20200101T000000Z/m2j_m3_entry_readiness_receipt.json";
         let ended = stage.start(&json!({"m2_handoff": {"key": missing}})).await;

@@ -16,7 +16,7 @@ struct Planted {
     marks: [String; 4],
 }
 
-/// The secrets of a place, told from those of all others by its number.
+/// The secrets of a place; its number distinguishes them from those of others.
 fn secrets(place: u8) -> Planted {
     let letter = char::from(b'A' + place);
     let marks = [

@@ -2,37 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use p1::bucket::evidence::Chain;
-use p1::drive::follow::follow;
-use p1::drive::mirror::{Wanted, mirror};
-use p1::drive::screen::Screen;
-use p1::drive::target::Target;
 use p1_audit::verify::{SignatureState, Standing};
 use p1_contract::attestation::{KEY_SIDECAR, PublicKey, VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_contract::step::Step;
 use p1_tests::directories::verify;
-use p1_tests::readers;
+use p1_tests::signature_readers;
 use p1_tests::stage::{Ended, Stage, files, on_guarded_stage, on_stage};
 use serde_json::Value;
 
-/// The run mirrored as `cargo p1 run --out` does.
+use crate::mirrors::mirror_of;
+
+/// The run mirrored with its receipt.
 async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&dir);
-    let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
-    let execution = follow(&target, &ended.arn, &Screen::new()).await.unwrap();
-    let evidence = target.evidence();
-    let chain = Chain::read(&evidence, execution.history.closures()).await;
     let event: Value = serde_json::from_str(&stage.input(&ended.arn).await).unwrap();
-    let ids = execution.history.ids();
-    let wanted = Wanted {
-        execution_arn: &execution.arn,
-        events: &execution.events,
-        chain: &chain,
-        run: ids.platform_run_id.as_ref(),
-        receipt_key: event["detail"]["object"]["key"].as_str(),
-    };
-    let mirror = mirror(&evidence, &wanted, &dir).await.unwrap();
+    let receipt_key = event["detail"]["object"]["key"].as_str();
+    let (mirror, dir) = mirror_of(stage, ended, name, receipt_key).await;
     assert_eq!(mirror.problems, Vec::<String>::new());
     dir
 }
@@ -43,9 +27,9 @@ async fn expect_signed(dir: &Path, key: &Path, standing: Standing) {
     let report = verify(dir, &[public]);
     assert_eq!(report.standing, standing, "{:?}", report.findings);
     assert_eq!(report.signature.state, SignatureState::Verified);
-    let (accepted, said) = readers::read(dir, key).await;
-    assert!(accepted, "{said}");
-    assert!(said.contains("https://slsa.dev/verification_summary/v1"), "{said}");
+    let (accepted, text) = signature_readers::read(dir, key).await;
+    assert!(accepted, "{text}");
+    assert!(text.contains("https://slsa.dev/verification_summary/v1"), "{text}");
 }
 
 async fn expect_sealed_again(stage: &Stage, ended: &Ended) {
@@ -78,11 +62,7 @@ fn a_run_is_signed_by_the_key_of_the_checkout() {
             );
         }
 
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
+        let held = stage.held_run().await;
         let dir = mirrored(stage, &held, "signed-hold").await;
         expect_signed(&dir, &key, Standing::Held).await;
     });

@@ -75,17 +75,20 @@ pub(crate) fn look(pages: &[Shown]) {
     });
     let order_file = out.join("order.json");
     fs::write(&order_file, order.to_string()).unwrap();
-    let said = Command::new("node")
+    let output = Command::new("node")
         .arg(root().join("tests/report/check.mjs"))
         .arg(&order_file)
         .current_dir(root())
         .output()
         .unwrap();
     let (text, errors) = (
-        String::from_utf8_lossy(&said.stdout),
-        String::from_utf8_lossy(&said.stderr),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
     );
-    assert!(said.status.success(), "the browser found something:\n{text}\n{errors}");
+    assert!(
+        output.status.success(),
+        "the browser found something:\n{text}\n{errors}"
+    );
     let counts: Value = serde_json::from_str(text.lines().last().unwrap_or_default())
         .unwrap_or_else(|error| panic!("{error} in {text}\n{errors}"));
     // A checker that looked at nothing found nothing.

@@ -43,7 +43,7 @@ async fn directories() -> Vec<(&'static str, Standing, Mirrored)> {
 fn of_run(run: &Mirrored, files: BTreeMap<String, Vec<u8>>) -> Mirrored {
     Mirrored {
         files,
-        told: run.told.clone(),
+        history: run.history.clone(),
     }
 }
 
@@ -218,7 +218,7 @@ async fn a_resumed_run_shows_which_execution_closed_which_step() {
 }
 
 #[tokio::test]
-async fn damage_is_said_first_and_at_the_step() {
+async fn damage_is_shown_first_and_at_its_step() {
     let dir = tampered(&advanced(START, signer(KEY)).await).write("damage");
     let html = text_of(&dir);
     let banner = html.split("</section>").next().unwrap();
@@ -231,7 +231,7 @@ async fn damage_is_said_first_and_at_the_step() {
 }
 
 #[tokio::test]
-async fn the_signature_is_said_for_what_it_is_worth() {
+async fn the_page_states_what_the_signature_proves() {
     let (unsigned, signed) = (advanced(START, Signer::Off).await, advanced(START, signer(KEY)).await);
     for (name, run, keys, word) in [
         ("unsigned", &unsigned, vec![], "UNSIGNED"),

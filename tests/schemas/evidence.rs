@@ -157,10 +157,14 @@ async fn what_a_run_publishes_is_valid() {
     let claim = CostClaim::new(&owner, "2026-02-23".to_owned(), 1);
     let claim = canonical::document_of(&claim).unwrap();
     all.insert("evidence/day/_cost/20260223_claim_01.json".to_owned(), claim);
-    let said = validate(&[Scratch::mirror("valid", &all).path()]).await;
-    assert!(said.valid, "{}", said.text);
+    let outcome = validate(&[Scratch::mirror("valid", &all).path()]).await;
+    assert!(outcome.valid, "{}", outcome.text);
     let count = documents(&all).count();
-    assert!(said.text.starts_with(&format!("{count} documents, ")), "{}", said.text);
+    assert!(
+        outcome.text.starts_with(&format!("{count} documents, ")),
+        "{}",
+        outcome.text
+    );
 
     let mut unseen = schemas();
     for (key, document) in documents(&all) {
@@ -240,17 +244,17 @@ async fn what_departs_from_the_schemas_is_refused() {
         .map(|(what, text, _)| (place(what), text.clone().into_bytes()))
         .collect();
     objects.insert(place("valid"), text.into_bytes());
-    let said = validate(&[Scratch::mirror("broken", &objects).path()]).await;
-    assert!(!said.valid, "{}", said.text);
+    let outcome = validate(&[Scratch::mirror("broken", &objects).path()]).await;
+    assert!(!outcome.valid, "{}", outcome.text);
     for (what, _, expected) in &broken {
-        let (start, mut lines) = (format!("{}: ", place(what)), said.text.lines());
+        let (start, mut lines) = (format!("{}: ", place(what)), outcome.text.lines());
         assert!(
             lines.any(|line| line.starts_with(&start) && line.contains(expected)),
             "{what}: {}",
-            said.text
+            outcome.text
         );
     }
-    assert_eq!(said.text.lines().count(), broken.len() + 1, "{}", said.text);
+    assert_eq!(outcome.text.lines().count(), broken.len() + 1, "{}", outcome.text);
 }
 
 #[tokio::test]
@@ -315,28 +319,36 @@ async fn sidecars_that_depart_from_the_schemas_are_refused() {
         .map(|(what, text, _)| (place(what), text.clone().into_bytes()))
         .collect();
     broken.insert(place("valid"), bytes.clone());
-    let said = validate(&[Scratch::mirror("sidecars", &broken).path()]).await;
+    let outcome = validate(&[Scratch::mirror("sidecars", &broken).path()]).await;
     for (what, _, expected) in &rows {
-        let (start, mut lines) = (format!("{}: ", place(what)), said.text.lines());
+        let (start, mut lines) = (format!("{}: ", place(what)), outcome.text.lines());
         assert!(
             lines.any(|line| line.starts_with(&start) && line.contains(expected)),
             "{what}: {}",
-            said.text
+            outcome.text
         );
     }
-    assert!(!said.text.contains("/valid/"), "{}", said.text);
+    assert!(!outcome.text.contains("/valid/"), "{}", outcome.text);
 }
 
 #[tokio::test]
 async fn schemas_that_are_none_and_evidence_that_is_not_there_are_refused() {
     let empty = Scratch::new("empty");
-    let said = validate(&[empty.path()]).await;
-    assert!(!said.valid && said.text.contains("holds no evidence"), "{}", said.text);
+    let outcome = validate(&[empty.path()]).await;
+    assert!(
+        !outcome.valid && outcome.text.contains("holds no evidence"),
+        "{}",
+        outcome.text
+    );
 
     let schemas = Scratch::new("schemas");
     let arguments = ["--schemas".as_ref(), schemas.path()];
-    let said = validate(&arguments).await;
-    assert!(!said.valid && said.text.contains("holds no schemas"), "{}", said.text);
+    let outcome = validate(&arguments).await;
+    assert!(
+        !outcome.valid && outcome.text.contains("holds no schemas"),
+        "{}",
+        outcome.text
+    );
     let write = |name: &str, schema: Value| {
         std::fs::write(schemas.path().join(name), schema.to_string()).unwrap();
     };
@@ -348,15 +360,19 @@ async fn schemas_that_are_none_and_evidence_that_is_not_there_are_refused() {
         "other.schema.json",
         json!({"properties": {"artifact": {"const": "run"}}}),
     );
-    let said = validate(&arguments).await;
+    let outcome = validate(&arguments).await;
     for expected in [
         "run.schema.json: is no schema at $.type",
         "other.schema.json: is not of the dialect",
         "other.schema.json: is not the schema of an artifact `other`",
     ] {
-        assert!(!said.valid && said.text.contains(expected), "{expected}: {}", said.text);
+        assert!(
+            !outcome.valid && outcome.text.contains(expected),
+            "{expected}: {}",
+            outcome.text
+        );
     }
 
-    let said = validate(&[]).await;
-    assert!(said.valid, "{}", said.text);
+    let outcome = validate(&[]).await;
+    assert!(outcome.valid, "{}", outcome.text);
 }

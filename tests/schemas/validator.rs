@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::{checked_in, project_root};
 
-/// What the validator said.
+/// The validator's verdict and output.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) valid: bool,

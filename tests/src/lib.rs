@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 pub mod directories;
-pub mod readers;
 pub mod runs;
+pub mod signature_readers;
 pub mod stage;
 pub mod world;
 

@@ -32,7 +32,7 @@ pub struct Mirrored {
     /// Every file, by its path in the directory. The history holds its last event alone, so that each byte of it counts.
     pub files: BTreeMap<String, Vec<u8>>,
     /// The history with the input, and with every Task's answer.
-    pub told: Vec<u8>,
+    pub history: Vec<u8>,
 }
 
 /// What the Task states of an execution answered, in their order.
@@ -100,7 +100,7 @@ pub async fn occupied(start_time: &str) -> Mirrored {
     let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
     let id = PhaseExecutionId::derive("m3c", stamp, &world.execution, "M3.C");
     let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
-    world.store.seed(EVIDENCE, &key, "theirs");
+    world.store.seed(EVIDENCE, &key, "foreign");
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
     assert_eq!(result.unresolved, Some(vec![Blocker::ConfigDigestNotPublished]));
@@ -272,7 +272,7 @@ async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
     events.push(event);
     Mirrored {
         files,
-        told: history(Value::Array(events)),
+        history: history(Value::Array(events)),
     }
 }
 
@@ -280,7 +280,7 @@ impl Mirrored {
     /// The directory with the whole history.
     pub fn whole(mut self) -> Self {
         self.files
-            .insert("execution_history.json".to_owned(), self.told.clone());
+            .insert("execution_history.json".to_owned(), self.history.clone());
         self
     }
 

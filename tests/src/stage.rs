@@ -1,9 +1,11 @@
-//! One local platform for the whole test run, and what a test does with it.
+//! The local platforms of a test run, and what a test does with one.
 //!
-//! Tests take turns: the deployment names one registry, and a test may change it. The platform ends with the test
-//! process: its engine watches a pipe that closes then.
+//! Most tests take turns on one platform: the deployment names one registry, and a test may change it. Tests of the roles take
+//! turns on another, whose engine enforces them. The remaining ones have a platform of their own, or need the engine only for
+//! buckets of their own, and run beside all others. A platform ends with the test process: its engine watches a pipe that
+//! closes then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -11,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_sdk_sfn::types::ExecutionStatus;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{S3Uri, Stamp};
@@ -25,40 +28,68 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::scratch;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
-static STAGE: OnceCell<Stage> = OnceCell::const_new();
-static GUARDED_STAGE: OnceCell<Stage> = OnceCell::const_new();
-static TURN: Mutex<()> = Mutex::const_new(());
+static PLAIN: Shared = Shared::new(false);
+static GUARDED: Shared = Shared::new(true);
 static RECEIPTS: AtomicU64 = AtomicU64::new(0);
 
 /// How long an execution may take before the test gives up: a guard against a hang, not an expectation.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long to wait before the engine is asked again.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Runs a test on the platform, whose inputs are the valid ones again.
+/// What a registry must hold for M3.F to pass, and what it holds instead where a test has M3.F hold the run.
+const MISSING_FIELD: (&str, &str) = ("runtime_lane,trace_id\"", "trace_id\"");
+
+/// A platform on which tests take turns.
+struct Shared {
+    enforce_roles: bool,
+    stage: OnceCell<Stage>,
+    turn: Mutex<()>,
+}
+
+impl Shared {
+    const fn new(enforce_roles: bool) -> Self {
+        Shared {
+            enforce_roles,
+            stage: OnceCell::const_new(),
+            turn: Mutex::const_new(()),
+        }
+    }
+
+    async fn stage(&self) -> &Stage {
+        self.stage.get_or_init(|| Stage::set(self.enforce_roles)).await
+    }
+
+    fn take_turn(&self, test: impl AsyncFnOnce(&Stage)) {
+        RUNTIME.block_on(async {
+            let _turn = self.turn.lock().await;
+            let stage = self.stage().await;
+            stage.empty_evidence().await;
+            stage.seed().await;
+            test(stage).await;
+        });
+    }
+}
+
+/// Runs a test in its turn on the platform: its inputs are the valid ones again, and its evidence bucket is empty.
 pub fn on_stage(test: impl AsyncFnOnce(&Stage)) {
-    RUNTIME.block_on(async {
-        let _turn = TURN.lock().await;
-        let stage = STAGE.get_or_init(|| Stage::set(false)).await;
-        stage.seed().await;
-        test(stage).await;
-    });
+    PLAIN.take_turn(test);
 }
 
 /// The same on a platform whose engine holds the functions to the policies of their roles.
 pub fn on_guarded_stage(test: impl AsyncFnOnce(&Stage)) {
-    RUNTIME.block_on(async {
-        let _turn = TURN.lock().await;
-        let stage = GUARDED_STAGE.get_or_init(|| Stage::set(true)).await;
-        stage.seed().await;
-        test(stage).await;
-    });
+    GUARDED.take_turn(test);
+}
+
+/// Runs a test that uses the platform's engine for buckets of its own alone, beside the test whose turn it is.
+pub fn beside_stage(test: impl AsyncFnOnce(&Stage)) {
+    RUNTIME.block_on(async { test(PLAIN.stage().await).await });
 }
 
 /// Runs a test on a platform that no other test sees, which it may deploy anew.
 pub fn on_stage_of_its_own(test: impl AsyncFnOnce(&mut Stage)) {
     RUNTIME.block_on(async {
-        let _turn = TURN.lock().await;
         let mut stage = Stage::set(false).await;
-        stage.seed().await;
         test(&mut stage).await;
         stage.platform.stop().await.unwrap();
     });
@@ -77,6 +108,10 @@ pub struct Stage {
     pub s3: aws_sdk_s3::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// Manifests that were put already. They are never changed, so that tests beside each other see one version of each.
+    manifests: std::sync::Mutex<BTreeSet<String>>,
+    /// Executions whose input a test has looked at already, while it waited for its own.
+    known: std::sync::Mutex<BTreeSet<String>>,
 }
 
 /// An execution that has ended.
@@ -159,11 +194,15 @@ impl Stage {
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(true)
             .build();
-        Stage {
+        let stage = Stage {
             s3: aws_sdk_s3::Client::from_conf(s3),
             sfn: aws_sdk_sfn::Client::new(&config),
             platform,
-        }
+            manifests: std::sync::Mutex::default(),
+            known: std::sync::Mutex::default(),
+        };
+        stage.seed().await;
+        stage
     }
 
     /// The registry that the platform begins with.
@@ -179,6 +218,43 @@ impl Stage {
             state_machine_role: profile.state_machine_role_name.clone(),
         };
         String::from_utf8(sample::registry(&names)).unwrap()
+    }
+
+    /// Empties the evidence bucket, with all versions of its objects. For each question about versions the engine looks through
+    /// all that it has, of which the tests of a whole run would leave tens of thousands.
+    async fn empty_evidence(&self) {
+        let bucket = self.platform.evidence_bucket();
+        loop {
+            let page = self.s3.list_object_versions().bucket(bucket).send().await.unwrap();
+            let versions = page
+                .versions()
+                .iter()
+                .map(|version| (version.key(), version.version_id()));
+            let markers = page
+                .delete_markers()
+                .iter()
+                .map(|marker| (marker.key(), marker.version_id()));
+            let objects: Vec<_> = versions
+                .chain(markers)
+                .map(|(key, version)| {
+                    let object = ObjectIdentifier::builder().set_key(key.map(str::to_owned));
+                    object.set_version_id(version.map(str::to_owned)).build().unwrap()
+                })
+                .collect();
+            if objects.is_empty() {
+                return;
+            }
+            let delete = Delete::builder()
+                .quiet(true)
+                .set_objects(Some(objects))
+                .build()
+                .unwrap();
+            // The template has S3 retain evidence; whoever may, may still delete it.
+            let request = self.s3.delete_objects().bucket(bucket).delete(delete);
+            let request = request.bypass_governance_retention(true);
+            let answer = request.send().await.unwrap();
+            assert!(answer.errors().is_empty(), "{:?}", answer.errors());
+        }
     }
 
     async fn seed(&self) {
@@ -222,12 +298,38 @@ impl Stage {
                 .replace("{oracle_source_namespace}", &namespace)
                 .replace("{oracle_engine_run_id}", &engine_run)
                 .replace("{output_id}", id);
+            if !self.manifests.lock().unwrap().insert(key.clone()) {
+                continue;
+            }
             let uri = format!("s3://{}/{key}", self.platform.object_store_bucket())
                 .parse()
                 .unwrap();
             self.put(&uri, sample::stream_view_manifest(&namespace, &engine_run, id))
                 .await;
         }
+    }
+
+    /// Puts a registry that lacks a field of the handoff: M3.F holds a run on it.
+    pub async fn put_broken_registry(&self) {
+        let good = self.registry();
+        let broken = good.replace(MISSING_FIELD.0, MISSING_FIELD.1);
+        assert_ne!(broken, good);
+        self.put_registry(&broken).await;
+    }
+
+    /// A run that M3.F held; the registry is the valid one again.
+    pub async fn held_run(&self) -> Ended {
+        self.put_broken_registry().await;
+        let held = self.run().await.expect_hold(&["M3F-B3"]);
+        self.put_registry(&self.registry()).await;
+        held
+    }
+
+    /// The input with which a held run goes on, as its phase summary gives it.
+    pub async fn rerun_input(&self, held: &Ended) -> Value {
+        let next = self.phase_summary(held).await["next_action"].take();
+        assert_eq!(next["action"], "RESUME", "{next}");
+        next["rerun_input"].clone()
     }
 
     /// Puts an input of the platform: an ordinary, overwriting PUT. Evidence is never put this way.
@@ -321,7 +423,8 @@ impl Stage {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             for execution in self.executions().await {
-                if self.input(&execution).await.contains(key) {
+                let is_new = self.known.lock().unwrap().insert(execution.clone());
+                if is_new && self.input(&execution).await.contains(key) {
                     return execution;
                 }
             }
@@ -329,7 +432,7 @@ impl Stage {
                 tokio::time::Instant::now() < deadline,
                 "the rule started no execution for {key}"
             );
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -385,7 +488,7 @@ impl Stage {
                 return;
             }
             assert!(tokio::time::Instant::now() < deadline, "no function of {arn} answers");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -426,7 +529,7 @@ impl Stage {
                 };
             }
             assert!(tokio::time::Instant::now() < deadline, "{arn} does not end");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -502,6 +605,15 @@ impl Stage {
     pub async fn exists(&self, key: &str) -> bool {
         let request = self.s3.head_object().bucket(self.platform.evidence_bucket()).key(key);
         request.send().await.is_ok()
+    }
+
+    /// Waits until an object is there.
+    pub async fn await_object(&self, key: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.exists(key).await {
+            assert!(tokio::time::Instant::now() < deadline, "{key} does not come");
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// The versions of every object below a prefix of the evidence bucket; none of them was deleted.

@@ -313,7 +313,7 @@ fn awkward_values_are_treated_alike_by_both_implementations() {
 }
 
 #[test]
-fn the_evaluators_tell_null_nothing_and_failure_apart() {
+fn the_evaluators_distinguish_null_nothing_and_failure() {
     for evaluator in &mut Evaluator::all() {
         let bindings = json!({ "v": null, "states": {} });
         assert_eq!(evaluator.evaluate("$v", &bindings), Evaluated::Value(Value::Null));

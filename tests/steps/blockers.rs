@@ -315,11 +315,13 @@ const ALONG_THE_WAY: &[Row] = &[
 /// Another execution acquires the run's ledger.
 fn take_over(world: &mut World) {
     let ours = world.store.dump(EVIDENCE)[&format!("{RUN}/ledger/000001.json")].clone();
-    let theirs = String::from_utf8(ours)
+    let of_another = String::from_utf8(ours)
         .unwrap()
         .replace(":run-1\"", ":run-9\"")
         .replace("\"sequence\":1", "\"sequence\":2");
-    world.store.seed(EVIDENCE, &format!("{RUN}/ledger/000002.json"), theirs);
+    world
+        .store
+        .seed(EVIDENCE, &format!("{RUN}/ledger/000002.json"), of_another);
 }
 
 #[tokio::test]

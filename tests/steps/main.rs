@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod blockers;
-mod field;
+mod input_forms;
 
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -148,12 +148,12 @@ async fn foreign_objects_below_a_runs_root_fault_no_step() {
     ] {
         world
             .store
-            .seed(p1_tests::world::EVIDENCE, &format!("{root}{odd}"), "theirs");
+            .seed(p1_tests::world::EVIDENCE, &format!("{root}{odd}"), "foreign");
     }
     for number in 0..10_000 {
         world
             .store
-            .seed(p1_tests::world::EVIDENCE, &format!("{root}a/{number}"), "theirs");
+            .seed(p1_tests::world::EVIDENCE, &format!("{root}a/{number}"), "foreign");
     }
     for step in Step::ALL.into_iter().skip(2) {
         let result = world.run(step).await;
@@ -174,7 +174,7 @@ async fn a_squatted_root_is_a_collision_whatever_its_keys_are() {
     for odd in ["", "x/", "x//y", "..", "\u{1}"] {
         let mut world = World::new();
         let key = format!("evidence/runs/platform_20260223T174307Z/{odd}");
-        world.store.seed(p1_tests::world::EVIDENCE, &key, "theirs");
+        world.store.seed(p1_tests::world::EVIDENCE, &key, "foreign");
         world.run(Step::HandleClosure).await;
         let identity = world.run(Step::RunIdentity).await;
         let run = identity.run.platform_run_id.unwrap();

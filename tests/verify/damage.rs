@@ -55,8 +55,13 @@ pub(crate) fn all(files: &Files, other: &Files) -> Vec<Damage> {
             ];
             all.push(damage("swap with the next", path, 2, swapped));
         }
-        if let Some(theirs) = of_same_name(other, path).filter(|theirs| *theirs != bytes) {
-            all.push(damage("replace by another run's", path, 2, one(path, theirs.clone())));
+        if let Some(replacement) = of_same_name(other, path).filter(|replacement| *replacement != bytes) {
+            all.push(damage(
+                "replace by another run's",
+                path,
+                2,
+                one(path, replacement.clone()),
+            ));
         }
         if path.starts_with("evidence/") {
             // The list goes along with the damage: only the chain can tell.
@@ -136,11 +141,11 @@ fn with_a_field(path: &str, bytes: &[u8]) -> Vec<u8> {
 
 fn of_same_name<'a>(other: &'a Files, path: &str) -> Option<&'a Vec<u8>> {
     let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
-    let theirs = other
+    let candidates = other
         .iter()
-        .filter(|(theirs, _)| theirs.contains('/') == path.contains('/'));
-    theirs
-        .filter(|(theirs, _)| name(theirs) == name(path))
+        .filter(|(candidate, _)| candidate.contains('/') == path.contains('/'));
+    candidates
+        .filter(|(candidate, _)| name(candidate) == name(path))
         .map(|(_, bytes)| bytes)
         .next()
 }

@@ -3,13 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
-mod beside;
-mod consumers;
+mod beside_objects;
 mod damage;
 mod diffs;
 mod forgery;
+mod later_phases;
 mod replays;
-mod second;
+mod second_verifier;
 mod signature;
 
 use std::fs;
@@ -24,25 +24,25 @@ use serde_json::{Value, json};
 
 use crate::damage::Damage;
 use crate::forgery::forged;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 
 const START: &str = "2026-02-23T17:43:07.250Z";
 const OTHER_START: &str = "2026-03-01T09:00:00Z";
 
 /// Both implementations on one directory; they must agree.
-fn both(second: &mut Second, dir: &Path) -> (u8, Report, String) {
+fn both(second: &mut SecondVerifier, dir: &Path) -> (u8, Report, String) {
     let report = verify(dir, &[]);
-    let said = second.verify(dir);
-    (exit_code(&report), report, said.to_string())
+    let answer = second.verify(dir);
+    (exit_code(&report), report, answer.to_string())
 }
 
 /// The intact directory has this exit status, and every damage of it the right one.
 fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
     let dir = run.write(name);
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     let (status, report, _) = both(second, &dir);
     assert_eq!(status, intact, "{name}: {:?}", report.findings);
-    let said = second.verify(&dir);
+    let answer = second.verify(&dir);
     let counts = report.counts;
     let counts = json!([
         counts.objects,
@@ -51,11 +51,11 @@ fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
         counts.named_not_mirrored
     ]);
     assert_eq!(
-        (&said["exit_status"], &said["counts"]),
+        (&answer["exit_status"], &answer["counts"]),
         (&json!(intact), &counts),
-        "{name}: {said}"
+        "{name}: {answer}"
     );
-    assert_eq!(said["run"], json!(report.run), "{name}");
+    assert_eq!(answer["run"], json!(report.run), "{name}");
 
     let (mut tampered, mut missed) = (0, Vec::new());
     for Damage {
@@ -68,13 +68,13 @@ fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
         for (path, bytes) in &changes {
             put(&dir, path, bytes.as_deref());
         }
-        let (status, report, said) = both(second, &dir);
-        let theirs: Value = serde_json::from_str(&said).unwrap();
-        if (status, &theirs["exit_status"]) != (expected, &json!(expected)) {
-            let (first, second) = (report.findings.first(), &theirs["findings"][0]);
+        let (status, report, answer) = both(second, &dir);
+        let second_answer: Value = serde_json::from_str(&answer).unwrap();
+        if (status, &second_answer["exit_status"]) != (expected, &json!(expected)) {
+            let (first, second) = (report.findings.first(), &second_answer["findings"][0]);
             missed.push(format!(
                 "{what}: {status} {first:?}, {} {second}",
-                theirs["exit_status"]
+                second_answer["exit_status"]
             ));
         }
         for (path, _) in &changes {
@@ -101,7 +101,7 @@ fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
 async fn a_summary_that_records_a_lost_artifact_is_a_summary_to_both() {
     let run = occupied(START).await;
     let dir = run.write("occupied");
-    let (_, report, said) = both(&mut Second::start(), &dir);
+    let (_, report, said) = both(&mut SecondVerifier::start(), &dir);
     let said: Value = serde_json::from_str(&said).unwrap();
     let theirs = said["findings"].as_array().unwrap().iter();
     let theirs = theirs.map(|finding| finding[1].as_str().unwrap());
@@ -157,9 +157,9 @@ async fn every_damage_of_a_run_that_is_not_signed_is_caught() {
 #[tokio::test]
 async fn a_run_that_was_held_before_it_had_a_ledger_is_held() {
     let dir = held_at_once(START, signer(KEY)).await.write("held_at_once");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let (status, report, answer) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 1, "{:?}", report.findings);
-    assert!(said.contains("\"exit_status\":1"), "{said}");
+    assert!(answer.contains("\"exit_status\":1"), "{answer}");
     let _ = fs::remove_dir_all(dir);
 }
 
@@ -173,17 +173,17 @@ async fn hostile_text_in_the_evidence_changes_nothing() {
     };
     assert!(holds(HOSTILE[0]), "the hostile text did not reach the evidence");
     let dir = run.write("hostile");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let (status, report, answer) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 0, "{:?}", report.findings);
-    assert!(said.contains("\"exit_status\":0"), "{said}");
+    assert!(answer.contains("\"exit_status\":0"), "{answer}");
     let _ = fs::remove_dir_all(dir);
 }
 
 #[test]
-fn what_is_no_evidence_is_a_usage_error() {
+fn a_directory_without_evidence_is_a_usage_error() {
     assert!(p1::directory::read(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
-    let said = Second::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
-    assert_eq!(said["exit_status"], 4);
+    let answer = SecondVerifier::start().verify(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(answer["exit_status"], 4);
 }
 
 const SNAPSHOT: &str = "/m3a_handle_closure_snapshot.json";
@@ -223,11 +223,11 @@ async fn evidence_of_revision_1_still_verifies() {
         without_gates(document);
         document.as_object_mut().unwrap().remove("next_gate").unwrap();
     });
-    let told = Vec::new();
-    let dir = Mirrored { files, told }.write("revision-1");
-    let (status, report, said) = both(&mut Second::start(), &dir);
+    let history = Vec::new();
+    let dir = Mirrored { files, history }.write("revision-1");
+    let (status, report, answer) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(status, 0, "{:?}", report.findings);
-    assert!(said.contains("\"exit_status\":0"), "{said}");
+    assert!(answer.contains("\"exit_status\":0"), "{answer}");
     let _ = fs::remove_dir_all(dir);
 }
 
@@ -315,12 +315,12 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
             document["unresolved_handles"] = json!(["CONFIG_DIGEST_ALGO"]);
         }),
     ];
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     for (number, (is_held, name, edit)) in forgeries.into_iter().enumerate() {
         let files = forged(if is_held { &held.files } else { &advanced.files }, name, edit);
-        let told = Vec::new();
-        let dir = Mirrored { files, told }.write(&format!("forged-{number}"));
-        let (status, report, said) = both(second, &dir);
+        let history = Vec::new();
+        let dir = Mirrored { files, history }.write(&format!("forged-{number}"));
+        let (status, report, answer) = both(second, &dir);
         assert_eq!(status, 2, "{name}: {:?}", report.findings);
         let by_hash = report
             .findings
@@ -328,8 +328,8 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
             .find(|finding| finding.detail.contains("other bytes"));
         assert_eq!(by_hash, None, "{name}: the forger left a hash unmended");
         assert!(
-            said.contains("\"exit_status\": 2") || said.contains("\"exit_status\":2"),
-            "{name}: {said}"
+            answer.contains("\"exit_status\": 2") || answer.contains("\"exit_status\":2"),
+            "{name}: {answer}"
         );
         let _ = fs::remove_dir_all(dir);
     }

@@ -215,7 +215,7 @@ async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
 /// The engine's word on what a function answered is held against the answer.
 #[tokio::test]
 async fn an_answer_that_the_engine_was_not_given_is_seen() {
-    let told = |from: &str, to: &str, run: &Mirrored| {
+    let history_with = |from: &str, to: &str, run: &Mirrored| {
         let text = String::from_utf8(run.files["execution_history.json"].clone()).unwrap();
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1).into_bytes()
@@ -230,11 +230,11 @@ async fn an_answer_that_the_engine_was_not_given_is_seen() {
         ("M3.D Orchestrator readiness", "M3.G Rerun discipline", "M3.J"),
     ] {
         let mut files = run.files.clone();
-        files.insert("execution_history.json".to_owned(), told(from, to, &run));
+        files.insert("execution_history.json".to_owned(), history_with(from, to, &run));
         let report = replayed(
             Mirrored {
                 files,
-                told: Vec::new(),
+                history: Vec::new(),
             },
             "answer",
         )

@@ -5,14 +5,14 @@ use p1_audit::findings::Grade;
 use p1_audit::verify::{Report, Signature, SignatureState};
 use p1_contract::attestation::{KEY_SIDECAR, PublicKey, SIDECARS, VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::readers;
 use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
+use p1_tests::signature_readers;
 use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 use crate::{START, put};
 
 const OBJECTS: &str = "objects.json";
@@ -33,16 +33,16 @@ fn check(name: &str, files: &Files, keys: &[PublicKey]) -> (u8, SignatureState, 
 fn mirrored(files: &Files) -> Mirrored {
     Mirrored {
         files: files.clone(),
-        told: Vec::new(),
+        history: Vec::new(),
     }
 }
 
 fn second(name: &str, files: &Files) -> Value {
     let run = mirrored(files);
     let dir = run.write(&format!("second-{name}"));
-    let said = Second::start().verify(&dir);
+    let answer = SecondVerifier::start().verify(&dir);
     let _ = std::fs::remove_dir_all(dir);
-    said
+    answer
 }
 
 fn place(files: &Files, name: &str) -> String {
@@ -131,12 +131,12 @@ async fn every_verdict_of_a_directory_is_verified() {
 
 /// Text that nothing else is computed from: only the signature tells that it was written by somebody else.
 #[tokio::test]
-async fn what_no_other_evidence_tells_the_signature_does() {
+async fn a_rewritten_run_is_caught_by_its_signature_alone() {
     let edit: fn(&mut Value) = |document| document["completion_checklist"][0]["item"] = json!("another");
     let name = "/m3_execution_summary.json";
     let unsigned = forged(&advanced(START, Signer::Off).await.files, name, edit);
     let (status, _, report) = check("unsigned-forgery", &unsigned, &[]);
-    assert_eq!(status, 0, "it is told without a signature: {:?}", report.findings);
+    assert_eq!(status, 0, "only a signature could show it: {:?}", report.findings);
 
     let files = advanced(START, signer(KEY)).await.files;
     let mended = forged(&files, name, edit);
@@ -156,17 +156,17 @@ async fn what_no_other_evidence_tells_the_signature_does() {
 
     // The forger signs it all again with a key of his own, which lies beside it then: in itself that is sound.
     let mut resigned = unsigned;
-    let theirs = advanced(START, signer(9)).await.files;
+    let other_key = advanced(START, signer(9)).await.files;
     for name in SIDECARS {
-        let path = place(&theirs, name);
-        let bytes = theirs[&path].clone();
+        let path = place(&other_key, name);
+        let bytes = other_key[&path].clone();
         let list = relist(&resigned, &path, Some(&bytes));
         resigned.insert(path, bytes);
         resigned.insert(OBJECTS.to_owned(), list);
     }
     assert_eq!(check("of-another-run", &resigned, &[]).0, 2);
-    assert_eq!(check("resigned", &theirs, &[]).1, SignatureState::Signed);
-    let (status, state, report) = check("resigned-known", &theirs, &[public(KEY)]);
+    assert_eq!(check("resigned", &other_key, &[]).1, SignatureState::Signed);
+    let (status, state, report) = check("resigned-known", &other_key, &[public(KEY)]);
     assert_eq!((status, state), (2, SignatureState::Invalid));
     let detail = &report.findings[0].detail;
     assert!(detail.contains("none of those that were given"), "{detail}");
@@ -214,9 +214,9 @@ async fn standard_readers_accept_the_sidecars() {
     };
     // The two verdicts are signed by two keys: each key is that of one pair.
     for n in [KEY, LATER_KEY] {
-        let (accepted, said) = readers::read(&dir, &key(n)).await;
-        let counts = ["accepted ", "refused "].map(|word| said.lines().filter(|line| line.starts_with(word)).count());
-        assert_eq!((accepted, counts), (false, [2, 2]), "{said}");
+        let (accepted, text) = signature_readers::read(&dir, &key(n)).await;
+        let counts = ["accepted ", "refused "].map(|word| text.lines().filter(|line| line.starts_with(word)).count());
+        assert_eq!((accepted, counts), (false, [2, 2]), "{text}");
     }
     let _ = std::fs::remove_dir_all(&dir);
 
@@ -224,11 +224,11 @@ async fn standard_readers_accept_the_sidecars() {
     let dir = mirrored(&files).write("signature-readers-held");
     let path = dir.join("key.pem");
     std::fs::write(&path, public(KEY).to_pem().unwrap()).unwrap();
-    let (accepted, said) = readers::read(&dir, &path).await;
-    assert!(accepted, "{said}");
+    let (accepted, text) = signature_readers::read(&dir, &path).await;
+    assert!(accepted, "{text}");
     assert!(
-        said.contains("urn:p1:predicate:verdict:1") && said.contains("ecdsa-sha2-nistp256"),
-        "{said}"
+        text.contains("urn:p1:predicate:verdict:1") && text.contains("ecdsa-sha2-nistp256"),
+        "{text}"
     );
     let place = place(&files, VSA_SIDECAR);
     let text = String::from_utf8(files[&place].clone()).unwrap();
@@ -236,8 +236,8 @@ async fn standard_readers_accept_the_sidecars() {
     let payload = String::from_utf8(envelope.payload().unwrap()).unwrap();
     let passed = aws_smithy_types::base64::encode(payload.replace("FAILED", "PASSED"));
     put(&dir, &place, Some(text.replace(&envelope.payload, &passed).as_bytes()));
-    let (accepted, said) = readers::read(&dir, &path).await;
-    assert!(!accepted && said.contains(&format!("refused {VSA_SIDECAR}")), "{said}");
+    let (accepted, text) = signature_readers::read(&dir, &path).await;
+    assert!(!accepted && text.contains(&format!("refused {VSA_SIDECAR}")), "{text}");
     let _ = std::fs::remove_dir_all(dir);
 }
 

@@ -1,253 +1,748 @@
-"""A second implementation of `cargo p1 verify`: hashing, ids, ledger, verdict, and what is signed; the signature itself is
-for openssl to check. `verify.py DIR...` answers one JSON object a directory, and `verify.py -` those on standard input. Exit
-status, of the last: 0 pinned and intact, 1 held and intact, 2 tampered or inconsistent, 3 incomplete, 4 usage."""
-import base64, hashlib, json, pathlib, re, sys
-ROOT, BOUND, STEPS = "evidence/dev_full/run_control/", 2**53 - 1, ["M3." + letter for letter in "ABCDEFGHIJ"]
-S1 = set("""M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
-M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8""".split())
-SUMMARY = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS} | {"ADMISSION": "m3g_admission_summary"}
-IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
-SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")  # what operating systems leave in a folder
-HOLDER, KINDS = re.compile(r"arn:aws[-a-z]*:states:[a-z0-9-]+:[0-9]{12}:execution:[^:]{1,80}:[^:]{1,80}"), ("ACQUIRED", "COMMITTED")
-RECORD = set("schema_version artifact phase_id platform_run_id sequence kind holder holder_stamp_utc".split())
-KEY, SIGNED = "m3j_signing_key.pem", {"m3j_verdict.dsse.json": "urn:p1:predicate:verdict:1",
-                                      "m3j_vsa.dsse.json": "https://slsa.dev/verification_summary/v1"}
-def sha(data): return hashlib.sha256(data).hexdigest()
-def canonical(value): return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+"""Verifies a directory of P1 evidence, as `cargo p1 verify` does, and shares no code with it.
+
+This file is for a reader who trusts none of P1's tools. It needs Python 3.11 and its standard library, nothing else, and is
+meant to be read from top to bottom. The contract (docs/) says what evidence is; in short:
+
+  object     a file of the evidence bucket. The directory holds a copy under the object's own key (`evidence/...`).
+  document   an object that is canonical JSON: sorted keys, no spaces, only ASCII, one newline at the end.
+  step       M3.A ... M3.J. Each leaves a folder of documents, and in it a summary.
+  closure    a reference to a summary: key, version, SHA-256. A summary lists its documents and the closures before it.
+  ledger     numbered records below `evidence/runs/<run>/ledger/`: who works on the run, and with which verdict it ended.
+  verdict    `ADVANCE_TO_M4` (the run is pinned) or `HOLD_M3`. It stands in the phase summary, and in a COMMITTED record.
+
+What is checked: every file is what the list of objects says; the verdict leads by hashes to every other file; the ledger is
+in order; the verdict follows from what the steps found; the run's ids follow from its configuration; what is signed says
+this and nothing else. The signature itself is left to openssl (docs/signature.md).
+
+    python3 verify.py DIR...    prints one JSON object for each directory
+    python3 verify.py -         the same for each line of standard input
+
+Exit status, of the last directory: 0 pinned and intact, 1 held and intact, 2 tampered or inconsistent, 3 incomplete, 4 usage.
+"""
+import base64
+import hashlib
+import json
+import pathlib
+import re
+import sys
+
+# The grade of a finding is the exit status that it leads to; of several, the lowest counts.
+TAMPERED = 2
+INCOMPLETE = 3
+
+# Every step's folder lies here; M2's receipt does too, and is none of P1's documents.
+RUN_CONTROL = "evidence/dev_full/run_control/"
+M2_RECEIPTS = RUN_CONTROL + "m2j_"
+
+STEPS = ["M3." + letter for letter in "ABCDEFGHIJ"]
+# The name of each step's summary. The admission of a rerun is a part of M3.G with a summary of its own.
+SUMMARIES = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS}
+SUMMARIES["ADMISSION"] = "m3g_admission_summary"
+
+# The codes of severity S1: with one of them the rollup's word is NO_GO_RESET_REQUIRED.
+SEVERE_CODES = set("""
+    M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
+    M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8
+""".split())
+
+# The ids of a run, as documents name them.
+RUN_IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
+
+# What later phases gate on in the phase summary. Evidence of revision 1 has none of these fields.
+GATE_FIELDS = ["m4_entry_ready", "blocker_count", "blockers"]
+
+# A record of the ledger has these fields; a COMMITTED one has a verdict and a reference to the phase summary as well.
+RECORD_FIELDS = {
+    "schema_version", "artifact", "phase_id", "platform_run_id", "sequence", "kind", "holder", "holder_stamp_utc",
+}
+EXECUTION_ARN = re.compile(r"arn:aws[-a-z]*:states:[a-z0-9-]+:[0-9]{12}:execution:[^:]{1,80}:[^:]{1,80}")
+
+# What a signed verdict has beside it: the public key, and two envelopes (DSSE), each around a statement of its own kind.
+PUBLIC_KEY = "m3j_signing_key.pem"
+VERDICT_STATEMENT = "urn:p1:predicate:verdict:1"
+SUMMARY_STATEMENT = "https://slsa.dev/verification_summary/v1"
+ENVELOPES = {"m3j_verdict.dsse.json": VERDICT_STATEMENT, "m3j_vsa.dsse.json": SUMMARY_STATEMENT}
+SIDECARS = [PUBLIC_KEY, *ENVELOPES]
+
+# Files that operating systems leave in a folder that somebody has looked into.
+SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
+
+# The largest integer that every JSON reader keeps exactly.
+LARGEST_INTEGER = 2**53 - 1
+
+DOCUMENT_LIMIT = 1 << 20
+LIST_LIMIT = 64 << 20
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical(value):
+    """The canonical bytes of a JSON value, without the newline that a document ends with."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
 def integer(text):
-    if not text.lstrip("-").isdigit() or abs(int(text)) > BOUND: raise ValueError(f"holds the number {text}")
+    """Reads a number; evidence holds integers only."""
+    if not text.lstrip("-").isdigit() or abs(int(text)) > LARGEST_INTEGER:
+        raise ValueError(f"holds the number {text}")
     return int(text)
+
+
+def file_name(key):
+    return key.rsplit("/", 1)[-1]
+
+
+def folder_of(key):
+    """The folder of a key, with its last slash."""
+    return key.rsplit("/", 1)[0] + "/"
+
+
+def ids_of(document):
+    """Those ids of the run that the document has."""
+    return {name: document[name] for name in RUN_IDS if name in document}
+
+
+def identity_hash(execution_arn, step):
+    """The last part of a phase execution id: it follows from the execution and the step."""
+    return sha256(f"{execution_arn}\n{step}".encode())[:12]
+
+
 class Check:
+    """The check of one directory. What is wrong stands in `findings` afterwards, as (grade, subject, detail)."""
+
     def __init__(self, root):
-        self.findings, self.named, self.outside, self.closures, self.seen = {}, set(), set(), [], []
-        self.hashes, self.bucket, self.phase, self.run, self.files, self.listed = 0, None, None, {}, {}, {}
-        for path in pathlib.Path(root).rglob("*"):
-            if path.is_file() and not path.is_symlink(): self.files[path.relative_to(root).as_posix()] = path.read_bytes()
-            elif path.is_symlink() or not path.is_dir(): self.bad(str(path), "is no ordinary file")
-        self.same("other_versions", "a further version", pathlib.Path(root, "other_versions").exists(), False)
-        objects, history = [
-            self.parse(name, self.files[name], kind, 64 << 20) if name in self.files else self.bad(name, "is not there", 3)
-            for name, kind in (("objects.json", list), ("execution_history.json", dict))]
-        versions = self.parse(name, self.files[name], dict, 64 << 20) if (name := "object_versions.json") in self.files else None
-        if versions and not (set(versions) == {"keys", "foreign", "ghosts"} and set(versions["foreign"]) == {"count", "keys"} and
-                isinstance(versions["keys"], list) and all(set(e) == {"key", "versions", "delete_markers"} for e in versions["keys"])):
-            versions = self.bad(name, "is of another shape")
-        for entry in (versions or {}).get("keys", []):  # what the bucket said; mirrors of earlier versions do not have it
-            self.same(entry["key"], "its history", (entry["versions"] < 2, entry["delete_markers"]), (True, 0))
-        versions and versions["ghosts"] and self.bad("ledger", "a record names a holder without evidence", 3)
-        said = versions["foreign"] if versions else {"count": 0, "keys": []}
-        self.files = {key: data for key, data in sorted(self.files.items()) if key.startswith("evidence/")}
-        self.beside = set(said["keys"]) | {key for key in self.files if key.rsplit("/", 1)[-1] in SYSTEM}
-        self.more, self.foreign = said["count"] - len(said["keys"]), set()
-        self.files = {key: data for key, data in self.files.items() if key.rsplit("/", 1)[-1] not in SYSTEM}
-        for entry in objects or []:
-            key, data = entry["key"], self.files.get(entry["key"])
-            self.same("objects.json", "its shape", set(entry), {"key", "version_id", "etag", "sha256", "bytes"})
-            self.same(key, "the number of its versions", key in self.listed, False)
-            self.listed[key] = entry
-            if data is None or (sha(data), len(data)) != (entry["sha256"], entry["bytes"]):
-                self.bad(key, "is not what objects.json lists", 3 if data is None else 2)
-        for key in set(self.files) - set(self.listed) if objects else (): self.bad(key, "is a foreign file")
-        self.docs = {key: doc for key, data in self.files.items() if key.endswith(".json") and not key.endswith(tuple(SIGNED))
-                     and not key.startswith(ROOT + "m2j_") and (doc := self.parse(key, data, dict)) is not None}
-        for key, doc in self.docs.items(): self.same(key, "its folder", "artifact" in doc and
-            key.startswith((ROOT + doc.get("phase_execution_id", ""), "evidence/runs/")), True)
-        for key, doc in self.docs.items(): doc.get("artifact") == "m3a_handle_closure_snapshot" and self.verified(key, doc)
-        last = ((history or {}).get("events") or [{}])[-1]
-        word = {**last.get("executionSucceededEventDetails", {}), **last.get("executionFailedEventDetails", {})}
-        outcome = json.loads(word.get("output") or word.get("cause") or "{}")
-        self.arn, self.said = (history or {}).get("execution_arn"), outcome.get("closure")
-        history is None or self.same("execution_history.json", "its shape", set(history), {"execution_arn", "events"})
-        history is None or self.said or self.bad("execution_history.json", "the execution ended without a verdict", 3)
+        self.root = pathlib.Path(root)
+        # A dictionary keeps the order, and keeps what is found twice once.
+        self.findings = {}
+
+        # What the directory holds: bytes by key, entries of objects.json by key, documents by key.
+        self.files = {}
+        self.listed = {}
+        self.docs = {}
+        # Objects of others: files of operating systems and what the bucket named, then what was found below the run's
+        # root, and how many more the bucket counted without naming them.
+        self.beside = set()
+        self.foreign = set()
+        self.foreign_unnamed = 0
+
+        # What the execution's history says: the execution, and the closure that it ended with.
+        self.execution_arn = None
+        self.final_closure = None
+
+        # What the walk finds: every key that something intact names, the closures with their summaries, the hashes that
+        # were compared, and references into other buckets, which the directory does not hold.
+        self.named = set()
+        self.closures = []
+        self.hashes = 0
+        self.outside = set()
+        self.bucket = None
+        # The records of the ledger, by key and in order; the COMMITTED one that counts; the key of the phase summary.
+        self.records = {}
+        self.ledger = []
+        self.ledger_has_gap = False
+        self.committed = None
+        self.phase_key = None
+
+        # The result: the run's ids, and whether it advances (None without a phase summary).
+        self.run = {}
+        self.advances = None
+
+    def check(self):
+        self.read_files()
+        objects = self.read_json_file("objects.json", list)
+        history = self.read_json_file("execution_history.json", dict)
+        self.check_versions()
+        self.check_object_list(objects)
+        self.read_documents()
+        self.read_history(history)
         self.walk()
-        self.advance = self.meaning(self.docs[self.phase]) if self.phase else None
-    def bad(self, subject, detail, grade=2): self.findings[grade, subject, detail] = grade
-    def same(self, subject, what, found, expected): found == expected or self.bad(subject, f"{what} is not what it must be")
-    def parse(self, name, data, kind, limit=1 << 20):
+        if self.phase_key:
+            self.check_meaning(self.docs[self.phase_key])
+
+    # Findings
+
+    def report(self, subject, detail, grade=TAMPERED):
+        self.findings[grade, subject, detail] = None
+
+    def expect(self, subject, what, found, expected):
+        if found != expected:
+            self.report(subject, f"{what} is not what it must be")
+
+    # Reading the directory
+
+    def read_files(self):
+        for path in self.root.rglob("*"):
+            if path.is_symlink():
+                self.report(str(path), "is no ordinary file")
+            elif path.is_file():
+                self.files[path.relative_to(self.root).as_posix()] = path.read_bytes()
+            elif not path.is_dir():
+                self.report(str(path), "is no ordinary file")
+        # Where an object has several versions, the mirror keeps the others here.
+        self.expect("other_versions", "a further version", (self.root / "other_versions").exists(), False)
+
+    def parse(self, name, data, kind, limit=DOCUMENT_LIMIT):
+        """The JSON value of these bytes, if it is of this kind and these are its canonical bytes; else None."""
         try:
             value = json.loads(data.decode("utf-8"), parse_float=integer, parse_int=integer, parse_constant=integer)
-            json.dumps(value, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
-            if isinstance(value, kind) and len(data) <= limit and canonical(value) + b"\n" == data: return value
-            self.bad(name, "is not canonical JSON of its shape")
-        except (ValueError, RecursionError) as error: self.bad(name, str(error))
-    def name(self, ref, by):
-        key, data, listed = ref["key"], self.files.get(ref["key"]), self.listed.get(ref["key"], {})
-        if self.bucket not in (None, ref["bucket"]): return self.outside.add((ref["bucket"], key, ref["version_id"]))
+            # Fails where a text holds half of a surrogate pair.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+            # A field that stands twice, other spacing and another order all give other bytes here.
+            if isinstance(value, kind) and len(data) <= limit and canonical(value) + b"\n" == data:
+                return value
+            self.report(name, "is not canonical JSON of its shape")
+        except (ValueError, RecursionError) as error:
+            self.report(name, str(error))
+        return None
+
+    def read_json_file(self, name, kind):
+        """A file that the mirror writes beside the evidence."""
+        if name not in self.files:
+            self.report(name, "is not there", INCOMPLETE)
+            return None
+        return self.parse(name, self.files[name], kind, LIST_LIMIT)
+
+    def check_versions(self):
+        """What the bucket said of each key's history. Mirrors of earlier versions of the tool do not have the file."""
+        name = "object_versions.json"
+        versions = None
+        if name in self.files:
+            versions = self.parse(name, self.files[name], dict, LIST_LIMIT)
+        if versions and not self.has_shape_of_versions(versions):
+            self.report(name, "is of another shape")
+            versions = None
+        foreign = {"count": 0, "keys": []}
+        if versions:
+            for entry in versions["keys"]:
+                # Evidence is written once and never deleted.
+                found = (entry["versions"] < 2, entry["delete_markers"])
+                self.expect(entry["key"], "its history", found, (True, 0))
+            if versions["ghosts"]:
+                self.report("ledger", "a record names a holder without evidence", INCOMPLETE)
+            foreign = versions["foreign"]
+
+        # From here on, `files` are the objects of the evidence bucket.
+        self.files = {key: data for key, data in sorted(self.files.items()) if key.startswith("evidence/")}
+        system_files = {key for key in self.files if file_name(key) in SYSTEM_FILES}
+        self.beside = set(foreign["keys"]) | system_files
+        self.foreign_unnamed = foreign["count"] - len(foreign["keys"])
+        self.files = {key: data for key, data in self.files.items() if key not in system_files}
+
+    @staticmethod
+    def has_shape_of_versions(versions):
+        return (
+            set(versions) == {"keys", "foreign", "ghosts"}
+            and set(versions["foreign"]) == {"count", "keys"}
+            and isinstance(versions["keys"], list)
+            and all(set(entry) == {"key", "versions", "delete_markers"} for entry in versions["keys"])
+        )
+
+    def check_object_list(self, objects):
+        """Every object is listed once, with the hash and the length that its file has."""
+        if not objects:
+            return
+        for entry in objects:
+            key = entry["key"]
+            data = self.files.get(key)
+            self.expect("objects.json", "its shape", set(entry), {"key", "version_id", "etag", "sha256", "bytes"})
+            self.expect(key, "the number of its versions", key in self.listed, False)
+            self.listed[key] = entry
+            if data is None:
+                self.report(key, "is not what objects.json lists", INCOMPLETE)
+            elif (sha256(data), len(data)) != (entry["sha256"], entry["bytes"]):
+                self.report(key, "is not what objects.json lists")
+        for key in self.files:
+            if key not in self.listed:
+                self.report(key, "is a foreign file")
+
+    def read_documents(self):
+        for key, data in self.files.items():
+            if not key.endswith(".json") or key.endswith(tuple(ENVELOPES)) or key.startswith(M2_RECEIPTS):
+                continue
+            document = self.parse(key, data, dict)
+            if document is not None:
+                self.docs[key] = document
+        for key, document in self.docs.items():
+            self.expect(key, "its folder", self.is_in_its_folder(key, document), True)
+        for key, document in self.docs.items():
+            if document.get("artifact") == "m3a_handle_closure_snapshot":
+                self.check_handle_verification(key, document)
+
+    @staticmethod
+    def is_in_its_folder(key, document):
+        """A document of a step names the phase execution whose folder it lies in; those of a run lie below its root."""
+        if "artifact" not in document:
+            return False
+        return key.startswith((RUN_CONTROL + document.get("phase_execution_id", ""), "evidence/runs/"))
+
+    def check_handle_verification(self, key, document):
+        """How M3.A verified the handles: results, methods and verdict fit together."""
+        results = document["verification_results"]
+        passes = [result.get("pass") for result in results]
+        for result, passed in zip(results, passes):
+            # `pass` is missing where nothing was configured to verify. Revision 1 has no `status`.
+            derived = {True: "PASS", False: "FAIL"}.get(passed, "none")
+            allowed = {True: ["PASS"], False: ["FAIL", "INCONCLUSIVE"], None: ["NOT_CONFIGURED"]}.get(passed, [])
+            status = result.get("status", derived)
+            self.expect(key, f"the status of {result['check']}", status in allowed, True)
+        self.expect(key, "its verdict", document["overall_pass"] and False in passes, False)
+
+        methods = document.get("verification_method_by_handle")
+        if methods is None:  # revision 1
+            return
+        self.expect(key, "the list of its methods", sorted(methods), sorted(document["required_handles"]))
+        of_unresolved = {methods.get(handle) for handle in document["unresolved_handles"]}
+        self.expect(key, "a handle without a value", of_unresolved <= {"not_verified"}, True)
+        unverified = "not_verified" in methods.values()
+        self.expect(key, "a verified handle", document["overall_pass"] and unverified, False)
+
+    def read_history(self, history):
+        """The execution, and the closure in its output (after an advance) or in its cause (after a hold)."""
+        history_or_empty = history or {}
+        last = (history_or_empty.get("events") or [{}])[-1]
+        details = dict(last.get("executionSucceededEventDetails", {}))
+        details.update(last.get("executionFailedEventDetails", {}))
+        outcome = json.loads(details.get("output") or details.get("cause") or "{}")
+        self.execution_arn = history_or_empty.get("execution_arn")
+        self.final_closure = outcome.get("closure")
+        if history is not None:
+            name = "execution_history.json"
+            self.expect(name, "its shape", set(history), {"execution_arn", "events"})
+            if not self.final_closure:
+                self.report(name, "the execution ended without a verdict", INCOMPLETE)
+
+    # From the verdict to every other file
+
+    def follow(self, reference, by):
+        """Compares an object with a reference to it in the document `by`. True if its bytes are the right ones."""
+        key = reference["key"]
+        if self.bucket not in (None, reference["bucket"]):
+            # An input of the run: only its hash is evidence.
+            self.outside.add((reference["bucket"], key, reference["version_id"]))
+            return False
         self.named.add(key)
-        self.hashes += data is not None
-        if data is None or sha(data) != ref["sha256"] or ref.get("bytes", len(data)) != len(data):
-            return self.bad(key, f"is not what {by} names", 3 if data is None else 2)
-        if listed and any(ref.get(field) not in (None, listed[field]) for field in ("version_id", "etag")):
-            self.bad(key, f"has another version or entity tag than {by} names")
+        data = self.files.get(key)
+        if data is None:
+            self.report(key, f"is not what {by} names", INCOMPLETE)
+            return False
+        self.hashes += 1
+        if sha256(data) != reference["sha256"] or reference.get("bytes", len(data)) != len(data):
+            self.report(key, f"is not what {by} names")
+            return False
+        listed = self.listed.get(key)
+        if listed:
+            for field in ("version_id", "etag"):
+                if reference.get(field) not in (None, listed[field]):
+                    self.report(key, f"has another version or entity tag than {by} names")
         return True
-    def verified(self, key, doc):
-        passes, none = [result.get("pass") for result in doc["verification_results"]], "not_verified"
-        for result, held in zip(doc["verification_results"], passes):  # revision 1 says no status, and no methods
-            status = result.get("status", {True: "PASS", False: "FAIL"}.get(held, "none"))
-            self.same(key, f"the status of {result['check']}", status in {True: ["PASS"], False: ["FAIL", "INCONCLUSIVE"],
-                                                                         None: ["NOT_CONFIGURED"]}.get(held, []), True)
-        self.same(key, "its verdict", doc["overall_pass"] and False in passes, False)
-        methods = doc.get("verification_method_by_handle")
-        if methods is None: return
-        self.same(key, "the list of its methods", sorted(methods), sorted(doc["required_handles"]))
-        self.same(key, "a handle without a value", {methods.get(handle) for handle in doc["unresolved_handles"]} <= {none}, True)
-        self.same(key, "a verified handle", doc["overall_pass"] and none in methods.values(), False)
+
     def walk(self):
-        ledger = {key: doc for key, doc in self.docs.items() if key ==
-                  f"evidence/runs/{doc.get('platform_run_id')}/ledger/{doc.get('sequence', 0):06}.json"}
-        self.ledger, self.named, self.commit, open_, lasts = list(ledger.values()), set(ledger), None, [], []
-        self.gap = self.broken = any(record["sequence"] != n for n, record in enumerate(self.ledger, 1))
-        self.gap and self.bad("ledger", "a record is missing", 3)
-        machines = {arn.rsplit(":", 1)[0] for arn in [record["holder"] for record in self.ledger] + [self.arn] if arn}
-        len(machines) > 1 and self.bad("ledger", "its holders are executions of more than one state machine")
-        for key, record in ledger.items():
-            said = {"verdict", "summary"} if record["kind"] == "COMMITTED" else set()
-            shape = (record["schema_version"], record["artifact"], record["phase_id"], record["sequence"] > 0)
-            self.same(key, "its shape", (set(record), shape), (RECORD | said, (1, "p1_ledger_record", "P1", True)))
-            self.same(key, "its holder", bool(HOLDER.fullmatch(record["holder"]) and record["kind"] in KINDS), True)
-        for key, record in ((key, record) for key, record in ledger.items() if record["kind"] == "COMMITTED"):
-            self.commit = record if self.arn in (None, record["holder"]) else self.commit
-            self.bucket = self.bucket or record["summary"]["bucket"]
-            self.name(record["summary"], key)
-            lasts.append(record["summary"]["key"].rsplit("/", 1)[0] + "/m3j_execution_summary.json")
-        if self.commit is None:
-            ends = [key for key in self.files if key.endswith("/m3j_execution_summary.json")] or ["m3j_execution_summary"]
-            lasts += [end for end in ends if end == (self.said or {}).get("key")] or ends[:1]
-        for key in lasts:
-            self.named |= {key, *(key.rsplit("/", 1)[0] + "/" + name for name in (KEY, *SIGNED))}
-            phase, doc = key.rsplit("/", 1)[0] + "/m3_execution_summary.json", self.docs.get(key)
-            key in self.files or self.bad(key, "is not there, and M3.J ends with it", 3)
-            if self.commit is None or self.commit["summary"]["key"] == phase: self.phase = phase if phase in self.docs else None
-            self.broken |= doc is None or phase not in self.docs
-            open_ += [(closure, phase) for closure in self.docs.get(phase, {}).get("closures", [])]
-            if doc:
-                self.bucket = self.bucket or doc["upstream"][0]["bucket"]
-                open_.append(({"step": "M3.J", "bucket": self.bucket, "key": key, "sha256": sha(self.files[key]),
-                    "version_id": self.listed.get(key, {}).get("version_id"), "overall_pass": doc["overall_pass"],
-                    "phase_execution_id": doc["phase_execution_id"]}, "the directory"))
-        while open_:
-            closure, by = open_.pop()
-            if closure in self.seen: continue
-            self.seen.append(closure)
-            key, doc = closure["key"], self.docs.get(closure["key"])
-            lost = not self.name(closure, by) or doc is None or doc["artifact"] != SUMMARY.get(closure["step"])
-            self.broken |= lost
-            if lost: continue
-            for ref in doc["artifacts"] + doc["inputs"]: self.name(ref, key)
-            self.closures.append((closure, doc))
-            open_ += [(upstream, key) for upstream in doc["upstream"]]
-        run = (self.ledger[0] if self.ledger else self.docs.get(self.phase, {})).get("platform_run_id")
-        for key in set(self.files) - self.named:  # below the run's root, but for the ledger, others write too
-            if run and key.startswith(root := f"evidence/runs/{run}/") and not key.startswith(root + "ledger/"): self.foreign.add(key)
-            else: self.bad(key, "is named by no closure there", 3 if self.broken else 2)
-        self.findings = {found: grade for found, grade in self.findings.items() if found[1] not in self.foreign}
-        self.docs, self.files = ({key: value for key, value in of.items() if key not in self.foreign} for of in (self.docs, self.files))
-        for key in lasts: self.signed(key, key.rsplit("/", 1)[0] + "/")
-    def signed(self, key, place):
-        found = {name: self.files[place + name] for name in (KEY, *SIGNED) if place + name in self.files}
-        for name in {KEY, *SIGNED} - set(found) if found else (): self.bad(place + name, "is not there, as others are", 3)
-        doc, phase = self.docs.get(key), self.docs.get(place + "m3_execution_summary.json", {})
-        walked = [below for closure, below in self.closures if closure in phase.get("closures", [])]
-        if KEY not in found or not doc or not phase or len(walked) < len(phase["closures"]): return
-        spki = base64.b64encode(der := base64.b64decode(b"".join(found[KEY].split(b"\n")[1:3]))).decode()
-        self.same(place + KEY, "its form", found[KEY].decode(),
-                  f"-----BEGIN PUBLIC KEY-----\n{spki[:64]}\n{spki[64:]}\n-----END PUBLIC KEY-----\n")
-        refs, run = {ref["name"]: ref for ref in doc["artifacts"]}, ("run", "run_header", "m4_handoff_pack")
-        about = phase["closures"] + [ref for below in walked for ref in below["artifacts"] if ref["name"] in run] + \
-            [refs[name] for name in ("m3_execution_summary", "p1_ledger_record") if name in refs]
-        about = sorted({(ref["key"], ref["sha256"]) for ref in about} | {(key, sha(self.files[key]))})
-        identity, committed, ids = doc["phase_execution_id"], "p1_ledger_record" in refs, {i: phase[i] for i in IDS if i in phase}
-        root, verdict = f"evidence/runs/{ids[IDS[0]]}/" if ids else place, phase["verdict"] if committed else "HOLD_M3"
-        codes = sorted({blocker["code"] for blocker in phase["unresolved_blockers"] + doc["blockers"]})
-        for name in set(SIGNED) & set(found):
-            envelope = self.parse(place + name, found[name], dict)
-            arn = json.loads(base64.b64decode(envelope["payload"]))["predicate"].get("execution")
-            predicate = {"verdict": verdict, "committed": committed, "adjudication": phase["adjudication"], "run": ids,
-                "execution": arn if sha(f"{arn}\nM3.J".encode())[:12] == identity[-12:] else None, "unresolved_codes": codes,
-                "execution_stamp_utc": phase["execution_stamp_utc"], "phase_execution_id": identity, "not_reached":
-                phase["not_reached"]} if arn else {"verifier": {"id": "urn:p1:verifier:m3j"}, "policy": {"uri":
-                "urn:p1:policy:run-pinning:1"}, "verificationResult": "PASSED" if verdict[:1] == "A" else "FAILED",
-                "verifiedLevels": ["P1_RUN_PINNED" if verdict[:1] == "A" else "FAILED"],
-                "timeVerified": phase["execution_stamp_utc"], "resourceUri": f"s3://{self.bucket}/{root}"}
-            payload = canonical({"_type": "https://in-toto.io/Statement/v1", "predicateType": SIGNED[name],
-                "subject": [{"name": key, "digest": {"sha256": digest}} for key, digest in about], "predicate": predicate})
-            said = {"payload": base64.b64encode(payload).decode(), "payloadType": "application/vnd.in-toto+json",
-                    "signatures": [{"keyid": sha(der), "sig": envelope["signatures"][0]["sig"]}]}
-            self.same(place + name, "its statement", envelope, said)
-    def meaning(self, phase):
-        advance, self.run = phase["verdict"] == "ADVANCE_TO_M4", {i: phase[i] for i in IDS if i in phase}
-        for before, record in zip([{}] + self.ledger, [] if self.gap else self.ledger):
-            legal = (before.get("kind"), before.get("holder")) == ("ACQUIRED", record["holder"])
-            legal = legal if record["kind"] == "COMMITTED" else before.get("verdict") != "ADVANCE_TO_M4"
-            legal &= before.get("holder") != record["holder"] or before["holder_stamp_utc"] == record["holder_stamp_utc"]
-            self.same("ledger", "its order", legal, True)
-        holders = {(r["holder"], r["holder_stamp_utc"]) for r in self.ledger} or {(self.arn, phase["execution_stamp_utc"])}
-        self.same("execution_history.json", "its holder", self.arn in {holder for holder, _ in holders} | {None}, True)
-        derived = {f"m3{'g' if step == 'ADMISSION' else step[-1].lower()}_{stamp.replace('-', '').replace(':', '')}_" +
-                   sha(f"{arn}\n{step}".encode())[:12]: step for step in SUMMARY for arn, stamp in holders}
-        by_step, own, fields = {}, {}, set.intersection(*(set(doc) for _, doc in self.closures)) | {*IDS, "not_stored"}
-        for closure, doc in self.closures:
+        # Set where something on the way is missing: then what nothing names may belong to what is missing.
+        broken = self.read_ledger()
+        ends = self.ends_of_executions()
+        to_follow = []
+        for key in ends:
+            folder = folder_of(key)
+            phase_key = folder + "m3_execution_summary.json"
+            document = self.docs.get(key)
+            self.named.add(key)
+            self.named.update(folder + name for name in SIDECARS)
+            if key not in self.files:
+                self.report(key, "is not there, and M3.J ends with it", INCOMPLETE)
+            if self.committed is None or self.committed["summary"]["key"] == phase_key:
+                self.phase_key = phase_key if phase_key in self.docs else None
+            if document is None or phase_key not in self.docs:
+                broken = True
+            for closure in self.docs.get(phase_key, {}).get("closures", []):
+                to_follow.append((closure, phase_key))
+            if document:
+                self.bucket = self.bucket or document["upstream"][0]["bucket"]
+                to_follow.append((self.closure_of_last_summary(key, document), "the directory"))
+
+        broken = self.follow_closures(to_follow) or broken
+        self.set_foreign_objects_apart(broken)
+        for key in ends:
+            self.check_statements(key, folder_of(key))
+
+    def read_ledger(self):
+        """Checks the form of the ledger's records. True if one is missing."""
+        for key, document in self.docs.items():
+            run, sequence = document.get("platform_run_id"), document.get("sequence", 0)
+            if key == f"evidence/runs/{run}/ledger/{sequence:06}.json":
+                self.records[key] = document
+        self.ledger = list(self.records.values())
+        self.named.update(self.records)
+        self.ledger_has_gap = any(record["sequence"] != n for n, record in enumerate(self.ledger, 1))
+        if self.ledger_has_gap:
+            self.report("ledger", "a record is missing", INCOMPLETE)
+
+        executions = [record["holder"] for record in self.ledger] + [self.execution_arn]
+        machines = {arn.rsplit(":", 1)[0] for arn in executions if arn}
+        if len(machines) > 1:
+            self.report("ledger", "its holders are executions of more than one state machine")
+
+        for key, record in self.records.items():
+            is_committed = record["kind"] == "COMMITTED"
+            fields = RECORD_FIELDS | ({"verdict", "summary"} if is_committed else set())
+            fixed = (record["schema_version"], record["artifact"], record["phase_id"], record["sequence"] > 0)
+            self.expect(key, "its shape", (set(record), fixed), (fields, (1, "p1_ledger_record", "P1", True)))
+            is_execution = EXECUTION_ARN.fullmatch(record["holder"]) is not None
+            self.expect(key, "its holder", is_execution and record["kind"] in ("ACQUIRED", "COMMITTED"), True)
+        return self.ledger_has_gap
+
+    def ends_of_executions(self):
+        """The keys of M3.J's summaries: one for each COMMITTED record, and one for the execution of the directory."""
+        ends = []
+        for key, record in self.records.items():
+            if record["kind"] != "COMMITTED":
+                continue
+            if self.execution_arn in (None, record["holder"]):
+                self.committed = record
+            summary = record["summary"]
+            self.bucket = self.bucket or summary["bucket"]
+            self.follow(summary, key)
+            ends.append(folder_of(summary["key"]) + "m3j_execution_summary.json")
+        if self.committed is None:
+            # The execution committed nothing: it was held before it had a ledger, or its record is missing.
+            found = [key for key in self.files if file_name(key) == "m3j_execution_summary.json"]
+            found = found or ["m3j_execution_summary"]
+            final_key = (self.final_closure or {}).get("key")
+            ends += [key for key in found if key == final_key] or found[:1]
+        return ends
+
+    def closure_of_last_summary(self, key, document):
+        """M3.J's own closure. Nothing in the evidence names it but the history; the file itself has to do."""
+        return {
+            "step": "M3.J",
+            "bucket": self.bucket,
+            "key": key,
+            "sha256": sha256(self.files[key]),
+            "version_id": self.listed.get(key, {}).get("version_id"),
+            "overall_pass": document["overall_pass"],
+            "phase_execution_id": document["phase_execution_id"],
+        }
+
+    def follow_closures(self, to_follow):
+        """Follows closures, what their summaries list, and the closures before them. True if one leads nowhere."""
+        broken = False
+        seen = []
+        while to_follow:
+            closure, by = to_follow.pop()
+            if closure in seen:
+                continue
+            seen.append(closure)
+            key = closure["key"]
+            document = self.docs.get(key)
+            if not self.follow(closure, by) or document is None or document["artifact"] != SUMMARIES.get(closure["step"]):
+                broken = True
+                continue
+            for reference in document["artifacts"] + document["inputs"]:
+                self.follow(reference, key)
+            self.closures.append((closure, document))
+            to_follow += [(upstream, key) for upstream in document["upstream"]]
+        return broken
+
+    def set_foreign_objects_apart(self, broken):
+        """What nothing names. Below the run's root others may write too, though not into the ledger."""
+        first = self.ledger[0] if self.ledger else self.docs.get(self.phase_key, {})
+        run = first.get("platform_run_id")
+        run_root = f"evidence/runs/{run}/"
+        for key in self.files:
+            if key in self.named:
+                continue
+            if run and key.startswith(run_root) and not key.startswith(run_root + "ledger/"):
+                self.foreign.add(key)
+            else:
+                self.report(key, "is named by no closure there", INCOMPLETE if broken else TAMPERED)
+        # They are no evidence: what was found wrong with them does not count.
+        self.findings = {found: None for found in self.findings if found[1] not in self.foreign}
+        self.docs = {key: document for key, document in self.docs.items() if key not in self.foreign}
+        self.files = {key: data for key, data in self.files.items() if key not in self.foreign}
+
+    # What is signed
+
+    def check_statements(self, key, folder):
+        """Computes both statements about a verdict anew, from the evidence alone; the envelopes must hold just these."""
+        found = {name: self.files[folder + name] for name in SIDECARS if folder + name in self.files}
+        if found:
+            for name in SIDECARS:
+                if name not in found:
+                    self.report(folder + name, "is not there, as others are", INCOMPLETE)
+        last = self.docs.get(key)
+        phase = self.docs.get(folder + "m3_execution_summary.json")
+        if PUBLIC_KEY not in found or not last or not phase:
+            return
+        summaries = [document for closure, document in self.closures if closure in phase["closures"]]
+        if len(summaries) < len(phase["closures"]):
+            return  # Incomplete, as was found already: the statements cannot be computed.
+
+        # The key's one form: PEM, with the base64 of its DER in two lines.
+        der = base64.b64decode(b"".join(found[PUBLIC_KEY].split(b"\n")[1:3]))
+        text = base64.b64encode(der).decode()
+        pem = f"-----BEGIN PUBLIC KEY-----\n{text[:64]}\n{text[64:]}\n-----END PUBLIC KEY-----\n"
+        self.expect(folder + PUBLIC_KEY, "its form", found[PUBLIC_KEY].decode(), pem)
+
+        artifacts = {reference["name"]: reference for reference in last["artifacts"]}
+        committed = "p1_ledger_record" in artifacts
+        subject = self.subject_of_statements(key, phase, summaries, artifacts)
+        for name, predicate_type in ENVELOPES.items():
+            if name not in found:
+                continue
+            envelope = self.parse(folder + name, found[name], dict)
+            signed = json.loads(base64.b64decode(envelope["payload"]))
+            execution = signed["predicate"].get("execution")
+            if execution:
+                predicate = self.verdict_predicate(phase, last, committed, execution)
+            else:
+                predicate = self.summary_predicate(phase, committed, folder)
+            payload = canonical({
+                "_type": "https://in-toto.io/Statement/v1",
+                "predicateType": predicate_type,
+                "subject": subject,
+                "predicate": predicate,
+            })
+            expected = {
+                "payload": base64.b64encode(payload).decode(),
+                "payloadType": "application/vnd.in-toto+json",
+                # The signature is what openssl checks.
+                "signatures": [{"keyid": sha256(der), "sig": envelope["signatures"][0]["sig"]}],
+            }
+            self.expect(folder + name, "its statement", envelope, expected)
+
+    def subject_of_statements(self, key, phase, summaries, artifacts):
+        """What the statements are about: all summaries, the documents of the run, the verdict and the ledger's record."""
+        references = list(phase["closures"])
+        for document in summaries:
+            for reference in document["artifacts"]:
+                if reference["name"] in ("run", "run_header", "m4_handoff_pack"):
+                    references.append(reference)
+        for name in ("m3_execution_summary", "p1_ledger_record"):
+            if name in artifacts:
+                references.append(artifacts[name])
+        objects = {(reference["key"], reference["sha256"]) for reference in references}
+        objects.add((key, sha256(self.files[key])))
+        return [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(objects)]
+
+    @staticmethod
+    def verdict_predicate(phase, last, committed, execution):
+        """P1's own statement. The ARN that it names must be the one that M3.J's id was derived from."""
+        identity = last["phase_execution_id"]
+        is_ours = identity_hash(execution, "M3.J") == identity[-12:]
+        blockers = phase["unresolved_blockers"] + last["blockers"]
+        return {
+            "verdict": phase["verdict"] if committed else "HOLD_M3",
+            "committed": committed,
+            "adjudication": phase["adjudication"],
+            "run": ids_of(phase),
+            "execution": execution if is_ours else None,
+            "unresolved_codes": sorted({blocker["code"] for blocker in blockers}),
+            "execution_stamp_utc": phase["execution_stamp_utc"],
+            "phase_execution_id": identity,
+            "not_reached": phase["not_reached"],
+        }
+
+    def summary_predicate(self, phase, committed, folder):
+        """SLSA's verification summary: whether the run passed the policy of run pinning."""
+        passed = committed and phase["verdict"].startswith("A")
+        run = ids_of(phase)
+        place = f"evidence/runs/{run['platform_run_id']}/" if run else folder
+        return {
+            "verifier": {"id": "urn:p1:verifier:m3j"},
+            "policy": {"uri": "urn:p1:policy:run-pinning:1"},
+            "verificationResult": "PASSED" if passed else "FAILED",
+            "verifiedLevels": ["P1_RUN_PINNED" if passed else "FAILED"],
+            "timeVerified": phase["execution_stamp_utc"],
+            "resourceUri": f"s3://{self.bucket}/{place}",
+        }
+
+    # What the evidence means
+
+    def check_meaning(self, phase):
+        self.advances = phase["verdict"] == "ADVANCE_TO_M4"
+        self.run = ids_of(phase)
+        self.check_order_of_ledger()
+        summaries, artifacts = self.check_summaries(phase)
+        self.check_gates(phase)
+        for key, document in self.docs.items():
+            ids = ids_of(document)
+            self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
+        self.check_ids(artifacts)
+        self.check_verdict(phase, summaries, artifacts)
+
+    def check_order_of_ledger(self):
+        """An ACQUIRED record follows anything but an advance; a COMMITTED one follows an ACQUIRED one of its holder."""
+        if self.ledger_has_gap:
+            return
+        before = {}
+        for record in self.ledger:
+            same_holder = before.get("holder") == record["holder"]
+            if record["kind"] == "COMMITTED":
+                legal = before.get("kind") == "ACQUIRED" and same_holder
+            else:
+                legal = before.get("verdict") != "ADVANCE_TO_M4"
+            if same_holder and before["holder_stamp_utc"] != record["holder_stamp_utc"]:
+                legal = False
+            self.expect("ledger", "its order", legal, True)
+            before = record
+
+    def check_summaries(self, phase):
+        """Every summary belongs to an execution that held the run, and says the same as the closure that names it.
+
+        Gives the summaries that the phase summary names, by step, and their artifacts and M3.J's, by name.
+        """
+        holders = {(record["holder"], record["holder_stamp_utc"]) for record in self.ledger}
+        holders = holders or {(self.execution_arn, phase["execution_stamp_utc"])}
+        is_holder = self.execution_arn is None or self.execution_arn in {arn for arn, _ in holders}
+        self.expect("execution_history.json", "its holder", is_holder, True)
+
+        # Which step a phase execution id is of; all of them follow from the holders.
+        step_by_identity = {}
+        for arn, stamp in holders:
+            compact = stamp.replace("-", "").replace(":", "")
+            for step in SUMMARIES:
+                letter = "g" if step == "ADMISSION" else step[-1].lower()
+                step_by_identity[f"m3{letter}_{compact}_{identity_hash(arn, step)}"] = step
+
+        # Summaries have the same fields, but for the ids of the run, which those before M3.B cannot have.
+        # A summary lists what could not be stored only where there is such an object.
+        optional = {*RUN_IDS, "not_stored"}
+        fields = set.intersection(*(set(document) for _, document in self.closures)) | optional
+        summaries, artifacts = {}, {}
+        for closure, document in self.closures:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
-            self.same(key, "its id", self.arn is None or derived.get(identity) == step, True)
-            self.same(key, "its place", key, f"{ROOT}{identity}/{SUMMARY[step]}.json")
-            self.same(key, "its fields", set(doc) - fields, set())
-            facts = (doc["overall_pass"], doc["blocker_count"], doc["next_gate"] == "HOLD")
-            self.same(key, "its verdict", facts, (closure["overall_pass"], len(doc["blockers"]), not facts[0]))
-            self.same(key, "its verdict", facts[0] and bool(doc.get("not_stored")), False)
-            last = step == "M3.J" and identity == phase["phase_execution_id"]
-            own |= {ref["name"]: ref for ref in doc["artifacts"] if last or closure in phase["closures"]}
-            by_step |= {step: doc} if closure in phase["closures"] else {}
-            if last:
-                self.same(key, "its upstream", doc["upstream"], phase["closures"])
-                said = self.said or closure
-                self.same("execution_history.json", "its closure", (said["key"], said["sha256"]), (key, closure["sha256"]))
-                self.commit and self.same(self.phase, "the receipt for M4", "m4_entry_readiness_receipt" in own, advance)
-        # What later phases gate on. Evidence of revision 1 has none of it; of later evidence no part may be missing.
-        gates = ("m4_entry_ready", "blocker_count", "blockers")
-        if any(name in phase for name in ("next_gate", *gates)):
-            listed = [{name: blocker[name] for name in ("code", "subject", "detail")} for blocker in phase["unresolved_blockers"]]
-            said = [phase.get(name) for name in ("next_gate", *gates)]
-            self.same(self.phase, "what later phases gate on", said, ["M4_READY" if advance else "HOLD", advance, len(listed), listed])
-        for key, doc in self.docs.items():
-            if doc.get("artifact") == "m4_entry_readiness_receipt":
-                said = [doc["next_gate"], doc["overall_pass"]] + [doc[name] for name in gates if name in doc]
-                meant = ["M4_READY", True] + ([True, 0, []] if any(name in doc for name in gates) else [])
-                self.same(key, "what later phases gate on", said, meant)
-        for key, doc in self.docs.items():
-            self.same(key, "its run", {i: doc[i] for i in IDS if i in doc}, {i: self.run.get(i) for i in IDS if i in doc})
-        if seed := self.docs.get(own.get("m3b_run_identity_seed", {}).get("key"), {}).get("seed_inputs"):
-            digest = sha(canonical(seed["digest_input"]))
-            known = {**seed, **seed["digest_input"], "config_digest": digest}
-            scenario = "scenario_" + sha(canonical({field: known[field] for field in seed["scenario_fields"]}))[:32]
-            ids = {"scenario_run_id": scenario, "config_digest": digest}
-            self.same("m3b_run_identity_seed", "the run's ids", {**ids, **self.run} | ids, {**ids, **self.run})
-            self.same("m3b_run_identity_seed", "its digest", seed["config_digest"], digest)
-        if len(by_step) == len(phase["closures"]):
-            codes = sorted({b["code"] for doc in by_step.values() for b in doc["blockers"] if b["code"] != "M3I-B7"})
-            hold = codes or not set(STEPS[:8]) <= set(by_step)
-            word = "NO_GO_RESET_REQUIRED" if S1 & set(codes) else "HOLD_REMEDIATE" if hold else "ADVANCE_TO_M3J"
-            if verdict := self.docs.get(own.get("m3i_p1_verdict", {}).get("key")):
-                self.same("m3i_p1_verdict", "its verdict", (verdict["verdict"], verdict["unresolved_codes"]), (word, codes))
-                self.same(self.phase, "its adjudication", phase["adjudication"], word)
-            green = word == "ADVANCE_TO_M3J" and not phase["unresolved_blockers"] and phase["commit"] == "TO_BE_COMMITTED" \
-                and all(doc["overall_pass"] for doc in by_step.values()) and STEPS[8] in by_step
-            self.same(self.phase, "its verdict", advance, green)
-        self.same("ledger", "the committed verdict", (self.commit or phase)["verdict"], phase["verdict"])
-        if self.commit or (phase["commit"] == "NO_LEDGER" and not self.ledger and not advance): return advance
-        self.bad("ledger", "has no COMMITTED record of this verdict: it is void", 3)
+            is_derived = self.execution_arn is None or step_by_identity.get(identity) == step
+            self.expect(key, "its id", is_derived, True)
+            self.expect(key, "its place", key, f"{RUN_CONTROL}{identity}/{SUMMARIES[step]}.json")
+            self.expect(key, "its fields", set(document) - fields, set())
+            passes = document["overall_pass"]
+            found = (passes, document["blocker_count"], document["next_gate"] == "HOLD")
+            self.expect(key, "its verdict", found, (closure["overall_pass"], len(document["blockers"]), not passes))
+            self.expect(key, "its verdict", passes and bool(document.get("not_stored")), False)
+
+            is_named = closure in phase["closures"]
+            is_last = step == "M3.J" and identity == phase["phase_execution_id"]
+            if is_named:
+                summaries[step] = document
+            if is_named or is_last:
+                artifacts.update({reference["name"]: reference for reference in document["artifacts"]})
+            if is_last:
+                self.expect(key, "its upstream", document["upstream"], phase["closures"])
+                final = self.final_closure or closure
+                found = (final["key"], final["sha256"])
+                self.expect("execution_history.json", "its closure", found, (key, closure["sha256"]))
+                if self.committed:
+                    has_receipt = "m4_entry_readiness_receipt" in artifacts
+                    self.expect(self.phase_key, "the receipt for M4", has_receipt, self.advances)
+        return summaries, artifacts
+
+    def check_gates(self, phase):
+        """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""
+        if any(name in phase for name in ["next_gate", *GATE_FIELDS]):
+            blockers = [
+                {name: blocker[name] for name in ("code", "subject", "detail")}
+                for blocker in phase["unresolved_blockers"]
+            ]
+            found = [phase.get(name) for name in ["next_gate", *GATE_FIELDS]]
+            expected = ["M4_READY" if self.advances else "HOLD", self.advances, len(blockers), blockers]
+            self.expect(self.phase_key, "what later phases gate on", found, expected)
+        for key, document in self.docs.items():
+            if document.get("artifact") != "m4_entry_readiness_receipt":
+                continue
+            found = [document["next_gate"], document["overall_pass"]]
+            expected = ["M4_READY", True]
+            if any(name in document for name in GATE_FIELDS):
+                found += [document[name] for name in GATE_FIELDS if name in document]
+                expected += [True, 0, []]
+            self.expect(key, "what later phases gate on", found, expected)
+
+    def check_ids(self, artifacts):
+        """The digest of the configuration and the scenario's id follow from the seed that M3.B recorded."""
+        reference = artifacts.get("m3b_run_identity_seed", {})
+        seed = self.docs.get(reference.get("key"), {}).get("seed_inputs")
+        if not seed:
+            return
+        digest = sha256(canonical(seed["digest_input"]))
+        known = {**seed, **seed["digest_input"], "config_digest": digest}
+        chosen = {field: known[field] for field in seed["scenario_fields"]}
+        derived = {"scenario_run_id": "scenario_" + sha256(canonical(chosen))[:32], "config_digest": digest}
+        # An id that the run does not have yet cannot differ.
+        for name, value in derived.items():
+            self.expect("m3b_run_identity_seed", "the run's ids", self.run.get(name, value), value)
+        self.expect("m3b_run_identity_seed", "its digest", seed["config_digest"], digest)
+
+    def check_verdict(self, phase, summaries, artifacts):
+        """The rollup's word follows from the steps' blockers, the verdict from the word, and the ledger commits it."""
+        if len(summaries) == len(phase["closures"]):
+            blockers = [blocker for document in summaries.values() for blocker in document["blockers"]]
+            # M3I-B7 is the rollup's own: a step before it held.
+            codes = sorted({blocker["code"] for blocker in blockers if blocker["code"] != "M3I-B7"})
+            all_reached = set(STEPS[:8]) <= set(summaries)
+            if SEVERE_CODES & set(codes):
+                word = "NO_GO_RESET_REQUIRED"
+            elif codes or not all_reached:
+                word = "HOLD_REMEDIATE"
+            else:
+                word = "ADVANCE_TO_M3J"
+            rollup = self.docs.get(artifacts.get("m3i_p1_verdict", {}).get("key"))
+            if rollup:
+                found = (rollup["verdict"], rollup["unresolved_codes"])
+                self.expect("m3i_p1_verdict", "its verdict", found, (word, codes))
+                self.expect(self.phase_key, "its adjudication", phase["adjudication"], word)
+            is_green = (
+                word == "ADVANCE_TO_M3J"
+                and not phase["unresolved_blockers"]
+                and phase["commit"] == "TO_BE_COMMITTED"
+                and all(document["overall_pass"] for document in summaries.values())
+                and "M3.I" in summaries
+            )
+            self.expect(self.phase_key, "its verdict", self.advances, is_green)
+
+        if self.committed:
+            self.expect("ledger", "the committed verdict", self.committed["verdict"], phase["verdict"])
+        elif phase["commit"] != "NO_LEDGER" or self.ledger or self.advances:
+            self.report("ledger", "has no COMMITTED record of this verdict: it is void", INCOMPLETE)
+            self.advances = None
+
+
 def verify(folder):
-    if not (pathlib.Path(folder, "evidence").is_dir() or pathlib.Path(folder, "objects.json").is_file()):
+    """The answer for one directory."""
+    path = pathlib.Path(folder)
+    if not (path / "evidence").is_dir() and not (path / "objects.json").is_file():
         return {"exit_status": 4, "findings": [[4, folder, "is no evidence directory"]]}
+    check = Check(folder)
     try:
-        check = Check(folder)
-        status = min(check.findings.values(), default={True: 0, False: 1, None: 3}[check.advance])
-        return {"exit_status": status, "run": check.run, "foreign": len(check.foreign | check.beside) + check.more,
-                "findings": list(check.findings)[:50],
-                "counts": [len(check.files), check.hashes, len(check.closures), len(check.outside)]}
+        check.check()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        return {"exit_status": 2, "foreign": 0, "findings": [[2, folder, f"a document has another shape: {error!r}"]]}
+        finding = [TAMPERED, folder, f"a document has another shape: {error!r}"]
+        return {"exit_status": TAMPERED, "foreign": 0, "findings": [finding]}
+    if check.findings:
+        status = min(grade for grade, _, _ in check.findings)
+    else:
+        status = {True: 0, False: 1, None: INCOMPLETE}[check.advances]
+    return {
+        "exit_status": status,
+        "run": check.run,
+        "foreign": len(check.foreign | check.beside) + check.foreign_unnamed,
+        "findings": list(check.findings)[:50],
+        # Objects, hashes compared, closures followed, references into other buckets.
+        "counts": [len(check.files), check.hashes, len(check.closures), len(check.outside)],
+    }
+
+
+def main():
+    if sys.argv[1:] == ["-"]:
+        folders = (line.rstrip("\n") for line in sys.stdin)
+    else:
+        folders = sys.argv[1:]
+    status = 4
+    for folder in folders:
+        answer = verify(folder)
+        print(json.dumps(answer), flush=True)
+        status = answer["exit_status"]
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    said = {"exit_status": 4}
-    for folder in (line.rstrip("\n") for line in sys.stdin) if sys.argv[1:] == ["-"] else sys.argv[1:]:
-        print(json.dumps(said := verify(folder)), flush=True)
-    sys.exit(said["exit_status"])
+    main()

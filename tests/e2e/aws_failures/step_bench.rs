@@ -10,12 +10,14 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier, VersioningConfiguration,
 };
+use futures_util::future::join_all;
 use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
+use p1_local::sample;
 use p1_runtime::store::{S3Store, Store};
 use p1_runtime::{Fault, Harness, Orchestrator, StepFunctions};
 use p1_tests::stage::Stage;
@@ -65,14 +67,12 @@ impl<'a> Bench<'a> {
             .await
             .unwrap();
         let artifacts = stage.platform.artifacts_bucket();
-        let (registry, outputs) = (
-            format!("s3://{artifacts}/{bucket}/registry.md"),
-            format!("s3://{artifacts}/{bucket}/stack.json"),
-        );
+        let place = |name: &str| format!("s3://{artifacts}/{bucket}/{name}");
+        let (registry, outputs, billing) = (place("registry.md"), place("stack.json"), place("billing.json"));
         let settings = Settings {
             registry: registry.parse().unwrap(),
             stack_outputs: vec![outputs.parse().unwrap()],
-            cost_source: CostSource::BillingArtifact(stage.platform.billing_artifact_uri().parse().unwrap()),
+            cost_source: CostSource::BillingArtifact(billing.parse().unwrap()),
             ..p1_runtime::testing::settings(bucket)
         };
         let mut bench = Bench {
@@ -91,6 +91,8 @@ impl<'a> Bench<'a> {
         stage
             .put(&outputs.parse().unwrap(), materialized.to_string().into_bytes())
             .await;
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        stage.put(&billing.parse().unwrap(), sample::billing(today)).await;
         bench.put_registry(|text| text).await;
         let receipt = Stage::new_receipt_key();
         let request = stage.s3.put_object().bucket(bucket).key(&receipt);
@@ -236,13 +238,13 @@ impl<'a> Bench<'a> {
             .collect()
     }
 
-    /// Takes away everything that was not there `before`.
-    pub(crate) async fn restore(&self, before: &Snapshot) {
+    /// Takes away everything of the snapshot `after` that was not there `before`.
+    pub(crate) async fn restore(&self, before: &Snapshot, after: &Snapshot) {
         let mut objects = Vec::new();
-        for (key, stored) in self.snapshot().await {
-            if !before.contains_key(&key) {
-                for version in stored.versions {
-                    let object = ObjectIdentifier::builder().key(&key).version_id(version);
+        for (key, stored) in after {
+            if !before.contains_key(key) {
+                for version in &stored.versions {
+                    let object = ObjectIdentifier::builder().key(key).version_id(version);
                     objects.push(object.build().unwrap());
                 }
             }
@@ -255,24 +257,27 @@ impl<'a> Bench<'a> {
         assert_eq!(&self.snapshot().await, before);
     }
 
-    /// What was written since `before`, each object once: versions, tags and hashes of these objects, which differ
+    /// What was written between two snapshots, each object once: versions, tags and hashes of these objects, which differ
     /// when they are written anew, replaced by the objects' names.
-    pub(crate) async fn written(&self, before: &Snapshot, result: &StepResult) -> BTreeMap<String, String> {
+    pub(crate) async fn written(
+        &self,
+        before: &Snapshot,
+        after: &Snapshot,
+        result: &StepResult,
+    ) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::from([("result".to_owned(), serde_json::to_string(result).unwrap())]);
         let mut names = Vec::new();
-        for (key, stored) in self.snapshot().await {
-            if before.contains_key(&key) {
-                continue;
-            }
+        let new: Vec<_> = after.iter().filter(|(key, _)| !before.contains_key(*key)).collect();
+        let contents = join_all(new.iter().map(|(key, _)| self.get(key))).await;
+        for ((key, stored), bytes) in new.into_iter().zip(contents) {
             assert_eq!(stored.versions.len(), 1, "{key} has more than one version");
-            let bytes = self.get(&key).await;
             let hash = Sha256Hex::of(&bytes).to_string();
             names.push([
                 (stored.versions[0].clone(), format!("<version of {key}>")),
                 (hash, format!("<hash of {key}>")),
-                (stored.etag, format!("<tag of {key}>")),
+                (stored.etag.clone(), format!("<tag of {key}>")),
             ]);
-            texts.insert(key, String::from_utf8(bytes).unwrap());
+            texts.insert(key.clone(), String::from_utf8(bytes).unwrap());
         }
         for text in texts.values_mut() {
             for (value, name) in names.iter().flatten() {

@@ -1,5 +1,5 @@
 //! Objects that S3 says it has created and that are not there, or not as they were, when they are read back: a proxy
-//! between the functions and S3 does that to the keys it is told.
+//! between the functions and S3 does that to the keys that it is given.
 //!
 //! The functions get the proxy as their S3 endpoint: new versions of them, to which the state machine is turned for the
 //! length of the test.

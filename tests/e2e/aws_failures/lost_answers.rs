@@ -6,11 +6,12 @@ use p1_contract::blocker::Blocker;
 use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
-use p1_tests::stage::{Stage, on_stage};
+use p1_runtime::Harness;
+use p1_tests::stage::{Stage, beside_stage};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Patience, Snapshot};
 use super::proxy::{Plan, Proxy, Scope, Wrong};
+use super::step_bench::{Bench, Patience, Snapshot};
 
 /// What can befall a write.
 const WRITES: [(Wrong, Scope); 8] = [
@@ -65,6 +66,8 @@ const CONFLICTS: [Blocker; 6] = [
 struct Bout<'b, 'a> {
     bench: &'b Bench<'a>,
     proxy: &'b Proxy,
+    /// The functions' clients without the proxy.
+    direct: Harness,
     owner: &'static str,
     before: Snapshot,
     /// What the step writes and answers when nothing goes wrong.
@@ -84,11 +87,12 @@ impl Bout<'_, '_> {
         let outcome = self.bench.invoke(&harness, self.owner).await;
         let struck = self.proxy.struck()?;
         let what = format!("{} {plan:?} at {struck}: {outcome:?}", self.owner);
-        let again = self.bench.invoke(&self.bench.direct(), self.owner).await;
+        let again = self.bench.invoke(&self.direct, self.owner).await;
+        let after = self.bench.snapshot().await;
         let survived = match outcome {
             Ok(result) if result.overall_pass == self.passes() => {
                 assert_eq!(again.as_ref().ok(), Some(&result), "{what}");
-                let written = self.bench.written(&self.before, &result).await;
+                let written = self.bench.written(&self.before, &after, &result).await;
                 if written == self.clean {
                     Survived::Closed
                 } else {
@@ -110,14 +114,14 @@ impl Bout<'_, '_> {
                     Err(fault) => assert_eq!(fault.name(), "Internal", "{what}: {fault}"),
                 }
                 // It panics where an object has two versions.
-                self.bench.written(&self.before, &result).await;
+                self.bench.written(&self.before, &after, &result).await;
                 Survived::Held
             }
             Err(fault) => {
                 let refused = plan.wrong == Wrong::Refused && fault.name() == "Internal";
                 assert!(fault.name() == "Transient" || refused, "{what}");
                 let again = again.unwrap_or_else(|fault| panic!("{what}, then {fault}"));
-                let mut written = self.bench.written(&self.before, &again).await;
+                let mut written = self.bench.written(&self.before, &after, &again).await;
                 if self.owner == ADMISSION {
                     forget_own_record(&mut written);
                 }
@@ -125,7 +129,7 @@ impl Bout<'_, '_> {
                 Survived::Redriven
             }
         };
-        self.bench.restore(&self.before).await;
+        self.bench.restore(&self.before, &after).await;
         Some(survived)
     }
 
@@ -177,11 +181,13 @@ async fn strike(bench: &Bench<'_>, proxy: &Proxy, owner: &'static str, write: bo
         .invoke(&bench.harness(&proxy.endpoint(), Patience::AsDeployed), owner)
         .await
         .unwrap();
-    let clean = bench.written(&before, &result).await;
-    bench.restore(&before).await;
+    let after = bench.snapshot().await;
+    let clean = bench.written(&before, &after, &result).await;
+    bench.restore(&before, &after).await;
     let bout = Bout {
         bench,
         proxy,
+        direct: bench.direct(),
         owner,
         before,
         clean,
@@ -210,7 +216,7 @@ async fn strike(bench: &Bench<'_>, proxy: &Proxy, owner: &'static str, write: bo
             *counts.entry((wrong, survived)).or_default() += 1;
         }
     }
-    bench.restore(&bout.before).await;
+    bench.restore(&bout.before, &bench.snapshot().await).await;
     counts
 }
 
@@ -259,7 +265,7 @@ async fn held_run(bench: &mut Bench<'_>) -> Value {
 
 #[test]
 fn whatever_befalls_a_call_to_s3_the_step_ends_truthfully() {
-    on_stage(async |stage| {
+    beside_stage(async |stage| {
         let (mut total, reads) = tokio::join!(
             strike_all(stage, "p1-lost-writes", true),
             strike_all(stage, "p1-lost-reads", false)

@@ -1,21 +1,14 @@
-//! What was overwritten or deleted after it was written, by somebody with a client of his own on a bucket without a policy: (key,
-//! version) stays true, so whoever relies on an object asks what became of its key. Each test plays on a run of its own.
-
-use std::path::PathBuf;
+//! Evidence that was overwritten or deleted after it was written, by another client on a bucket without a policy. A reference to a
+//! key and version is still true then, so a reader that relies on an object also asks for the history of its key. Each test has a
+//! run of its own.
 
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::StreamExt;
-use p1::bucket::evidence::{Chain, Evidence};
-use p1::bucket::verify::{Place, read};
-use p1::drive::follow::follow;
-use p1::drive::mirror::{Mirror, Wanted, mirror};
-use p1::drive::screen::Screen;
-use p1::drive::target::Target;
 use p1_audit::object_versions::Foreign;
-use p1_audit::verify::{Report, Standing};
+use p1_audit::verify::Standing;
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PlatformRunId, Stamp};
+use p1_contract::ids::{PlatformRunId, Stamp};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::step::Step;
 use p1_tests::directories::verify;
@@ -23,7 +16,8 @@ use p1_tests::stage::{Ended, Stage, on_stage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::faults::executions::{folder, stamp};
+use crate::faulted_executions::{folder, stamp};
+use crate::mirrors::{audit, evidence, mirror_of, run_root};
 use crate::processes;
 
 /// The alerts do not rise: M3.H holds.
@@ -47,7 +41,7 @@ impl<'s> HeldRun<'s> {
         stage.put_registry(&good.replace(BREACH.0, BREACH.1)).await;
         let ended = stage.run().await.expect_hold(&["M3H-B5"]);
         stage.put_registry(&good).await;
-        let input = stage.phase_summary(&ended).await["next_action"]["rerun_input"].clone();
+        let input = stage.rerun_input(&ended).await;
         let root = run_root(&ended);
         HeldRun {
             stage,
@@ -87,11 +81,6 @@ impl<'s> HeldRun<'s> {
     }
 }
 
-fn run_root(ended: &Ended) -> String {
-    let run = ended.outcome()["platform_run_id"].as_str().unwrap().to_owned();
-    format!("evidence/runs/{run}/")
-}
-
 async fn overwrite(stage: &Stage, key: &str, bytes: Vec<u8>) -> String {
     let request = stage.s3.put_object().bucket(stage.platform.evidence_bucket()).key(key);
     let answer = request.body(ByteStream::from(bytes)).send().await.unwrap();
@@ -105,46 +94,12 @@ async fn hide(stage: &Stage, key: &str) {
 
 /// How many versions and delete markers every key below a prefix has.
 async fn versions(stage: &Stage, prefix: &str) -> Vec<(String, usize)> {
-    let found = evidence(stage).versions(prefix).await.unwrap();
+    let found = evidence(stage, &stage.s3).versions(prefix).await.unwrap();
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for version in found {
         *counts.entry(version.key).or_default() += 1;
     }
     counts.into_iter().collect()
-}
-
-fn evidence(stage: &Stage) -> Evidence {
-    Evidence {
-        s3: stage.s3.clone(),
-        bucket: BucketName::parse(stage.platform.evidence_bucket()).unwrap(),
-    }
-}
-
-/// What `cargo p1 verify s3://…` says of a run.
-async fn audit(stage: &Stage, root: &str) -> Report {
-    let (_, place) = Place::parse(&format!("s3://{}/{root}", stage.platform.evidence_bucket())).unwrap();
-    p1_audit::verify::verify(&read(&evidence(stage), &place).await.unwrap(), &[])
-}
-
-/// The mirror as `cargo p1 run --out` writes it, and where.
-async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> (Mirror, PathBuf) {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("stale-{name}"));
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(&dir).unwrap();
-    let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
-    let execution = follow(&target, &ended.arn, &Screen::new()).await.unwrap();
-    let (evidence, run) = (target.evidence(), execution.history.ids().platform_run_id);
-    let mut closures = execution.history.closures();
-    closures.extend(evidence.committed(run.as_ref().unwrap()).await.unwrap());
-    let chain = Chain::read(&evidence, closures).await;
-    let wanted = Wanted {
-        execution_arn: &ended.arn,
-        events: &execution.events,
-        chain: &chain,
-        run: run.as_ref(),
-        receipt_key: None,
-    };
-    (mirror(&evidence, &wanted, &dir).await.unwrap(), dir)
 }
 
 /// The bucket says that it was tampered with, and so do the mirror, its verdict and the directory; each names the key.
@@ -156,7 +111,7 @@ async fn expect_tampered(stage: &Stage, ended: &Ended, key: &str, name: &str) {
         "{:?}",
         report.findings
     );
-    let (mirror, dir) = mirrored(stage, ended, name).await;
+    let (mirror, dir) = mirror_of(stage, ended, name, None).await;
     assert!(
         mirror.problems.iter().any(|problem| problem.contains(key)),
         "{:?}",
@@ -171,7 +126,7 @@ async fn expect_tampered(stage: &Stage, ended: &Ended, key: &str, name: &str) {
     );
 }
 
-/// The worst: the summary of the step that held, forged as a pass, in a second version at its own key.
+/// The summary of the step that held, forged as a pass, in a second version at its own key.
 #[test]
 fn a_forged_version_of_the_held_summary_is_refused() {
     on_stage(async |stage| {
@@ -188,7 +143,7 @@ fn a_forged_version_of_the_held_summary_is_refused() {
         input["resume"]["held"]["version_id"] = json!(overwrite(stage, &key, bytes).await);
         held.expect_refused(&input, "M3G-B1", &key).await;
         held.expect_refused(&input, "M3G-B3", &key).await;
-        // The version that was held is named: its key was overwritten all the same.
+        // The input names the true version; its key was overwritten all the same.
         held.expect_refused(&held.input, "M3G-B3", &key).await;
         expect_tampered(stage, &held.ended, &key, "forged").await;
     });
@@ -220,9 +175,9 @@ fn a_run_whose_evidence_was_overwritten_or_hidden_is_not_resumed() {
     });
 }
 
-/// Overwritten while the run is under way, after M3.G has looked: M3.J asks before it commits.
+/// Evidence is overwritten while the run is under way, after M3.G has looked: M3.J looks again before it commits.
 #[test]
-fn what_is_overwritten_before_the_commit_is_a_no_go() {
+fn evidence_overwritten_before_the_commit_is_a_no_go() {
     on_stage(async |stage| {
         // The engine ends functions that were idle for some minutes: after this, M3.H has a process to be stopped.
         let start = stage.operator_start().await;
@@ -236,14 +191,14 @@ fn what_is_overwritten_before_the_commit_is_a_no_go() {
             let arn = stage.begin(&format!("overwritten-{number}"), &start).await;
             let stamp = stamp(stage, &arn).await;
             let guard = folder(&arn, stamp, Step::RerunDiscipline);
-            while !stage.exists(&format!("{guard}m3g_execution_summary.json")).await {}
+            stage.await_object(&format!("{guard}m3g_execution_summary.json")).await;
             let run = stage.answers(&arn).await.0[1]["run"]["platform_run_id"].clone();
             let key = if name.starts_with("m3c") {
                 format!("{}{name}", folder(&arn, stamp, Step::ConfigDigest))
             } else {
                 format!("evidence/runs/{}/{name}", run.as_str().unwrap())
             };
-            overwrite(stage, &key, b"theirs".to_vec()).await;
+            overwrite(stage, &key, b"foreign".to_vec()).await;
             processes::signal(&stopped, Signal::CONT);
             let ended = stage.ended(&arn).await.expect_hold(&["M3J-B2"]);
             let summary = stage.phase_summary(&ended).await;
@@ -259,12 +214,12 @@ fn what_is_overwritten_before_the_commit_is_a_no_go() {
     });
 }
 
-/// What the tool prints of an advance whose bucket tells otherwise.
+/// The history says that the run advanced, and the bucket that its evidence was overwritten: the tool reports what the bucket says.
 #[test]
-fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
+fn an_advance_whose_evidence_was_overwritten_is_tampered() {
     on_stage(async |stage| {
         let ended = stage.run().await.expect_advance();
-        let (mirror, dir) = mirrored(stage, &ended, "advance").await;
+        let (mirror, dir) = mirror_of(stage, &ended, "advance", None).await;
         assert_eq!(mirror.problems, Vec::<String>::new());
         assert_eq!(verify(&dir, &[]).standing, Standing::Pinned);
         for (name, hidden) in [("ledger/000002.json", true), ("run.json", false), ("run.json", true)] {
@@ -273,14 +228,14 @@ fn an_advance_that_was_overwritten_afterwards_is_no_advance_to_the_tool() {
             if hidden {
                 hide(stage, &key).await;
             } else {
-                overwrite(stage, &key, b"theirs".to_vec()).await;
+                overwrite(stage, &key, b"foreign".to_vec()).await;
             }
             expect_tampered(stage, &ended, &key, "advance").await;
         }
     });
 }
 
-/// Keys that later phases, consoles and squatters give their objects.
+/// Names that later phases, consoles and strangers give their objects below the run's root.
 const ODD: [&str; 9] = [
     "",
     "m4/",
@@ -298,7 +253,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     on_stage(async |stage| {
         let held = HeldRun::new(stage).await;
         for odd in ODD {
-            for bytes in ["theirs", "theirs, again"] {
+            for bytes in ["foreign", "foreign, again"] {
                 overwrite(stage, &format!("{}{odd}", held.root), bytes.as_bytes().to_vec()).await;
             }
         }
@@ -319,7 +274,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
         assert_eq!(report.standing, Standing::Pinned, "{:?}", report.findings);
         let expected = 10_000 + ODD.len() as u64;
         assert_eq!((report.foreign.count, report.foreign.keys.len()), (expected, 100));
-        let (mirror, dir) = mirrored(stage, &resumed, "foreign").await;
+        let (mirror, dir) = mirror_of(stage, &resumed, "foreign", None).await;
         assert_eq!(mirror.problems, Vec::<String>::new());
         assert_eq!(mirror.foreign.count, expected);
         let offline = verify(&dir, &[]);
@@ -329,7 +284,7 @@ fn foreign_objects_below_a_runs_root_fault_nothing_and_end_no_mirror() {
     });
 }
 
-/// Two doors, one rule: what a start refuses of a registry, a rerun refuses too.
+/// A rerun refuses the same registries as a start.
 #[test]
 fn a_registry_that_a_start_would_refuse_is_not_pinned_by_a_rerun() {
     on_stage(async |stage| {
@@ -347,7 +302,7 @@ fn a_registry_that_a_start_would_refuse_is_not_pinned_by_a_rerun() {
     });
 }
 
-/// Its name would stand in all of its evidence: it is refused before it reserves a run.
+/// The name of an execution stands in all of its evidence, so this one is refused before it reserves a run.
 #[test]
 fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {
     on_stage(async |stage| {
@@ -362,9 +317,9 @@ fn an_execution_whose_name_looks_like_a_secret_reserves_nothing() {
     });
 }
 
-/// Records of executions that never were: they keep nobody from going on, and do not pass as intact.
+/// Records of the ledger that no execution wrote: the run goes on, and is not reported as intact.
 #[test]
-fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
+fn a_thousand_records_of_no_execution_hold_no_run_and_leave_it_incomplete() {
     on_stage(async |stage| {
         let held = HeldRun::new(stage).await;
         let (run, machine) = (held.run(), stage.execution_arn("ghost"));
@@ -389,11 +344,11 @@ fn a_thousand_ghosts_neither_hold_a_run_nor_pass() {
             "{:?}",
             report.findings
         );
-        let (mirror, dir) = mirrored(stage, &resumed, "ghosts").await;
+        let (mirror, dir) = mirror_of(stage, &resumed, "ghosts", None).await;
         assert_eq!(mirror.problems.len(), 1, "{:?}", mirror.problems);
         assert_eq!(verify(&dir, &[]).standing, Standing::Incomplete);
 
-        // A holder elsewhere is no holder: what it wrote is no ledger.
+        // A record whose holder is an execution of another state machine.
         let held = HeldRun::new(stage).await;
         let run = held.run();
         let elsewhere = machine

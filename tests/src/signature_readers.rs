@@ -1,4 +1,4 @@
-//! `tests/verify/signature_readers/read.py`: sidecars read by tools that no one here wrote.
+//! `tests/verify/signature_readers/read.py`: sidecars read by tools of others.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use p1_contract::attestation::{VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_local::progress::Lines;
 use p1_local::{Checkout, Tools};
 
-/// Whether every envelope below `dir` is accepted under the key, and what was said.
+/// Whether every envelope below `dir` is accepted under the key, and the output.
 pub async fn read(dir: &Path, key: &Path) -> (bool, String) {
     let checkout = Checkout::default();
     let requirements = checkout.root().join("tests/verify/signature_readers/requirements.txt");

@@ -1,5 +1,5 @@
-//! What others write, as it comes from the field, through the engine: a replayed event, marked and UTF-16 documents, numbers
-//! that are written otherwise, receipts that contradict themselves.
+//! Inputs in the forms that other programs write them, through the engine: a replayed event, documents with a byte order mark or
+//! in UTF-16, numbers in another notation, receipts that contradict themselves.
 
 use p1_tests::stage::{Ended, Stage, on_stage};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn details(stage: &Stage, ended: &Ended) -> String {
     summary["blockers"].to_string()
 }
 
-/// An archive's replay: EventBridge adds a field, and S3 said nothing of versions.
+/// An archive's replay: EventBridge adds a field, and the event has no version.
 #[test]
 fn a_replayed_event_starts_a_run() {
     on_stage(async |stage| {
@@ -74,10 +74,10 @@ fn documents_with_a_mark_are_read_and_utf16_is_named() {
 
         put_outputs(stage, &utf16(&outputs)).await;
         let ended = stage.run().await.expect_hold(&["M3A-B6"]);
-        let said = details(stage, &ended).await;
+        let details = details(stage, &ended).await;
         assert!(
-            said.contains("INCONCLUSIVE") && said.contains("UTF-16") && said.contains("save it as UTF-8"),
-            "{said}"
+            details.contains("INCONCLUSIVE") && details.contains("UTF-16") && details.contains("save it as UTF-8"),
+            "{details}"
         );
         stage.put_stack_outputs(None).await;
 
@@ -97,7 +97,7 @@ fn documents_with_a_mark_are_read_and_utf16_is_named() {
 }
 
 #[test]
-fn values_written_otherwise_are_the_same_and_others_are_not() {
+fn values_in_another_notation_are_equal_and_other_values_are_not() {
     on_stage(async |stage| {
         let handles = "\n# Field\n\n* `F_DECIMAL = 1.0`\n* `F_THOUSAND = 1000`\n* `F_PORTS = [\"80\",\"443\"]`\n\
                        * `F_OBJECT = {\"b\":1,\"a\":2}`\n* `F_NULL = \"some-name\"`\n* `F_TEXT = 300`\n";
@@ -119,10 +119,10 @@ fn values_written_otherwise_are_the_same_and_others_are_not() {
         stage.run().await.expect_advance();
         put_outputs(stage, outputs("1000.0000000000000000000001").as_bytes()).await;
         let ended = stage.run().await.expect_hold(&["M3A-B6"]);
-        let said = details(stage, &ended).await;
+        let details = details(stage, &ended).await;
         assert!(
-            said.contains("F_THOUSAND") && said.contains("1000.0000000000000000000001"),
-            "{said}"
+            details.contains("F_THOUSAND") && details.contains("1000.0000000000000000000001"),
+            "{details}"
         );
     });
 }

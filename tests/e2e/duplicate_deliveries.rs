@@ -68,3 +68,15 @@ fn one_event_pins_one_run_however_often_it_is_delivered() {
         }
     });
 }
+
+#[test]
+fn a_duplicate_delivery_ends_without_a_run() {
+    on_stage(async |stage| {
+        let first = stage.run().await.expect_advance();
+        let runs = stage.keys("evidence/runs/").await.len();
+        let event: Value = serde_json::from_str(&stage.input(&first.arn).await).unwrap();
+        let second = stage.start(&event).await;
+        assert_eq!(second.outcome()["outcome"], "DUPLICATE_DELIVERY", "{second:?}");
+        assert_eq!(stage.keys("evidence/runs/").await.len(), runs);
+    });
+}

@@ -1,5 +1,5 @@
-//! What a mirror knows beside its objects: the bucket's word on versions and markers, objects of others, files of operating
-//! systems, and records of the ledger that only look like some.
+//! What a mirror holds beside the evidence: the bucket's count of versions and delete markers, objects of others, files of
+//! operating systems, and records of the ledger that no execution wrote.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +11,10 @@ use p1_tests::runs::{Mirrored, advanced, contradicted, held, resumed};
 use serde_json::{Value, json};
 
 use crate::damage::relist;
-use crate::second::Second;
+use crate::second_verifier::SecondVerifier;
 use crate::{START, both};
 
-/// What the bucket says of an untouched run.
+/// The history of keys as the bucket counts it for an untouched run.
 fn untouched(run: &Mirrored) -> Value {
     let keys = run
         .files
@@ -41,21 +41,24 @@ fn with_versions(run: &Mirrored, edit: impl FnOnce(&mut Value)) -> Mirrored {
 fn copy(run: &Mirrored) -> Mirrored {
     Mirrored {
         files: run.files.clone(),
-        told: Vec::new(),
+        history: Vec::new(),
     }
 }
 
-/// Both implementations say this of the directory, and count the same foreign objects.
-fn expect(second: &mut Second, run: &Mirrored, what: &str, expected: u8) -> Report {
+/// Both implementations give the directory this exit status, and count the same foreign objects.
+fn expect(second: &mut SecondVerifier, run: &Mirrored, what: &str, expected: u8) -> Report {
     static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
-    let dir = run.write(&format!("beside-{}", DIRECTORIES.fetch_add(1, Ordering::Relaxed)));
-    let (status, report, said) = both(second, &dir);
-    let said: Value = serde_json::from_str(&said).unwrap();
-    let told = (status, &said["exit_status"], &said["foreign"]);
+    let dir = run.write(&format!(
+        "beside-objects-{}",
+        DIRECTORIES.fetch_add(1, Ordering::Relaxed)
+    ));
+    let (status, report, answer) = both(second, &dir);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let found = (status, &answer["exit_status"], &answer["foreign"]);
     assert_eq!(
-        told,
+        found,
         (expected, &json!(expected), &json!(report.foreign.count)),
-        "{what}: {:?} {said}",
+        "{what}: {:?} {answer}",
         report.findings
     );
     fs::remove_dir_all(dir).unwrap();
@@ -72,8 +75,8 @@ fn root(run: &Mirrored) -> String {
 }
 
 #[tokio::test]
-async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verifies() {
-    let second = &mut Second::start();
+async fn versions_that_the_bucket_counted_are_checked_and_an_older_mirror_verifies() {
+    let second = &mut SecondVerifier::start();
     let runs = [
         (advanced(START, Signer::Off).await, 0),
         (held(START, Signer::Off).await, 1),
@@ -119,7 +122,7 @@ async fn the_buckets_word_on_versions_counts_and_a_mirror_without_it_still_verif
 
 #[tokio::test]
 async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
-    let second = &mut Second::start();
+    let second = &mut SecondVerifier::start();
     for (run, intact) in [
         (advanced(START, Signer::Off).await, 0),
         (held(START, Signer::Off).await, 1),
@@ -158,12 +161,12 @@ async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
         expect(second, &with, "one of them listed", intact);
         // What the mirror says of foreign keys silences nothing of P1's own.
         let own = format!("{root}ledger/000001.json");
-        let mut said = with_versions(&run, |versions| {
+        let mut counted = with_versions(&run, |versions| {
             versions["foreign"] = json!({"count": 12, "keys": [own, format!("{root}m4/"), format!("{root}m4//x")]});
         });
-        assert_eq!(expect(second, &said, "counted", intact).foreign.count, 12);
-        put(&mut said, &own, "{}");
-        expect(second, &said, "an own key among the foreign", 2);
+        assert_eq!(expect(second, &counted, "counted", intact).foreign.count, 12);
+        put(&mut counted, &own, "{}");
+        expect(second, &counted, "an own key among the foreign", 2);
         // The ledger is P1's alone, and so is everything outside the run's root.
         for foreign in [
             format!("{root}ledger/000009.txt"),
@@ -194,8 +197,8 @@ fn with_record(run: &Mirrored, sequence: u32, edit: impl FnOnce(&mut Value) -> O
 }
 
 #[tokio::test]
-async fn a_ledger_record_is_held_to_its_last_detail() {
-    let second = &mut Second::start();
+async fn every_detail_of_a_ledger_record_is_checked() {
+    let second = &mut SecondVerifier::start();
     let run = held(START, Signer::Off).await;
     let holder = |record: &mut Value, from: &str, to: &str| {
         let arn = record["holder"].as_str().unwrap().replace(from, to);
@@ -265,8 +268,8 @@ async fn a_ledger_record_is_held_to_its_last_detail() {
 
 /// Whatever is written can be read again: findings are cut by a rule that says how many were cut.
 #[tokio::test]
-async fn any_number_of_findings_is_held_and_no_more() {
-    let second = &mut Second::start();
+async fn a_held_run_names_its_first_findings_and_counts_the_rest() {
+    let second = &mut SecondVerifier::start();
     for handles in [98, 99, 100, 101, 8_000, 50_000] {
         let run = contradicted(START, handles).await;
         let report = expect(second, &run, "contradictory handles", 1);
@@ -281,7 +284,7 @@ async fn any_number_of_findings_is_held_and_no_more() {
             .1;
         let register: Value = serde_json::from_slice(register).unwrap();
         let blockers = register["blockers"].as_array().unwrap();
-        let said: Vec<&str> = blockers
+        let cut: Vec<&str> = blockers
             .iter()
             .filter_map(|blocker| {
                 blocker["detail"]
@@ -289,10 +292,10 @@ async fn any_number_of_findings_is_held_and_no_more() {
                     .filter(|detail| detail.contains("more findings"))
             })
             .collect();
-        let named = blockers.len() - said.len();
+        let named = blockers.len() - cut.len();
         let more = (handles > 99).then(|| format!("{} more findings of this code", handles - 99));
         assert_eq!(
-            (named, said),
+            (named, cut),
             (handles.min(99), more.iter().map(String::as_str).collect())
         );
     }

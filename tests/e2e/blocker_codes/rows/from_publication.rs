@@ -4,7 +4,7 @@ use p1_contract::blocker::Blocker;
 use serde_json::{Value, json};
 
 use super::{How, KEY_ID, Row, row};
-use crate::codes::gate;
+use crate::blocker_codes::gate;
 
 pub(super) const ROWS: &[Row] = &[
     // M3.E

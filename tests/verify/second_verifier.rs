@@ -6,14 +6,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// The second implementation.
-pub(crate) struct Second {
+/// The second implementation, running.
+pub(crate) struct SecondVerifier {
     child: Child,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
-impl Second {
+impl SecondVerifier {
     pub(crate) fn start() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new("python3")
@@ -27,7 +27,7 @@ impl Second {
             child.stdin.take().unwrap(),
             BufReader::new(child.stdout.take().unwrap()),
         );
-        Second { child, ask, answers }
+        SecondVerifier { child, ask, answers }
     }
 
     pub(crate) fn verify(&mut self, dir: &Path) -> Value {
@@ -39,7 +39,7 @@ impl Second {
     }
 }
 
-impl Drop for Second {
+impl Drop for SecondVerifier {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

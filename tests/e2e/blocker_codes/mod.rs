@@ -19,7 +19,7 @@ use p1_tests::stage::{Ended, Stage, on_stage};
 use rows::{How, Row};
 use serde_json::{Value, json};
 
-use crate::audits;
+use crate::mirrors;
 
 /// What all rows depart from.
 pub(crate) struct Scene<'a> {
@@ -181,8 +181,8 @@ fn every_code_holds_the_run_with_complete_evidence() {
             if is_changed(&row.how) || later.any(|later| is_changed(&later.how)) {
                 continue;
             }
-            let dir = audits::mirrored(stage, ended, row.code.code()).await;
-            audits::replayed(&dir).await;
+            let dir = mirrors::mirrored(stage, ended, row.code.code()).await;
+            mirrors::replayed(&dir).await;
             if let How::Squatter(file) = row.how {
                 let squatters = p1_tests::stage::files(&dir)
                     .into_iter()
@@ -191,7 +191,7 @@ fn every_code_holds_the_run_with_complete_evidence() {
             }
             dirs.push(dir);
         }
-        let documents = audits::expect_valid(stage, &dirs);
+        let documents = mirrors::expect_valid(stage, &dirs);
         println!(
             "executions replayed to the same bytes: {}, with {documents} valid documents",
             dirs.len()

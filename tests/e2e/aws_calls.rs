@@ -15,7 +15,7 @@ use p1_tests::stage::{Stage, on_stage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::faults::bench::{Bench, Patience};
+use crate::aws_failures::step_bench::{Bench, Patience};
 
 /// A row of the table, or a call that was made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

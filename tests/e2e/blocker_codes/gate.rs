@@ -1,4 +1,4 @@
-//! Starts executions one a second, so that what a step of theirs will be called is known before they run.
+//! Starts executions one a second, so that the ids of their steps are known before they run.
 //!
 //! An artifact's key follows from the execution's ARN and the second of its start. The test names the execution, and
 //! puts things in its way for each of the next few seconds: create-only, objects of its own, under keys that nobody has

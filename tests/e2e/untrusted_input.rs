@@ -1,4 +1,5 @@
-//! An execution's input is untrusted pointers: one that leads elsewhere is refused, and nothing is read from there.
+//! The input of an execution is not trusted: a pointer that leads elsewhere is refused, nothing is read from there, and an unknown
+//! form is a fault that names the field.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -104,16 +105,11 @@ fn a_foreign_manifest_is_not_read() {
     });
 }
 
-/// A summary of the right shape under a key of the right shape, with its true hash: only the ledger knows it not.
+/// A summary of the right shape under a key of the right shape, with its true hash. Only the ledger does not know it.
 #[test]
 fn a_forged_held_summary_is_refused() {
     on_stage(async |stage| {
-        let good = stage.registry();
-        stage
-            .put_registry(&good.replace("runtime_lane,trace_id\"", "trace_id\""))
-            .await;
-        let held = stage.run().await.expect_hold(&["M3F-B3"]);
-        stage.put_registry(&good).await;
+        let held = stage.held_run().await;
         let folder = stage.folders(&held).await["M3.F"].clone();
         let mut summary = stage.json(&format!("{folder}m3f_execution_summary.json")).await;
         let id = format!("m3f_20260223T061612Z_{}", "0f".repeat(6));
@@ -126,7 +122,7 @@ fn a_forged_held_summary_is_refused() {
 
         let run = held.outcome()["platform_run_id"].as_str().unwrap().to_owned();
         let ledger = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
-        let mut input = stage.phase_summary(&held).await["next_action"]["rerun_input"].clone();
+        let mut input = stage.rerun_input(&held).await;
         input["resume"]["held"] =
             json!({"key": key, "version_id": stored.version_id(), "sha256": Sha256Hex::of(&bytes)});
         let refused = stage.start(&input).await;
@@ -177,7 +173,7 @@ fn request(stage: &Stage, payload: &str) -> Result<(), Fault> {
 }
 
 #[test]
-fn an_input_beyond_all_measure_is_refused() {
+fn an_input_that_is_too_large_or_too_deep_is_refused() {
     on_stage(async |stage| {
         let good = stage.run().await.expect_advance();
         let before = stage.keys("").await.len();
@@ -217,5 +213,24 @@ fn an_input_beyond_all_measure_is_refused() {
         println!("depth 10,000: {fault}");
         assert_eq!(fault.name(), "InvalidInput", "{fault}");
         assert_eq!(stage.keys("").await.len(), before, "something was created");
+    });
+}
+
+#[test]
+fn an_unknown_form_of_input_is_a_fault_that_names_the_field() {
+    on_stage(async |stage| {
+        for (input, field) in [
+            (json!({}), "`.`"),
+            (json!({"m2_handoff": {"key": "x/../y"}}), "m2_handoff.key"),
+            (
+                json!({"m2_handoff": {"key": Stage::new_receipt_key(), "bucket": "b"}}),
+                "m2_handoff.bucket",
+            ),
+        ] {
+            let ended = stage.start(&input).await;
+            assert_eq!(ended.error, "InvalidInput", "{ended:?}");
+            assert!(ended.cause.contains(field), "{ended:?}");
+            assert_eq!(stage.answers(&ended.arn).await.1, 1, "InvalidInput is not retried");
+        }
     });
 }

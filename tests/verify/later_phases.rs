@@ -23,16 +23,16 @@ fn document(files: &Files, name: &str) -> Option<Value> {
 /// Why a later phase does not begin; nothing where it does.
 fn refusals(files: &Files) -> Vec<String> {
     let mut why = Vec::new();
-    let mut ask = |what: &str, said: &Value, wanted: &Value| {
-        if said != wanted {
-            why.push(format!("{what} is {said}"));
+    let mut ask = |what: &str, found: &Value, expected: &Value| {
+        if found != expected {
+            why.push(format!("{what} is {found}"));
         }
     };
     let summary = document(files, "m3_execution_summary").unwrap_or_default();
     let receipt = document(files, "m4_entry_readiness_receipt").unwrap_or_default();
     let pack = document(files, "m4_handoff_pack").unwrap_or_default();
     for (name, document) in [("summary", &summary), ("receipt", &receipt)] {
-        for (field, wanted) in [
+        for (field, expected) in [
             ("verdict", json!("ADVANCE_TO_M4")),
             ("overall_pass", json!(true)),
             ("next_gate", json!("M4_READY")),
@@ -40,7 +40,7 @@ fn refusals(files: &Files) -> Vec<String> {
             ("blocker_count", json!(0)),
             ("blockers", json!([])),
         ] {
-            ask(&format!("{name}.{field}"), &document[field], &wanted);
+            ask(&format!("{name}.{field}"), &document[field], &expected);
         }
     }
     for id in ["platform_run_id", "scenario_run_id", "config_digest"] {
