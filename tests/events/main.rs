@@ -17,7 +17,7 @@ use p1_contract::step::Step;
 use p1_local::Profile;
 use serde_json::{Map, Value, json};
 
-/// The start of the execution that the events tell of.
+/// The start of the execution that the events are of.
 const STARTED: &str = "2026-01-01T00:00:00.000Z";
 const NAME: &str = "by-hand";
 /// Version and hash of evidence that does not exist.
@@ -25,6 +25,13 @@ const NO_VERSION: &str = "00000000-0000-0000-0000-000000000000";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("events")
+}
+
+/// The events that are checked in, which lie beside this file.
+fn checked_in() -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"))
 }
 
 /// Every event's file and content, on the default platform.
@@ -112,9 +119,8 @@ fn the_checked_in_events_are_the_state_machines() {
         );
         names.push(name);
     }
-    let mut there: Vec<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    let mut there: Vec<String> = checked_in()
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     there.sort();
     names.sort();
@@ -123,8 +129,7 @@ fn the_checked_in_events_are_the_state_machines() {
 
 #[test]
 fn every_event_is_one_that_its_function_takes() {
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
+    for path in checked_in() {
         let event: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let (input, attempt) = StepInput::parse(event).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let name = path.file_stem().unwrap().to_str().unwrap();

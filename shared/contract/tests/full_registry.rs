@@ -1,4 +1,5 @@
 //! A registry of the size and form that a real platform keeps: 526 handles, of which P1 reads a tenth.
+#![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 use p1_contract::registry::{self, HandleValue, Reading, Registry};
 use p1_contract::secrets::scan_document;
