@@ -102,7 +102,7 @@ pub(crate) async fn replayed(dir: &std::path::Path) -> Vec<Vec<String>> {
         .iter()
         .filter(|execution| execution.input == InputSource::ExecutionHistory);
     assert_eq!(told.count(), 1);
-    let steps = |steps: &[p1_replay::StepReport]| steps.iter().map(|step| step.step.clone()).collect();
+    let steps = |steps: &[p1_replay::StepReport]| steps.iter().map(|step| step.step.to_string()).collect();
     report
         .executions
         .iter()

@@ -98,7 +98,7 @@ pub async fn held(start_time: &str, signer: Signer) -> Mirrored {
 pub async fn occupied(start_time: &str) -> Mirrored {
     let mut world = at(start_time, Signer::Off);
     let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
-    let id = PhaseExecutionId::derive("m3c", stamp, &world.execution, "M3.C");
+    let id = PhaseExecutionId::derive(Step::ConfigDigest, stamp, &world.execution);
     let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
     world.store.seed(EVIDENCE, &key, "theirs");
     let mut tasks = Tasks::new();

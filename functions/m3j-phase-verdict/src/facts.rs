@@ -29,7 +29,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
 
     let summary = |step: Step| {
         reads.iter().find_map(|read| match read {
-            ClosureRead::Found(summary) if summary.owner == step.id() => Some(summary.as_ref()),
+            ClosureRead::Found(summary) if summary.owner == step => Some(summary.as_ref()),
             _ => None,
         })
     };
@@ -55,7 +55,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
     .await?;
     let published = [Step::RunPublication, Step::M4Handoff].map(|step| summary(step).map(|summary| &summary.body));
     let run_evidence = run_evidence(published.into_iter().flatten());
-    if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup.id()) {
+    if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup) {
         link.problems.extend(problems);
     }
     Ok(Facts {

@@ -10,7 +10,8 @@ use crate::blocker::Blocker;
 use crate::evidence::RunIds;
 use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
 use crate::input::{ExecutionInput, InputError, join, reason};
-use crate::reference::{ADMISSION, ClosureRef};
+use crate::owner::Owner;
+use crate::reference::ClosureRef;
 use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
 use crate::verdict::PhaseVerdict;
@@ -32,7 +33,7 @@ struct RawRequest {
     mode: Mode,
     settings: SettingsFields,
     context: RawContext,
-    closures: BTreeMap<String, ClosureRef>,
+    closures: Closures,
 }
 
 /// The context object of Step Functions, whole, as it arrives. It is AWS's: what is not read here is passed over.
@@ -110,8 +111,8 @@ impl TaskCall<'_> {
     }
 }
 
-/// The closures so far, by the wire name of their step (or `ADMISSION`).
-pub type Closures = BTreeMap<String, ClosureRef>;
+/// The closures so far, by their owner.
+pub type Closures = BTreeMap<Owner, ClosureRef>;
 
 /// What a step works on: everything that its verdict may depend on besides its observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,10 +168,9 @@ impl StepInput {
             remedy: "give the execution's start time in RFC 3339",
         })?;
         for (owner, closure) in &raw.closures {
-            let known = owner == ADMISSION || Step::from_id(owner).is_some();
-            if !known || owner != &closure.step || &closure.bucket != evidence_bucket {
+            if owner != &closure.step || &closure.bucket != evidence_bucket {
                 return Err(InputError {
-                    field: join("closures", owner),
+                    field: join("closures", owner.id()),
                     problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
                     remedy: "pass the closures on as the steps return them",
                 });
@@ -197,29 +197,31 @@ impl StepInput {
     /// The phase execution id of `step` (or of the admission) in this execution.
     #[must_use]
     pub fn phase_execution_id(&self, step: Step) -> PhaseExecutionId {
-        match self.mode {
-            Mode::Step => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), step.id()),
-            Mode::Admission => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), ADMISSION),
-        }
+        let owner = match self.mode {
+            Mode::Step => step.into(),
+            Mode::Admission => Owner::Admission,
+        };
+        PhaseExecutionId::derive(owner, self.stamp, self.execution.as_str())
     }
 
     /// The closure of `step`, if the chain has one.
     #[must_use]
     pub fn closure(&self, step: Step) -> Option<&ClosureRef> {
-        self.closures.get(step.id())
+        self.closures.get(&Owner::Step(step))
     }
 
     /// The closure of the admission that this rerun went through, if it is one.
     #[must_use]
     pub fn admission(&self) -> Option<&ClosureRef> {
-        self.closures.get(ADMISSION)
+        self.closures.get(&Owner::Admission)
     }
 
     /// The closures in the order of the chain: the steps, then the admission.
     #[must_use]
     pub fn upstream(&self) -> Vec<ClosureRef> {
-        let steps = Step::ALL.into_iter().filter_map(|step| self.closure(step));
-        steps.chain(self.admission()).cloned().collect()
+        Owner::all()
+            .filter_map(|owner| self.closures.get(&owner).cloned())
+            .collect()
     }
 }
 
@@ -242,7 +244,7 @@ pub enum TaskOutcome {
 #[serde(deny_unknown_fields)]
 pub struct StepResult {
     /// The step's wire name, or `ADMISSION`.
-    pub step: String,
+    pub step: Owner,
     /// The function version that answered, as the engine invoked it: for the execution history, never for evidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function_arn: Option<String>,

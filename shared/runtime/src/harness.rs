@@ -7,7 +7,8 @@ use p1_contract::canonical;
 use p1_contract::evidence::{ExecutionSummary, HOLD, Header, NotStored, RunIds, merge, split};
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::{Observations, Written};
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
@@ -76,7 +77,7 @@ impl Harness {
     /// When no verdict could be reached.
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
-        if (input.mode == Mode::Admission) != (step.owner() == ADMISSION) {
+        if input.mode != S::OWNER.mode() {
             let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
@@ -103,7 +104,7 @@ impl Harness {
             input.upstream(),
         )
         .without(published.not_stored);
-        let closure = self.close(step, &ctx, &evaluation.run, &summary).await?;
+        let closure = self.close::<S>(&ctx, &evaluation.run, &summary).await?;
         let closed = Closed {
             observed: &observed,
             summary: &summary,
@@ -111,7 +112,7 @@ impl Harness {
         };
         step.seal(&ctx, closed).await?;
         let result = result(
-            step.owner(),
+            S::OWNER,
             input.mode,
             evaluation.run,
             evaluation.extra,
@@ -127,7 +128,7 @@ impl Harness {
         step: &S,
         ctx: &StepContext<'_>,
     ) -> Result<(ArtifactRef, Observations), Fault> {
-        let name = step.observations_name();
+        let name = S::OWNER.observations_name();
         let key = ctx.own_key(&format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), &RunIds::default());
         if let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? {
@@ -255,12 +256,11 @@ impl Harness {
     /// Stores the closing summary. Without it there is no verdict.
     async fn close<S: StepLogic>(
         &self,
-        step: &S,
         ctx: &StepContext<'_>,
         run: &RunIds,
         summary: &ExecutionSummary,
     ) -> Result<ClosureRef, Fault> {
-        let name = step.summary_name();
+        let name = S::OWNER.summary_name();
         let key = key_in(&ctx.phase_execution_id, &format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
         let bytes = document(&header, summary)?;
@@ -269,7 +269,7 @@ impl Harness {
         }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok(ClosureRef {
-                step: step.owner().to_owned(),
+                step: S::OWNER,
                 phase_execution_id: ctx.phase_execution_id.clone(),
                 overall_pass: summary.overall_pass,
                 bucket: artifact.bucket,
@@ -386,7 +386,7 @@ fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Find
 }
 
 fn result(
-    owner: &str,
+    owner: Owner,
     mode: Mode,
     run: RunIds,
     extra: Extra,
@@ -395,11 +395,11 @@ fn result(
 ) -> StepResult {
     let refused = mode == Mode::Admission && !summary.overall_pass;
     let closures = extra.closures.filter(|_| !refused).map(|mut closures| {
-        closures.insert(ADMISSION.to_owned(), closure.clone());
+        closures.insert(Owner::Admission, closure.clone());
         closures
     });
     StepResult {
-        step: owner.to_owned(),
+        step: owner,
         function_arn: None,
         outcome: match (mode, summary.overall_pass) {
             (Mode::Step, _) => TaskOutcome::Closed,
@@ -423,9 +423,9 @@ fn result(
 
 /// The result of an event that had started another execution already.
 #[must_use]
-pub fn duplicate_delivery(owner: &str, id: PhaseExecutionId) -> StepResult {
+pub fn duplicate_delivery(owner: impl Into<Owner>, id: PhaseExecutionId) -> StepResult {
     StepResult {
-        step: owner.to_owned(),
+        step: owner.into(),
         function_arn: None,
         outcome: TaskOutcome::DuplicateDelivery,
         phase_execution_id: id,

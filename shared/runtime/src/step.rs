@@ -3,6 +3,7 @@
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
 use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::request::{Closures, StepInput, StepResult};
 use p1_contract::step::Step;
@@ -18,23 +19,11 @@ pub trait StepLogic: Send + Sync {
     /// The step.
     const STEP: Step;
 
+    /// Whose its closures are.
+    const OWNER: Owner = Owner::Step(Self::STEP);
+
     /// What the step learns from outside. It is stored before anything is concluded from it, and a retry adopts it.
     type Observed: Serialize + DeserializeOwned + Send;
-
-    /// The name of the stored observations.
-    fn observations_name(&self) -> String {
-        p1_contract::evidence::observations_name(Self::STEP)
-    }
-
-    /// The name of the closing summary.
-    fn summary_name(&self) -> String {
-        p1_contract::evidence::summary_name(Self::STEP)
-    }
-
-    /// How closures call the step.
-    fn owner(&self) -> &'static str {
-        Self::STEP.id()
-    }
 
     /// Whether the step has anything to do at all; a result here ends the invocation, and nothing is published.
     ///

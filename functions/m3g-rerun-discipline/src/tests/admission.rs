@@ -40,7 +40,7 @@ fn a_held_run_goes_on_at_the_step_that_held() {
     );
     let closures = result.closures.clone().unwrap();
     assert_eq!(
-        closures.keys().collect::<Vec<_>>(),
+        closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
         ["ADMISSION", "M3.A", "M3.B", "M3.C"]
     );
     assert_eq!(closures["M3.A"], world.closures["M3.A"]);
@@ -137,7 +137,7 @@ fn a_run_can_be_resumed_again() {
     let closures = second.closures.unwrap();
     assert_eq!(closures["ADMISSION"], second.closure.unwrap());
     assert_eq!(
-        closures.keys().collect::<Vec<_>>(),
+        closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
         ["ADMISSION", "M3.A", "M3.B", "M3.C", "M3.D"]
     );
 

@@ -243,7 +243,7 @@ fn a_rerun_is_the_one_that_was_admitted() {
 #[test]
 fn an_occupied_artifact_is_the_publish_blocker() {
     let world = published();
-    let id = PhaseExecutionId::derive("m3g", stamp(1), execution(1).as_str(), "M3.G");
+    let id = PhaseExecutionId::derive(Step::RerunDiscipline, stamp(1), execution(1).as_str());
     world.store.seed(
         EVIDENCE,
         key_in(&id, "m3g_reset_class_matrix.json").unwrap().as_str(),

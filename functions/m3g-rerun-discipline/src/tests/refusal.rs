@@ -131,7 +131,7 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         blocker_count: None,
         blockers: None,
     };
-    let id = PhaseExecutionId::derive("m3j", stamp(1), execution(1).as_str(), "M3.J");
+    let id = PhaseExecutionId::derive(Step::PhaseVerdict, stamp(1), execution(1).as_str());
     let key = key_in(&id, "m3_execution_summary.json").unwrap();
     let summary = world.document(Step::PhaseVerdict, Some(&id), key.as_str(), summary);
     let run = &world.run.platform_run_id;
@@ -180,7 +180,9 @@ fn a_forged_version_of_the_held_summary_is_refused() {
     assert!(inconsistent.contains(&honest.key.to_string()), "{inconsistent:?}");
     assert_eq!(subjects(&world, &forged, "M3G-B3"), [honest.key.to_string()]);
     // The true version is named: the key was overwritten all the same.
-    world.closures.insert("M3.D".to_owned(), honest.clone());
+    world
+        .closures
+        .insert(Step::OrchestratorReadiness.into(), honest.clone());
     let named = world.rerun(Step::OrchestratorReadiness);
     let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
     world.store.seed(EVIDENCE, honest.key.as_str(), "{}");

@@ -28,7 +28,7 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
     result
 }
 
-fn artifact_key(execution: &TestExecution, step: &str, name: &str) -> String {
+fn artifact_key(execution: &TestExecution, step: Step, name: &str) -> String {
     format!("{}{name}.json", phase_folder(&execution.phase_execution_id(step)))
 }
 
@@ -47,7 +47,9 @@ async fn a_chain_without_the_rollup_is_b2() {
 async fn a_rollup_that_cannot_be_read_is_b2() {
     for name in ["m3i_execution_summary", "m3i_p1_verdict", "m3i_blocker_register"] {
         let mut execution = green();
-        execution.store.deny(BUCKET, &artifact_key(&execution, "M3.I", name));
+        execution
+            .store
+            .deny(BUCKET, &artifact_key(&execution, Step::GateRollup, name));
         let result = holds(&mut execution, &[Blocker::ChainIncomplete]).await;
         assert_eq!(result.committed, Some(true), "the hold is committed: {name}");
         let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
@@ -67,7 +69,7 @@ async fn a_closure_that_changed_after_the_rollup_is_b2() {
 
     let mut execution = green();
     execution.close(
-        "M3.C",
+        Step::ConfigDigest,
         &[],
         vec![Blocker::CanonicalizationUnknown.on("mode", "unknown")],
     );
@@ -102,7 +104,7 @@ async fn a_pack_that_is_gone_or_of_another_run_is_b4() {
     let mut execution = green();
     execution
         .store
-        .deny(BUCKET, &artifact_key(&execution, "M3.F", "m4_handoff_pack"));
+        .deny(BUCKET, &artifact_key(&execution, Step::M4Handoff, "m4_handoff_pack"));
     holds(&mut execution, &[Blocker::HandoffPackDrifted]).await;
 
     let other = TestExecution {
@@ -117,7 +119,7 @@ async fn a_pack_that_is_gone_or_of_another_run_is_b4() {
     ] {
         let mut execution = green();
         let artifacts: Vec<_> = bytes.into_iter().map(|bytes| ("m4_handoff_pack", bytes)).collect();
-        execution.close("M3.F", &artifacts, Vec::new());
+        execution.close(Step::M4Handoff, &artifacts, Vec::new());
         roll_up(&mut execution, &[]);
         holds(&mut execution, &[Blocker::HandoffPackDrifted]).await;
     }
@@ -128,7 +130,7 @@ async fn an_occupied_key_is_b7() {
     let mut execution = green();
     execution.store.seed(
         BUCKET,
-        &artifact_key(&execution, "M3.J", "m3_execution_summary"),
+        &artifact_key(&execution, Step::PhaseVerdict, "m3_execution_summary"),
         "other",
     );
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
@@ -139,7 +141,7 @@ async fn an_occupied_key_is_b7() {
 #[tokio::test]
 async fn an_occupied_receipt_after_the_commit_is_a_fault() {
     let mut execution = green();
-    let key = artifact_key(&execution, "M3.J", "m4_entry_readiness_receipt");
+    let key = artifact_key(&execution, Step::PhaseVerdict, "m4_entry_readiness_receipt");
     execution.store.seed(BUCKET, &key, "other");
     let fault = execution.invoke(&PhaseVerdictStep::default()).await.unwrap_err();
     assert_eq!(fault.name(), "Internal");
@@ -148,7 +150,7 @@ async fn an_occupied_receipt_after_the_commit_is_a_fault() {
         "{fault}"
     );
     let objects = execution.store.dump(BUCKET);
-    assert!(!objects.contains_key(&artifact_key(&execution, "M3.J", "m3j_execution_summary")));
+    assert!(!objects.contains_key(&artifact_key(&execution, Step::PhaseVerdict, "m3j_execution_summary")));
     assert!(
         objects
             .values()
@@ -160,7 +162,7 @@ async fn an_occupied_receipt_after_the_commit_is_a_fault() {
 async fn with_summary() -> TestExecution {
     let (execution, first) = (green(), green());
     observe(&first).await;
-    let key = artifact_key(&execution, "M3.J", "m3_execution_summary");
+    let key = artifact_key(&execution, Step::PhaseVerdict, "m3_execution_summary");
     execution
         .store
         .seed(BUCKET, &key, first.store.dump(BUCKET)[&key].clone());
@@ -207,7 +209,7 @@ async fn secret_material_is_withheld_as_b7() {
     let mut execution = chain(Step::RunPublication, &blockers);
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
     assert_eq!(result.committed, Some(false));
-    let own = phase_folder(&execution.phase_execution_id("M3.J"));
+    let own = phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
     for (key, bytes) in execution.store.dump(BUCKET) {
         assert!(
             !key.starts_with(&own) || !String::from_utf8(bytes).unwrap().contains(&key_id),
@@ -281,7 +283,7 @@ async fn a_rollup_that_held_explains_a_missing_verdict() {
     };
     let register = execution.document(Step::GateRollup, register);
     let blockers = vec![Blocker::RollupNotPublished.on("m3i_p1_verdict", "refused")];
-    execution.close("M3.I", &[("m3i_blocker_register", register)], blockers);
+    execution.close(Step::GateRollup, &[("m3i_blocker_register", register)], blockers);
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));

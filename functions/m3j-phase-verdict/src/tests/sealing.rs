@@ -41,7 +41,7 @@ fn local() -> PhaseVerdictStep {
 }
 
 fn place(execution: &TestExecution, sidecar: &str) -> String {
-    let id = execution.phase_execution_id(Step::PhaseVerdict.id());
+    let id = execution.phase_execution_id(Step::PhaseVerdict);
     format!("evidence/dev_full/run_control/{id}/{sidecar}")
 }
 

@@ -8,7 +8,7 @@ use p1_contract::evidence::{Body, phase_folder};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::input::ExecutionInput;
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 use p1_runtime::testing::{BUCKET, TestExecution};
@@ -16,7 +16,10 @@ use p1_runtime::testing::{BUCKET, TestExecution};
 use super::platform::{chain, conclude, green, held, published, roll_up, steps};
 
 fn note(execution: &TestExecution, name: &str) -> String {
-    let key = format!("{}{name}.md", phase_folder(&execution.phase_execution_id("M3.J")));
+    let key = format!(
+        "{}{name}.md",
+        phase_folder(&execution.phase_execution_id(Step::PhaseVerdict))
+    );
     String::from_utf8(execution.store.dump(BUCKET).remove(&key).unwrap()).unwrap()
 }
 
@@ -268,7 +271,7 @@ async fn a_rerun_that_passes_advances_with_its_admission() {
     let mut execution = TestExecution::default();
     execution.acquire(1, &execution.arn.clone());
     steps(&mut execution, Step::CostEnvelope, &[]);
-    execution.close(ADMISSION, &[], Vec::new());
+    execution.close(Owner::Admission, &[], Vec::new());
     roll_up(&mut execution, &[]);
     let result = conclude(&mut execution).await;
     assert_eq!(

@@ -22,13 +22,13 @@ fn result(step: Step, blockers: Vec<Blocker>) -> StepResult {
     let execution = execution();
     let overall_pass = blockers.is_empty();
     StepResult {
-        step: step.id().to_owned(),
+        step: step.into(),
         outcome: TaskOutcome::Closed,
         overall_pass,
         next_gate: step.ready_gate(),
         blockers,
         run: execution.run(),
-        ..duplicate_delivery(step.id(), execution.phase_execution_id(step.id()))
+        ..duplicate_delivery(step, execution.phase_execution_id(step))
     }
 }
 
@@ -108,7 +108,7 @@ fn a_pass_is_one_document() {
             "step": "M3.C",
             "request_id": "6a9b6ab0-1f0c-4d1c-9d7b-1f6e3c1c6c11",
             "execution_arn": execution.arn,
-            "phase_execution_id": execution.phase_execution_id("M3.C"),
+            "phase_execution_id": execution.phase_execution_id(Step::ConfigDigest),
             "platform_run_id": "platform_20261122T121701Z",
         })
     );
@@ -158,15 +158,15 @@ fn only_what_the_ledger_holds_is_a_verdict_of_the_phase() {
 
 #[test]
 fn a_duplicate_is_neither_a_hold_nor_a_pass() {
-    let id = execution().phase_execution_id("M3.A");
-    let lines = answered(&duplicate_delivery("M3.A", id));
+    let id = execution().phase_execution_id(Step::HandleClosure);
+    let lines = answered(&duplicate_delivery(Step::HandleClosure, id));
     assert_eq!(extracted(&lines), ["Duplicates[Deployment=dev-full-p1] 1"]);
 }
 
 #[test]
 fn the_admission_counts_as_a_step_of_its_own() {
     let refused = StepResult {
-        step: "ADMISSION".to_owned(),
+        step: Owner::Admission,
         outcome: TaskOutcome::Refused,
         ..result(Step::RerunDiscipline, vec![Blocker::RerunPolicyInconsistent])
     };
@@ -182,7 +182,7 @@ fn the_admission_counts_as_a_step_of_its_own() {
 #[test]
 fn a_fault_is_counted_by_step_and_named() {
     let lines = lines(&Ending::Faulted {
-        step: "M3.H",
+        owner: Step::CostEnvelope.into(),
         fault: "Transient",
     });
     assert_eq!(extracted(&lines), ["Faults[Deployment=dev-full-p1,Step=M3.H] 1"]);
@@ -220,9 +220,9 @@ fn every_metric_is_published_by_the_dimensions_that_it_names() {
     (hold.committed, hold.verdict) = (Some(true), Some(PhaseVerdict::HoldM3));
     let mut pass = result(Step::PhaseVerdict, Vec::new());
     (pass.committed, pass.verdict) = (Some(true), Some(PhaseVerdict::AdvanceToM4));
-    let duplicate = duplicate_delivery("M3.A", execution().phase_execution_id("M3.A"));
+    let duplicate = duplicate_delivery(Step::HandleClosure, execution().phase_execution_id(Step::HandleClosure));
     let fault = Ending::Faulted {
-        step: "M3.A",
+        owner: Step::HandleClosure.into(),
         fault: "Internal",
     };
     for found in [answered(&hold), answered(&pass), answered(&duplicate), lines(&fault)].concat() {
@@ -246,7 +246,7 @@ fn a_secret_in_a_member_is_taken_out() {
     };
     let mut log = Vec::new();
     let ending = Ending::Faulted {
-        step: "M3.A",
+        owner: Step::HandleClosure.into(),
         fault: &secret,
     };
     write(&documents(&invocation, &ending), &mut log).unwrap();
