@@ -2,7 +2,7 @@
 
 use p1_contract::artifacts::{GateRollupMatrix, P1Verdict, RollupBlockerRegister, StepState};
 use p1_contract::blocker::{Blocker, Finding, Severity};
-use p1_contract::evidence::{Body, split};
+use p1_contract::evidence::{Body, RunIds, split};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;

@@ -3,7 +3,7 @@
 use futures_util::future::{try_join_all, try_join4};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
-use p1_contract::evidence::{Body, Document, RunIds};
+use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LedgerKind;
 use p1_contract::observations::phase_verdict::{Facts, LedgerFacts, PackFacts, RollupFacts};
@@ -33,12 +33,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
             _ => None,
         })
     };
-    let run = RunIds::known(
-        chain
-            .iter()
-            .filter_map(|link| link.summary.as_ref())
-            .map(|summary| &summary.run),
-    );
+    let run = ClosureAudit::run_of(&chain);
     let found = reads.iter().filter_map(|read| match read {
         ClosureRead::Found(summary) => Some(&summary.body.artifacts),
         ClosureRead::Unusable(_) => None,

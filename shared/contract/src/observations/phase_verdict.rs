@@ -87,12 +87,7 @@ impl Facts {
     /// What is known of the run: each id from the latest summary that carries it.
     #[must_use]
     pub fn run(&self) -> RunIds {
-        RunIds::known(
-            self.chain
-                .iter()
-                .filter_map(|link| link.summary.as_ref())
-                .map(|summary| &summary.run),
-        )
+        ClosureAudit::run_of(&self.chain)
     }
 }
 
