@@ -15,7 +15,7 @@ const TRIES: usize = 40;
 
 /// The folder of a step's phase execution.
 pub(crate) fn folder(arn: &str, stamp: Stamp, step: Step) -> String {
-    phase_folder(&PhaseExecutionId::derive(step.prefix(), stamp, arn, step.id()))
+    phase_folder(&PhaseExecutionId::derive(step, stamp, arn))
 }
 
 /// When an execution started, as evidence knows it.

@@ -101,7 +101,7 @@ pub(crate) async fn replayed(dir: &Path) -> Vec<Vec<String>> {
         .iter()
         .filter(|execution| execution.input == InputSource::ExecutionHistory);
     assert_eq!(from_history.count(), 1);
-    let steps = |steps: &[p1_replay::StepReport]| steps.iter().map(|step| step.step.clone()).collect();
+    let steps = |steps: &[p1_replay::StepReport]| steps.iter().map(|step| step.step.to_string()).collect();
     report
         .executions
         .iter()

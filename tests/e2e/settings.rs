@@ -24,7 +24,7 @@ async fn run_with(stage: &mut Stage, parameters: &[(&str, &str)]) -> Ended {
 /// The key of a file of a step, in the folder of its phase execution.
 async fn key(stage: &Stage, ended: &Ended, step: Step, file: &str) -> String {
     let stamp = Stamp::from_rfc3339_floor(&stage.start_time(&ended.arn).await).unwrap();
-    let id = PhaseExecutionId::derive(step.prefix(), stamp, &ended.arn, step.id());
+    let id = PhaseExecutionId::derive(step, stamp, &ended.arn);
     format!("{}{file}", phase_folder(&id))
 }
 

@@ -43,7 +43,7 @@ fn events() -> Vec<(String, Value)> {
     let stamp = Stamp::from_rfc3339_floor(STARTED).unwrap();
     let receipt = format!("evidence/dev_full/run_control/m2j_{RECEIPT_STAMP}/m2j_m3_entry_readiness_receipt.json");
     let closure = |step: Step| {
-        let id = PhaseExecutionId::derive(step.prefix(), stamp, &execution, step.id());
+        let id = PhaseExecutionId::derive(step, stamp, &execution);
         json!({
             "step": step.id(),
             "phase_execution_id": id.as_str(),
@@ -155,9 +155,13 @@ fn every_event_is_one_that_its_function_takes() {
             .take_while(|other| **other != step)
             .map(|other| other.id())
             .collect();
-        assert_eq!(input.closures.keys().collect::<Vec<_>>(), before, "{name}");
+        assert_eq!(
+            input.closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
+            before,
+            "{name}"
+        );
         for closure in input.closures.values() {
-            let owner = Step::from_id(&closure.step).unwrap();
+            let owner = closure.step.as_step().unwrap();
             assert_eq!(closure.phase_execution_id, input.phase_execution_id(owner), "{name}");
         }
     }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
 use p1_contract::observations::{ExecutionAnswer, MachineAnswer};
-use p1_contract::reference::ClosureRef;
-use p1_contract::request::{Mode, StepResult, TaskCall};
+use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_local::sample::{self, Names};
@@ -53,7 +52,7 @@ pub struct World {
     /// Its input.
     pub input: Value,
     /// The closures so far, by step.
-    pub closures: BTreeMap<String, ClosureRef>,
+    pub closures: Closures,
     /// What M3.J signs with; nothing, unless a test says so.
     pub signer: Signer,
     /// Where the deployment says that stack outputs lie.
@@ -110,7 +109,7 @@ impl World {
             execution: format!("{}:run-1", MACHINE.replace(":stateMachine:", ":execution:")),
             start_time: "2026-02-23T17:43:07.250Z".to_owned(),
             input: json!({"m2_handoff": {"key": RECEIPT}}),
-            closures: BTreeMap::new(),
+            closures: Closures::new(),
             signer: Signer::Off,
             stack_outputs: format!("s3://{ARTIFACTS}/{STACK}"),
         };
@@ -209,7 +208,7 @@ impl World {
             .await
             .unwrap_or_else(|fault| panic!("{}: {fault}", S::STEP));
         if let Some(closure) = &result.closure {
-            self.closures.insert(closure.step.clone(), closure.clone());
+            self.closures.insert(closure.step, closure.clone());
         }
         result
     }

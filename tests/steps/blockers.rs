@@ -372,7 +372,7 @@ async fn an_occupied_artifact_key_holds_the_run_and_stays_as_it_is() {
         world.up_to(*step).await;
         let execution = world.execution.clone();
         let stamp = p1_contract::ids::Stamp::from_rfc3339_floor(&world.start_time).unwrap();
-        let id = p1_contract::ids::PhaseExecutionId::derive(step.prefix(), stamp, &execution, step.id());
+        let id = p1_contract::ids::PhaseExecutionId::derive(*step, stamp, &execution);
         let key = format!("evidence/dev_full/run_control/{id}/{artifact}.json");
         world.store.seed(EVIDENCE, &key, "squatter");
         let result = world.run(*step).await;
@@ -434,6 +434,6 @@ async fn a_duplicate_delivery_pins_nothing() {
     world.execution = world.execution.replace("run-1", "run-2");
     world.closures.clear();
     let again = world.run(Step::HandleClosure).await;
-    assert_eq!(again.outcome, p1_contract::request::TaskOutcome::DuplicateDelivery);
+    assert_eq!(again.outcome(), p1_contract::request::TaskOutcome::DuplicateDelivery);
     assert!(again.closure.is_none() && world.store.dump(EVIDENCE).len() == objects);
 }

@@ -35,7 +35,7 @@ fn steps(report: &Report) -> Vec<Vec<&str>> {
     report
         .executions
         .iter()
-        .map(|execution| execution.steps.iter().map(|step| step.step.as_str()).collect())
+        .map(|execution| execution.steps.iter().map(|step| step.step.id()).collect())
         .collect()
 }
 
@@ -132,7 +132,7 @@ async fn what_became_of_a_write_is_read_from_the_record() {
     });
     let report = replayed(run, "another-end").await;
     let step = &report.executions[0].steps[2];
-    assert_eq!((step.step.as_str(), step.standing), ("M3.C", Standing::Differs));
+    assert_eq!((step.step.id(), step.standing), ("M3.C", Standing::Differs));
     let at = &step.differences[0];
     assert_eq!(
         (at.artifact.as_str(), at.pointer.as_str()),
@@ -150,7 +150,7 @@ async fn a_write_that_failed_and_is_not_recorded_cannot_be_recomputed() {
     let report = replayed(run, "no-end").await;
     let step = &report.executions[0].steps[2];
     assert_eq!(
-        (step.step.as_str(), step.standing),
+        (step.step.id(), step.standing),
         ("M3.C", Standing::Missing),
         "{step:#?}"
     );
@@ -178,7 +178,7 @@ async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
     let steps = || report.executions[0].steps.iter();
     let wrong: Vec<&str> = steps()
         .filter(|step| step.standing != Standing::Equal)
-        .map(|step| step.step.as_str())
+        .map(|step| step.step.id())
         .collect();
     assert_eq!(wrong, ["M3.A"], "{report:#?}");
     let differences = &steps().next().unwrap().differences;
@@ -244,7 +244,7 @@ async fn an_answer_that_the_engine_was_not_given_is_seen() {
             .steps
             .iter()
             .filter(|step| step.standing == Standing::Differs);
-        let wrong: Vec<&str> = wrong.map(|step| step.step.as_str()).collect();
+        let wrong: Vec<&str> = wrong.map(|step| step.step.id()).collect();
         assert!(wrong.contains(&at), "{from}: {wrong:?}");
     }
 }
@@ -300,7 +300,7 @@ async fn every_change_is_seen(name: &str, run: Mirrored, kinds: &[&str]) {
                 .iter()
                 .flat_map(|execution| &execution.steps)
                 .filter(|step| step.standing != Standing::Equal)
-                .map(|step| step.step.as_str())
+                .map(|step| step.step.id())
                 .collect();
             let named = owner(path).is_none_or(|owner| at.contains(&owner));
             if report.standing != expected || at.is_empty() || !named {

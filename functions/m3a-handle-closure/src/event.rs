@@ -7,6 +7,7 @@ use p1_contract::ids::S3Key;
 use p1_contract::input::ExecutionInput;
 use p1_contract::observations::Written;
 use p1_contract::request::StepResult;
+use p1_contract::step::Step;
 use p1_runtime::{Fault, StepContext, duplicate_delivery, run_control_key};
 
 struct Claim {
@@ -32,7 +33,10 @@ pub(crate) async fn claim(ctx: &StepContext<'_>) -> Result<Option<StepResult>, F
     let Some(claim) = claim_of(ctx)? else { return Ok(None) };
     match ctx.create(ctx.bucket(), &claim.key, EVENT_CLAIM, &claim.bytes).await {
         Written::Stored(_) => Ok(None),
-        Written::Occupied { .. } => Ok(Some(duplicate_delivery("M3.A", ctx.phase_execution_id.clone()))),
+        Written::Occupied { .. } => Ok(Some(duplicate_delivery(
+            Step::HandleClosure,
+            ctx.phase_execution_id.clone(),
+        ))),
         other => Err(Fault::transient(
             format!("claim the event at {}", claim.key),
             other.describe(),

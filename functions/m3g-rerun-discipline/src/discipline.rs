@@ -11,8 +11,8 @@ use p1_contract::handles;
 use p1_contract::ids::S3Key;
 use p1_contract::observations::Learned;
 use p1_contract::observations::rerun_discipline::{Observed, RunDocument};
-use p1_contract::reference::ADMISSION;
-use p1_contract::request::{Mode, StepInput, StepResult};
+use p1_contract::owner::Owner;
+use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Author, ClosureRead, Evaluation, Fault, StepContext, StepLogic, Summary};
 
@@ -26,15 +26,6 @@ pub struct RerunDiscipline;
 impl StepLogic for RerunDiscipline {
     const STEP: Step = Step::RerunDiscipline;
     type Observed = Observed;
-
-    async fn preempt(&self, ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
-        match ctx.input.mode {
-            Mode::Step => Ok(None),
-            Mode::Admission => Err(Fault::InvalidInput(
-                "payload: `mode` ADMISSION is not the step M3.G".to_owned(),
-            )),
-        }
-    }
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let upstream = |step| ctx.upstream(step);
@@ -252,7 +243,7 @@ fn mutation_findings(observed: &Observed) -> Vec<Finding> {
 
 /// The rerun is the one that was admitted, and its receipt still keeps the rules.
 fn rerun_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
-    let inconsistent = |detail: String| vec![Blocker::RerunPolicyInconsistent.on(ADMISSION, detail)];
+    let inconsistent = |detail: String| vec![Blocker::RerunPolicyInconsistent.on(Owner::Admission.id(), detail)];
     let (rerun, receipt) = match (input.input.rerun(), &observed.admission) {
         (None, None) => return Vec::new(),
         (None, Some(_)) => {
@@ -272,7 +263,7 @@ fn rerun_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
     .filter(|(agrees, _)| !agrees)
     .map(|(_, field)| {
         Blocker::RerunPolicyInconsistent.on(
-            ADMISSION,
+            Owner::Admission.id(),
             format!("`{field}` of its receipt contradicts the rerun that this execution is"),
         )
     })

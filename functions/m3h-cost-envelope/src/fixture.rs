@@ -17,6 +17,7 @@ use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, phase_folde
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::observations::cost_envelope::Observed;
+use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::request::{Mode, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
@@ -58,7 +59,7 @@ pub(crate) const REGISTRY: &str = r#"
 /// The platform.
 pub(crate) struct Platform {
     pub(crate) store: MemoryStore,
-    pub(crate) closures: BTreeMap<String, ClosureRef>,
+    pub(crate) closures: BTreeMap<Owner, ClosureRef>,
     settings: Settings,
 }
 
@@ -127,7 +128,7 @@ impl Platform {
         let summary_key = format!("{}{name}.json", phase_folder(&phase(step)));
         let closed = self.publish(&summary_key, &name, &merge(&header, &summary).unwrap());
         let closure = ClosureRef {
-            step: step.id().to_owned(),
+            step: step.into(),
             phase_execution_id: phase(step),
             overall_pass: summary.overall_pass,
             bucket: bucket(),
@@ -135,7 +136,7 @@ impl Platform {
             version_id: None,
             sha256: closed.sha256,
         };
-        self.closures.insert(step.id().to_owned(), closure);
+        self.closures.insert(step.into(), closure);
     }
 
     /// References name no version here, so that a test can take an object away by putting another one over it.
@@ -208,7 +209,7 @@ pub(crate) fn stamp() -> Stamp {
 }
 
 pub(crate) fn phase(step: Step) -> PhaseExecutionId {
-    PhaseExecutionId::derive(step.prefix(), stamp(), EXECUTION, step.id())
+    PhaseExecutionId::derive(step, stamp(), EXECUTION)
 }
 
 pub(crate) fn proof_key(step: Step, name: &str) -> String {

@@ -37,13 +37,13 @@ pub const EXPECTED_PROOFS: [(Step, &str); 11] = [
 pub(crate) fn is_expected(closure: &ClosureRef, artifact: &ArtifactRef) -> bool {
     EXPECTED_PROOFS
         .iter()
-        .any(|(step, name)| step.id() == closure.step && *name == artifact.name)
+        .any(|(step, name)| closure.step == *step && *name == artifact.name)
 }
 
 /// Looks up every expected proof in the audited closures.
 pub(crate) async fn observe(ctx: &StepContext<'_>, audits: &[ClosureAudit]) -> Result<Vec<ProofFact>, Fault> {
     let facts = EXPECTED_PROOFS.iter().map(|&(step, name)| async move {
-        let audit = audits.iter().find(|audit| audit.closure.step == step.id());
+        let audit = audits.iter().find(|audit| audit.closure.step == step);
         Ok::<_, Fault>(ProofFact {
             step,
             phase_execution_id: audit.map(|audit| audit.closure.phase_execution_id.clone()),

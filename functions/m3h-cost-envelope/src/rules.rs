@@ -286,7 +286,7 @@ pub(crate) fn without_proof(observed: &Observed, spend: Option<&BillingArtifact>
 }
 
 fn is_green(audits: &[ClosureAudit], step: Step) -> bool {
-    let audit = audits.iter().find(|audit| audit.closure.step == step.id());
+    let audit = audits.iter().find(|audit| audit.closure.step == step);
     audit.is_some_and(|audit| {
         audit.closure.overall_pass && audit.summary.as_ref().is_some_and(|summary| summary.overall_pass)
     })

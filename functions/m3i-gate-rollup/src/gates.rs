@@ -2,7 +2,7 @@
 
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::observations::{AuditProblem, ClosureAudit};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
 use crate::lanes::{self, audit_of};
@@ -43,11 +43,12 @@ pub(crate) fn findings(audits: &[ClosureAudit]) -> Vec<Finding> {
             findings.push(Blocker::GateContradicted.on(step.id(), why));
         }
     }
-    if let Some(admission) = audits.iter().find(|audit| audit.closure.step == ADMISSION) {
+    if let Some(admission) = audits.iter().find(|audit| audit.closure.step == Owner::Admission) {
+        let contradicted = |why: String| Blocker::GateContradicted.on(Owner::Admission.id(), why);
         if contradicts_chain(admission) {
-            findings.push(Blocker::GateContradicted.on(ADMISSION, contradiction(admission)));
+            findings.push(contradicted(contradiction(admission)));
         } else if !admission.closure.overall_pass {
-            findings.push(Blocker::GateContradicted.on(ADMISSION, "it refused the rerun, and the rerun went on"));
+            findings.push(contradicted("it refused the rerun, and the rerun went on".to_owned()));
         }
     }
     findings

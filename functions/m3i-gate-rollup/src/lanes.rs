@@ -113,5 +113,5 @@ pub(crate) fn absent_evidence(audits: &[ClosureAudit]) -> Vec<(Step, &'static st
 
 /// The audit of `step`, if the chain has a closure of it.
 pub(crate) fn audit_of(audits: &[ClosureAudit], step: Step) -> Option<&ClosureAudit> {
-    audits.iter().find(|audit| audit.closure.step == step.id())
+    audits.iter().find(|audit| audit.closure.step == step)
 }

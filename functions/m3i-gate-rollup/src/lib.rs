@@ -10,7 +10,7 @@ mod rollup;
 #[cfg(test)]
 mod tests;
 
-use p1_contract::evidence::RunIds;
+use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::gate_rollup::Observed;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
@@ -34,8 +34,7 @@ impl StepLogic for GateRollup {
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let (rollup, findings) = adjudicated(&observed.audits)?;
-        let summaries = observed.audits.iter().filter_map(|audit| audit.summary.as_ref());
-        let run = RunIds::known(summaries.map(|summary| &summary.run));
+        let run = ClosureAudit::run_of(&observed.audits);
         let author = Author::new(input, Self::STEP, run.clone());
         let artifacts = vec![
             author.artifact(rollup.matrix)?,

@@ -2,8 +2,8 @@
 
 use p1_contract::artifacts::{GateRollupMatrix, P1Verdict, RollupBlockerRegister, StepState};
 use p1_contract::blocker::{Blocker, Finding, Severity};
-use p1_contract::evidence::{Body, split};
-use p1_contract::reference::ADMISSION;
+use p1_contract::evidence::{Body, RunIds, split};
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use p1_runtime::StepLogic as _;
@@ -25,7 +25,7 @@ fn chain(last: Step, blockers: &[Finding]) -> TestExecution {
         names.dedup();
         let artifacts: Vec<_> = names.into_iter().map(|name| (name, name.as_bytes().to_vec())).collect();
         let blockers = if step == last { blockers.to_vec() } else { Vec::new() };
-        execution.close(step.id(), &artifacts, blockers);
+        execution.close(step, &artifacts, blockers);
     }
     execution
 }
@@ -151,7 +151,7 @@ async fn a_summary_of_another_hash_is_b1_alone() {
 #[tokio::test]
 async fn a_pass_without_its_evidence_is_b1() {
     let mut execution = green();
-    execution.close("M3.H", &[], Vec::new());
+    execution.close(Step::CostEnvelope, &[], Vec::new());
     assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
 }
 
@@ -159,7 +159,7 @@ async fn a_pass_without_its_evidence_is_b1() {
 async fn a_held_step_that_was_let_through_is_b2() {
     let mut execution = green();
     execution.close(
-        "M3.D",
+        Step::OrchestratorReadiness,
         &[],
         vec![Blocker::RunLockNotOurs.on("ledger", "held by another")],
     );
@@ -200,27 +200,29 @@ async fn a_chain_that_contradicts_a_summary_is_b2_alone() {
 #[tokio::test]
 async fn the_admission_is_audited_too() {
     let mut execution = green();
-    execution.close(ADMISSION, &[], Vec::new());
+    execution.close(Owner::Admission, &[], Vec::new());
     assert!(roll_up(&mut execution).await.overall_pass);
 
     let mut execution = green();
     execution.close(
-        ADMISSION,
+        Owner::Admission,
         &[],
         vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")],
     );
     assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
 
     let mut execution = green();
-    execution.close(ADMISSION, &[], Vec::new());
-    execution.store.deny(BUCKET, execution.closures[ADMISSION].key.as_str());
+    execution.close(Owner::Admission, &[], Vec::new());
+    execution
+        .store
+        .deny(BUCKET, execution.closures[&Owner::Admission].key.as_str());
     assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
 }
 
 #[tokio::test]
 async fn an_occupied_key_is_b7() {
     let mut execution = green();
-    let id = execution.phase_execution_id("M3.I");
+    let id = execution.phase_execution_id(Step::GateRollup);
     execution.store.seed(
         BUCKET,
         &format!("evidence/dev_full/run_control/{id}/m3i_p1_verdict.json"),

@@ -24,7 +24,7 @@ pub(crate) fn items(
     let mut items: Vec<ChecklistItem> = Step::PhaseVerdict
         .before()
         .map(|step| {
-            let link = facts.link(step.id());
+            let link = facts.link(step);
             item(
                 format!("{step} complete."),
                 link.is_some_and(ClosureAudit::is_green),
@@ -41,7 +41,7 @@ pub(crate) fn items(
     ));
     // A hold that registers what it holds for is fail-closed, as the plan asks.
     let register = facts
-        .link(Step::GateRollup.id())
+        .link(Step::GateRollup)
         .filter(|link| link.lists(RollupBlockerRegister::NAME))
         .map(|link| {
             format!(

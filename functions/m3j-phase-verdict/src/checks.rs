@@ -6,7 +6,8 @@ use p1_contract::evidence::HOLD;
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LEDGER_RECORD;
 use p1_contract::observations::phase_verdict::{Facts, PackFacts};
-use p1_contract::reference::{ADMISSION, ArtifactRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::ArtifactRef;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 
@@ -41,8 +42,8 @@ pub(crate) fn defects(summary: &PhaseSummary, facts: &Facts) -> Vec<Finding> {
 }
 
 fn inconsistency(summary: &PhaseSummary, facts: &Facts, advances: bool) -> Option<&'static str> {
-    let owners = summary.closures.iter().map(|closure| closure.step.as_str());
-    let chain = Step::PhaseVerdict.before().map(Step::id).chain([ADMISSION]);
+    let owners = summary.closures.iter().map(|closure| closure.step);
+    let chain = Owner::all().filter(|owner| *owner != Step::PhaseVerdict);
     let in_order = owners.eq(chain.filter(|owner| summary.closures.iter().any(|closure| closure.step == *owner)));
     if summary.overall_pass != advances {
         Some("verdict and overall_pass differ")

@@ -3,7 +3,7 @@
 use futures_util::future::{try_join_all, try_join4};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
-use p1_contract::evidence::{Body, Document, RunIds};
+use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LedgerKind;
 use p1_contract::observations::phase_verdict::{Facts, LedgerFacts, PackFacts, RollupFacts};
@@ -29,16 +29,11 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
 
     let summary = |step: Step| {
         reads.iter().find_map(|read| match read {
-            ClosureRead::Found(summary) if summary.owner == step.id() => Some(summary.as_ref()),
+            ClosureRead::Found(summary) if summary.owner == step => Some(summary.as_ref()),
             _ => None,
         })
     };
-    let run = RunIds::known(
-        chain
-            .iter()
-            .filter_map(|link| link.summary.as_ref())
-            .map(|summary| &summary.run),
-    );
+    let run = ClosureAudit::run_of(&chain);
     let found = reads.iter().filter_map(|read| match read {
         ClosureRead::Found(summary) => Some(&summary.body.artifacts),
         ClosureRead::Unusable(_) => None,
@@ -55,7 +50,7 @@ pub(crate) async fn gather(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
     .await?;
     let published = [Step::RunPublication, Step::M4Handoff].map(|step| summary(step).map(|summary| &summary.body));
     let run_evidence = run_evidence(published.into_iter().flatten());
-    if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup.id()) {
+    if let Some(link) = chain.iter_mut().find(|link| link.closure.step == Step::GateRollup) {
         link.problems.extend(problems);
     }
     Ok(Facts {

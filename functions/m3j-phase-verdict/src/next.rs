@@ -23,7 +23,7 @@ pub(crate) fn action(facts: &Facts, adjudication: Option<RollupVerdict>, unresol
     let last = Step::GATED
         .into_iter()
         .rev()
-        .find_map(|step| Some((step, &facts.link(step.id())?.closure)));
+        .find_map(|step| Some((step, &facts.link(step)?.closure)));
     let (action, rerun_input) = match last {
         Some((step, closure)) if !no_go && step >= FIRST_RESUMABLE => {
             let at = if closure.overall_pass {

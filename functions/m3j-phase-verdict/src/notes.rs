@@ -95,7 +95,7 @@ impl Closing<'_> {
         text.push_str("\n### Closures\n\n| step | verdict | phase execution | summary sha256 |\n|---|---|---|---|\n");
         for closure in &self.summary.body.closures {
             let verdict = if closure.overall_pass { "PASS" } else { "HOLD" };
-            let (step, id) = (escape(&closure.step), escape(closure.phase_execution_id.as_str()));
+            let (step, id) = (escape(closure.step.id()), escape(closure.phase_execution_id.as_str()));
             let _ = writeln!(text, "| {step} | {verdict} | {id} | {} |", closure.sha256);
         }
         for step in &self.summary.body.not_reached {

@@ -8,7 +8,7 @@ use p1_contract::evidence::{Document, HOLD};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::phase_verdict::{Facts, PackFacts};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
@@ -53,7 +53,7 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = chain_findings(facts);
     findings.extend(rewritten_findings(facts));
     let advances = adjudication(facts) == Some(RollupVerdict::AdvanceToM3J);
-    if let Some(rollup) = facts.link(Step::GateRollup.id()).filter(|link| link.is_green()) {
+    if let Some(rollup) = facts.link(Step::GateRollup).filter(|link| link.is_green()) {
         for problem in &facts.rollup.unreadable {
             findings.push(Blocker::VerdictVocabulary.on(&problem.subject, &problem.detail));
         }
@@ -106,7 +106,7 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     for link in &facts.chain {
-        let owner = link.closure.step.as_str();
+        let owner = link.closure.step.id();
         for problem in link
             .problems
             .iter()
@@ -122,7 +122,7 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
             findings.push(Blocker::ChainIncomplete.on(owner, "its summary says another verdict than the chain does"));
         }
     }
-    let Some(rollup) = facts.link(Step::GateRollup.id()) else {
+    let Some(rollup) = facts.link(Step::GateRollup) else {
         findings.push(Blocker::ChainIncomplete.on(Step::GateRollup.id(), "the chain has no closure of it"));
         return findings;
     };
@@ -130,25 +130,22 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
         return findings;
     }
     for closure in &facts.rollup.upstream {
-        if facts.link(&closure.step).is_none() {
-            findings
-                .push(Blocker::ChainIncomplete.on(&closure.step, "M3.I rolled up its closure, and the chain has none"));
+        if facts.link(closure.step).is_none() {
+            findings.push(
+                Blocker::ChainIncomplete.on(closure.step.id(), "M3.I rolled up its closure, and the chain has none"),
+            );
         }
     }
-    for link in facts
-        .chain
-        .iter()
-        .filter(|link| link.closure.step != Step::GateRollup.id())
-    {
+    for link in facts.chain.iter().filter(|link| link.closure.step != Step::GateRollup) {
         if !facts.rollup.upstream.contains(&link.closure) {
             let detail = "the chain has another closure of it than the one that M3.I rolled up";
-            findings.push(Blocker::ChainIncomplete.on(&link.closure.step, detail));
+            findings.push(Blocker::ChainIncomplete.on(link.closure.step.id(), detail));
         }
     }
-    let missing = Step::GATED.into_iter().filter(|step| facts.link(step.id()).is_none());
+    let missing = Step::GATED.into_iter().filter(|step| facts.link(*step).is_none());
     let advances = adjudication(facts) == Some(RollupVerdict::AdvanceToM3J);
     for step in missing.filter(|_| advances) {
-        if !facts.rollup.upstream.iter().any(|closure| closure.step == step.id()) {
+        if !facts.rollup.upstream.iter().any(|closure| closure.step == step) {
             findings.push(Blocker::ChainIncomplete.on(step.id(), "M3.I advances, and the chain has no closure of it"));
         }
     }
@@ -157,7 +154,7 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
 
 /// Why the pack cannot go to M4. A closure of M3.F that cannot be read is the chain's matter.
 fn pack_problem(facts: &Facts) -> Option<(String, String)> {
-    facts.link(Step::M4Handoff.id())?.summary.as_ref()?;
+    facts.link(Step::M4Handoff)?.summary.as_ref()?;
     let run = facts.run();
     match &facts.pack {
         PackFacts::NotListed => Some((
@@ -189,12 +186,12 @@ fn unresolved(facts: &Facts, own: &[Finding]) -> Vec<Finding> {
 fn build(input: &StepInput, facts: &Facts, own: &[Finding]) -> Result<PhaseSummary, Fault> {
     let unresolved = unresolved(facts, own);
     let adjudication = adjudication(facts);
-    let green = |step: Step| facts.link(step.id()).is_some_and(ClosureAudit::is_green);
+    let green = |step: Step| facts.link(step).is_some_and(ClosureAudit::is_green);
     let advances = adjudication == Some(RollupVerdict::AdvanceToM3J)
         && unresolved.is_empty()
         && facts.ledger.posture == CommitPosture::ToBeCommitted
         && Step::PhaseVerdict.before().all(green)
-        && facts.link(ADMISSION).is_none_or(ClosureAudit::is_green);
+        && facts.link(Owner::Admission).is_none_or(ClosureAudit::is_green);
     let verdict = if advances {
         PhaseVerdict::AdvanceToM4
     } else {
@@ -208,7 +205,7 @@ fn build(input: &StepInput, facts: &Facts, own: &[Finding]) -> Result<PhaseSumma
         closures: facts.chain.iter().map(|link| link.closure.clone()).collect(),
         not_reached: Step::PhaseVerdict
             .before()
-            .filter(|step| facts.link(step.id()).is_none())
+            .filter(|step| facts.link(*step).is_none())
             .collect(),
         completion_checklist: checklist::items(input, facts, verdict, unresolved.is_empty())?,
         next_action: (!advances).then(|| next::action(facts, adjudication, &unresolved)),

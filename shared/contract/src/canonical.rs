@@ -300,25 +300,6 @@ mod tests {
     }
 
     #[test]
-    fn words_are_plain_as_their_bytes_are() {
-        let of_bytes = |bytes: &[u8]| bytes.iter().all(|byte| is_written_as_it_is(*byte));
-        // Every pair of neighbours: a borrow or carry must not hide one, and must not be taken for one.
-        for (low, high) in (0..=u8::MAX).flat_map(|low| (0..=u8::MAX).map(move |high| (low, high))) {
-            let word = [b'~', b' ', b'#', low, high, b'!', b'[', b']'];
-            assert_eq!(is_plain(&word), of_bytes(&word), "{word:?}");
-        }
-        // Every byte at every place of every length that is looked at in another way.
-        for length in 1..=25 {
-            for (place, byte) in (0..length).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
-                let mut text = vec![b' '; length];
-                text[place] = byte;
-                assert_eq!(is_plain(&text), of_bytes(&text), "{byte:#04x} at {place} of {length}");
-            }
-        }
-        assert!(is_plain(b""));
-    }
-
-    #[test]
     fn documents_end_with_one_newline() {
         assert_eq!(to_document(&json!([1])).unwrap(), b"[1]\n");
         assert_eq!(document_of(&("a", 1)).unwrap(), b"[\"a\",1]\n");

@@ -14,13 +14,13 @@ use crate::attestation::{
     ENVELOPE_SCHEMA, VERDICT_PREDICATE, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE, VSA_STATEMENT_SCHEMA,
     VerdictPredicate, VerificationSummary,
 };
-use crate::duty::Duty;
 use crate::evidence::{Body, Document, EvidenceError, ExecutionSummary, Header, split};
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
     Observations, admission, config_digest, cost_envelope, gate_rollup, handle_closure, m4_handoff,
     orchestrator_readiness, phase_verdict, rerun_discipline, run_identity, run_publication,
 };
+use crate::owner::Owner;
 use crate::schema;
 use crate::step::Step;
 use crate::strict::{Limits, parse_strict};
@@ -48,7 +48,7 @@ pub struct Entry {
     /// What it is.
     pub kind: Kind,
     /// Who writes it; one, except for the records that several create.
-    pub writers: Vec<Duty>,
+    pub writers: Vec<Owner>,
     schema: fn(&Entry) -> Value,
     reader: Option<Reader>,
 }
@@ -76,7 +76,7 @@ impl Entry {
 
     /// The step whose function writes it.
     fn step(&self) -> Step {
-        self.writers.first().map_or(Step::HandleClosure, |duty| duty.step())
+        self.writers.first().map_or(Step::HandleClosure, |owner| owner.step())
     }
 }
 
@@ -97,34 +97,34 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 fn entries() -> Vec<Entry> {
     let mut all = List::default();
 
-    let by = Duty::Step(Step::HandleClosure);
+    let by = Owner::Step(Step::HandleClosure);
     all.closing::<handle_closure::Observed>(by);
     all.document::<HandleClosureSnapshot>(by);
     all.document::<HandleBlockerRegister>(by);
     all.document::<HandleCommandReceipts>(by);
     all.record::<EventClaim>(EVENT_CLAIM, [by], json_of::<EventClaim>);
 
-    let by = Duty::Step(Step::RunIdentity);
+    let by = Owner::Step(Step::RunIdentity);
     all.closing::<run_identity::Observed>(by);
     all.document::<RunIdGenerationSnapshot>(by);
     all.document::<CollisionProbeReceipts>(by);
     all.document::<RunIdentitySeed>(by);
-    let reserves_acquires_commits = [by, Duty::Admission, Duty::Step(Step::PhaseVerdict)];
+    let reserves_acquires_commits = [by, Owner::Admission, Owner::Step(Step::PhaseVerdict)];
     all.record::<LedgerRecord>(LEDGER_RECORD, reserves_acquires_commits, ledger_record);
 
-    let by = Duty::Step(Step::ConfigDigest);
+    let by = Owner::Step(Step::ConfigDigest);
     all.closing::<config_digest::Observed>(by);
     all.document::<RunConfigPayload>(by);
     all.document::<ConfigDigestSnapshot>(by);
     all.document::<DigestRecomputeReceipts>(by);
 
-    let by = Duty::Step(Step::OrchestratorReadiness);
+    let by = Owner::Step(Step::OrchestratorReadiness);
     all.closing::<orchestrator_readiness::Observed>(by);
     all.document::<OrchestratorReadinessSnapshot>(by);
     all.document::<RunLockPostureSnapshot>(by);
     all.document::<OrchestratorCommandReceipts>(by);
 
-    let by = Duty::Step(Step::RunPublication);
+    let by = Owner::Step(Step::RunPublication);
     all.closing::<run_publication::Observed>(by);
     all.document::<RunRecord>(by);
     all.document::<RunHeader>(by);
@@ -132,23 +132,23 @@ fn entries() -> Vec<Entry> {
     all.document::<RunHeaderWriteReceipt>(by);
     all.document::<IntegrityReadbackReceipts>(by);
 
-    let by = Duty::Step(Step::M4Handoff);
+    let by = Owner::Step(Step::M4Handoff);
     all.closing::<m4_handoff::Observed>(by);
     all.document::<M4HandoffPack>(by);
     all.document::<RuntimeScopeBindingSnapshot>(by);
     all.document::<HandoffReferenceReceipts>(by);
 
-    let by = Duty::Step(Step::RerunDiscipline);
+    let by = Owner::Step(Step::RerunDiscipline);
     all.closing::<rerun_discipline::Observed>(by);
     all.document::<RerunResetPolicySnapshot>(by);
     all.document::<ResetClassMatrix>(by);
     all.document::<ProhibitedMutationGuardReceipts>(by);
 
-    let by = Duty::Admission;
+    let by = Owner::Admission;
     all.closing::<admission::Observed>(by);
     all.document::<RerunAdmissionReceipt>(by);
 
-    let by = Duty::Step(Step::CostEnvelope);
+    let by = Owner::Step(Step::CostEnvelope);
     all.closing::<cost_envelope::Observed>(by);
     all.document::<PhaseBudgetEnvelope>(by);
     all.document::<PhaseCostOutcomeReceipt>(by);
@@ -157,13 +157,13 @@ fn entries() -> Vec<Entry> {
     all.record::<BillingArtifact>(BILLING_ARTIFACT, [by], json_of::<BillingArtifact>);
     all.record::<CostClaim>(COST_CLAIM, [by], json_of::<CostClaim>);
 
-    let by = Duty::Step(Step::GateRollup);
+    let by = Owner::Step(Step::GateRollup);
     all.closing::<gate_rollup::Observed>(by);
     all.document::<GateRollupMatrix>(by);
     all.document::<RollupBlockerRegister>(by);
     all.document::<P1Verdict>(by);
 
-    let by = Duty::Step(Step::PhaseVerdict);
+    let by = Owner::Step(Step::PhaseVerdict);
     all.closing::<phase_verdict::Observed>(by);
     all.document::<PhaseSummary>(by);
     all.document::<M4EntryReadinessReceipt>(by);
@@ -181,7 +181,7 @@ fn entries() -> Vec<Entry> {
 struct List(Vec<Entry>);
 
 impl List {
-    fn document<B: Body>(&mut self, by: Duty) {
+    fn document<B: Body>(&mut self, by: Owner) {
         self.0.push(Entry {
             name: B::NAME.to_owned(),
             kind: Kind::Document,
@@ -191,8 +191,8 @@ impl List {
         });
     }
 
-    /// What every duty begins and ends with.
-    fn closing<O: JsonSchema>(&mut self, by: Duty) {
+    /// What every step and the admission begin and end with.
+    fn closing<O: JsonSchema>(&mut self, by: Owner) {
         self.0.push(Entry {
             name: by.observations_name(),
             kind: Kind::Observations,
@@ -209,7 +209,7 @@ impl List {
         });
     }
 
-    fn record<T: JsonSchema>(&mut self, name: &str, by: impl IntoIterator<Item = Duty>, read: Reader) {
+    fn record<T: JsonSchema>(&mut self, name: &str, by: impl IntoIterator<Item = Owner>, read: Reader) {
         self.0.push(Entry {
             name: name.to_owned(),
             kind: Kind::Record,
@@ -219,7 +219,7 @@ impl List {
         });
     }
 
-    fn sidecar(&mut self, name: &str, by: Duty, schema: fn(&Entry) -> Value) {
+    fn sidecar(&mut self, name: &str, by: Owner, schema: fn(&Entry) -> Value) {
         self.0.push(Entry {
             name: name.to_owned(),
             kind: Kind::Sidecar,
@@ -287,13 +287,13 @@ mod tests {
     #[test]
     fn every_duty_begins_with_observations_and_ends_with_a_summary() {
         let of = |kind: Kind| all().iter().filter(move |entry| entry.kind == kind);
-        for duty in Duty::all() {
+        for owner in Owner::all() {
             for (kind, name) in [
-                (Kind::Observations, duty.observations_name()),
-                (Kind::Summary, duty.summary_name()),
+                (Kind::Observations, owner.observations_name()),
+                (Kind::Summary, owner.summary_name()),
             ] {
                 let own: Vec<&str> = of(kind)
-                    .filter(|entry| entry.writers == [duty])
+                    .filter(|entry| entry.writers == [owner])
                     .map(|entry| entry.name.as_str())
                     .collect();
                 assert_eq!(own, [name]);

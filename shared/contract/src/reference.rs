@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256Hex;
 use crate::ids::{BucketName, PhaseExecutionId, S3Key};
+use crate::owner::Owner;
 
 /// One version of one object, by place and content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -61,7 +62,7 @@ impl ArtifactRef {
 #[serde(deny_unknown_fields)]
 pub struct ClosureRef {
     /// The wire name of the step, or `ADMISSION`.
-    pub step: String,
+    pub step: Owner,
     /// The phase execution that published it.
     pub phase_execution_id: PhaseExecutionId,
     /// Its verdict.
@@ -75,6 +76,3 @@ pub struct ClosureRef {
     /// SHA-256 of the summary's raw bytes.
     pub sha256: Sha256Hex,
 }
-
-/// The place of the rerun admission in a map of closures.
-pub const ADMISSION: &str = "ADMISSION";

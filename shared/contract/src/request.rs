@@ -1,19 +1,21 @@
 //! What the state machine hands to a function, and what it gets back.
 
+mod result;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::blocker::Blocker;
-use crate::evidence::RunIds;
 use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
 use crate::input::{ExecutionInput, InputError, join, reason};
-use crate::reference::{ADMISSION, ClosureRef};
+use crate::owner::Owner;
+use crate::reference::ClosureRef;
 use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
-use crate::verdict::PhaseVerdict;
+
+pub use result::{Admitted, Concluded, Conclusion, StepResult, TaskOutcome};
 
 /// Which of its two duties the M3.G function is called for; all others know one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +34,7 @@ struct RawRequest {
     mode: Mode,
     settings: SettingsFields,
     context: RawContext,
-    closures: BTreeMap<String, ClosureRef>,
+    closures: Closures,
 }
 
 /// The context object of Step Functions, whole, as it arrives. It is AWS's: what is not read here is passed over.
@@ -110,8 +112,8 @@ impl TaskCall<'_> {
     }
 }
 
-/// The closures so far, by the wire name of their step (or `ADMISSION`).
-pub type Closures = BTreeMap<String, ClosureRef>;
+/// The closures so far, by their owner.
+pub type Closures = BTreeMap<Owner, ClosureRef>;
 
 /// What a step works on: everything that its verdict may depend on besides its observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,10 +169,9 @@ impl StepInput {
             remedy: "give the execution's start time in RFC 3339",
         })?;
         for (owner, closure) in &raw.closures {
-            let known = owner == ADMISSION || Step::from_id(owner).is_some();
-            if !known || owner != &closure.step || &closure.bucket != evidence_bucket {
+            if owner != &closure.step || &closure.bucket != evidence_bucket {
                 return Err(InputError {
-                    field: join("closures", owner),
+                    field: join("closures", owner.id()),
                     problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
                     remedy: "pass the closures on as the steps return them",
                 });
@@ -197,85 +198,30 @@ impl StepInput {
     /// The phase execution id of `step` (or of the admission) in this execution.
     #[must_use]
     pub fn phase_execution_id(&self, step: Step) -> PhaseExecutionId {
-        match self.mode {
-            Mode::Step => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), step.id()),
-            Mode::Admission => PhaseExecutionId::derive(step.prefix(), self.stamp, self.execution.as_str(), ADMISSION),
-        }
+        let owner = match self.mode {
+            Mode::Step => step.into(),
+            Mode::Admission => Owner::Admission,
+        };
+        PhaseExecutionId::derive(owner, self.stamp, self.execution.as_str())
     }
 
     /// The closure of `step`, if the chain has one.
     #[must_use]
     pub fn closure(&self, step: Step) -> Option<&ClosureRef> {
-        self.closures.get(step.id())
+        self.closures.get(&Owner::Step(step))
     }
 
     /// The closure of the admission that this rerun went through, if it is one.
     #[must_use]
     pub fn admission(&self) -> Option<&ClosureRef> {
-        self.closures.get(ADMISSION)
+        self.closures.get(&Owner::Admission)
     }
 
     /// The closures in the order of the chain: the steps, then the admission.
     #[must_use]
     pub fn upstream(&self) -> Vec<ClosureRef> {
-        let steps = Step::ALL.into_iter().filter_map(|step| self.closure(step));
-        steps.chain(self.admission()).cloned().collect()
+        Owner::all()
+            .filter_map(|owner| self.closures.get(&owner).cloned())
+            .collect()
     }
-}
-
-/// How a Task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum TaskOutcome {
-    /// The step closed, with a pass or a hold.
-    Closed,
-    /// The event had started another execution already.
-    DuplicateDelivery,
-    /// The rerun may go on.
-    Admitted,
-    /// The rerun may not go on.
-    Refused,
-}
-
-/// What a function returns: codes, ids and closures, never evidence bodies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepResult {
-    /// The step's wire name, or `ADMISSION`.
-    pub step: String,
-    /// The function version that answered, as the engine invoked it: for the execution history, never for evidence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub function_arn: Option<String>,
-    /// How it ended.
-    pub outcome: TaskOutcome,
-    /// The phase execution.
-    pub phase_execution_id: PhaseExecutionId,
-    /// The verdict.
-    pub overall_pass: bool,
-    /// `M3.X_READY`, or `HOLD`.
-    pub next_gate: String,
-    /// The step's own blocker codes.
-    pub blockers: Vec<Blocker>,
-    /// The step's closure; none for a duplicate delivery.
-    pub closure: Option<ClosureRef>,
-    /// The ids known by then.
-    pub run: RunIds,
-    /// M3.J: the phase verdict.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<PhaseVerdict>,
-    /// M3.J: whether the ledger holds the verdict.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub committed: Option<bool>,
-    /// M3.J: the codes of all blockers that are unresolved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unresolved: Option<Vec<Blocker>>,
-    /// Admission: the closures to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closures: Option<Closures>,
-    /// Admission: the step to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resume_at: Option<Step>,
-    /// Admission: whether that step alone is run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub only: Option<bool>,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use p1_contract::ids::{DeploymentName, ExecutionArn};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::request::{Attempt, Mode, StepResult};
 use p1_contract::secrets;
 use p1_contract::step::Step;
@@ -28,7 +28,7 @@ pub(crate) struct Answer {
 
 /// What is known of an invocation however it ends.
 struct Known {
-    owner: &'static str,
+    owner: Owner,
     deployment: Option<DeploymentName>,
     execution: Option<ExecutionArn>,
     attempt: Option<Attempt>,
@@ -37,7 +37,7 @@ struct Known {
 impl Known {
     fn note(&mut self, request: &Request) {
         if request.input.mode == Mode::Admission {
-            self.owner = ADMISSION;
+            self.owner = Owner::Admission;
         }
         self.deployment = Some(request.input.settings.deployment.clone());
         self.execution = Some(request.input.execution.clone());
@@ -57,7 +57,7 @@ where
 {
     let begun = Instant::now();
     let mut known = Known {
-        owner: step.id(),
+        owner: step.into(),
         deployment: None,
         execution: None,
         attempt: None,
@@ -86,7 +86,7 @@ where
         let ending = match &result {
             Ok(result) => Ending::Answered { result, duration_ms },
             Err(fault) => Ending::Faulted {
-                step: known.owner,
+                owner: known.owner,
                 fault: fault.name(),
             },
         };
@@ -128,7 +128,7 @@ fn log(known: &Known, request_id: &str, result: &Result<StepResult, Fault>, dura
         Ok(result) => {
             let codes: Vec<_> = result.blockers.iter().map(|blocker| blocker.code()).collect();
             tracing::info!(
-                step = result.step,
+                step = result.step.id(),
                 execution_arn,
                 phase_execution_id = %result.phase_execution_id,
                 platform_run_id = result.run.platform_run_id.as_ref().map(tracing::field::display),
@@ -147,7 +147,7 @@ fn log(known: &Known, request_id: &str, result: &Result<StepResult, Fault>, dura
             let message = fault.to_string();
             let safe = secrets::redact_text(&message).unwrap_or(message);
             tracing::error!(
-                step = known.owner,
+                step = known.owner.id(),
                 execution_arn,
                 fault = fault.name(),
                 retry_count,
@@ -233,8 +233,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_is_counted_with_the_time_that_it_ended() {
-        let id = TestExecution::default().phase_execution_id("M3.A");
-        let result = duplicate_delivery("M3.A", id);
+        let id = TestExecution::default().phase_execution_id(Step::HandleClosure);
+        let result = duplicate_delivery(Step::HandleClosure, id);
         let answer = run(&payload("STEP"), async { Ok(result.clone()) }).await;
         assert_eq!(answer.result.unwrap(), result);
         let document = serde_json::to_value(&answer.metrics[0]).unwrap();

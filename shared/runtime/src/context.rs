@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::duty::Duty;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
 use p1_contract::observations::Written;
+use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
@@ -233,7 +233,7 @@ impl<'a> StepContext<'a> {
             .read_exact(&closure.bucket, &closure.key, version, &closure.sha256, DOCUMENT_LIMIT)
             .await?;
         Ok(match exact {
-            Exact::Found(bytes) => match Summary::parse(&bytes, &closure.step) {
+            Exact::Found(bytes) => match Summary::parse(&bytes, closure.step) {
                 Ok(summary) => ClosureRead::Found(Box::new(summary)),
                 Err(why) => ClosureRead::Unusable(why),
             },
@@ -355,8 +355,8 @@ pub enum ClosureRead {
 /// A closing summary of a step, or of an admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// `M3.A` … or `ADMISSION`.
-    pub owner: String,
+    /// Whose it is.
+    pub owner: Owner,
     /// Its header.
     pub header: p1_contract::evidence::Header,
     /// What it says.
@@ -368,8 +368,8 @@ impl Summary {
     ///
     /// # Errors
     /// In words, when it is none.
-    pub fn parse(bytes: &[u8], owner: &str) -> Result<Self, String> {
-        let name = Duty::from_id(owner).unwrap_or(Duty::Admission).summary_name();
+    pub fn parse(bytes: &[u8], owner: Owner) -> Result<Self, String> {
+        let name = owner.summary_name();
         let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
             .map_err(|e| format!("is not strict JSON: {e}"))?;
         let document: Document<ExecutionSummary> =
@@ -384,7 +384,7 @@ impl Summary {
             return Err("contradicts itself: verdict, gate and blockers differ".to_owned());
         }
         Ok(Summary {
-            owner: owner.to_owned(),
+            owner,
             header: document.header,
             body: document.body,
         })
@@ -401,10 +401,10 @@ mod tests {
     #[tokio::test]
     async fn a_closure_is_read_once_in_an_invocation() {
         let mut execution = TestExecution::default();
-        let closure = execution.close("M3.A", &[], Vec::new());
+        let closure = execution.close(Step::HandleClosure, &[], Vec::new());
         let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
         let context = || {
-            let id = execution.phase_execution_id("M3.B");
+            let id = execution.phase_execution_id(Step::RunIdentity);
             let Harness { store, orchestrator } = &harness;
             StepContext::new(&request.input, store, orchestrator, id)
         };

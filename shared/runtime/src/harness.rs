@@ -7,16 +7,18 @@ use p1_contract::canonical;
 use p1_contract::evidence::{ExecutionSummary, HOLD, Header, NotStored, RunIds, merge, split};
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::{Observations, Written};
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
-use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
+use p1_contract::request::{Attempt, Conclusion, StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
+use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
+use crate::step::{Artifact, Closed, Content, Evaluation, StepLogic};
 use crate::store::{DOCUMENT_LIMIT, Read, Store};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
@@ -76,7 +78,7 @@ impl Harness {
     /// When no verdict could be reached.
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
-        if (input.mode == Mode::Admission) != (step.owner() == ADMISSION) {
+        if input.mode != S::OWNER.mode() {
             let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
@@ -103,22 +105,14 @@ impl Harness {
             input.upstream(),
         )
         .without(published.not_stored);
-        let closure = self.close(step, &ctx, &evaluation.run, &summary).await?;
+        let closure = self.close::<S>(&ctx, &evaluation.run, &summary).await?;
         let closed = Closed {
             observed: &observed,
             summary: &summary,
             closure: &closure,
         };
         step.seal(&ctx, closed).await?;
-        let result = result(
-            step.owner(),
-            input.mode,
-            evaluation.run,
-            evaluation.extra,
-            &summary,
-            closure,
-        );
-        bounded(result)
+        bounded(result(S::OWNER, evaluation, &summary, closure))
     }
 
     /// The observations: adopted where an earlier attempt stored them, else made and stored.
@@ -127,7 +121,7 @@ impl Harness {
         step: &S,
         ctx: &StepContext<'_>,
     ) -> Result<(ArtifactRef, Observations), Fault> {
-        let name = step.observations_name();
+        let name = S::OWNER.observations_name();
         let key = ctx.own_key(&format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), &RunIds::default());
         if let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? {
@@ -226,7 +220,7 @@ impl Harness {
                 }
                 // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but work
                 // that a redrive finishes.
-                if evaluation.extra.is_committed_advance() {
+                if evaluation.conclusion.committed() == Some(PhaseVerdict::AdvanceToM4) {
                     return Err(unpublished(artifact, &written));
                 }
                 published.findings.push(publish_finding::<S>(artifact, &written));
@@ -255,12 +249,11 @@ impl Harness {
     /// Stores the closing summary. Without it there is no verdict.
     async fn close<S: StepLogic>(
         &self,
-        step: &S,
         ctx: &StepContext<'_>,
         run: &RunIds,
         summary: &ExecutionSummary,
     ) -> Result<ClosureRef, Fault> {
-        let name = step.summary_name();
+        let name = S::OWNER.summary_name();
         let key = key_in(&ctx.phase_execution_id, &format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
         let bytes = document(&header, summary)?;
@@ -269,7 +262,7 @@ impl Harness {
         }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok(ClosureRef {
-                step: step.owner().to_owned(),
+                step: S::OWNER,
                 phase_execution_id: ctx.phase_execution_id.clone(),
                 overall_pass: summary.overall_pass,
                 bucket: artifact.bucket,
@@ -385,61 +378,41 @@ fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Find
     code.on(artifact.key.as_str(), written.describe())
 }
 
-fn result(
-    owner: &str,
-    mode: Mode,
-    run: RunIds,
-    extra: Extra,
-    summary: &ExecutionSummary,
-    closure: ClosureRef,
-) -> StepResult {
-    let refused = mode == Mode::Admission && !summary.overall_pass;
-    let closures = extra.closures.filter(|_| !refused).map(|mut closures| {
-        closures.insert(ADMISSION.to_owned(), closure.clone());
-        closures
-    });
+fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, closure: ClosureRef) -> StepResult {
+    let conclusion = match evaluation.conclusion {
+        Conclusion::Admitted(_) if !summary.overall_pass => Conclusion::Refused,
+        Conclusion::Admitted(mut admitted) => {
+            admitted.closures.insert(owner, closure.clone());
+            Conclusion::Admitted(admitted)
+        }
+        other => other,
+    };
     StepResult {
-        step: owner.to_owned(),
+        step: owner,
         function_arn: None,
-        outcome: match (mode, summary.overall_pass) {
-            (Mode::Step, _) => TaskOutcome::Closed,
-            (Mode::Admission, true) => TaskOutcome::Admitted,
-            (Mode::Admission, false) => TaskOutcome::Refused,
-        },
+        conclusion,
         phase_execution_id: closure.phase_execution_id.clone(),
         overall_pass: summary.overall_pass,
         next_gate: summary.next_gate.clone(),
         blockers: codes(&summary.blockers),
         closure: Some(closure),
-        run,
-        verdict: extra.verdict,
-        committed: extra.committed,
-        unresolved: extra.unresolved,
-        closures,
-        resume_at: extra.resume_at.filter(|_| !refused),
-        only: extra.only.filter(|_| !refused),
+        run: evaluation.run,
     }
 }
 
 /// The result of an event that had started another execution already.
 #[must_use]
-pub fn duplicate_delivery(owner: &str, id: PhaseExecutionId) -> StepResult {
+pub fn duplicate_delivery(owner: impl Into<Owner>, id: PhaseExecutionId) -> StepResult {
     StepResult {
-        step: owner.to_owned(),
+        step: owner.into(),
         function_arn: None,
-        outcome: TaskOutcome::DuplicateDelivery,
+        conclusion: Conclusion::DuplicateDelivery,
         phase_execution_id: id,
         overall_pass: false,
         next_gate: HOLD.to_owned(),
         blockers: Vec::new(),
         closure: None,
         run: RunIds::default(),
-        verdict: None,
-        committed: None,
-        unresolved: None,
-        closures: None,
-        resume_at: None,
-        only: None,
     }
 }
 

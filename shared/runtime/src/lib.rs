@@ -32,6 +32,6 @@ pub use harness::{Harness, Request, duplicate_delivery};
 pub use orchestrator::{FixedAnswers, Orchestrator, StepFunctions};
 pub use prerequisite::Prerequisites;
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
-pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, StepLogic};
+pub use step::{Artifact, Author, Closed, Content, Evaluation, StepLogic};
 pub use store::Recreated;
 pub use write_once::rewritten;

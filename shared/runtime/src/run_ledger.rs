@@ -299,7 +299,7 @@ mod tests {
         }
         .into();
         let (harness, request) = (asks.harness(), asks.request(Step::OrchestratorReadiness));
-        let id = asks.phase_execution_id(Step::OrchestratorReadiness.id());
+        let id = asks.phase_execution_id(Step::OrchestratorReadiness);
         let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
         acquire(&ctx, &run).await
     }

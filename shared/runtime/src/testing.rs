@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{ADMISSION_SUMMARY, Body, Document, ExecutionSummary, Header, RunIds, merge, summary_name};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, merge};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings, Signing};
 use p1_contract::step::Step;
@@ -111,43 +112,43 @@ impl TestExecution {
         }
     }
 
-    /// The phase execution id of `owner`, a step's wire name or `ADMISSION`.
+    /// The phase execution id of `owner`.
     #[must_use]
-    pub fn phase_execution_id(&self, owner: &str) -> PhaseExecutionId {
-        let step = Step::from_id(owner).unwrap_or(Step::RerunDiscipline);
-        PhaseExecutionId::derive(step.prefix(), self.stamp, self.arn.as_str(), owner)
+    pub fn phase_execution_id(&self, owner: impl Into<Owner>) -> PhaseExecutionId {
+        PhaseExecutionId::derive(owner, self.stamp, self.arn.as_str())
     }
 
     /// The bytes of a document of kind `B`, as `step` publishes it.
     #[must_use]
     pub fn document<B: Body>(&self, step: Step, body: B) -> Vec<u8> {
-        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id(step.id()));
+        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id(step));
         let header = Header::new(B::NAME, step, id, &self.run_after(step));
         Document { header, body }.render().expect("a document that renders")
     }
 
     /// Publishes the closure of `owner` with these artifacts and blockers, and adds it to the chain.
-    pub fn close(&mut self, owner: &str, artifacts: &[(&str, Vec<u8>)], blockers: Vec<Finding>) -> ClosureRef {
-        let step = Step::from_id(owner).unwrap_or(Step::RerunDiscipline);
-        let name = if owner == ADMISSION {
-            ADMISSION_SUMMARY.to_owned()
-        } else {
-            summary_name(step)
-        };
+    pub fn close(
+        &mut self,
+        owner: impl Into<Owner>,
+        artifacts: &[(&str, Vec<u8>)],
+        blockers: Vec<Finding>,
+    ) -> ClosureRef {
+        let owner = owner.into();
+        let step = owner.step();
+        let name = owner.summary_name();
         let id = self.phase_execution_id(owner);
-        let upstream = Step::ALL.into_iter().filter_map(|step| self.closures.get(step.id()));
-        let upstream = upstream.chain(self.closures.get(ADMISSION)).cloned().collect();
+        let upstream = Owner::all().filter_map(|owner| self.closures.get(&owner).cloned());
         let stored = artifacts
             .iter()
             .map(|(name, bytes)| self.store_at(&id, name, bytes))
             .collect();
-        let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream);
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream.collect());
         let header = Header::new(&name, step, Some(id.clone()), &self.run_after(step));
         let value = merge(&header, &summary).expect("a summary");
         let bytes = canonical::to_document(&value).expect("canonical bytes");
         let stored = self.store_at(&id, &name, &bytes);
         let closure = ClosureRef {
-            step: owner.to_owned(),
+            step: owner,
             phase_execution_id: id,
             overall_pass: summary.overall_pass,
             bucket: stored.bucket,
@@ -155,7 +156,7 @@ impl TestExecution {
             version_id: stored.version_id,
             sha256: stored.sha256,
         };
-        self.closures.insert(owner.to_owned(), closure.clone());
+        self.closures.insert(owner, closure.clone());
         closure
     }
 
@@ -229,7 +230,7 @@ impl TestExecution {
     pub async fn invoke<S: StepLogic>(&mut self, step: &S) -> Result<StepResult, Fault> {
         let result = self.harness().run(step, &self.request(S::STEP)).await?;
         if let Some(closure) = &result.closure {
-            self.closures.insert(result.step.clone(), closure.clone());
+            self.closures.insert(result.step, closure.clone());
         }
         Ok(result)
     }
@@ -237,7 +238,7 @@ impl TestExecution {
     /// The JSON document `name` in the folder of `step`'s phase execution, if it is there.
     #[must_use]
     pub fn published(&self, step: Step, name: &str) -> Option<Value> {
-        let key = key_in(&self.phase_execution_id(step.id()), &format!("{name}.json")).expect("a key");
+        let key = key_in(&self.phase_execution_id(step), &format!("{name}.json")).expect("a key");
         let bytes = self.store.dump(BUCKET).remove(key.as_str())?;
         Some(serde_json::from_slice(&bytes).expect("JSON"))
     }

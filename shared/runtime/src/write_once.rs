@@ -91,7 +91,7 @@ mod tests {
     async fn found(execution: &TestExecution, keys: &[&str]) -> Vec<String> {
         let (harness, request) = (execution.harness(), execution.request(Step::PhaseVerdict));
         let Harness { store, orchestrator } = &harness;
-        let id = execution.phase_execution_id("M3.J");
+        let id = execution.phase_execution_id(Step::PhaseVerdict);
         let ctx = StepContext::new(&request.input, store, orchestrator, id);
         let keys: Vec<S3Key> = keys.iter().map(|key| key.parse().unwrap()).collect();
         let problems = rewritten(&ctx, keys.iter().map(|key| (ctx.bucket(), key)))

@@ -13,8 +13,8 @@ use aws_sdk_s3::types::{
 use futures_util::future::join_all;
 use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::reference::ADMISSION;
-use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
+use p1_contract::owner::Owner;
+use p1_contract::request::{Closures, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
 use p1_contract::step::Step;
 use p1_local::sample;
@@ -156,18 +156,14 @@ impl<'a> Bench<'a> {
 
     /// The payload of a Task, as the state machine sends it.
     pub(crate) fn payload(&self, owner: &str) -> Vec<u8> {
-        let step = Step::from_id(owner);
+        let owner = Owner::from_id(owner).unwrap();
         let call = TaskCall {
-            mode: if owner == ADMISSION {
-                Mode::Admission
-            } else {
-                Mode::Step
-            },
+            mode: owner.mode(),
             settings: &self.settings,
             execution: &self.execution,
             start_time: &self.started,
             state_machine: self.stage.platform.state_machine_arn(),
-            state: &step.map_or("Admit rerun".to_owned(), Step::state_name),
+            state: &owner.state(),
             closures: &json!(self.closures),
             input: &self.input,
         };
@@ -207,7 +203,7 @@ impl<'a> Bench<'a> {
             .invoke(&self.direct(), owner)
             .await
             .unwrap_or_else(|e| panic!("{owner}: {e}"));
-        self.closures.insert(owner.to_owned(), result.closure.clone().unwrap());
+        self.closures.insert(result.step, result.closure.clone().unwrap());
         result
     }
 

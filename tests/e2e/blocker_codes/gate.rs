@@ -29,7 +29,7 @@ pub(crate) struct Planned<'a> {
 
 impl Planned<'_> {
     pub(crate) fn id(&self, step: Step, stamp: Stamp) -> PhaseExecutionId {
-        PhaseExecutionId::derive(step.prefix(), stamp, &self.arn, step.id())
+        PhaseExecutionId::derive(step, stamp, &self.arn)
     }
 
     /// The key of a file of a step, for each second in which the execution may start.

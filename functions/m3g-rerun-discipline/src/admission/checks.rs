@@ -9,7 +9,8 @@ use p1_contract::identity::{DIGEST_PROFILE, SeedInputs, field_list};
 use p1_contract::input::{Rerun, ResetReceipt};
 use p1_contract::observations::admission::{AdmissionFacts, History, LastSummary, Lock};
 use p1_contract::observations::{Learned, TodaysRegistry};
-use p1_contract::reference::{ADMISSION, ClosureRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::ClosureRef;
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -92,11 +93,7 @@ fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
         .map(|problem| inconsistent(&problem.subject, &problem.detail))
         .collect();
     for step in held.step.before() {
-        let closures: Vec<_> = held
-            .upstream
-            .iter()
-            .filter(|closure| closure.step == step.id())
-            .collect();
+        let closures: Vec<_> = held.upstream.iter().filter(|closure| closure.step == step).collect();
         match closures.as_slice() {
             [closure] if closure.overall_pass && closure.bucket == held.closure.bucket => {}
             [_] => findings.push(inconsistent(
@@ -110,9 +107,9 @@ fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
         }
     }
     let known =
-        |closure: &&ClosureRef| closure.step == ADMISSION || held.step.before().any(|step| step.id() == closure.step);
+        |closure: &&ClosureRef| closure.step == Owner::Admission || held.step.before().any(|step| closure.step == step);
     let foreign = held.upstream.iter().filter(|closure| !known(closure));
-    findings.extend(foreign.map(|closure| inconsistent(&closure.step, "does not belong before the held step")));
+    findings.extend(foreign.map(|closure| inconsistent(closure.step.id(), "does not belong before the held step")));
     findings.extend(other_run(facts));
     findings
 }
@@ -203,7 +200,7 @@ pub(super) fn closed_steps(facts: &AdmissionFacts) -> Vec<&ClosureRef> {
     let passed = held.closure.overall_pass.then_some(&held.closure);
     held.upstream
         .iter()
-        .filter(|closure| closure.step != ADMISSION)
+        .filter(|closure| closure.step != Owner::Admission)
         .chain(passed)
         .collect()
 }

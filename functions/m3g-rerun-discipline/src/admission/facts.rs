@@ -11,7 +11,8 @@ use p1_contract::ids::PhaseExecutionId;
 use p1_contract::input::{HeldSummary, Rerun};
 use p1_contract::observations::admission::{AdmissionFacts, HeldFacts, History, StepReading};
 use p1_contract::observations::{AuditProblem, Learned};
-use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::step::Step;
 use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT, Read};
@@ -47,7 +48,7 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
         closures
             .iter()
             .chain(&earlier)
-            .filter(|closure| closure.step == ADMISSION),
+            .filter(|closure| closure.step == Owner::Admission),
     )
     .await?;
 
@@ -126,7 +127,7 @@ async fn held(ctx: &StepContext<'_>, held: &HeldSummary) -> Result<Learned<HeldF
         Exact::Found(bytes) => bytes,
         other => return Ok(Learned::Problem(other.describe())),
     };
-    let summary = match Summary::parse(&bytes, step.id()) {
+    let summary = match Summary::parse(&bytes, step.into()) {
         Ok(summary) => summary,
         Err(why) => return Ok(Learned::Problem(why)),
     };
@@ -136,7 +137,7 @@ async fn held(ctx: &StepContext<'_>, held: &HeldSummary) -> Result<Learned<HeldF
         ));
     }
     let closure = ClosureRef {
-        step: step.id().to_owned(),
+        step: step.into(),
         phase_execution_id: id,
         overall_pass: summary.body.overall_pass,
         bucket: ctx.bucket().clone(),
@@ -178,7 +179,7 @@ fn earlier_admissions(closed: &[Summary], known: &[ClosureRef]) -> Vec<ClosureRe
     let admissions = closed
         .iter()
         .flat_map(|summary| &summary.body.upstream)
-        .filter(|closure| closure.step == ADMISSION);
+        .filter(|closure| closure.step == Owner::Admission);
     let mut earlier: Vec<ClosureRef> = admissions.filter(|closure| !known.contains(closure)).cloned().collect();
     earlier.sort();
     earlier.dedup();
@@ -186,7 +187,7 @@ fn earlier_admissions(closed: &[Summary], known: &[ClosureRef]) -> Vec<ClosureRe
 }
 
 async fn seed(ctx: &StepContext<'_>, closed: &[Summary]) -> Result<Learned<RunIdentitySeed>, Fault> {
-    let Some(identity) = closed.iter().find(|summary| summary.owner == Step::RunIdentity.id()) else {
+    let Some(identity) = closed.iter().find(|summary| summary.owner == Step::RunIdentity) else {
         return Ok(Learned::Problem(
             "the held chain has no usable closure of M3.B".to_owned(),
         ));
@@ -215,7 +216,7 @@ async fn readings(
     let steps: Vec<(Step, Learned<&ObjectRef>)> = closures
         .iter()
         .filter(|closure| closure.overall_pass)
-        .filter_map(|closure| Some((Step::from_id(&closure.step)?, pinned(closure))))
+        .filter_map(|closure| Some((closure.step.as_step()?, pinned(closure))))
         .collect();
     let pins: BTreeSet<&ObjectRef> = steps.iter().filter_map(|(_, pin)| pin.found().copied()).collect();
     let reads = try_join_all(pins.iter().map(|pin| registry_of(ctx, pin))).await?;
@@ -241,11 +242,16 @@ fn pin<'s>(
     closed: &'s [Summary],
     admissions: &'s [Summary],
 ) -> Result<&'s ObjectRef, String> {
-    let pinned_by = match summary.body.upstream.iter().find(|closure| closure.step == ADMISSION) {
+    let pinned_by = match summary
+        .body
+        .upstream
+        .iter()
+        .find(|closure| closure.step == Owner::Admission)
+    {
         Some(closure) => admissions
             .iter()
             .find(|admission| admission.header.phase_execution_id.as_ref() == Some(&closure.phase_execution_id)),
-        None => closed.iter().find(|summary| summary.owner == Step::HandleClosure.id()),
+        None => closed.iter().find(|summary| summary.owner == Step::HandleClosure),
     };
     let uri = &ctx.settings().registry;
     pinned_by

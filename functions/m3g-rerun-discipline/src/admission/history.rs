@@ -8,7 +8,8 @@ use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{Acquire, Ledger, LedgerKind, LedgerRecord};
 use p1_contract::observations::admission::{CommittedFacts, History, LastSummary, Lock, RunHistory};
 use p1_contract::observations::{ExecutionAnswer, Learned};
-use p1_contract::reference::{ADMISSION, ClosureRef, ObjectRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, object_ref};
 use p1_runtime::{Exact, Fault, StepContext, key_in, run_ledger};
@@ -136,9 +137,7 @@ async fn has_worked(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<bool
     if record.sequence == 1 {
         return Ok(true);
     }
-    let step = Step::RerunDiscipline;
-    let stamp = record.holder_stamp_utc;
-    let id = PhaseExecutionId::derive(step.prefix(), stamp, record.holder.as_str(), ADMISSION);
+    let id = phase_execution_id(record, Owner::Admission);
     // What is hidden by a delete marker was there.
     let left = ctx.store.list_versions(ctx.bucket(), &phase_folder(&id), 1).await?;
     Ok(!left.counts.is_empty())
@@ -200,13 +199,8 @@ async fn published_last(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<
     Ok(LastSummary::None)
 }
 
-fn phase_execution_id(record: &LedgerRecord, step: Step) -> PhaseExecutionId {
-    PhaseExecutionId::derive(
-        step.prefix(),
-        record.holder_stamp_utc,
-        record.holder.as_str(),
-        step.id(),
-    )
+fn phase_execution_id(record: &LedgerRecord, owner: impl Into<Owner>) -> PhaseExecutionId {
+    PhaseExecutionId::derive(owner, record.holder_stamp_utc, record.holder.as_str())
 }
 
 fn summary_key(record: &LedgerRecord, step: Step) -> Result<S3Key, Fault> {

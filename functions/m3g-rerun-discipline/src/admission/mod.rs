@@ -9,16 +9,15 @@ mod history;
 
 use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::{ADMISSION_OBSERVATIONS, ADMISSION_SUMMARY};
 use p1_contract::input::Rerun;
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Learned;
 use p1_contract::observations::admission::{AdmissionFacts, Observed};
-use p1_contract::reference::ADMISSION;
-use p1_contract::request::{Closures, Mode, StepInput, StepResult};
+use p1_contract::owner::Owner;
+use p1_contract::request::{Admitted, Closures, Conclusion, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
-use p1_runtime::{Author, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic};
+use p1_runtime::{Author, Evaluation, Fault, Recreated, StepContext, StepLogic};
 
 use crate::discipline::check;
 
@@ -28,26 +27,10 @@ pub struct Admission;
 
 impl StepLogic for Admission {
     const STEP: Step = Step::RerunDiscipline;
+    const OWNER: Owner = Owner::Admission;
     type Observed = Observed;
 
-    fn observations_name(&self) -> String {
-        ADMISSION_OBSERVATIONS.to_owned()
-    }
-
-    fn summary_name(&self) -> String {
-        ADMISSION_SUMMARY.to_owned()
-    }
-
-    fn owner(&self) -> &'static str {
-        ADMISSION
-    }
-
     async fn preempt(&self, ctx: &StepContext<'_>) -> Result<Option<StepResult>, Fault> {
-        if ctx.input.mode != Mode::Admission {
-            return Err(Fault::InvalidInput(
-                "payload: `mode` is not ADMISSION; the step M3.G has mode STEP".to_owned(),
-            ));
-        }
         rerun(ctx.input).map(|_| None)
     }
 
@@ -103,21 +86,19 @@ impl StepLogic for Admission {
             admitted,
         };
         let wave = vec![Author::new(input, Step::RerunDiscipline, run.clone()).artifact(receipt)?];
-        let extra = if admitted {
-            Extra {
-                closures: Some(go_on_with(facts)),
+        let conclusion = match resume_at {
+            Some(resume_at) if admitted => Conclusion::Admitted(Admitted {
+                closures: go_on_with(facts),
                 resume_at,
-                only: Some(rerun.only),
-                ..Extra::default()
-            }
-        } else {
-            Extra::default()
+                only: rerun.only,
+            }),
+            _ => Conclusion::Refused,
         };
         Ok(Evaluation {
             findings,
             waves: vec![wave],
             run,
-            extra,
+            conclusion,
         })
     }
 }
@@ -155,6 +136,6 @@ fn acquisition(observed: &Observed, allowed: bool) -> (CheckResult, Option<Findi
 fn go_on_with(facts: &AdmissionFacts) -> Closures {
     checks::closed_steps(facts)
         .into_iter()
-        .map(|closure| (closure.step.clone(), closure.clone()))
+        .map(|closure| (closure.step, closure.clone()))
         .collect()
 }

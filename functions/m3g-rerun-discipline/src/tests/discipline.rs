@@ -29,7 +29,7 @@ fn example(rerun: bool) -> (StepInput, Observed) {
     };
     if rerun {
         let admitted = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap();
-        world.closures = admitted.closures.unwrap();
+        world.closures = admitted.admitted().unwrap().closures.clone();
     }
     let result = world.call(n, Mode::Step, &world.closures, &input).unwrap();
     assert_eq!(result_codes(&result), [] as [&str; 0]);
@@ -243,7 +243,7 @@ fn a_rerun_is_the_one_that_was_admitted() {
 #[test]
 fn an_occupied_artifact_is_the_publish_blocker() {
     let world = published();
-    let id = PhaseExecutionId::derive("m3g", stamp(1), execution(1).as_str(), "M3.G");
+    let id = PhaseExecutionId::derive(Step::RerunDiscipline, stamp(1), execution(1).as_str());
     world.store.seed(
         EVIDENCE,
         key_in(&id, "m3g_reset_class_matrix.json").unwrap().as_str(),

@@ -17,7 +17,8 @@ use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list}
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::observations::ExecutionAnswer;
-use p1_contract::reference::{ADMISSION, ArtifactRef, ClosureRef, ObjectRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::registry;
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::Settings;
@@ -173,15 +174,16 @@ impl World {
 
     /// Publishes the artifacts and the summary of `step` in the n-th execution.
     fn close(&mut self, n: u8, step: Step, blockers: &[Finding]) {
-        let id = PhaseExecutionId::derive(step.prefix(), stamp(n), execution(n).as_str(), step.id());
+        let id = PhaseExecutionId::derive(step, stamp(n), execution(n).as_str());
         let artifacts = self.artifacts(step, &id);
         let inputs = if step == Step::HandleClosure {
             vec![self.registry.clone()]
         } else {
             Vec::new()
         };
-        let upstream = Step::ALL.into_iter().filter_map(|step| self.closures.get(step.id()));
-        let upstream = upstream.chain(self.closures.get(ADMISSION)).cloned().collect();
+        let upstream = Owner::all()
+            .filter_map(|owner| self.closures.get(&owner).cloned())
+            .collect();
         let summary = ExecutionSummary::new(step.ready_gate(), blockers.to_vec(), artifacts, inputs, upstream);
         let name = summary_name(step);
         let header = Header::new(&name, step, Some(id.clone()), &self.ids(step));
@@ -189,7 +191,7 @@ impl World {
         let key = key_in(&id, &format!("{name}.json")).unwrap();
         let version_id = self.store.seed(EVIDENCE, key.as_str(), bytes.clone());
         let closure = ClosureRef {
-            step: step.id().to_owned(),
+            step: step.into(),
             phase_execution_id: id,
             overall_pass: summary.overall_pass,
             bucket: EVIDENCE.parse().unwrap(),
@@ -197,7 +199,7 @@ impl World {
             version_id: Some(version_id),
             sha256: Sha256Hex::of(&bytes),
         };
-        self.closures.insert(step.id().to_owned(), closure);
+        self.closures.insert(step.into(), closure);
     }
 
     fn artifacts(&self, step: Step, id: &PhaseExecutionId) -> Vec<ArtifactRef> {

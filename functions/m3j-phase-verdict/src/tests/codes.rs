@@ -18,17 +18,17 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
     let result = conclude(execution).await;
     assert_eq!(result.blockers, codes, "{result:?}");
     assert_eq!(
-        (result.overall_pass, result.verdict),
+        (result.overall_pass, result.verdict()),
         (false, Some(PhaseVerdict::HoldM3))
     );
     for code in codes {
-        assert!(result.unresolved.as_ref().unwrap().contains(code));
+        assert!(result.concluded().unwrap().unresolved.contains(code));
     }
     assert!(published::<M4EntryReadinessReceipt>(execution).is_none());
     result
 }
 
-fn artifact_key(execution: &TestExecution, step: &str, name: &str) -> String {
+fn artifact_key(execution: &TestExecution, step: Step, name: &str) -> String {
     format!("{}{name}.json", phase_folder(&execution.phase_execution_id(step)))
 }
 
@@ -47,9 +47,11 @@ async fn a_chain_without_the_rollup_is_b2() {
 async fn a_rollup_that_cannot_be_read_is_b2() {
     for name in ["m3i_execution_summary", "m3i_p1_verdict", "m3i_blocker_register"] {
         let mut execution = green();
-        execution.store.deny(BUCKET, &artifact_key(&execution, "M3.I", name));
+        execution
+            .store
+            .deny(BUCKET, &artifact_key(&execution, Step::GateRollup, name));
         let result = holds(&mut execution, &[Blocker::ChainIncomplete]).await;
-        assert_eq!(result.committed, Some(true), "the hold is committed: {name}");
+        assert_eq!(result.committed(), Some(true), "the hold is committed: {name}");
         let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
         assert_eq!(next.action, "START_ANEW");
     }
@@ -67,7 +69,7 @@ async fn a_closure_that_changed_after_the_rollup_is_b2() {
 
     let mut execution = green();
     execution.close(
-        "M3.C",
+        Step::ConfigDigest,
         &[],
         vec![Blocker::CanonicalizationUnknown.on("mode", "unknown")],
     );
@@ -92,7 +94,7 @@ async fn what_the_rollup_registered_is_not_raised_again() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        result.unresolved.as_deref(),
+        result.concluded().map(|said| said.unresolved.as_slice()),
         Some(&[Blocker::RollupArtifactInvalid][..])
     );
 }
@@ -102,7 +104,7 @@ async fn a_pack_that_is_gone_or_of_another_run_is_b4() {
     let mut execution = green();
     execution
         .store
-        .deny(BUCKET, &artifact_key(&execution, "M3.F", "m4_handoff_pack"));
+        .deny(BUCKET, &artifact_key(&execution, Step::M4Handoff, "m4_handoff_pack"));
     holds(&mut execution, &[Blocker::HandoffPackDrifted]).await;
 
     let other = TestExecution {
@@ -117,7 +119,7 @@ async fn a_pack_that_is_gone_or_of_another_run_is_b4() {
     ] {
         let mut execution = green();
         let artifacts: Vec<_> = bytes.into_iter().map(|bytes| ("m4_handoff_pack", bytes)).collect();
-        execution.close("M3.F", &artifacts, Vec::new());
+        execution.close(Step::M4Handoff, &artifacts, Vec::new());
         roll_up(&mut execution, &[]);
         holds(&mut execution, &[Blocker::HandoffPackDrifted]).await;
     }
@@ -128,18 +130,18 @@ async fn an_occupied_key_is_b7() {
     let mut execution = green();
     execution.store.seed(
         BUCKET,
-        &artifact_key(&execution, "M3.J", "m3_execution_summary"),
+        &artifact_key(&execution, Step::PhaseVerdict, "m3_execution_summary"),
         "other",
     );
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 /// The ledger's word stands: what is published after a committed advance is a redrive's business, never a hold.
 #[tokio::test]
 async fn an_occupied_receipt_after_the_commit_is_a_fault() {
     let mut execution = green();
-    let key = artifact_key(&execution, "M3.J", "m4_entry_readiness_receipt");
+    let key = artifact_key(&execution, Step::PhaseVerdict, "m4_entry_readiness_receipt");
     execution.store.seed(BUCKET, &key, "other");
     let fault = execution.invoke(&PhaseVerdictStep::default()).await.unwrap_err();
     assert_eq!(fault.name(), "Internal");
@@ -148,7 +150,7 @@ async fn an_occupied_receipt_after_the_commit_is_a_fault() {
         "{fault}"
     );
     let objects = execution.store.dump(BUCKET);
-    assert!(!objects.contains_key(&artifact_key(&execution, "M3.J", "m3j_execution_summary")));
+    assert!(!objects.contains_key(&artifact_key(&execution, Step::PhaseVerdict, "m3j_execution_summary")));
     assert!(
         objects
             .values()
@@ -160,7 +162,7 @@ async fn an_occupied_receipt_after_the_commit_is_a_fault() {
 async fn with_summary() -> TestExecution {
     let (execution, first) = (green(), green());
     observe(&first).await;
-    let key = artifact_key(&execution, "M3.J", "m3_execution_summary");
+    let key = artifact_key(&execution, Step::PhaseVerdict, "m3_execution_summary");
     execution
         .store
         .seed(BUCKET, &key, first.store.dump(BUCKET)[&key].clone());
@@ -174,7 +176,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
         let mut execution = green();
         execution.store.script(answers.clone());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert!(
             !execution
                 .store
@@ -189,7 +191,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
             .store
             .script([PutAnswer::Exists].into_iter().chain(answers).collect());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert!(
             !execution
                 .store
@@ -206,8 +208,8 @@ async fn secret_material_is_withheld_as_b7() {
     let blockers = [Blocker::RunEvidenceWriteFailed.on("run.json", format!("leaked {key_id}"))];
     let mut execution = chain(Step::RunPublication, &blockers);
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-    assert_eq!(result.committed, Some(false));
-    let own = phase_folder(&execution.phase_execution_id("M3.J"));
+    assert_eq!(result.committed(), Some(false));
+    let own = phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
     for (key, bytes) in execution.store.dump(BUCKET) {
         assert!(
             !key.starts_with(&own) || !String::from_utf8(bytes).unwrap().contains(&key_id),
@@ -222,7 +224,7 @@ async fn a_ledger_that_was_lost_is_b9_and_nothing_is_committed() {
         let mut execution = make();
         execution.acquire(2, &other_execution());
         let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert_eq!(
             published::<PhaseSummary>(&execution).unwrap().commit,
             CommitPosture::LedgerLost
@@ -245,10 +247,13 @@ async fn a_ledger_that_an_earlier_step_found_lost_is_not_raised_again() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(false))
     );
-    assert_eq!(result.unresolved.as_deref(), Some(&[Blocker::RunLockNotOurs][..]));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.as_slice()),
+        Some(&[Blocker::RunLockNotOurs][..])
+    );
 }
 
 /// An attempt wrote its summary and died; before the redrive a successor took the ledger.
@@ -257,7 +262,7 @@ async fn a_ledger_that_was_lost_between_attempts_is_b9_alone() {
     let mut execution = with_summary().await;
     execution.acquire(2, &other_execution());
     let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 #[tokio::test]
@@ -266,7 +271,7 @@ async fn an_advance_without_a_ledger_is_b9() {
     steps(&mut execution, Step::CostEnvelope, &[]);
     roll_up(&mut execution, &[]);
     let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 /// A rollup that could not be published has raised its own code.
@@ -281,11 +286,14 @@ async fn a_rollup_that_held_explains_a_missing_verdict() {
     };
     let register = execution.document(Step::GateRollup, register);
     let blockers = vec![Blocker::RollupNotPublished.on("m3i_p1_verdict", "refused")];
-    execution.close("M3.I", &[("m3i_blocker_register", register)], blockers);
+    execution.close(Step::GateRollup, &[("m3i_blocker_register", register)], blockers);
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
-    assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
-    assert_eq!(result.unresolved.as_deref(), Some(&[Blocker::RollupNotPublished][..]));
+    assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.as_slice()),
+        Some(&[Blocker::RollupNotPublished][..])
+    );
     let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
     let scope = next.rerun_input.unwrap().resume.reset.scope;
     assert_eq!(scope.as_deref(), Some("M3.I Gate rollup"));

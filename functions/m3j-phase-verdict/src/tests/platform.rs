@@ -29,7 +29,7 @@ pub(super) fn steps(execution: &mut TestExecution, last: Step, blockers: &[Findi
             _ => vec![("proof", step.id().as_bytes().to_vec())],
         };
         let blockers = if step == last { blockers.to_vec() } else { Vec::new() };
-        execution.close(step.id(), &artifacts, blockers);
+        execution.close(step, &artifacts, blockers);
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn roll_up(execution: &mut TestExecution, unresolved: &[Finding]) {
             execution.document(Step::GateRollup, register),
         ),
     ];
-    execution.close("M3.I", &artifacts, Vec::new());
+    execution.close(Step::GateRollup, &artifacts, Vec::new());
 }
 
 /// Every gate passed.

@@ -8,7 +8,7 @@ use p1_contract::evidence::{Body, phase_folder};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::input::ExecutionInput;
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 use p1_runtime::testing::{BUCKET, TestExecution};
@@ -16,7 +16,10 @@ use p1_runtime::testing::{BUCKET, TestExecution};
 use super::platform::{chain, conclude, green, held, published, roll_up, steps};
 
 fn note(execution: &TestExecution, name: &str) -> String {
-    let key = format!("{}{name}.md", phase_folder(&execution.phase_execution_id("M3.J")));
+    let key = format!(
+        "{}{name}.md",
+        phase_folder(&execution.phase_execution_id(Step::PhaseVerdict))
+    );
     String::from_utf8(execution.store.dump(BUCKET).remove(&key).unwrap()).unwrap()
 }
 
@@ -31,11 +34,11 @@ async fn a_green_chain_is_committed_and_opens_m4() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::AdvanceToM4), Some(true))
     );
     assert_eq!(
-        (result.unresolved.as_deref(), &result.run),
+        (result.concluded().map(|said| said.unresolved.as_slice()), &result.run),
         (Some(&[][..]), &execution.run())
     );
 
@@ -127,11 +130,11 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(true))
     );
     assert_eq!(
-        result.unresolved.as_deref(),
+        result.concluded().map(|said| said.unresolved.as_slice()),
         Some(&[Blocker::RunEvidenceWriteFailed][..])
     );
     assert!(published::<M4EntryReadinessReceipt>(&execution).is_none());
@@ -212,7 +215,7 @@ async fn a_run_held_before_it_has_an_id_commits_nothing() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(false))
     );
     assert_eq!(result.run, p1_contract::evidence::RunIds::default());
@@ -253,8 +256,8 @@ async fn a_retry_after_the_commit_comes_out_the_same() {
         assert!(!before.keys().any(|key| key.ends_with("m3j_observations.json")));
         let result = conclude(&mut execution).await;
         assert_eq!(
-            (result.overall_pass, result.verdict, result.committed),
-            (true, expected.verdict, Some(true))
+            (result.overall_pass, result.verdict(), result.committed()),
+            (true, expected.verdict(), Some(true))
         );
         assert_same(&execution.store.dump(BUCKET), &undisturbed.store.dump(BUCKET));
         for (key, bytes) in before {
@@ -268,11 +271,11 @@ async fn a_rerun_that_passes_advances_with_its_admission() {
     let mut execution = TestExecution::default();
     execution.acquire(1, &execution.arn.clone());
     steps(&mut execution, Step::CostEnvelope, &[]);
-    execution.close(ADMISSION, &[], Vec::new());
+    execution.close(Owner::Admission, &[], Vec::new());
     roll_up(&mut execution, &[]);
     let result = conclude(&mut execution).await;
     assert_eq!(
-        (result.overall_pass, result.verdict),
+        (result.overall_pass, result.verdict()),
         (true, Some(PhaseVerdict::AdvanceToM4))
     );
     assert_eq!(published::<PhaseSummary>(&execution).unwrap().closures.len(), 10);

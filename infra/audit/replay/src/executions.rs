@@ -9,13 +9,12 @@ use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::ledger::LedgerKind;
-use p1_contract::reference::ADMISSION;
 use p1_contract::step::Step;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::recording::Recording;
-use crate::payload::Duty;
+use crate::payload::Owner;
 
 /// Where the input of an execution was had from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,20 +39,14 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    /// The duty that it begins with.
-    pub(super) fn first(&self) -> Duty {
+    /// What it begins with.
+    pub(super) fn first(&self) -> Owner {
         if self.input.get("resume").is_some() {
-            Duty::Admission
+            Owner::Admission
         } else {
-            Duty::Step(Step::HandleClosure)
+            Owner::Step(Step::HandleClosure)
         }
     }
-}
-
-/// Every duty.
-pub(super) fn duties() -> Vec<Duty> {
-    let steps = Step::ALL.into_iter().map(Duty::Step);
-    std::iter::once(Duty::Admission).chain(steps).collect()
 }
 
 /// Every execution, in the order of the ledger, and why others cannot be replayed.
@@ -68,7 +61,7 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
     if let Some(said) = &recording.said
         && !known.iter().any(|(arn, _)| *arn == said.execution)
     {
-        match recording.stamp(&said.execution, &duties()) {
+        match recording.stamp(&said.execution) {
             Some(stamp) => known.push((said.execution.clone(), stamp)),
             None => missing.push((
                 said.execution.to_string(),
@@ -116,23 +109,18 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
 
 /// What an evaluation needs of the input, from what the execution published.
 fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Value> {
-    let folder =
-        |step: Step, owner: &str| phase_folder(&PhaseExecutionId::derive(step.prefix(), stamp, arn.as_str(), owner));
-    let receipt = format!(
-        "{}{}.json",
-        folder(Step::RerunDiscipline, ADMISSION),
-        RerunAdmissionReceipt::NAME
-    );
+    let folder = |owner: Owner| phase_folder(&PhaseExecutionId::derive(owner, stamp, arn.as_str()));
+    let receipt = format!("{}{}.json", folder(Owner::Admission), RerunAdmissionReceipt::NAME);
     if let Some(Ok(receipt)) = recording.bytes(&receipt).map(Document::<RerunAdmissionReceipt>::parse) {
         let RerunAdmissionReceipt { held, only, reset, .. } = receipt.body;
         return Some(json!({"resume": {"held": held, "only": only, "reset": reset}}));
     }
-    if recording.holds(&folder(Step::RerunDiscipline, ADMISSION)) {
+    if recording.holds(&folder(Owner::Admission)) {
         // The receipt is lost or changed, which its step's replay says. What was observed still names the held summary.
         let key = format!(
             "{}{}.json",
-            folder(Step::RerunDiscipline, ADMISSION),
-            Duty::Admission.observations_name()
+            folder(Owner::Admission),
+            Owner::Admission.observations_name()
         );
         let closure = recording
             .document(&key)?
@@ -141,15 +129,11 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
         let held = json!({"key": closure["key"], "version_id": closure["version_id"], "sha256": closure["sha256"]});
         return Some(json!({"resume": {"held": held, "reset": {}}}));
     }
-    let first = Step::HandleClosure;
-    if !recording.holds(&folder(first, first.id())) {
+    let first = Owner::Step(Step::HandleClosure);
+    if !recording.holds(&folder(first)) {
         return None;
     }
-    let key = format!(
-        "{}{}.json",
-        folder(first, first.id()),
-        Duty::Step(first).observations_name()
-    );
+    let key = format!("{}{}.json", folder(first), first.observations_name());
     // Where they cannot be read, M3.A's replay says so; no other step looks at the receipt, whatever its key.
     let observations = recording.document(&key).unwrap_or_default();
     let claim = observations["created"]

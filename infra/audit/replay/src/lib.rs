@@ -12,6 +12,7 @@ mod steps;
 mod walk;
 
 use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::owner::Owner;
 use serde::Serialize;
 
 pub use difference::Difference;
@@ -61,8 +62,8 @@ impl From<(String, String)> for Missing {
 /// A step that was replayed, or should have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepReport {
-    /// `M3.A` … `M3.J`, or `ADMISSION`.
-    pub step: String,
+    /// The step, or the admission.
+    pub step: Owner,
     /// The phase execution.
     pub phase_execution_id: String,
     /// What became of it.

@@ -1,7 +1,7 @@
 //! The payload of a Task, as the state machine makes it: made again from what is known of the execution.
 
-pub use p1_contract::duty::{ADMIT_RERUN, Duty};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, StateMachineArn};
+pub use p1_contract::owner::{ADMIT_RERUN, Owner};
 use p1_contract::request::{StepInput, StepResult, TaskCall};
 use p1_contract::settings::Settings;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// # Errors
 /// In words, when the functions would refuse it.
 pub fn payload(
-    duty: Duty,
+    owner: Owner,
     settings: &Settings,
     execution: &ExecutionArn,
     start_time: &str,
@@ -26,12 +26,12 @@ pub fn payload(
     );
     let machine = machine.map_err(|error| error.to_string())?;
     let call = TaskCall {
-        mode: duty.mode(),
+        mode: owner.mode(),
         settings,
         execution: execution.as_str(),
         start_time,
         state_machine: machine.as_str(),
-        state: &duty.state(),
+        state: &owner.state(),
         closures: &Value::Object(closures.clone()),
         input,
     };
@@ -45,14 +45,14 @@ pub fn payload(
 /// In words, when the result closed nothing.
 pub fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<(), String> {
     let value = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
-    match (&result.closures, &result.closure) {
-        (Some(all), _) => {
-            for (owner, closure) in all {
-                closures.insert(owner.clone(), value(serde_json::to_value(closure))?);
+    match (result.admitted(), &result.closure) {
+        (Some(admitted), _) => {
+            for (owner, closure) in &admitted.closures {
+                closures.insert(owner.to_string(), value(serde_json::to_value(closure))?);
             }
         }
         (None, Some(closure)) => {
-            closures.insert(result.step.clone(), value(serde_json::to_value(closure))?);
+            closures.insert(result.step.to_string(), value(serde_json::to_value(closure))?);
         }
         (None, None) => {
             return Err(format!(
@@ -66,8 +66,8 @@ pub fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<()
 
 /// The phase execution id that the functions derive from a payload.
 #[must_use]
-pub fn phase_execution_id(payload: &Value, duty: Duty) -> Option<PhaseExecutionId> {
-    parse(payload).ok().map(|input| input.phase_execution_id(duty.step()))
+pub fn phase_execution_id(payload: &Value, owner: Owner) -> Option<PhaseExecutionId> {
+    parse(payload).ok().map(|input| input.phase_execution_id(owner.step()))
 }
 
 /// Reads a payload as a function does.

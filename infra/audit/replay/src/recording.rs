@@ -16,7 +16,7 @@ use p1_contract::strict::{Limits, parse_strict};
 use p1_runtime::store::{Object, RecordedStore};
 use serde_json::Value;
 
-use crate::payload::Duty;
+use crate::payload::Owner;
 
 /// What the engine said of the execution that the directory is of.
 pub(super) struct Said {
@@ -126,26 +126,24 @@ impl Recording {
     }
 
     /// The stamp with which the phase execution ids in the directory follow from this execution.
-    pub(super) fn stamp(&self, execution: &ExecutionArn, duties: &[Duty]) -> Option<Stamp> {
+    pub(super) fn stamp(&self, execution: &ExecutionArn) -> Option<Stamp> {
         self.keys.iter().find_map(|key| {
             let (folder, _) = key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
             let stamp = Stamp::parse_compact(folder.split('_').nth(1)?).ok()?;
-            let is_of = |duty: &Duty| {
-                PhaseExecutionId::derive(duty.step().prefix(), stamp, execution.as_str(), duty.id()).as_str() == folder
-            };
-            duties.iter().any(is_of).then_some(stamp)
+            let is_of = |owner| PhaseExecutionId::derive(owner, stamp, execution.as_str()).as_str() == folder;
+            Owner::all().any(is_of).then_some(stamp)
         })
     }
 
     /// The closing summary at `key`, as the chain would name it.
-    pub(super) fn summary(&self, duty: Duty, id: &PhaseExecutionId, key: &str) -> Option<RecordedSummary> {
+    pub(super) fn summary(&self, owner: Owner, id: &PhaseExecutionId, key: &str) -> Option<RecordedSummary> {
         let parsed = S3Key::parse(key).ok()?;
         let object = self.store.object(&parsed)?;
         let value = parse_strict(&object.bytes, Limits::DOCUMENT).ok()?;
         let body = split::<ExecutionSummary>(value, "summary").ok()?.body;
         Some(RecordedSummary {
             closure: ClosureRef {
-                step: duty.id().to_owned(),
+                step: owner,
                 phase_execution_id: id.clone(),
                 overall_pass: body.overall_pass,
                 bucket: self.bucket.clone(),

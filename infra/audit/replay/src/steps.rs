@@ -19,7 +19,7 @@ use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
 use p1_runtime::{Fault, Harness, Recreated, Request, StepLogic};
 
-use crate::payload::Duty;
+use crate::payload::Owner;
 
 /// A step that was evaluated again.
 pub(super) struct Recomputed {
@@ -38,12 +38,12 @@ pub(super) struct Created {
     pub(super) recreated: Vec<Recreated>,
 }
 
-/// Runs the function of `duty` on `request`, over a recording that holds `observations`.
-pub(super) async fn recompute(duty: Duty, harness: &Harness, request: &Request, observations: &[u8]) -> Recomputed {
+/// Runs the function of `owner` on `request`, over a recording that holds `observations`.
+pub(super) async fn recompute(owner: Owner, harness: &Harness, request: &Request, observations: &[u8]) -> Recomputed {
     // Boxed, one by one: together the futures of all ten are too large for a stack.
-    match duty {
-        Duty::Admission => Box::pin(with(&Admission, harness, request, observations)).await,
-        Duty::Step(step) => match step {
+    match owner {
+        Owner::Admission => Box::pin(with(&Admission, harness, request, observations)).await,
+        Owner::Step(step) => match step {
             Step::HandleClosure => Box::pin(with(&HandleClosure, harness, request, observations)).await,
             Step::RunIdentity => Box::pin(with(&RunIdentity, harness, request, observations)).await,
             Step::ConfigDigest => Box::pin(with(&ConfigDigest, harness, request, observations)).await,
@@ -71,7 +71,7 @@ async fn with<S: StepLogic>(step: &S, harness: &Harness, request: &Request, obse
 
 fn created<S: StepLogic>(step: &S, request: &Request, observations: &[u8]) -> Result<Created, String> {
     let value = parse_strict(observations, Limits::DOCUMENT).map_err(|error| error.to_string())?;
-    let document = split::<Observations>(value, &step.observations_name()).map_err(|error| error.to_string())?;
+    let document = split::<Observations>(value, &S::OWNER.observations_name()).map_err(|error| error.to_string())?;
     let observed: S::Observed = serde_json::from_value(document.body.observed).map_err(|error| error.to_string())?;
     let recreated = step.recreate(&request.input, &observed);
     Ok(Created {

@@ -7,7 +7,7 @@ use p1_audit::evidence_set::HISTORY;
 use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
-use p1_contract::request::{StepInput, StepResult, TaskOutcome};
+use p1_contract::request::{Conclusion, StepInput, StepResult};
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
@@ -18,7 +18,7 @@ use super::executions::Execution;
 use super::recording::{RecordedSummary, Recording};
 use super::steps::{self, Created, Recomputed};
 use super::{Difference, ExecutionReport, Missing, Standing, StepReport};
-use crate::payload::{self, Duty};
+use crate::payload::{self, Owner};
 
 /// What all walks together came by.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Walked {
 /// A step that is to be replayed.
 struct Task<'a> {
     recording: &'a Recording,
-    duty: Duty,
+    owner: Owner,
     id: PhaseExecutionId,
     observations_key: String,
     summary: Option<RecordedSummary>,
@@ -68,14 +68,14 @@ pub(super) async fn execution(
     let mut only = false;
     let mut ran = Vec::new();
     let mut next = Some(execution.first());
-    while let Some(duty) = next {
-        let task = Task::new(recording, execution, duty);
+    while let Some(owner) = next {
+        let task = Task::new(recording, execution, owner);
         let begun = recording.holds(&phase_folder(&task.id));
         if !begun && task.said.is_none() && !execution.committed {
             // So far it came: it faulted, was stopped, or ran one state alone.
             break;
         }
-        ran.push(duty.state());
+        ran.push(owner.state());
         let (step, recomputed) = task.replay(execution, &harness, &closures, walked).await;
         walked
             .reported
@@ -84,7 +84,10 @@ pub(super) async fn execution(
         // What comes next rests on what is there, so that every step is judged by itself.
         let answer = recomputed.or_else(|| task.said.cloned());
         let go_on = task.pass_on(answer.as_ref(), &mut closures);
-        only |= answer.as_ref().and_then(|answer| answer.only) == Some(true);
+        only |= answer
+            .as_ref()
+            .and_then(StepResult::admitted)
+            .is_some_and(|admitted| admitted.only);
         let Some(pass) = go_on else {
             let ended = answer.is_some_and(|answer| answer.closure.is_none());
             if let (false, Some(step)) = (ended, report.steps.last_mut()) {
@@ -96,7 +99,7 @@ pub(super) async fn execution(
             }
             break;
         };
-        next = after(duty, pass, only, answer.as_ref());
+        next = after(owner, pass, only, answer.as_ref());
     }
     if execution.is_told
         && let Some(said) = &recording.said
@@ -107,15 +110,15 @@ pub(super) async fn execution(
 }
 
 /// The gates (contract section 6).
-fn after(duty: Duty, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Duty> {
-    let next = match (duty, pass) {
-        (Duty::Admission, true) => return answer.and_then(|answer| answer.resume_at).map(Duty::Step),
-        (Duty::Admission, false) => return None,
-        (Duty::Step(_), _) if only => return None,
-        (Duty::Step(step @ (Step::GateRollup | Step::PhaseVerdict)), _) | (Duty::Step(step), true) => step.next(),
-        (Duty::Step(_), false) => Some(Step::GateRollup),
+fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Owner> {
+    let next = match (owner, pass) {
+        (Owner::Admission, true) => return Some(answer?.admitted()?.resume_at.into()),
+        (Owner::Admission, false) => return None,
+        (Owner::Step(_), _) if only => return None,
+        (Owner::Step(step @ (Step::GateRollup | Step::PhaseVerdict)), _) | (Owner::Step(step), true) => step.next(),
+        (Owner::Step(_), false) => Some(Step::GateRollup),
     };
-    next.map(Duty::Step)
+    next.map(Owner::Step)
 }
 
 /// The engine ran the Task states that the steps' answers lead to, and no others.
@@ -169,18 +172,17 @@ fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, Stri
 }
 
 impl<'a> Task<'a> {
-    fn new(recording: &'a Recording, execution: &Execution, duty: Duty) -> Self {
-        let step = duty.step();
-        let id = PhaseExecutionId::derive(step.prefix(), execution.stamp, execution.arn.as_str(), duty.id());
+    fn new(recording: &'a Recording, execution: &Execution, owner: Owner) -> Self {
+        let id = PhaseExecutionId::derive(owner, execution.stamp, execution.arn.as_str());
         let folder = phase_folder(&id);
-        let summary_key = format!("{folder}{}.json", duty.summary_name());
+        let summary_key = format!("{folder}{}.json", owner.summary_name());
         let said = recording.said.as_ref().filter(|_| execution.is_told);
-        let state = duty.state();
+        let state = owner.state();
         Task {
             recording,
-            duty,
-            observations_key: format!("{folder}{}.json", duty.observations_name()),
-            summary: recording.summary(duty, &id, &summary_key),
+            owner,
+            observations_key: format!("{folder}{}.json", owner.observations_name()),
+            summary: recording.summary(owner, &id, &summary_key),
             summary_key,
             said: said.and_then(|said| {
                 let task = said.history.tasks.iter().find(|task| task.state == state)?;
@@ -192,7 +194,7 @@ impl<'a> Task<'a> {
 
     fn report(&self, equal: usize, differences: Vec<Difference>, missing: Vec<Missing>) -> StepReport {
         StepReport {
-            step: self.duty.id().to_owned(),
+            step: self.owner,
             phase_execution_id: self.id.to_string(),
             standing: Standing::of(!differences.is_empty(), !missing.is_empty()),
             equal,
@@ -203,7 +205,7 @@ impl<'a> Task<'a> {
 
     fn differs(&self, recomputed: &str) -> Difference {
         Difference {
-            artifact: self.duty.observations_name(),
+            artifact: self.owner.observations_name(),
             key: self.observations_key.clone(),
             pointer: String::new(),
             recorded: None,
@@ -240,11 +242,11 @@ impl<'a> Task<'a> {
             .extend(request.input.upstream().into_iter().map(|closure| closure.key));
         let mut ends = self.summary.as_ref().map(RecordedSummary::ends).unwrap_or_default();
         if self.summary.is_none() {
-            ends.extend(self.recording.lost(&self.duty.summary_name(), &self.summary_key));
+            ends.extend(self.recording.lost(&self.owner.summary_name(), &self.summary_key));
         }
         self.recording.store.note_ends(ends.clone());
         let _ = self.recording.store.take_creations();
-        let Recomputed { answer, observed } = steps::recompute(self.duty, harness, &request, observations).await;
+        let Recomputed { answer, observed } = steps::recompute(self.owner, harness, &request, observations).await;
         let mut creations = self.recording.store.take_creations();
 
         let (mut differences, mut absent) = (Vec::new(), Vec::new());
@@ -340,7 +342,7 @@ impl<'a> Task<'a> {
     ) -> Result<Request, String> {
         let start_time = execution.stamp.rfc3339();
         let payload = payload::payload(
-            self.duty,
+            self.owner,
             settings,
             &execution.arn,
             &start_time,
@@ -362,24 +364,24 @@ impl<'a> Task<'a> {
             let value = |result: &StepResult| {
                 serde_json::to_value(result).unwrap_or_else(|error| Value::from(format!("cannot be rendered: {error}")))
             };
-            let name = format!("answer of {}", self.duty.id());
+            let name = format!("answer of {}", self.owner.id());
             differences.push(Difference::of_values(&name, HISTORY, &value(&said), &value(answer)));
         }
     }
 
     /// Adds what the state machine keeps of this step, by the summary that is there; gives its verdict.
     fn pass_on(&self, answer: Option<&StepResult>, closures: &mut Map<String, Value>) -> Option<bool> {
-        if answer.is_some_and(|answer| answer.outcome == TaskOutcome::DuplicateDelivery) && self.summary.is_none() {
+        if answer.is_some_and(|answer| answer.conclusion == Conclusion::DuplicateDelivery) && self.summary.is_none() {
             return None;
         }
-        if self.duty == Duty::Admission {
+        if self.owner == Owner::Admission {
             // The closures to go on with are the admission's to say.
             payload::take(closures, answer?).ok()?;
         }
         let lost = answer.and_then(|answer| answer.closure.as_ref());
         let recorded = self.summary.as_ref().map(|summary| &summary.closure).or(lost)?;
         let value = serde_json::to_value(recorded).ok()?;
-        closures.insert(self.duty.id().to_owned(), value);
+        closures.insert(self.owner.id().to_owned(), value);
         Some(recorded.overall_pass)
     }
 }

@@ -9,7 +9,7 @@ use p1_audit::object_versions::KeyHistory;
 use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
 use crate::bucket::evidence::{Chain, Evidence, ReadError, Version};
@@ -112,26 +112,19 @@ pub async fn ghosts(
     let mut ghosts = Vec::new();
     let mut asked = 0;
     for record in ledger {
-        let folder = |step: Step, owner: &str| {
+        let folder = |owner: Owner| {
             let stamp = record.holder_stamp_utc;
-            phase_folder(&PhaseExecutionId::derive(
-                step.prefix(),
-                stamp,
-                record.holder.as_str(),
-                owner,
-            ))
+            phase_folder(&PhaseExecutionId::derive(owner, stamp, record.holder.as_str()))
         };
-        let mut folders = Step::ALL.into_iter().map(|step| folder(step, step.id()));
-        let admission = folder(Step::RerunDiscipline, ADMISSION);
-        let is_reached = folders.any(|folder| chain.folders.contains(&folder)) || chain.folders.contains(&admission);
+        let is_reached = Owner::all().any(|owner| chain.folders.contains(&folder(owner)));
         if record.kind != LedgerKind::Acquired || is_reached || asked == MOST_ASKED {
             continue;
         }
         asked += 1;
         let first = if record.sequence == 1 {
-            folder(Step::HandleClosure, Step::HandleClosure.id())
+            folder(Step::HandleClosure.into())
         } else {
-            admission
+            folder(Owner::Admission)
         };
         if evidence.is_empty(&first).await? {
             ghosts.push(record.sequence);

@@ -391,9 +391,7 @@ async fn read_summary(evidence: &Evidence, closure: &ClosureRef) -> Result<Summa
     if closure.bucket != evidence.bucket {
         return Err(NoSummary::Other(CliError::fault(format!(
             "the closure of {} lies in bucket {}, not in the deployment's evidence bucket {}",
-            text::clean(&closure.step),
-            closure.bucket,
-            evidence.bucket
+            closure.step, closure.bucket, evidence.bucket
         ))));
     }
     let fetched = evidence

@@ -13,12 +13,11 @@ use p1_audit::text;
 use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
-use p1_contract::reference::ADMISSION;
 use p1_contract::request::StepResult;
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
 use p1_local::Platform;
-use p1_replay::payload::{ADMIT_RERUN, Duty, payload, phase_execution_id, take};
+use p1_replay::payload::{Owner, payload, phase_execution_id, take};
 use serde_json::{Map, Value, json};
 
 use super::env::up;
@@ -32,17 +31,13 @@ use crate::exit::{CliError, ExitStatus};
 const HISTORY: &str = "execution_history.json";
 const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` wrote";
 
-/// The duty of this name.
-fn duty(name: &str) -> Result<Duty, CliError> {
-    let wanted = name.to_uppercase();
-    match Step::from_id(&wanted) {
-        Some(step) => Ok(Duty::Step(step)),
-        None if wanted == ADMISSION => Ok(Duty::Admission),
-        None => Err(CliError::usage(format!(
-            "{}: is no step; give M3.A to M3.J, or ADMISSION",
-            text::brief(name, 40)
-        ))),
-    }
+/// What a user calls by this name.
+fn owner(name: &str) -> Result<Owner, CliError> {
+    let unknown = || {
+        let name = text::brief(name, 40);
+        CliError::usage(format!("{name}: is no step; give M3.A to M3.J, or ADMISSION"))
+    };
+    Owner::from_id(&name.to_uppercase()).ok_or_else(unknown)
 }
 
 /// Runs `cargo p1 event`: prints the payload as JSON.
@@ -51,24 +46,24 @@ fn duty(name: &str) -> Result<Duty, CliError> {
 /// [`CliError::Usage`] when the source is missing or holds no such event; [`CliError::Fault`] when the platform that is up
 /// does not answer.
 pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
-    let duty = duty(&args.step)?;
+    let owner = owner(&args.step)?;
     let payload = match (&args.from, args.after.as_deref()) {
         (Some(dir), _) => {
             let path = dir.join(HISTORY);
             let history = read_json(&path)?;
             let settings = recorded_settings(dir, &history).map_err(|why| refusal(dir, &why, NO_EXECUTION))?;
-            replay(&history, &settings, duty).map_err(|why| refusal(&path, &why, NO_EXECUTION))?
+            replay(&history, &settings, owner).map_err(|why| refusal(&path, &why, NO_EXECUTION))?
         }
         (None, Some([event, result])) => {
             let remedy = "give the event of a step and the result that `cargo lambda invoke` printed for it";
-            next(read_json(event)?, read_json(result)?, duty).map_err(|why| refusal(result, &why, remedy))?
+            next(read_json(event)?, read_json(result)?, owner).map_err(|why| refusal(result, &why, remedy))?
         }
-        (None, _) if duty == Duty::Step(Step::HandleClosure) => start(&up().await?).await?,
+        (None, _) if owner == Owner::Step(Step::HandleClosure) => start(&up().await?).await?,
         (None, _) => {
             return Err(CliError::usage(format!(
                 "{} works on the closures of the steps before it: give --from DIR (an execution's evidence) or --after EVENT \
                  RESULT (a step invoked by hand)",
-                duty.id()
+                owner.id()
             )));
         }
     };
@@ -99,7 +94,7 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
     ))
     .map_err(|error| CliError::fault(error.to_string()))?;
     payload(
-        Duty::Step(Step::HandleClosure),
+        Owner::Step(Step::HandleClosure),
         &platform.deployment().settings()?,
         &execution,
         &format!("{now:.3}"),
@@ -110,7 +105,7 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
 }
 
 /// The payload that the state machine sent, made again from the history: not every engine keeps it there.
-fn replay(document: &Value, settings: &Settings, duty: Duty) -> Result<Value, String> {
+fn replay(document: &Value, settings: &Settings, owner: Owner) -> Result<Value, String> {
     let arn = document
         .get("execution_arn")
         .and_then(Value::as_str)
@@ -121,15 +116,12 @@ fn replay(document: &Value, settings: &Settings, duty: Duty) -> Result<Value, St
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice);
     let history = History::read(events);
-    let is_wanted = |task: &TaskRun| match duty {
-        Duty::Step(step) => task.step == Some(step),
-        Duty::Admission => task.state == ADMIT_RERUN,
-    };
+    let is_wanted = |task: &TaskRun| task.state == owner.state();
     let Some(at) = history.tasks.iter().position(is_wanted) else {
         let reached: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
         return Err(format!(
             "this execution did not come to {}; it ran: {}",
-            duty.id(),
+            owner.id(),
             text::brief(&reached.join(", "), 400)
         ));
     };
@@ -157,17 +149,17 @@ fn replay(document: &Value, settings: &Settings, duty: Duty) -> Result<Value, St
             .unwrap_or_default()
             .to_owned(),
     };
-    let payload = payload(duty, settings, &execution, &start_time, &closures, &input)?;
+    let payload = payload(owner, settings, &execution, &start_time, &closures, &input)?;
     if let Some(result) = &history.tasks[at].result
-        && Some(&result.phase_execution_id) != phase_execution_id(&payload, duty).as_ref()
+        && Some(&result.phase_execution_id) != phase_execution_id(&payload, owner).as_ref()
     {
-        return Err(format!("the ids of {} do not belong to {arn}", duty.id()));
+        return Err(format!("the ids of {} do not belong to {arn}", owner.id()));
     }
     Ok(payload)
 }
 
 /// The event after one that was answered with `result`.
-fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
+fn next(mut event: Value, result: Value, owner: Owner) -> Result<Value, String> {
     let result: StepResult =
         serde_json::from_value(result).map_err(|error| format!("is not a step's result ({error})"))?;
     let mut closures = match event.get_mut("closures").map(Value::take) {
@@ -188,7 +180,7 @@ fn next(mut event: Value, result: Value, duty: Duty) -> Result<Value, String> {
     let settings: Settings = serde_json::from_value(part("/settings"))
         .map_err(|error| format!("the event that it answers holds no usable `settings` ({error})"))?;
     let input = part("/context/Execution/Input");
-    payload(duty, &settings, &execution, &start_time, &closures, &input)
+    payload(owner, &settings, &execution, &start_time, &closures, &input)
 }
 
 /// The settings that the execution went by: every step of it stored them with its observations.

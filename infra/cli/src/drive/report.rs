@@ -82,7 +82,7 @@ impl RunResult {
             .history
             .results()
             .map(|(_, result)| StepRow {
-                step: result.step.clone(),
+                step: result.step.to_string(),
                 phase_execution_id: result.phase_execution_id.to_string(),
                 overall_pass: result.overall_pass,
                 next_gate: text::clean(&result.next_gate),
@@ -176,7 +176,7 @@ pub fn page(
             .history
             .closures()
             .into_iter()
-            .rfind(|closure| Step::from_id(&closure.step).is_some_and(|step| Step::GATED.contains(&step)));
+            .rfind(|closure| closure.step.as_step().is_some_and(|step| Step::GATED.contains(&step)));
         if let Some(held) = held {
             let _ = writeln!(
                 page,

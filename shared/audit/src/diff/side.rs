@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::artifacts::{PhaseSummary, RunIdentitySeed};
 use p1_contract::blocker::Blocker;
-use p1_contract::duty::Duty;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split};
 use p1_contract::handles::{HandleFact, HandleFacts};
 use p1_contract::identity::SeedInputs;
 use p1_contract::ids::{S3Key, Stamp};
 use p1_contract::observations::{Observations, admission, handle_closure};
+use p1_contract::owner::Owner;
 use p1_contract::reference::ObjectRef;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -32,16 +32,16 @@ pub(super) struct Side {
     /// The steps that closed with a pass.
     pub(super) passed: BTreeSet<Step>,
     /// The owners of the closures: steps that ran, and an admission.
-    pub(super) ran: BTreeSet<String>,
+    pub(super) ran: BTreeSet<Owner>,
     /// What each step read from outside the evidence, by step.
-    pub(super) inputs: Vec<(String, ObjectRef)>,
+    pub(super) inputs: Vec<(Owner, ObjectRef)>,
     documents: BTreeMap<String, Value>,
 }
 
 /// The files of a directory, and who names them.
 struct Evidence<'s> {
     set: &'s EvidenceSet,
-    summaries: BTreeMap<String, ExecutionSummary>,
+    summaries: BTreeMap<Owner, ExecutionSummary>,
 }
 
 impl Side {
@@ -58,16 +58,16 @@ impl Side {
             let Ok(summary) = set.summary(closure.key.as_str(), "summary") else {
                 continue;
             };
-            passed.extend(Step::from_id(&closure.step).filter(|_| closure.overall_pass));
-            evidence.summaries.insert(closure.step.clone(), summary.body);
+            passed.extend(closure.step.as_step().filter(|_| closure.overall_pass));
+            evidence.summaries.insert(closure.step, summary.body);
         }
-        let seed = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity.id());
+        let seed = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity.into());
         Side {
             pinned_at: seed.as_ref().map(|seed| seed.pinned_at_utc),
             seed: seed.and_then(|seed| seed.seed_inputs),
             handles: evidence.handles(),
             inputs: evidence.inputs(),
-            ran: evidence.summaries.keys().cloned().collect(),
+            ran: evidence.summaries.keys().copied().collect(),
             documents: evidence.documents(),
             phase,
             passed,
@@ -112,18 +112,18 @@ impl Side {
 }
 
 impl Evidence<'_> {
-    fn key(&self, owner: &str, name: &str) -> Option<&S3Key> {
-        self.summaries.get(owner)?.artifact(name).map(|artifact| &artifact.key)
+    fn key(&self, owner: Owner, name: &str) -> Option<&S3Key> {
+        self.summaries.get(&owner)?.artifact(name).map(|artifact| &artifact.key)
     }
 
-    fn artifact<B: Body>(&self, owner: &str) -> Option<B> {
+    fn artifact<B: Body>(&self, owner: Owner) -> Option<B> {
         let document = self.set.document::<B>(self.key(owner, B::NAME)?.as_str());
         document.ok().map(|document| document.body)
     }
 
-    fn observed<O: DeserializeOwned>(&self, duty: Duty) -> Option<O> {
-        let name = duty.observations_name();
-        let value = self.set.value(self.key(duty.id(), &name)?.as_str()).ok()?;
+    fn observed<O: DeserializeOwned>(&self, owner: Owner) -> Option<O> {
+        let name = owner.observations_name();
+        let value = self.set.value(self.key(owner, &name)?.as_str()).ok()?;
         split::<Observations<O>>(value, &name)
             .ok()
             .map(|document| document.body.observed)
@@ -131,9 +131,9 @@ impl Evidence<'_> {
 
     /// As M3.A saw them; a mended one as the admission pinned it.
     fn handles(&self) -> HandleFacts {
-        let first: Option<handle_closure::Observed> = self.observed(Duty::Step(Step::HandleClosure));
+        let first: Option<handle_closure::Observed> = self.observed(Owner::Step(Step::HandleClosure));
         let mut handles = first.map(|observed| observed.handles).unwrap_or_default();
-        let admitted: Option<admission::Observed> = self.observed(Duty::Admission);
+        let admitted: Option<admission::Observed> = self.observed(Owner::Admission);
         if let Some(registry) = admitted.as_ref().and_then(|admitted| admitted.facts.registry.found()) {
             handles.0.extend(registry.handles.0.clone());
         }
@@ -141,15 +141,15 @@ impl Evidence<'_> {
     }
 
     /// Every object that a step read and that no step made, each once, with the first step that read it.
-    fn inputs(&self) -> Vec<(String, ObjectRef)> {
-        let mut inputs: Vec<(String, ObjectRef)> = Vec::new();
-        for (owner, summary) in &self.summaries {
+    fn inputs(&self) -> Vec<(Owner, ObjectRef)> {
+        let mut inputs: Vec<(Owner, ObjectRef)> = Vec::new();
+        for (&owner, summary) in &self.summaries {
             for input in &summary.inputs {
                 let folder = input.key.as_str().strip_prefix(RUN_CONTROL_ROOT);
                 let is_evidence = input.key.as_str().starts_with("evidence/runs/")
                     || folder.is_some_and(|folder| !folder.starts_with("m2"));
                 if !is_evidence && !inputs.iter().any(|(_, known)| known == input) {
-                    inputs.push((owner.clone(), input.clone()));
+                    inputs.push((owner, input.clone()));
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! Closing summaries: what each phase execution ended with.
 
-use p1_contract::evidence::ADMISSION_SUMMARY;
 use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
@@ -48,13 +48,9 @@ pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
         let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
         let id = PhaseExecutionId::parse(folder).ok()?;
         let name = file.strip_suffix(".json")?;
-        let step = if name == ADMISSION_SUMMARY {
-            None
-        } else {
-            Some(Step::ALL.into_iter().find(|step| name == summary_name(*step))?)
-        };
+        let owner = Owner::all().find(|owner| name == owner.summary_name())?;
         Some(Closing {
-            step,
+            step: owner.as_step(),
             id,
             key: key.clone(),
             document: set.summary(key, name),
@@ -78,7 +74,7 @@ pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, byt
     let value = parse_strict(bytes, Limits::DOCUMENT).ok()?;
     let document = split::<ExecutionSummary>(value, &summary_name(Step::PhaseVerdict)).ok()?;
     Some(ClosureRef {
-        step: Step::PhaseVerdict.id().to_owned(),
+        step: Step::PhaseVerdict.into(),
         phase_execution_id: document.header.phase_execution_id?,
         overall_pass: document.body.overall_pass,
         bucket: bucket.clone(),

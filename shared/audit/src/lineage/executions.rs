@@ -2,7 +2,7 @@
 //! whose it is.
 
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
 use super::{Closing, Entry};
@@ -40,10 +40,7 @@ pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -
     let (Some(started), Some(arn)) = (execution.started, &execution.arn) else {
         return false;
     };
-    let (prefix, name) = step.map_or((Step::RerunDiscipline.prefix(), ADMISSION), |step| {
-        (step.prefix(), step.id())
-    });
-    PhaseExecutionId::derive(prefix, started, arn, name) == *id
+    PhaseExecutionId::derive(step.map_or(Owner::Admission, Owner::Step), started, arn) == *id
 }
 
 /// The executions that the ledger, the source and the closing summaries tell of. Gives each closing summary the number of its own.

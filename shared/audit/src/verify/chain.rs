@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
-use p1_contract::duty::Duty;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
@@ -107,7 +106,7 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
             open.extend(chain.take(set, documents, closure, &by, findings));
         }
     }
-    let order = |closed: &Closed| Step::from_id(&closed.closure.step);
+    let order = |closed: &Closed| closed.closure.step;
     chain.closures.sort_by_key(order);
     let root = chain.run().map(|run| (run.run_root(), run.ledger_prefix()));
     for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
@@ -210,7 +209,7 @@ impl Chain {
         let bucket = self.bucket.clone().or(upstream);
         if let (Some(bucket), Some(phase_execution_id)) = (bucket, summary.header.phase_execution_id) {
             let closure = ClosureRef {
-                step: Step::PhaseVerdict.id().to_owned(),
+                step: Step::PhaseVerdict.into(),
                 phase_execution_id,
                 overall_pass: summary.body.overall_pass,
                 bucket,
@@ -275,14 +274,14 @@ impl Chain {
             self.broken = true;
             return Vec::new();
         }
-        let name = Duty::from_id(&closure.step).unwrap_or(Duty::Admission).summary_name();
+        let name = closure.step.summary_name();
         let document = documents
             .get(&key)
             .filter(|document| document["artifact"] == name.as_str());
         let Some(document) = document.and_then(|document| split::<ExecutionSummary>(document.clone(), &name).ok())
         else {
             self.broken = true;
-            findings.tampered(key, format!("is not the summary of {}", closure.step.escape_debug()));
+            findings.tampered(key, format!("is not the summary of {}", closure.step));
             return Vec::new();
         };
         for artifact in &document.body.artifacts {
@@ -320,9 +319,9 @@ impl Chain {
 }
 
 /// The key at which a closure's summary must lie.
-pub(super) fn summary_key(closure: &ClosureRef) -> Option<String> {
-    let name = Duty::from_id(&closure.step)?.summary_name();
-    Some(format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id))
+pub(super) fn summary_key(closure: &ClosureRef) -> String {
+    let name = closure.step.summary_name();
+    format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id)
 }
 
 /// The key of `file` in the folder of `key`.

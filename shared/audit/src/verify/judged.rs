@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::evidence::{Body, Document};
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
 use super::chain::{Chain, Closed};
@@ -16,13 +17,13 @@ pub(super) struct Evidence<'a> {
     pub(super) phase_key: &'a str,
     pub(super) phase: &'a Document<PhaseSummary>,
     /// The closures of the verdict, by step.
-    pub(super) closed: BTreeMap<&'a str, &'a Closed>,
+    pub(super) closed: BTreeMap<Owner, &'a Closed>,
 }
 
 impl Evidence<'_> {
     /// An artifact of a step of the verdict, with its key.
     pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, Document<B>)> {
-        let closed = self.closed.get(step.id())?;
+        let closed = self.closed.get(&Owner::Step(step))?;
         let artifact = self.chain.artifact(&closed.closure.phase_execution_id, B::NAME)?;
         let file = self.set.files.get(artifact.key.as_str())?;
         Some((artifact.key.to_string(), Document::<B>::parse(&file.bytes).ok()?))

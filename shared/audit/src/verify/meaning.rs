@@ -6,7 +6,7 @@ use p1_contract::evidence::{Body, HOLD, RunIds, split};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError};
-use p1_contract::reference::ADMISSION;
+use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
             .closures
             .iter()
             .filter(of_verdict)
-            .map(|closed| (closed.closure.step.as_str(), closed))
+            .map(|closed| (closed.closure.step, closed))
             .collect(),
     };
     for (key, document) in documents {
@@ -141,10 +141,9 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
     let holders = holders(evidence);
     for Closed { closure, header, body } in &evidence.chain.closures {
         let key = closure.key.as_str();
-        let step = Step::from_id(&closure.step);
-        let owner = step.unwrap_or(Step::RerunDiscipline);
-        findings.expect(key, "its key", &summary_key(closure).as_deref(), &Some(key));
-        findings.expect(key, "its step", &header.step, &owner);
+        let step = closure.step.step();
+        findings.expect(key, "its key", &summary_key(closure).as_str(), &key);
+        findings.expect(key, "its step", &header.step, &step);
         let id = &closure.phase_execution_id;
         findings.expect(
             key,
@@ -155,14 +154,19 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
         findings.expect(key, "its verdict", &body.overall_pass, &closure.overall_pass);
         findings.expect(key, "its count of blockers", &body.is_consistent(), &true);
         let gate = if body.overall_pass {
-            owner.ready_gate()
+            step.ready_gate()
         } else {
             HOLD.to_owned()
         };
-        findings.expect(key, "its gate", &(step.is_none() || body.next_gate == gate), &true);
-        let derived = holders.iter().any(|(holder, stamp)| {
-            PhaseExecutionId::derive(owner.prefix(), *stamp, holder.as_str(), &closure.step) == *id
-        });
+        findings.expect(
+            key,
+            "its gate",
+            &(closure.step == Owner::Admission || body.next_gate == gate),
+            &true,
+        );
+        let derived = holders
+            .iter()
+            .any(|(holder, stamp)| PhaseExecutionId::derive(closure.step, *stamp, holder.as_str()) == *id);
         if !derived && !holders.is_empty() {
             findings.tampered(key, "its phase execution id follows from no holder of the ledger");
         }
@@ -210,8 +214,7 @@ fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
         ..
     } = evidence;
     let last = chain.closures.iter().find(|closed| {
-        closed.closure.step == Step::PhaseVerdict.id()
-            && closed.header.phase_execution_id == phase.header.phase_execution_id
+        closed.closure.step == Step::PhaseVerdict && closed.header.phase_execution_id == phase.header.phase_execution_id
     });
     if let Some(ending) = &set.ending {
         let known = chain.ledger.is_empty() || chain.ledger.iter().any(|record| record.holder == ending.execution);
@@ -286,18 +289,18 @@ fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
         closed,
         ..
     } = evidence;
-    let rollup = Step::GateRollup.id();
+    let rollup = Owner::Step(Step::GateRollup);
     let publish = Blocker::publish_failed(Step::GateRollup);
     // M3.I adjudicates before it publishes: that a document could not be stored is not in the documents.
     let held = closed
         .values()
         .filter(|closed| closed.closure.step != rollup)
         .flat_map(|closed| &closed.body.blockers);
-    let own = closed.get(rollup).into_iter().flat_map(|closed| &closed.body.blockers);
+    let own = closed.get(&rollup).into_iter().flat_map(|closed| &closed.body.blockers);
     let unresolved = p1_contract::blocker::settle(held.chain(own.filter(|own| own.code != publish)).cloned().collect());
     let not_reached: Vec<Step> = Step::GATED
         .into_iter()
-        .filter(|step| !closed.contains_key(step.id()))
+        .filter(|step| !closed.contains_key(&Owner::Step(*step)))
         .collect();
     let adjudication = adjudicate(&codes(&unresolved), not_reached.is_empty());
 
@@ -337,8 +340,14 @@ fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
     others.sort();
     others.dedup();
     findings.expect(phase_key, "its codes", &others, &codes(&unresolved));
-    let green = |step: Step| closed.get(step.id()).is_some_and(|closed| closed.body.overall_pass);
-    let admitted = closed.get(ADMISSION).is_none_or(|closed| closed.body.overall_pass);
+    let green = |step: Step| {
+        closed
+            .get(&Owner::Step(step))
+            .is_some_and(|closed| closed.body.overall_pass)
+    };
+    let admitted = closed
+        .get(&Owner::Admission)
+        .is_none_or(|closed| closed.body.overall_pass);
     let advances = adjudication == RollupVerdict::AdvanceToM3J
         && clear
         && admitted

@@ -198,7 +198,7 @@ impl Signed<'_> {
         self.compare(&listed, closed, &phase.body, findings);
         let id = &closed.closure.phase_execution_id;
         let (stamp, step) = (phase.body.execution_stamp_utc, Step::PhaseVerdict);
-        let derived = PhaseExecutionId::derive(step.prefix(), stamp, execution.as_str(), step.id());
+        let derived = PhaseExecutionId::derive(step, stamp, execution.as_str());
         findings.expect(place, "its execution", &derived, id);
         let object = |name: &str| {
             closed
@@ -221,11 +221,11 @@ impl Signed<'_> {
     /// What M3.J says is the run's evidence is what the closures list, unless it could not read them.
     fn compare(&self, listed: &[ObjectRef], closed: &Closed, phase: &PhaseSummary, findings: &mut Findings) {
         let incomplete = |blocker: &p1_contract::blocker::Finding| blocker.code == Blocker::ChainIncomplete;
-        let steps = [Step::RunPublication.id(), Step::M4Handoff.id()];
+        let steps = [Step::RunPublication, Step::M4Handoff];
         let mut named = phase
             .closures
             .iter()
-            .filter(|closure| steps.contains(&closure.step.as_str()));
+            .filter(|closure| steps.iter().any(|step| closure.step == *step));
         let walked = |closure: &ClosureRef| self.chain.closures.iter().find(|closed| closed.closure == *closure);
         let bodies: Option<Vec<_>> = named.by_ref().map(|closure| Some(&walked(closure)?.body)).collect();
         if let Some(bodies) = bodies.filter(|_| !closed.body.blockers.iter().any(incomplete)) {

@@ -2,6 +2,7 @@
 
 use super::Stamp;
 use crate::hash::{Sha256Hex, is_lower_hex};
+use crate::owner::Owner;
 use crate::parse_error::text_newtype;
 
 /// The highest suffix that a collision may lead to.
@@ -88,13 +89,13 @@ text_newtype! {
 }
 
 impl PhaseExecutionId {
-    /// The id of `step` (`M3.A` … or `ADMISSION`) in the execution with this ARN: the first 12 hexadecimal digits of the
-    /// SHA-256 of the ARN, a newline and the step make it unique (contract section 1). `prefix` is the step's, `m3a`.
-    pub fn derive(prefix: &str, stamp: Stamp, execution_arn: &str, step: &str) -> Self {
-        let digest = Sha256Hex::of(format!("{execution_arn}\n{step}").as_bytes());
-        let text = format!("{prefix}_{}_{}", stamp.compact(), digest.first(12));
-        debug_assert!(is_phase_execution_id(&text), "`{prefix}` is no step's prefix");
-        Self(text)
+    /// The id of a step, or of the admission, in the execution with this ARN: the first 12 hexadecimal digits of the SHA-256 of
+    /// the ARN, a newline and the owner's id make it unique (contract section 1).
+    pub fn derive(owner: impl Into<Owner>, stamp: Stamp, execution_arn: &str) -> Self {
+        let owner = owner.into();
+        let digest = Sha256Hex::of(format!("{execution_arn}\n{owner}").as_bytes());
+        let prefix = owner.step().prefix();
+        Self(format!("{prefix}_{}_{}", stamp.compact(), digest.first(12)))
     }
 }
 
@@ -120,6 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::step::Step;
 
     fn stamp() -> Stamp {
         Stamp::parse_compact("20261122T121701Z").unwrap()
@@ -178,13 +180,13 @@ mod tests {
     #[test]
     fn phase_execution_ids_depend_on_execution_and_step() {
         let arn = "arn:aws:states:eu-west-2:123456789012:execution:machine:start";
-        let id = PhaseExecutionId::derive("m3a", stamp(), arn, "M3.A");
+        let id = PhaseExecutionId::derive(Step::HandleClosure, stamp(), arn);
         let digest = Sha256Hex::of(b"arn:aws:states:eu-west-2:123456789012:execution:machine:start\nM3.A");
         assert_eq!(id.as_str(), format!("m3a_20261122T121701Z_{}", digest.first(12)));
         assert_eq!(PhaseExecutionId::parse(id.as_str()).unwrap(), id);
         assert_ne!(
-            PhaseExecutionId::derive("m3g", stamp(), arn, "M3.G"),
-            PhaseExecutionId::derive("m3g", stamp(), arn, "ADMISSION")
+            PhaseExecutionId::derive(Step::RerunDiscipline, stamp(), arn),
+            PhaseExecutionId::derive(Owner::Admission, stamp(), arn)
         );
         assert!(PhaseExecutionId::parse("m2j_20261122T121701Z").is_ok());
         for text in [
@@ -213,7 +215,7 @@ mod tests {
         fn what_is_minted_parses(attempt in 0_u8..=20, arn in any::<String>()) {
             let id = PlatformRunId::mint(stamp(), attempt).unwrap();
             prop_assert_eq!(PlatformRunId::parse(id.as_str()).unwrap(), id);
-            let id = PhaseExecutionId::derive("m3j", stamp(), &arn, "M3.J");
+            let id = PhaseExecutionId::derive(Step::PhaseVerdict, stamp(), &arn);
             prop_assert_eq!(PhaseExecutionId::parse(id.as_str()).unwrap(), id);
         }
     }

@@ -33,6 +33,17 @@ pub struct ClosureAudit {
 }
 
 impl ClosureAudit {
+    /// What is known of the run after this chain: each id from the latest summary that carries it.
+    #[must_use]
+    pub fn run_of(chain: &[Self]) -> RunIds {
+        RunIds::known(
+            chain
+                .iter()
+                .filter_map(|link| link.summary.as_ref())
+                .map(|summary| &summary.run),
+        )
+    }
+
     /// Whether the closure is as the chain says, and a pass.
     #[must_use]
     pub fn is_green(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::blocker::Finding;
 use crate::evidence::RunIds;
 use crate::hash::Sha256Hex;
 use crate::ids::PlatformRunId;
+use crate::owner::Owner;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::secrets::SecretHit;
 
@@ -76,21 +77,17 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The link of `owner` (`M3.A` … or `ADMISSION`) in the chain.
+    /// The link of `owner` in the chain.
     #[must_use]
-    pub fn link(&self, owner: &str) -> Option<&ClosureAudit> {
+    pub fn link(&self, owner: impl Into<Owner>) -> Option<&ClosureAudit> {
+        let owner = owner.into();
         self.chain.iter().find(|link| link.closure.step == owner)
     }
 
     /// What is known of the run: each id from the latest summary that carries it.
     #[must_use]
     pub fn run(&self) -> RunIds {
-        RunIds::known(
-            self.chain
-                .iter()
-                .filter_map(|link| link.summary.as_ref())
-                .map(|summary| &summary.run),
-        )
+        ClosureAudit::run_of(&self.chain)
     }
 }
 

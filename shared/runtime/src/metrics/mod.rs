@@ -14,7 +14,8 @@ mod tests;
 use std::io::Write;
 
 use p1_contract::ids::{DeploymentName, ExecutionArn};
-use p1_contract::request::{StepResult, TaskOutcome};
+use p1_contract::owner::Owner;
+use p1_contract::request::{Conclusion, StepResult};
 use p1_contract::secrets;
 use p1_contract::verdict::PhaseVerdict;
 
@@ -145,8 +146,8 @@ pub enum Ending<'a> {
     },
     /// With a fault.
     Faulted {
-        /// The wire name of the step that was to be run, or `ADMISSION`.
-        step: &'a str,
+        /// What was to be run.
+        owner: Owner,
         /// The fault's name.
         fault: &'a str,
     },
@@ -157,9 +158,9 @@ pub enum Ending<'a> {
 #[must_use]
 pub fn documents(invocation: &Invocation<'_>, ending: &Ending<'_>) -> Vec<Document> {
     match *ending {
-        Ending::Faulted { step, fault } => {
+        Ending::Faulted { owner, fault } => {
             let document = document_of(invocation)
-                .dimension(Dimension::Step, step)
+                .dimension(Dimension::Step, owner.id())
                 .member("fault", &safe(fault))
                 .metric(Metric::Faults, 1);
             vec![document]
@@ -170,7 +171,7 @@ pub fn documents(invocation: &Invocation<'_>, ending: &Ending<'_>) -> Vec<Docume
 
 fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) -> Vec<Document> {
     let begin = || about(document_of(invocation), result);
-    if result.outcome == TaskOutcome::DuplicateDelivery {
+    if result.conclusion == Conclusion::DuplicateDelivery {
         return vec![begin().metric(Metric::Duplicates, 1)];
     }
     let verdict = if result.overall_pass {
@@ -179,13 +180,13 @@ fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) 
         Metric::Holds
     };
     let mut step = begin()
-        .dimension(Dimension::Step, &result.step)
+        .dimension(Dimension::Step, result.step.id())
         .metric(Metric::StepDuration, duration_ms)
         .metric(verdict, 1);
-    match (result.committed, result.verdict) {
-        (Some(true), Some(PhaseVerdict::AdvanceToM4)) => step = step.metric(Metric::Advances, 1),
-        (Some(true), Some(PhaseVerdict::HoldM3)) => step = step.metric(Metric::PhaseHolds, 1),
-        _ => {}
+    match result.conclusion.committed() {
+        Some(PhaseVerdict::AdvanceToM4) => step = step.metric(Metric::Advances, 1),
+        Some(PhaseVerdict::HoldM3) => step = step.metric(Metric::PhaseHolds, 1),
+        None => {}
     }
     let codes = result.blockers.iter().map(|blocker| {
         begin()
@@ -208,7 +209,7 @@ fn document_of(invocation: &Invocation<'_>) -> Document {
 /// The ids of a result, by which its documents are found in the log.
 fn about(document: Document, result: &StepResult) -> Document {
     let document = document
-        .member("step", &safe(&result.step))
+        .member("step", result.step.id())
         .member("phase_execution_id", &safe(result.phase_execution_id.as_str()));
     match &result.run.platform_run_id {
         Some(run) => document.member("platform_run_id", &safe(run.as_str())),

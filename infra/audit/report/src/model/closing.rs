@@ -101,7 +101,7 @@ fn artifact<B: Body>(evidence: &Evidence<'_>, history: &History, step: Step) -> 
 
 fn summary(history: &History, step: Step) -> Option<&ExecutionSummary> {
     let phase = &history.verdict.as_ref()?.summary;
-    let named = phase.body.closures.iter().find(|closure| closure.step == step.id())?;
+    let named = phase.body.closures.iter().find(|closure| closure.step == step)?;
     let closed = history
         .closings
         .iter()

@@ -175,7 +175,7 @@ fn execution(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, verd
 }
 
 fn node(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, step: Step, named: &[&ClosureRef]) -> Node {
-    let by = |closure: &&&ClosureRef| closure.step == step.id();
+    let by = |closure: &&&ClosureRef| closure.step == step;
     let closings = &lineage.closings;
     let own = closings
         .iter()

@@ -3,7 +3,8 @@
 use p1_audit::lineage::Closing;
 use p1_contract::blocker::{Blocker, Finding, Severity};
 use p1_contract::evidence::{ExecutionSummary, phase_folder};
-use p1_contract::reference::{ADMISSION, ClosureRef};
+use p1_contract::owner::Owner;
+use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 
 use super::Remark;
@@ -83,10 +84,10 @@ pub(crate) fn steps(evidence: &Evidence<'_>, history: &History, remarks: &[Remar
 }
 
 fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Option<Step>) -> StepView {
-    let name = step.map_or(ADMISSION, Step::id);
+    let owner = step.map_or(Owner::Admission, Owner::Step);
     let verdict = history.verdict.as_ref().map(|verdict| &verdict.summary);
     let closures = verdict.map(|phase| phase.body.closures.as_slice()).unwrap_or_default();
-    let named = closures.iter().find(|closure| closure.step == name);
+    let named = closures.iter().find(|closure| closure.step == owner);
     let last = verdict.and_then(|phase| phase.header.phase_execution_id.as_ref());
     let decides = |closed: &&Closing| match named {
         Some(named) => closed.id == named.phase_execution_id,
@@ -189,7 +190,7 @@ fn fill(
             .closings
             .iter()
             .find(|closed| closed.id == closure.phase_execution_id);
-        (Text::new(&closure.step), theirs.map(|theirs| theirs.execution))
+        (Text::new(closure.step.id()), theirs.map(|theirs| theirs.execution))
     };
     attempt.upstream = summary.upstream.iter().map(by).collect();
     attempt.particulars = particulars(evidence, closed.step, summary, &mut attempt.unreadable);

@@ -11,7 +11,7 @@ fn settings() -> Settings {
 /// The answer of a step, with the ids of the execution.
 fn closed(step: Step) -> Value {
     let stamp = Stamp::parse_compact("20261122T120000Z").unwrap();
-    let id = PhaseExecutionId::derive(step.prefix(), stamp, ARN, step.id());
+    let id = PhaseExecutionId::derive(step, stamp, ARN);
     let mut answer = answer(step.id(), &[]);
     answer["phase_execution_id"] = Value::from(id.as_str());
     answer["closure"]["phase_execution_id"] = Value::from(id.as_str());
@@ -34,10 +34,10 @@ fn history(steps: &[Step]) -> Value {
 #[test]
 fn a_payload_is_made_again_from_the_history() {
     let history = history(&Step::ALL[..3]);
-    let first = replay(&history, &settings(), Duty::Step(Step::HandleClosure)).unwrap();
+    let first = replay(&history, &settings(), Owner::Step(Step::HandleClosure)).unwrap();
     assert_eq!(first["closures"], json!({}));
     assert_eq!(first["context"]["Execution"]["StartTime"], "2026-11-22T12:00:00Z");
-    let third = replay(&history, &settings(), duty("m3.c").unwrap()).unwrap();
+    let third = replay(&history, &settings(), owner("m3.c").unwrap()).unwrap();
     assert_eq!(third["context"]["State"]["Name"], "M3.C Config digest");
     assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
     let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
@@ -50,60 +50,60 @@ fn a_payload_is_made_again_from_the_history() {
 
 #[test]
 fn what_did_not_happen_is_said() {
-    let why = replay(&history(&Step::ALL[..2]), &settings(), Duty::Step(Step::PhaseVerdict)).unwrap_err();
+    let why = replay(&history(&Step::ALL[..2]), &settings(), Owner::Step(Step::PhaseVerdict)).unwrap_err();
     assert!(
         why.contains("did not come to M3.J") && why.contains("M3.B Run identity"),
         "{why}"
     );
-    assert!(replay(&history(&[Step::HandleClosure]), &settings(), Duty::Admission).is_err());
-    assert!(replay(&json!({}), &settings(), Duty::Step(Step::HandleClosure)).is_err());
+    assert!(replay(&history(&[Step::HandleClosure]), &settings(), Owner::Admission).is_err());
+    assert!(replay(&json!({}), &settings(), Owner::Step(Step::HandleClosure)).is_err());
     assert!(
         replay(
             &json!({"execution_arn": ARN}),
             &settings(),
-            Duty::Step(Step::HandleClosure)
+            Owner::Step(Step::HandleClosure)
         )
         .is_err()
     );
     let mut other = history(&Step::ALL[..2]);
     other["execution_arn"] = Value::from(format!("{ARN}2"));
     assert!(
-        replay(&other, &settings(), Duty::Step(Step::RunIdentity))
+        replay(&other, &settings(), Owner::Step(Step::RunIdentity))
             .unwrap_err()
             .contains("do not belong")
     );
-    assert!(duty("M3.K").is_err());
+    assert!(owner("M3.K").is_err());
 }
 
 #[test]
 fn the_next_event_holds_the_closure_of_the_last() {
     let history = history(&Step::ALL[..2]);
-    let first = replay(&history, &settings(), Duty::Step(Step::HandleClosure)).unwrap();
+    let first = replay(&history, &settings(), Owner::Step(Step::HandleClosure)).unwrap();
     let second = next(
         first.clone(),
         closed(Step::HandleClosure),
-        Duty::Step(Step::RunIdentity),
+        Owner::Step(Step::RunIdentity),
     )
     .unwrap();
     assert_eq!(
         second,
-        replay(&history, &settings(), Duty::Step(Step::RunIdentity)).unwrap()
+        replay(&history, &settings(), Owner::Step(Step::RunIdentity)).unwrap()
     );
 
     let mut duplicate = closed(Step::HandleClosure);
     duplicate["closure"] = Value::Null;
     assert!(
-        next(first.clone(), duplicate, Duty::Step(Step::RunIdentity))
+        next(first.clone(), duplicate, Owner::Step(Step::RunIdentity))
             .unwrap_err()
             .contains("closed nothing")
     );
-    assert!(next(first, json!({"errorType": "Transient"}), Duty::Step(Step::RunIdentity)).is_err());
+    assert!(next(first, json!({"errorType": "Transient"}), Owner::Step(Step::RunIdentity)).is_err());
 }
 
 #[test]
 fn an_admission_hands_on_its_closures() {
     let mut admitted = answer("M3.A", &[]);
-    admitted["step"] = Value::from(ADMISSION);
+    admitted["step"] = Value::from(Owner::Admission.id());
     admitted["outcome"] = Value::from("ADMITTED");
     admitted["closures"] = json!({"M3.A": closed(Step::HandleClosure)["closure"]});
     let admitted: StepResult = serde_json::from_value(admitted).unwrap();
