@@ -39,7 +39,7 @@ async fn held(change: fn(&mut World)) -> World {
     world.signer = signer(1);
     change(&mut world);
     let result = close(&mut world, Step::HandleClosure).await;
-    assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
+    assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
     world
 }
 
@@ -53,7 +53,7 @@ async fn advanced() -> World {
         "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
     });
     let result = close(&mut world, Step::HandleClosure).await;
-    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
     world
 }
 
@@ -77,10 +77,15 @@ async fn resumed() -> World {
     let harness = world.harness();
     let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
-    assert_eq!(result.resume_at, Some(Step::M4Handoff), "{}", world.blockers(&result));
-    world.closures = result.closures.unwrap();
+    assert_eq!(
+        result.admitted().map(|go_on| go_on.resume_at),
+        Some(Step::M4Handoff),
+        "{}",
+        world.blockers(&result)
+    );
+    world.closures = result.admitted().unwrap().closures.clone();
     let result = close(&mut world, Step::M4Handoff).await;
-    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
     world
 }
 

@@ -80,7 +80,7 @@ pub async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World)) -> M
     change(&mut world);
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
-    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
     mirrored(&world, &tasks).await
 }
 
@@ -90,7 +90,7 @@ pub async fn held(start_time: &str, signer: Signer) -> Mirrored {
     world.edit_registry(BROKEN.0, BROKEN.1);
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
-    assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
+    assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
     mirrored(&world, &tasks).await
 }
 
@@ -103,7 +103,10 @@ pub async fn occupied(start_time: &str) -> Mirrored {
     world.store.seed(EVIDENCE, &key, "theirs");
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
-    assert_eq!(result.unresolved, Some(vec![Blocker::ConfigDigestNotPublished]));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.clone()),
+        Some(vec![Blocker::ConfigDigestNotPublished])
+    );
     mirrored(&world, &tasks).await
 }
 
@@ -116,7 +119,7 @@ pub async fn held_at_once(start_time: &str, signer: Signer) -> Mirrored {
     );
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
     mirrored(&world, &tasks).await
 }
 
@@ -130,7 +133,10 @@ pub async fn contradicted(start_time: &str, handles: usize) -> Mirrored {
     world.edit_registry(marker, &format!("{more}{marker}"));
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
-    assert_eq!(result.unresolved, Some(vec![Blocker::HandleContradiction]));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.clone()),
+        Some(vec![Blocker::HandleContradiction])
+    );
     mirrored(&world, &tasks).await
 }
 
@@ -220,11 +226,16 @@ async fn resume(mut world: World, held: &StepResult, edit: impl Fn(&mut Value)) 
     let harness = world.harness();
     let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
-    assert_eq!(result.resume_at, Some(Step::M4Handoff), "{}", world.blockers(&result));
-    world.closures = result.closures.clone().unwrap();
+    assert_eq!(
+        result.admitted().map(|go_on| go_on.resume_at),
+        Some(Step::M4Handoff),
+        "{}",
+        world.blockers(&result)
+    );
+    world.closures = result.admitted().unwrap().closures.clone();
     let mut tasks = vec![("Admit rerun".to_owned(), result)];
     let result = close(&mut world, Step::M4Handoff, &mut tasks).await;
-    assert_eq!(result.committed, Some(true), "{:?}", result.blockers);
+    assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
     mirrored(&world, &tasks).await
 }
 
@@ -248,8 +259,8 @@ async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
         }));
         files.insert(key, bytes);
     }
-    let outcome = json!({"outcome": "VERDICT", "verdict": result.verdict, "closure": result.closure}).to_string();
-    let event = match result.verdict {
+    let outcome = json!({"outcome": "VERDICT", "verdict": result.verdict(), "closure": result.closure}).to_string();
+    let event = match result.verdict() {
         Some(PhaseVerdict::AdvanceToM4) => {
             json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": outcome}})
         }

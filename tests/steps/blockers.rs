@@ -432,6 +432,6 @@ async fn a_duplicate_delivery_pins_nothing() {
     world.execution = world.execution.replace("run-1", "run-2");
     world.closures.clear();
     let again = world.run(Step::HandleClosure).await;
-    assert_eq!(again.outcome, p1_contract::request::TaskOutcome::DuplicateDelivery);
+    assert_eq!(again.outcome(), p1_contract::request::TaskOutcome::DuplicateDelivery);
     assert!(again.closure.is_none() && world.store.dump(EVIDENCE).len() == objects);
 }

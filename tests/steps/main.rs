@@ -15,12 +15,12 @@ async fn the_valid_chain_passes_and_pins_the_run() {
     world.up_to(Step::PhaseVerdict).await;
     let result = world.run(Step::PhaseVerdict).await;
     assert_eq!(
-        result.verdict,
+        result.verdict(),
         Some(PhaseVerdict::AdvanceToM4),
         "{}",
         world.blockers(&result)
     );
-    assert_eq!(result.committed, Some(true));
+    assert_eq!(result.committed(), Some(true));
     let objects = world.store.dump(EVIDENCE);
     let run = "evidence/runs/platform_20260223T174307Z/";
     for key in [

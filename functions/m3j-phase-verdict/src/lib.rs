@@ -26,13 +26,13 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Written;
 use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, PackFacts, SummaryWrite};
-use p1_contract::request::StepInput;
+use p1_contract::request::{Concluded, Conclusion, StepInput};
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
 use p1_runtime::store::DOCUMENT_LIMIT;
-use p1_runtime::{Author, Closed, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic, key_in};
+use p1_runtime::{Author, Closed, Evaluation, Fault, Recreated, StepContext, StepLogic, key_in};
 
 pub use crate::kms::{KmsKey, kms_client};
 pub use crate::signer::{LocalKey, Signer, SignerError};
@@ -127,17 +127,16 @@ impl StepLogic for PhaseVerdictStep {
         let mut unresolved: Vec<Blocker> = registered.chain(codes(&findings)).collect();
         unresolved.sort();
         unresolved.dedup();
-        let extra = Extra {
-            verdict: Some(verdict),
-            committed: Some(committed.is_some()),
-            unresolved: Some(unresolved),
-            ..Extra::default()
-        };
+        let conclusion = Conclusion::Verdict(Concluded {
+            verdict,
+            committed: committed.is_some(),
+            unresolved,
+        });
         Ok(Evaluation {
             findings,
             waves,
             run: observed.facts.run(),
-            extra,
+            conclusion,
         })
     }
 

@@ -167,16 +167,8 @@ impl History {
     /// The run's ids, from all that answered so far.
     #[must_use]
     pub fn ids(&self) -> RunIds {
-        let mut ids = RunIds::default();
-        for result in self.tasks.iter().filter_map(|task| task.result.as_ref()) {
-            let run = result.run.clone();
-            ids = RunIds {
-                platform_run_id: run.platform_run_id.or(ids.platform_run_id),
-                scenario_run_id: run.scenario_run_id.or(ids.scenario_run_id),
-                config_digest: run.config_digest.or(ids.config_digest),
-            };
-        }
-        ids
+        let results = self.tasks.iter().filter_map(|task| task.result.as_ref());
+        RunIds::known(results.map(|result| &result.run))
     }
 
     /// Every closure that this execution names, each once: those of its steps, and those that an admission took over.
@@ -187,7 +179,7 @@ impl History {
             for closure in result
                 .closure
                 .iter()
-                .chain(result.closures.iter().flat_map(|closures| closures.values()))
+                .chain(result.admitted().iter().flat_map(|admitted| admitted.closures.values()))
             {
                 if !closures.contains(closure) {
                     closures.push(closure.clone());

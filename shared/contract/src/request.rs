@@ -1,20 +1,21 @@
 //! What the state machine hands to a function, and what it gets back.
 
+mod result;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::blocker::Blocker;
-use crate::evidence::RunIds;
 use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
 use crate::input::{ExecutionInput, InputError, join, reason};
 use crate::owner::Owner;
 use crate::reference::ClosureRef;
 use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
-use crate::verdict::PhaseVerdict;
+
+pub use result::{Admitted, Concluded, Conclusion, StepResult, TaskOutcome};
 
 /// Which of its two duties the M3.G function is called for; all others know one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -223,61 +224,4 @@ impl StepInput {
             .filter_map(|owner| self.closures.get(&owner).cloned())
             .collect()
     }
-}
-
-/// How a Task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum TaskOutcome {
-    /// The step closed, with a pass or a hold.
-    Closed,
-    /// The event had started another execution already.
-    DuplicateDelivery,
-    /// The rerun may go on.
-    Admitted,
-    /// The rerun may not go on.
-    Refused,
-}
-
-/// What a function returns: codes, ids and closures, never evidence bodies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepResult {
-    /// The step's wire name, or `ADMISSION`.
-    pub step: Owner,
-    /// The function version that answered, as the engine invoked it: for the execution history, never for evidence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub function_arn: Option<String>,
-    /// How it ended.
-    pub outcome: TaskOutcome,
-    /// The phase execution.
-    pub phase_execution_id: PhaseExecutionId,
-    /// The verdict.
-    pub overall_pass: bool,
-    /// `M3.X_READY`, or `HOLD`.
-    pub next_gate: String,
-    /// The step's own blocker codes.
-    pub blockers: Vec<Blocker>,
-    /// The step's closure; none for a duplicate delivery.
-    pub closure: Option<ClosureRef>,
-    /// The ids known by then.
-    pub run: RunIds,
-    /// M3.J: the phase verdict.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<PhaseVerdict>,
-    /// M3.J: whether the ledger holds the verdict.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub committed: Option<bool>,
-    /// M3.J: the codes of all blockers that are unresolved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unresolved: Option<Vec<Blocker>>,
-    /// Admission: the closures to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closures: Option<Closures>,
-    /// Admission: the step to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resume_at: Option<Step>,
-    /// Admission: whether that step alone is run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub only: Option<bool>,
 }

@@ -9,15 +9,16 @@ use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::{Observations, Written};
 use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
-use p1_contract::request::{Attempt, Mode, StepInput, StepResult, TaskOutcome};
+use p1_contract::request::{Attempt, Conclusion, StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
+use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 
 use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
-use crate::step::{Artifact, Closed, Content, Evaluation, Extra, StepLogic};
+use crate::step::{Artifact, Closed, Content, Evaluation, StepLogic};
 use crate::store::{DOCUMENT_LIMIT, Read, Store};
 
 /// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
@@ -111,15 +112,7 @@ impl Harness {
             closure: &closure,
         };
         step.seal(&ctx, closed).await?;
-        let result = result(
-            S::OWNER,
-            input.mode,
-            evaluation.run,
-            evaluation.extra,
-            &summary,
-            closure,
-        );
-        bounded(result)
+        bounded(result(S::OWNER, evaluation, &summary, closure))
     }
 
     /// The observations: adopted where an earlier attempt stored them, else made and stored.
@@ -227,7 +220,7 @@ impl Harness {
                 }
                 // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but work
                 // that a redrive finishes.
-                if evaluation.extra.is_committed_advance() {
+                if evaluation.conclusion.committed() == Some(PhaseVerdict::AdvanceToM4) {
                     return Err(unpublished(artifact, &written));
                 }
                 published.findings.push(publish_finding::<S>(artifact, &written));
@@ -385,39 +378,25 @@ fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Find
     code.on(artifact.key.as_str(), written.describe())
 }
 
-fn result(
-    owner: Owner,
-    mode: Mode,
-    run: RunIds,
-    extra: Extra,
-    summary: &ExecutionSummary,
-    closure: ClosureRef,
-) -> StepResult {
-    let refused = mode == Mode::Admission && !summary.overall_pass;
-    let closures = extra.closures.filter(|_| !refused).map(|mut closures| {
-        closures.insert(Owner::Admission, closure.clone());
-        closures
-    });
+fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, closure: ClosureRef) -> StepResult {
+    let conclusion = match evaluation.conclusion {
+        Conclusion::Admitted(_) if !summary.overall_pass => Conclusion::Refused,
+        Conclusion::Admitted(mut admitted) => {
+            admitted.closures.insert(owner, closure.clone());
+            Conclusion::Admitted(admitted)
+        }
+        other => other,
+    };
     StepResult {
         step: owner,
         function_arn: None,
-        outcome: match (mode, summary.overall_pass) {
-            (Mode::Step, _) => TaskOutcome::Closed,
-            (Mode::Admission, true) => TaskOutcome::Admitted,
-            (Mode::Admission, false) => TaskOutcome::Refused,
-        },
+        conclusion,
         phase_execution_id: closure.phase_execution_id.clone(),
         overall_pass: summary.overall_pass,
         next_gate: summary.next_gate.clone(),
         blockers: codes(&summary.blockers),
         closure: Some(closure),
-        run,
-        verdict: extra.verdict,
-        committed: extra.committed,
-        unresolved: extra.unresolved,
-        closures,
-        resume_at: extra.resume_at.filter(|_| !refused),
-        only: extra.only.filter(|_| !refused),
+        run: evaluation.run,
     }
 }
 
@@ -427,19 +406,13 @@ pub fn duplicate_delivery(owner: impl Into<Owner>, id: PhaseExecutionId) -> Step
     StepResult {
         step: owner.into(),
         function_arn: None,
-        outcome: TaskOutcome::DuplicateDelivery,
+        conclusion: Conclusion::DuplicateDelivery,
         phase_execution_id: id,
         overall_pass: false,
         next_gate: HOLD.to_owned(),
         blockers: Vec::new(),
         closure: None,
         run: RunIds::default(),
-        verdict: None,
-        committed: None,
-        unresolved: None,
-        closures: None,
-        resume_at: None,
-        only: None,
     }
 }
 

@@ -32,5 +32,5 @@ pub use harness::{Harness, Request, duplicate_delivery};
 pub use orchestrator::{FixedAnswers, Orchestrator, StepFunctions};
 pub use prerequisite::Prerequisites;
 pub use serve::{serve, serve_step, serve_step_on, start_logging};
-pub use step::{Artifact, Author, Closed, Content, Evaluation, Extra, Recreated, StepLogic};
+pub use step::{Artifact, Author, Closed, Content, Evaluation, Recreated, StepLogic};
 pub use write_once::rewritten;

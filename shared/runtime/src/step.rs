@@ -1,13 +1,12 @@
 //! What a step is to the harness: its observations, and a pure evaluation of them.
 
-use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
 use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
-use p1_contract::request::{Closures, StepInput, StepResult};
+use p1_contract::request::{Conclusion, StepInput, StepResult};
 use p1_contract::step::Step;
-use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -89,33 +88,8 @@ pub struct Evaluation {
     pub waves: Vec<Vec<Artifact>>,
     /// The ids known after this step.
     pub run: RunIds,
-    /// What the state machine needs besides the verdict.
-    pub extra: Extra,
-}
-
-/// What M3.J and the admission add to the result.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Extra {
-    /// M3.J: the phase verdict.
-    pub verdict: Option<PhaseVerdict>,
-    /// M3.J: whether the ledger holds it.
-    pub committed: Option<bool>,
-    /// M3.J: the codes that are unresolved.
-    pub unresolved: Option<Vec<Blocker>>,
-    /// Admission: the closures to go on with, its own excepted.
-    pub closures: Option<Closures>,
-    /// Admission: the step to go on with.
-    pub resume_at: Option<Step>,
-    /// Admission: whether that step alone is run.
-    pub only: Option<bool>,
-}
-
-impl Extra {
-    /// Whether the ledger holds an advance: nothing can take it back.
-    #[must_use]
-    pub fn is_committed_advance(&self) -> bool {
-        self.committed == Some(true) && self.verdict == Some(PhaseVerdict::AdvanceToM4)
-    }
+    /// How the Task ends; an admission that could not be published is refused all the same.
+    pub conclusion: Conclusion,
 }
 
 /// An artifact, ready to be published.

@@ -14,10 +14,10 @@ use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Learned;
 use p1_contract::observations::admission::{AdmissionFacts, Observed};
 use p1_contract::owner::Owner;
-use p1_contract::request::{Closures, StepInput, StepResult};
+use p1_contract::request::{Admitted, Closures, Conclusion, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
-use p1_runtime::{Author, Evaluation, Extra, Fault, Recreated, StepContext, StepLogic};
+use p1_runtime::{Author, Evaluation, Fault, Recreated, StepContext, StepLogic};
 
 use crate::discipline::check;
 
@@ -86,21 +86,19 @@ impl StepLogic for Admission {
             admitted,
         };
         let wave = vec![Author::new(input, Step::RerunDiscipline, run.clone()).artifact(receipt)?];
-        let extra = if admitted {
-            Extra {
-                closures: Some(go_on_with(facts)),
+        let conclusion = match resume_at {
+            Some(resume_at) if admitted => Conclusion::Admitted(Admitted {
+                closures: go_on_with(facts),
                 resume_at,
-                only: Some(rerun.only),
-                ..Extra::default()
-            }
-        } else {
-            Extra::default()
+                only: rerun.only,
+            }),
+            _ => Conclusion::Refused,
         };
         Ok(Evaluation {
             findings,
             waves: vec![wave],
             run,
-            extra,
+            conclusion,
         })
     }
 }

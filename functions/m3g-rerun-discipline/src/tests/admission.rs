@@ -34,11 +34,12 @@ fn a_held_run_goes_on_at_the_step_that_held() {
     let world = held();
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
     assert_eq!(result_codes(&result), [] as [&str; 0]);
+    let admitted = result.admitted().unwrap();
     assert_eq!(
-        (result.outcome, result.resume_at, result.only),
-        (TaskOutcome::Admitted, Some(Step::OrchestratorReadiness), Some(false))
+        (admitted.resume_at, admitted.only),
+        (Step::OrchestratorReadiness, false)
     );
-    let closures = result.closures.clone().unwrap();
+    let closures = &admitted.closures;
     assert_eq!(
         closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
         ["ADMISSION", "M3.A", "M3.B", "M3.C"]
@@ -67,10 +68,10 @@ fn a_faulted_run_goes_on_after_its_last_summary() {
     let world = World::held_at(Step::OrchestratorReadiness, &[]);
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
     assert_eq!(
-        (result_codes(&result), result.resume_at),
+        (result_codes(&result), result.admitted().map(|go_on| go_on.resume_at)),
         (vec![], Some(Step::RunPublication))
     );
-    assert!(result.closures.unwrap().contains_key("M3.D"));
+    assert!(result.admitted().unwrap().closures.clone().contains_key("M3.D"));
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn an_attempt_that_had_acquired_and_lost_its_observations_is_recognised() {
         stamp(2),
     ));
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    assert_eq!((result.outcome, ledger_records(&world)), (TaskOutcome::Admitted, 2));
+    assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 2));
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_run_can_be_resumed_again() {
     let mended = [("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "\"arn:mended\"")];
     world.repin(&mended);
     let first = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    world.closures = first.closures.unwrap();
+    world.closures = first.admitted().unwrap().closures.clone();
     world.close(2, Step::OrchestratorReadiness, &[]);
     world.close(
         2,
@@ -131,10 +132,10 @@ fn a_run_can_be_resumed_again() {
     let input = world.rerun(Step::RunPublication);
     let second = admit(&world, 3, &input);
     assert_eq!(
-        (result_codes(&second), second.resume_at),
+        (result_codes(&second), second.admitted().map(|go_on| go_on.resume_at)),
         (vec![], Some(Step::RunPublication))
     );
-    let closures = second.closures.unwrap();
+    let closures = second.admitted().unwrap().closures.clone();
     assert_eq!(closures["ADMISSION"], second.closure.unwrap());
     assert_eq!(
         closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
@@ -159,7 +160,7 @@ fn an_ended_holder_without_a_summary_is_passed_over() {
         stamp(3),
     ));
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    assert_eq!((result.outcome, ledger_records(&world)), (TaskOutcome::Admitted, 3));
+    assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 3));
 }
 
 #[test]
@@ -167,11 +168,14 @@ fn one_state_alone_can_be_run() {
     let world = held();
     let mut input = world.rerun(Step::OrchestratorReadiness);
     input["resume"]["only"] = json!(true);
-    assert_eq!(admit(&world, 2, &input).only, Some(true));
+    assert!(admit(&world, 2, &input).admitted().unwrap().only);
 
     let world = World::held_at(Step::CostEnvelope, &[]);
     let mut input = world.rerun(Step::CostEnvelope);
-    assert_eq!(admit(&world, 3, &input).resume_at, Some(Step::GateRollup));
+    assert_eq!(
+        admit(&world, 3, &input).admitted().map(|go_on| go_on.resume_at),
+        Some(Step::GateRollup)
+    );
     input["resume"]["only"] = json!(true);
     let world = World::held_at(Step::CostEnvelope, &[]);
     assert_eq!(refused(&world, &input), ["M3G-B1"]);

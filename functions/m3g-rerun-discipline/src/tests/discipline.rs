@@ -29,7 +29,7 @@ fn example(rerun: bool) -> (StepInput, Observed) {
     };
     if rerun {
         let admitted = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap();
-        world.closures = admitted.closures.unwrap();
+        world.closures = admitted.admitted().unwrap().closures.clone();
     }
     let result = world.call(n, Mode::Step, &world.closures, &input).unwrap();
     assert_eq!(result_codes(&result), [] as [&str; 0]);

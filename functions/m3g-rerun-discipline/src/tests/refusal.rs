@@ -2,7 +2,7 @@
 
 use p1_contract::artifacts::{CommitPosture, PhaseSummary};
 use p1_contract::blocker::Blocker;
-use p1_contract::request::TaskOutcome;
+use p1_contract::request::{Conclusion, TaskOutcome};
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 
 use super::admission::{admit, held, ledger_records};
@@ -13,11 +13,7 @@ use super::*;
 pub(super) fn refused(world: &World, input: &Value) -> Vec<&'static str> {
     let before = ledger_records(world);
     let result = admit(world, 2, input);
-    assert_eq!(result.outcome, TaskOutcome::Refused, "{result:?}");
-    assert_eq!(
-        (&result.closures, &result.resume_at, &result.only),
-        (&None, &None, &None)
-    );
+    assert_eq!(result.conclusion, Conclusion::Refused, "{result:?}");
     assert_eq!(ledger_records(world), before);
     let receipt = world.artifact(&result, "m3g_admission_receipt");
     assert_eq!(
@@ -109,7 +105,7 @@ fn after_a_no_go_only_a_new_start_is_offered() {
     assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
     let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    assert_eq!((result.outcome, ledger_records(&world)), (TaskOutcome::Admitted, 3));
+    assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 3));
 }
 
 /// A held run whose verdict is committed.
@@ -149,7 +145,7 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
 /// The subjects of a refusal's blockers with this code.
 fn subjects(world: &World, input: &Value, code: &str) -> Vec<String> {
     let result = admit(world, 2, input);
-    assert_eq!(result.outcome, TaskOutcome::Refused, "{result:?}");
+    assert_eq!(result.outcome(), TaskOutcome::Refused, "{result:?}");
     let summary = world.artifact(&result, "m3g_admission_summary");
     let blockers = summary["blockers"].as_array().unwrap().iter();
     let of_code = blockers.filter(|blocker| blocker["code"] == json!(code));
@@ -169,7 +165,7 @@ fn a_forged_version_of_the_held_summary_is_refused() {
             2,
             &world.rerun(Step::OrchestratorReadiness)
         )
-        .outcome,
+        .outcome(),
         TaskOutcome::Admitted
     );
     world.closures.remove("M3.D");
@@ -214,7 +210,7 @@ fn what_a_committed_summary_does_not_name_is_not_the_last() {
     world.close(1, Step::RunPublication, &[]);
     let squatted = world.rerun(Step::RunPublication);
     assert!(refused(&world, &squatted).contains(&"M3G-B1"));
-    assert_eq!(admit(&world, 3, &honest).outcome, TaskOutcome::Admitted);
+    assert_eq!(admit(&world, 3, &honest).outcome(), TaskOutcome::Admitted);
 }
 
 /// Whatever the chain names is written once: run evidence, artifacts, summaries, the committed phase summary.
@@ -294,7 +290,10 @@ fn ghosts_of_this_machine_hold_nothing_and_those_of_another_are_no_records() {
         world.ledger(&ghost(sequence, "orchestrator", long_ago));
     }
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    assert_eq!((result.outcome, ledger_records(&world)), (TaskOutcome::Admitted, 1_100));
+    assert_eq!(
+        (result.outcome(), ledger_records(&world)),
+        (TaskOutcome::Admitted, 1_100)
+    );
     let summary = world.artifact(&result, "m3g_admission_summary");
     let records = summary["inputs"]
         .as_array()
@@ -389,7 +388,7 @@ fn a_mended_handle_of_a_step_to_come_is_no_drift() {
         ("CORRELATION_REQUIRED_FIELDS", "\"a,b\""),
     ]);
     assert_eq!(
-        admit(&world, 2, &world.rerun(Step::OrchestratorReadiness)).outcome,
+        admit(&world, 2, &world.rerun(Step::OrchestratorReadiness)).outcome(),
         TaskOutcome::Admitted
     );
 }
@@ -413,7 +412,7 @@ fn the_reset_receipt_must_keep_the_rules() {
     let mut approved = unapproved;
     approved["resume"]["reset"]["approval"] = json!({ "who": "the owner", "blocker": "M3D-B2" });
     let world = held();
-    assert_eq!(admit(&world, 2, &approved).outcome, TaskOutcome::Admitted);
+    assert_eq!(admit(&world, 2, &approved).outcome(), TaskOutcome::Admitted);
     // A secret in the receipt: nothing is acquired for what could not be published.
     let world = held();
     let secret = with(input, "/resume/reset/reason", json!("key AKIAIOSFODNN7EXAMPLE"));
@@ -430,7 +429,7 @@ fn a_holder_that_is_not_known_yet_is_a_fault() {
     assert_eq!(fault.name(), "Transient", "{fault}");
     assert_eq!(ledger_records(&world), before);
     world.unknown.clear();
-    assert_eq!(admit(&world, 2, &input).outcome, TaskOutcome::Admitted);
+    assert_eq!(admit(&world, 2, &input).outcome(), TaskOutcome::Admitted);
 }
 
 #[test]

@@ -18,11 +18,11 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
     let result = conclude(execution).await;
     assert_eq!(result.blockers, codes, "{result:?}");
     assert_eq!(
-        (result.overall_pass, result.verdict),
+        (result.overall_pass, result.verdict()),
         (false, Some(PhaseVerdict::HoldM3))
     );
     for code in codes {
-        assert!(result.unresolved.as_ref().unwrap().contains(code));
+        assert!(result.concluded().unwrap().unresolved.contains(code));
     }
     assert!(published::<M4EntryReadinessReceipt>(execution).is_none());
     result
@@ -51,7 +51,7 @@ async fn a_rollup_that_cannot_be_read_is_b2() {
             .store
             .deny(BUCKET, &artifact_key(&execution, Step::GateRollup, name));
         let result = holds(&mut execution, &[Blocker::ChainIncomplete]).await;
-        assert_eq!(result.committed, Some(true), "the hold is committed: {name}");
+        assert_eq!(result.committed(), Some(true), "the hold is committed: {name}");
         let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
         assert_eq!(next.action, "START_ANEW");
     }
@@ -94,7 +94,7 @@ async fn what_the_rollup_registered_is_not_raised_again() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        result.unresolved.as_deref(),
+        result.concluded().map(|said| said.unresolved.as_slice()),
         Some(&[Blocker::RollupArtifactInvalid][..])
     );
 }
@@ -134,7 +134,7 @@ async fn an_occupied_key_is_b7() {
         "other",
     );
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 /// The ledger's word stands: what is published after a committed advance is a redrive's business, never a hold.
@@ -176,7 +176,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
         let mut execution = green();
         execution.store.script(answers.clone());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert!(
             !execution
                 .store
@@ -191,7 +191,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
             .store
             .script([PutAnswer::Exists].into_iter().chain(answers).collect());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert!(
             !execution
                 .store
@@ -208,7 +208,7 @@ async fn secret_material_is_withheld_as_b7() {
     let blockers = [Blocker::RunEvidenceWriteFailed.on("run.json", format!("leaked {key_id}"))];
     let mut execution = chain(Step::RunPublication, &blockers);
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
     let own = phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
     for (key, bytes) in execution.store.dump(BUCKET) {
         assert!(
@@ -224,7 +224,7 @@ async fn a_ledger_that_was_lost_is_b9_and_nothing_is_committed() {
         let mut execution = make();
         execution.acquire(2, &other_execution());
         let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         assert_eq!(
             published::<PhaseSummary>(&execution).unwrap().commit,
             CommitPosture::LedgerLost
@@ -247,10 +247,13 @@ async fn a_ledger_that_an_earlier_step_found_lost_is_not_raised_again() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(false))
     );
-    assert_eq!(result.unresolved.as_deref(), Some(&[Blocker::RunLockNotOurs][..]));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.as_slice()),
+        Some(&[Blocker::RunLockNotOurs][..])
+    );
 }
 
 /// An attempt wrote its summary and died; before the redrive a successor took the ledger.
@@ -259,7 +262,7 @@ async fn a_ledger_that_was_lost_between_attempts_is_b9_alone() {
     let mut execution = with_summary().await;
     execution.acquire(2, &other_execution());
     let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 #[tokio::test]
@@ -268,7 +271,7 @@ async fn an_advance_without_a_ledger_is_b9() {
     steps(&mut execution, Step::CostEnvelope, &[]);
     roll_up(&mut execution, &[]);
     let result = holds(&mut execution, &[Blocker::CommitLedgerLost]).await;
-    assert_eq!(result.committed, Some(false));
+    assert_eq!(result.committed(), Some(false));
 }
 
 /// A rollup that could not be published has raised its own code.
@@ -286,8 +289,11 @@ async fn a_rollup_that_held_explains_a_missing_verdict() {
     execution.close(Step::GateRollup, &[("m3i_blocker_register", register)], blockers);
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
-    assert_eq!(result.verdict, Some(PhaseVerdict::HoldM3));
-    assert_eq!(result.unresolved.as_deref(), Some(&[Blocker::RollupNotPublished][..]));
+    assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
+    assert_eq!(
+        result.concluded().map(|said| said.unresolved.as_slice()),
+        Some(&[Blocker::RollupNotPublished][..])
+    );
     let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
     let scope = next.rerun_input.unwrap().resume.reset.scope;
     assert_eq!(scope.as_deref(), Some("M3.I Gate rollup"));

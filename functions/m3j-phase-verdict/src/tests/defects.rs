@@ -5,6 +5,7 @@ use p1_contract::blocker::{Blocker, codes};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::observations::AuditProblem;
 use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, SummaryWrite};
+use p1_contract::request::{Concluded, Conclusion};
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 use p1_runtime::StepLogic as _;
@@ -51,14 +52,12 @@ async fn a_commit_that_lost_the_race_is_b9_and_a_hold() {
     let request = execution.request(Step::PhaseVerdict);
     let evaluation = PhaseVerdictStep::default().evaluate(&request.input, &observed).unwrap();
     assert_eq!(codes(&evaluation.findings), [Blocker::CommitLedgerLost]);
-    assert_eq!(
-        (evaluation.extra.verdict, evaluation.extra.committed),
-        (Some(PhaseVerdict::HoldM3), Some(false))
-    );
-    assert_eq!(
-        evaluation.extra.unresolved.as_deref(),
-        Some(&[Blocker::CommitLedgerLost][..])
-    );
+    let concluded = Concluded {
+        verdict: PhaseVerdict::HoldM3,
+        committed: false,
+        unresolved: vec![Blocker::CommitLedgerLost],
+    };
+    assert_eq!(evaluation.conclusion, Conclusion::Verdict(concluded));
     assert_eq!(evaluation.waves.len(), 1, "the notes, and no receipt");
 }
 

@@ -28,7 +28,7 @@ async fn a_key_of_the_chain_that_was_overwritten_or_deleted_never_advances() {
                 let result = conclude(&mut execution).await;
                 assert_eq!(result.blockers, [Blocker::ChainIncomplete], "{key}");
                 assert_eq!(
-                    (result.verdict, result.committed),
+                    (result.verdict(), result.committed()),
                     (Some(PhaseVerdict::HoldM3), Some(true)),
                     "the hold is committed: {key}"
                 );
@@ -58,7 +58,7 @@ async fn a_ledger_record_with_a_history_is_no_ledger_to_commit_to() {
         }
         let result = conclude(&mut execution).await;
         assert_eq!(result.blockers, [Blocker::CommitLedgerLost]);
-        assert_eq!(result.committed, Some(false));
+        assert_eq!(result.committed(), Some(false));
         let posture = published::<PhaseSummary>(&execution).unwrap().commit;
         assert_eq!(posture, CommitPosture::LedgerLost);
         assert_eq!(execution.store.dump(BUCKET).contains_key(&key), !hide);
@@ -88,5 +88,5 @@ async fn foreign_objects_are_nobodys_business() {
         execution.store.seed(BUCKET, &format!("{root}a/{number}"), "theirs");
     }
     let result = conclude(&mut execution).await;
-    assert_eq!(result.verdict, Some(PhaseVerdict::AdvanceToM4), "{result:?}");
+    assert_eq!(result.verdict(), Some(PhaseVerdict::AdvanceToM4), "{result:?}");
 }

@@ -69,7 +69,7 @@ async fn conclude(execution: &mut TestExecution, step: &PhaseVerdictStep) -> Res
 async fn an_advance_is_signed_over_everything_that_it_rests_on() {
     let mut execution = green();
     let result = conclude(&mut execution, &local()).await.unwrap();
-    assert_eq!(result.verdict, Some(PhaseVerdict::AdvanceToM4));
+    assert_eq!(result.verdict(), Some(PhaseVerdict::AdvanceToM4));
 
     let verdict: Statement<VerdictPredicate> = statement(&execution, VERDICT_SIDECAR);
     assert_eq!(verdict.predicate_type, VERDICT_PREDICATE);
@@ -340,7 +340,7 @@ async fn what_kms_refuses_is_the_deployments_and_what_it_cannot_do_now_passes() 
             );
             kms.mend();
             let result = conclude(&mut execution, &step).await.unwrap();
-            assert_eq!(result.verdict, Some(PhaseVerdict::AdvanceToM4));
+            assert_eq!(result.verdict(), Some(PhaseVerdict::AdvanceToM4));
             assert_eq!(sidecars(&execution).len(), SIDECARS.len());
         }
     }

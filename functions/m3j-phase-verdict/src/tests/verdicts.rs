@@ -34,11 +34,11 @@ async fn a_green_chain_is_committed_and_opens_m4() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::AdvanceToM4), Some(true))
     );
     assert_eq!(
-        (result.unresolved.as_deref(), &result.run),
+        (result.concluded().map(|said| said.unresolved.as_slice()), &result.run),
         (Some(&[][..]), &execution.run())
     );
 
@@ -130,11 +130,11 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(true))
     );
     assert_eq!(
-        result.unresolved.as_deref(),
+        result.concluded().map(|said| said.unresolved.as_slice()),
         Some(&[Blocker::RunEvidenceWriteFailed][..])
     );
     assert!(published::<M4EntryReadinessReceipt>(&execution).is_none());
@@ -215,7 +215,7 @@ async fn a_run_held_before_it_has_an_id_commits_nothing() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(
-        (result.verdict, result.committed),
+        (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(false))
     );
     assert_eq!(result.run, p1_contract::evidence::RunIds::default());
@@ -256,8 +256,8 @@ async fn a_retry_after_the_commit_comes_out_the_same() {
         assert!(!before.keys().any(|key| key.ends_with("m3j_observations.json")));
         let result = conclude(&mut execution).await;
         assert_eq!(
-            (result.overall_pass, result.verdict, result.committed),
-            (true, expected.verdict, Some(true))
+            (result.overall_pass, result.verdict(), result.committed()),
+            (true, expected.verdict(), Some(true))
         );
         assert_same(&execution.store.dump(BUCKET), &undisturbed.store.dump(BUCKET));
         for (key, bytes) in before {
@@ -275,7 +275,7 @@ async fn a_rerun_that_passes_advances_with_its_admission() {
     roll_up(&mut execution, &[]);
     let result = conclude(&mut execution).await;
     assert_eq!(
-        (result.overall_pass, result.verdict),
+        (result.overall_pass, result.verdict()),
         (true, Some(PhaseVerdict::AdvanceToM4))
     );
     assert_eq!(published::<PhaseSummary>(&execution).unwrap().closures.len(), 10);

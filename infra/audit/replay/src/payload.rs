@@ -45,9 +45,9 @@ pub fn payload(
 /// In words, when the result closed nothing.
 pub fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<(), String> {
     let value = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
-    match (&result.closures, &result.closure) {
-        (Some(all), _) => {
-            for (owner, closure) in all {
+    match (result.admitted(), &result.closure) {
+        (Some(admitted), _) => {
+            for (owner, closure) in &admitted.closures {
                 closures.insert(owner.to_string(), value(serde_json::to_value(closure))?);
             }
         }

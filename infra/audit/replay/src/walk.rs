@@ -6,7 +6,7 @@ use std::sync::Arc;
 use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
-use p1_contract::request::{StepInput, StepResult, TaskOutcome};
+use p1_contract::request::{Conclusion, StepInput, StepResult};
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
@@ -85,7 +85,10 @@ pub(super) async fn execution(
         // What comes next rests on what is there, so that every step is judged by itself.
         let answer = recomputed.or_else(|| task.said.cloned());
         let go_on = task.pass_on(answer.as_ref(), &mut closures);
-        only |= answer.as_ref().and_then(|answer| answer.only) == Some(true);
+        only |= answer
+            .as_ref()
+            .and_then(StepResult::admitted)
+            .is_some_and(|admitted| admitted.only);
         let Some(pass) = go_on else {
             let ended = answer.is_some_and(|answer| answer.closure.is_none());
             if let (false, Some(step)) = (ended, report.steps.last_mut()) {
@@ -110,7 +113,7 @@ pub(super) async fn execution(
 /// The gates (contract section 6).
 fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Owner> {
     let next = match (owner, pass) {
-        (Owner::Admission, true) => return answer.and_then(|answer| answer.resume_at).map(Owner::Step),
+        (Owner::Admission, true) => return Some(answer?.admitted()?.resume_at.into()),
         (Owner::Admission, false) => return None,
         (Owner::Step(_), _) if only => return None,
         (Owner::Step(step @ (Step::GateRollup | Step::PhaseVerdict)), _) | (Owner::Step(step), true) => step.next(),
@@ -367,7 +370,7 @@ impl<'a> Task<'a> {
 
     /// Adds what the state machine keeps of this step, by the summary that is there; gives its verdict.
     fn pass_on(&self, answer: Option<&StepResult>, closures: &mut Map<String, Value>) -> Option<bool> {
-        if answer.is_some_and(|answer| answer.outcome == TaskOutcome::DuplicateDelivery) && self.summary.is_none() {
+        if answer.is_some_and(|answer| answer.conclusion == Conclusion::DuplicateDelivery) && self.summary.is_none() {
             return None;
         }
         if self.owner == Owner::Admission {

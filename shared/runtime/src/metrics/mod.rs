@@ -15,7 +15,7 @@ use std::io::Write;
 
 use p1_contract::ids::{DeploymentName, ExecutionArn};
 use p1_contract::owner::Owner;
-use p1_contract::request::{StepResult, TaskOutcome};
+use p1_contract::request::{Conclusion, StepResult};
 use p1_contract::secrets;
 use p1_contract::verdict::PhaseVerdict;
 
@@ -171,7 +171,7 @@ pub fn documents(invocation: &Invocation<'_>, ending: &Ending<'_>) -> Vec<Docume
 
 fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) -> Vec<Document> {
     let begin = || about(document_of(invocation), result);
-    if result.outcome == TaskOutcome::DuplicateDelivery {
+    if result.conclusion == Conclusion::DuplicateDelivery {
         return vec![begin().metric(Metric::Duplicates, 1)];
     }
     let verdict = if result.overall_pass {
@@ -183,10 +183,10 @@ fn answered(invocation: &Invocation<'_>, result: &StepResult, duration_ms: u64) 
         .dimension(Dimension::Step, result.step.id())
         .metric(Metric::StepDuration, duration_ms)
         .metric(verdict, 1);
-    match (result.committed, result.verdict) {
-        (Some(true), Some(PhaseVerdict::AdvanceToM4)) => step = step.metric(Metric::Advances, 1),
-        (Some(true), Some(PhaseVerdict::HoldM3)) => step = step.metric(Metric::PhaseHolds, 1),
-        _ => {}
+    match result.conclusion.committed() {
+        Some(PhaseVerdict::AdvanceToM4) => step = step.metric(Metric::Advances, 1),
+        Some(PhaseVerdict::HoldM3) => step = step.metric(Metric::PhaseHolds, 1),
+        None => {}
     }
     let codes = result.blockers.iter().map(|blocker| {
         begin()

@@ -1,7 +1,7 @@
 //! What is published for which ending, and that every document is one of the format.
 
 use p1_contract::blocker::Blocker;
-use p1_contract::request::{StepResult, TaskOutcome};
+use p1_contract::request::{Concluded, Conclusion, StepResult};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use serde_json::{Value, json};
@@ -23,13 +23,21 @@ fn result(step: Step, blockers: Vec<Blocker>) -> StepResult {
     let overall_pass = blockers.is_empty();
     StepResult {
         step: step.into(),
-        outcome: TaskOutcome::Closed,
+        conclusion: Conclusion::Closed,
         overall_pass,
         next_gate: step.ready_gate(),
         blockers,
         run: execution.run(),
         ..duplicate_delivery(step, execution.phase_execution_id(step))
     }
+}
+
+fn concluded(verdict: PhaseVerdict, committed: bool) -> Conclusion {
+    Conclusion::Verdict(Concluded {
+        verdict,
+        committed,
+        unresolved: Vec::new(),
+    })
 }
 
 /// The lines of an ending, each held against the rules of the format.
@@ -137,23 +145,18 @@ fn a_hold_counts_each_code_in_a_document_of_its_own() {
 #[test]
 fn only_what_the_ledger_holds_is_a_verdict_of_the_phase() {
     let of = |verdict, committed| {
-        let verdict = StepResult {
-            verdict,
-            committed,
-            ..result(Step::PhaseVerdict, Vec::new())
-        };
-        extracted(&answered(&verdict)).split_off(2)
+        let mut closed = result(Step::PhaseVerdict, Vec::new());
+        closed.conclusion = concluded(verdict, committed);
+        extracted(&answered(&closed)).split_off(2)
     };
     assert_eq!(
-        of(Some(PhaseVerdict::AdvanceToM4), Some(true)),
+        of(PhaseVerdict::AdvanceToM4, true),
         ["Advances[Deployment=dev-full-p1] 1"]
     );
-    assert_eq!(
-        of(Some(PhaseVerdict::HoldM3), Some(true)),
-        ["PhaseHolds[Deployment=dev-full-p1] 1"]
-    );
-    assert_eq!(of(Some(PhaseVerdict::HoldM3), Some(false)), Vec::<String>::new());
-    assert_eq!(of(None, None), Vec::<String>::new());
+    assert_eq!(of(PhaseVerdict::HoldM3, true), ["PhaseHolds[Deployment=dev-full-p1] 1"]);
+    assert_eq!(of(PhaseVerdict::HoldM3, false), Vec::<String>::new());
+    let other = answered(&result(Step::PhaseVerdict, Vec::new()));
+    assert_eq!(extracted(&other).len(), 2);
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn a_duplicate_is_neither_a_hold_nor_a_pass() {
 fn the_admission_counts_as_a_step_of_its_own() {
     let refused = StepResult {
         step: Owner::Admission,
-        outcome: TaskOutcome::Refused,
+        conclusion: Conclusion::Refused,
         ..result(Step::RerunDiscipline, vec![Blocker::RerunPolicyInconsistent])
     };
     assert_eq!(
@@ -193,8 +196,7 @@ fn a_fault_is_counted_by_step_and_named() {
 #[test]
 fn no_id_is_a_dimension() {
     let mut hold = result(Step::PhaseVerdict, Blocker::ALL.to_vec());
-    hold.committed = Some(true);
-    hold.verdict = Some(PhaseVerdict::HoldM3);
+    hold.conclusion = concluded(PhaseVerdict::HoldM3, true);
     let lines = answered(&hold);
     assert_eq!(lines.len(), 1 + Blocker::ALL.len());
     for line in &lines {
@@ -217,9 +219,9 @@ fn no_id_is_a_dimension() {
 fn every_metric_is_published_by_the_dimensions_that_it_names() {
     let mut seen = std::collections::BTreeSet::new();
     let mut hold = result(Step::PhaseVerdict, vec![Blocker::HandleMissing]);
-    (hold.committed, hold.verdict) = (Some(true), Some(PhaseVerdict::HoldM3));
+    hold.conclusion = concluded(PhaseVerdict::HoldM3, true);
     let mut pass = result(Step::PhaseVerdict, Vec::new());
-    (pass.committed, pass.verdict) = (Some(true), Some(PhaseVerdict::AdvanceToM4));
+    pass.conclusion = concluded(PhaseVerdict::AdvanceToM4, true);
     let duplicate = duplicate_delivery(Step::HandleClosure, execution().phase_execution_id(Step::HandleClosure));
     let fault = Ending::Faulted {
         owner: Step::HandleClosure.into(),

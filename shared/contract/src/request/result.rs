@@ -1,0 +1,246 @@
+//! What a function returns: codes, ids and closures, never evidence bodies.
+
+use serde::{Deserialize, Serialize};
+
+use super::Closures;
+use crate::blocker::Blocker;
+use crate::evidence::RunIds;
+use crate::ids::PhaseExecutionId;
+use crate::owner::Owner;
+use crate::reference::ClosureRef;
+use crate::step::Step;
+use crate::verdict::PhaseVerdict;
+
+/// How a Task ended, as the state machine reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskOutcome {
+    /// The step closed, with a pass or a hold.
+    Closed,
+    /// The event had started another execution already.
+    DuplicateDelivery,
+    /// The rerun may go on.
+    Admitted,
+    /// The rerun may not go on.
+    Refused,
+}
+
+/// How a Task ended, with what only this end has to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The step closed, with a pass or a hold.
+    #[default]
+    Closed,
+    /// M3.J closed.
+    Verdict(Concluded),
+    /// The event had started another execution already.
+    DuplicateDelivery,
+    /// The rerun may go on.
+    Admitted(Admitted),
+    /// The rerun may not go on.
+    Refused,
+}
+
+/// The verdict of M3.J.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concluded {
+    /// The phase verdict.
+    pub verdict: PhaseVerdict,
+    /// Whether the ledger holds it.
+    pub committed: bool,
+    /// The codes of all blockers that are unresolved.
+    pub unresolved: Vec<Blocker>,
+}
+
+/// A rerun that may go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The closures to go on with.
+    pub closures: Closures,
+    /// The step to go on with.
+    pub resume_at: Step,
+    /// Whether that step alone is run.
+    pub only: bool,
+}
+
+impl Conclusion {
+    /// The verdict that the ledger holds: nothing can take it back.
+    #[must_use]
+    pub fn committed(&self) -> Option<PhaseVerdict> {
+        match self {
+            Self::Verdict(concluded) => concluded.committed.then_some(concluded.verdict),
+            _ => None,
+        }
+    }
+}
+
+/// What a function returns: codes, ids and closures, never evidence bodies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
+pub struct StepResult {
+    /// Whose it is.
+    pub step: Owner,
+    /// The function version that answered, as the engine invoked it: for the execution history, never for evidence.
+    pub function_arn: Option<String>,
+    /// How it ended.
+    pub conclusion: Conclusion,
+    /// The phase execution.
+    pub phase_execution_id: PhaseExecutionId,
+    /// The verdict.
+    pub overall_pass: bool,
+    /// `M3.X_READY`, or `HOLD`.
+    pub next_gate: String,
+    /// The step's own blocker codes.
+    pub blockers: Vec<Blocker>,
+    /// The step's closure; none for a duplicate delivery.
+    pub closure: Option<ClosureRef>,
+    /// The ids known by then.
+    pub run: RunIds,
+}
+
+impl StepResult {
+    /// How it ended, as the state machine reads it.
+    #[must_use]
+    pub fn outcome(&self) -> TaskOutcome {
+        match self.conclusion {
+            Conclusion::Closed | Conclusion::Verdict(_) => TaskOutcome::Closed,
+            Conclusion::DuplicateDelivery => TaskOutcome::DuplicateDelivery,
+            Conclusion::Admitted(_) => TaskOutcome::Admitted,
+            Conclusion::Refused => TaskOutcome::Refused,
+        }
+    }
+
+    /// What M3.J concluded, where it did.
+    #[must_use]
+    pub fn concluded(&self) -> Option<&Concluded> {
+        match &self.conclusion {
+            Conclusion::Verdict(concluded) => Some(concluded),
+            _ => None,
+        }
+    }
+
+    /// The phase verdict, where M3.J concluded one.
+    #[must_use]
+    pub fn verdict(&self) -> Option<PhaseVerdict> {
+        Some(self.concluded()?.verdict)
+    }
+
+    /// Whether the ledger holds it, where M3.J concluded one.
+    #[must_use]
+    pub fn committed(&self) -> Option<bool> {
+        Some(self.concluded()?.committed)
+    }
+
+    /// What a rerun goes on with, where it was admitted.
+    #[must_use]
+    pub fn admitted(&self) -> Option<&Admitted> {
+        match &self.conclusion {
+            Conclusion::Admitted(admitted) => Some(admitted),
+            _ => None,
+        }
+    }
+}
+
+/// A result as it is written: the fields of every end beside each other.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    step: Owner,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_arn: Option<String>,
+    outcome: TaskOutcome,
+    phase_execution_id: PhaseExecutionId,
+    overall_pass: bool,
+    next_gate: String,
+    blockers: Vec<Blocker>,
+    closure: Option<ClosureRef>,
+    run: RunIds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<PhaseVerdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unresolved: Option<Vec<Blocker>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closures: Option<Closures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_at: Option<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only: Option<bool>,
+}
+
+impl TryFrom<Wire> for StepResult {
+    type Error = &'static str;
+
+    fn try_from(wire: Wire) -> Result<Self, Self::Error> {
+        let verdict = (wire.verdict, wire.committed, wire.unresolved);
+        let admission = (wire.closures, wire.resume_at, wire.only);
+        let conclusion = match (wire.outcome, verdict, admission) {
+            (TaskOutcome::Closed, (None, None, None), (None, None, None)) => Conclusion::Closed,
+            (TaskOutcome::Closed, (Some(verdict), Some(committed), Some(unresolved)), (None, None, None)) => {
+                Conclusion::Verdict(Concluded {
+                    verdict,
+                    committed,
+                    unresolved,
+                })
+            }
+            (TaskOutcome::Admitted, (None, None, None), (Some(closures), Some(resume_at), Some(only))) => {
+                Conclusion::Admitted(Admitted {
+                    closures,
+                    resume_at,
+                    only,
+                })
+            }
+            (TaskOutcome::DuplicateDelivery, (None, None, None), (None, None, None)) => Conclusion::DuplicateDelivery,
+            (TaskOutcome::Refused, (None, None, None), (None, None, None)) => Conclusion::Refused,
+            _ => return Err("its fields are not those of its `outcome`"),
+        };
+        Ok(StepResult {
+            step: wire.step,
+            function_arn: wire.function_arn,
+            conclusion,
+            phase_execution_id: wire.phase_execution_id,
+            overall_pass: wire.overall_pass,
+            next_gate: wire.next_gate,
+            blockers: wire.blockers,
+            closure: wire.closure,
+            run: wire.run,
+        })
+    }
+}
+
+impl From<StepResult> for Wire {
+    fn from(result: StepResult) -> Self {
+        let mut wire = Wire {
+            outcome: result.outcome(),
+            step: result.step,
+            function_arn: result.function_arn,
+            phase_execution_id: result.phase_execution_id,
+            overall_pass: result.overall_pass,
+            next_gate: result.next_gate,
+            blockers: result.blockers,
+            closure: result.closure,
+            run: result.run,
+            verdict: None,
+            committed: None,
+            unresolved: None,
+            closures: None,
+            resume_at: None,
+            only: None,
+        };
+        match result.conclusion {
+            Conclusion::Verdict(concluded) => {
+                wire.verdict = Some(concluded.verdict);
+                wire.committed = Some(concluded.committed);
+                wire.unresolved = Some(concluded.unresolved);
+            }
+            Conclusion::Admitted(admitted) => {
+                wire.closures = Some(admitted.closures);
+                wire.resume_at = Some(admitted.resume_at);
+                wire.only = Some(admitted.only);
+            }
+            Conclusion::Closed | Conclusion::DuplicateDelivery | Conclusion::Refused => {}
+        }
+        wire
+    }
+}
