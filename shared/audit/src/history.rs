@@ -21,6 +21,8 @@ pub struct TaskRun {
     pub failures: Vec<Failure>,
     /// What its function answered; none while it runs, and none when it gave up.
     pub result: Option<StepResult>,
+    /// What its function answered, where that is no step's result.
+    pub unreadable: Option<String>,
 }
 
 impl TaskRun {
@@ -100,6 +102,7 @@ impl History {
                     seconds: 0.0,
                     failures: Vec::new(),
                     result: None,
+                    unreadable: None,
                 });
             }
             self.last_state = Some(state);
@@ -139,6 +142,7 @@ impl History {
         if let Some(task) = self.tasks.last_mut() {
             task.seconds = seconds.max(0.0);
             task.result = step_result(output);
+            task.unreadable = task.result.is_none().then(|| output.to_owned());
         }
     }
 

@@ -387,12 +387,6 @@ pub fn observations_name(step: Step) -> String {
     format!("{}_observations", step.prefix())
 }
 
-/// The name of an admission's closing summary.
-pub const ADMISSION_SUMMARY: &str = "m3g_admission_summary";
-
-/// The name of an admission's observations.
-pub const ADMISSION_OBSERVATIONS: &str = "m3g_admission_observations";
-
 /// Where the folders of all phase executions lie in the evidence bucket.
 pub const RUN_CONTROL_ROOT: &str = "evidence/dev_full/run_control/";
 

@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{ADMISSION_OBSERVATIONS, ADMISSION_SUMMARY, observations_name, summary_name};
+use crate::evidence::{observations_name, summary_name};
 use crate::parse_error::ParseError;
 use crate::request::Mode;
 use crate::step::Step;
@@ -90,7 +90,7 @@ impl Owner {
     pub fn summary_name(self) -> String {
         match self {
             Self::Step(step) => summary_name(step),
-            Self::Admission => ADMISSION_SUMMARY.to_owned(),
+            Self::Admission => "m3g_admission_summary".to_owned(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Owner {
     pub fn observations_name(self) -> String {
         match self {
             Self::Step(step) => observations_name(step),
-            Self::Admission => ADMISSION_OBSERVATIONS.to_owned(),
+            Self::Admission => "m3g_admission_observations".to_owned(),
         }
     }
 }

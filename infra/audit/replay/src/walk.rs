@@ -47,6 +47,8 @@ struct Task<'a> {
     summary_key: String,
     /// What the engine says that its function answered.
     said: Option<&'a StepResult>,
+    /// What the engine was answered, where that is no step's result.
+    unreadable: Option<&'a str>,
 }
 
 /// Replays one execution.
@@ -178,16 +180,15 @@ impl<'a> Task<'a> {
         let summary_key = format!("{folder}{}.json", owner.summary_name());
         let said = recording.said.as_ref().filter(|_| execution.is_told);
         let state = owner.state();
+        let told = said.and_then(|said| said.history.tasks.iter().find(|task| task.state == state));
         Task {
             recording,
             owner,
             observations_key: format!("{folder}{}.json", owner.observations_name()),
             summary: recording.summary(owner, &id, &summary_key),
             summary_key,
-            said: said.and_then(|said| {
-                let task = said.history.tasks.iter().find(|task| task.state == state)?;
-                task.result.as_ref()
-            }),
+            said: told.and_then(|task| task.result.as_ref()),
+            unreadable: told.and_then(|task| task.unreadable.as_deref()),
             id,
         }
     }
@@ -355,6 +356,16 @@ impl<'a> Task<'a> {
 
     /// What the engine was answered is what the step answers. Which version of the function it was is the engine's to say.
     fn hold_answer(&self, answer: &StepResult, differences: &mut Vec<Difference>) {
+        if let Some(unreadable) = self.unreadable {
+            let recomputed = format!("the result of {}", self.owner.id());
+            let name = format!("answer of {}", self.owner.id());
+            differences.push(Difference::of_values(
+                &name,
+                HISTORY,
+                &unreadable.into(),
+                &recomputed.into(),
+            ));
+        }
         let Some(said) = self.said else { return };
         let said = StepResult {
             function_arn: None,

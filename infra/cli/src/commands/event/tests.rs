@@ -106,6 +106,7 @@ fn an_admission_hands_on_its_closures() {
     admitted["step"] = Value::from(Owner::Admission.id());
     admitted["outcome"] = Value::from("ADMITTED");
     admitted["closures"] = json!({"M3.A": closed(Step::HandleClosure)["closure"]});
+    (admitted["resume_at"], admitted["only"]) = (json!("M3.B"), json!(false));
     let admitted: StepResult = serde_json::from_value(admitted).unwrap();
     let mut closures = Map::new();
     take(&mut closures, &admitted).unwrap();
