@@ -104,9 +104,9 @@ fn contract_and_audit_do_no_input_or_output() {
     }
 }
 
-#[test]
-fn no_modules_import_each_other_in_a_circle() {
-    let mut circles = Vec::new();
+/// The folders of all crates but the tests'.
+fn crates() -> Vec<PathBuf> {
+    let mut crates = Vec::new();
     for place in [
         "shared/*",
         "functions/*",
@@ -115,20 +115,50 @@ fn no_modules_import_each_other_in_a_circle() {
         "infra/local",
         "tests/bench",
     ] {
-        let places = match place.strip_suffix("/*") {
-            Some(folder) => std::fs::read_dir(root().join(folder))
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .collect(),
-            None => vec![root().join(place)],
-        };
-        for place in places.iter().filter(|place| place.join("Cargo.toml").is_file()) {
-            circles.extend(circles::of_crate(place));
+        match place.strip_suffix("/*") {
+            Some(folder) => {
+                let entries = std::fs::read_dir(root().join(folder)).unwrap();
+                crates.extend(entries.map(|entry| entry.unwrap().path()));
+            }
+            None => crates.push(root().join(place)),
         }
     }
+    crates.retain(|place| place.join("Cargo.toml").is_file());
+    crates
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let circles: Vec<String> = crates().iter().flat_map(|place| circles::of_crate(place)).collect();
     assert!(
         circles.is_empty(),
         "modules that import each other:\n{}",
         circles.join("\n")
     );
+}
+
+/// A failure is not hidden, and no error is told apart by its words. Each of these was in the code once.
+#[test]
+fn no_source_hides_a_failure() {
+    let hides = |line: &str| match line {
+        _ if line.contains("Sha256Hex::of(b\"\")") => Some("a hash of nothing stands where a hash is to come"),
+        _ if line.contains(".unwrap_or_default()")
+            && ["render()", "to_value(", "to_string(self", "to_vec("]
+                .iter()
+                .any(|call| line.contains(call)) =>
+        {
+            Some("a rendering that fails becomes an empty one")
+        }
+        _ if line.contains(".to_string().contains(") => Some("an error is told apart by its words"),
+        _ => None,
+    };
+    let (mut read, mut found) = (0, Vec::new());
+    for (file, text) in crates().iter().flat_map(|place| circles::sources(place)) {
+        read += 1;
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            found.extend(hides(line).map(|why| format!("{}: {why}: {}", file.display(), line.trim())));
+        }
+    }
+    assert!(read > 200, "only {read} files were read");
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -227,6 +227,8 @@ async fn an_answer_that_the_engine_was_not_given_is_seen() {
             r#"\"next_gate\":\"M3.D_READY\""#,
             "M3.C",
         ),
+        // A verdict without its commit is no step's result.
+        (r#"\"committed\":true,"#, "", "M3.J"),
         ("M3.D Orchestrator readiness", "M3.G Rerun discipline", "M3.J"),
     ] {
         let mut files = run.files.clone();

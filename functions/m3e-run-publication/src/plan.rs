@@ -2,10 +2,11 @@
 
 use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::{Body, Document, Header, RunIds};
+use p1_contract::canonical;
+use p1_contract::evidence::{Body, Document, Header, RunIds, merge};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
-use p1_contract::ids::{PlatformRunId, S3Key};
+use p1_contract::ids::{PlatformRunId, S3Key, Stamp};
 use p1_contract::observations::Prerequisite;
 use p1_contract::observations::run_publication::Facts;
 use p1_contract::pattern::{self, PatternError};
@@ -37,7 +38,7 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
         findings.push(Blocker::PublicationLedgerLost.on("ledger", why.as_str()));
     }
     let keys = facts.run.platform_run_id.as_ref().map(|run| keys(facts, run));
-    let (Some(keys), Some(documents)) = (keys, documents(facts)) else {
+    let (Some(keys), Some(content)) = (keys, Content::of(facts)) else {
         // Nothing was closed to write: the prerequisites say why.
         return Err(findings);
     };
@@ -49,14 +50,24 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
             return Err(findings);
         }
     };
-    let (record, header) = documents;
-    let run_json = rendered(&record, run_json_key);
-    let header = RunHeader {
-        run_json_key: run_json.key.clone(),
-        run_json_sha256: Sha256Hex::of(&run_json.bytes),
-        ..header
+    let planned = rendered(&document(&facts.run, content.record), run_json_key).and_then(|run_json| {
+        let header = RunHeader {
+            pinned_at_utc: content.pinned_at_utc,
+            required_platform_run_id_env_key: content.env_key,
+            config_digest_algo: DIGEST_ALGO.to_owned(),
+            run_json_key: run_json.key.clone(),
+            run_json_sha256: Sha256Hex::of(&run_json.bytes),
+        };
+        let run_header = rendered(&document(&facts.run, header), run_header_key)?;
+        Ok((run_json, run_header))
+    });
+    let (run_json, run_header) = match planned {
+        Ok(planned) => planned,
+        Err(finding) => {
+            findings.push(finding);
+            return Err(findings);
+        }
     };
-    let run_header = rendered(&document(&facts.run, header), run_header_key);
     for planned in [&run_json, &run_header] {
         for hit in &planned.secrets {
             let subject = format!("{} at {}", planned.key, hit.place);
@@ -77,7 +88,7 @@ fn prerequisites(facts: &Facts) -> Vec<Finding> {
             .map(|why| Blocker::PublicationPrerequisite.on(p.step.id(), why.as_str()))
     };
     let mut findings: Vec<Finding> = facts.prerequisites.iter().filter_map(problem).collect();
-    if findings.is_empty() && documents(facts).is_none() {
+    if findings.is_empty() && Content::of(facts).is_none() {
         findings.push(Blocker::PublicationPrerequisite.on("M3.D", "the closures lack what run.json is made of"));
     }
     findings
@@ -128,42 +139,46 @@ fn document<B: Body>(run: &RunIds, body: B) -> Document<B> {
     }
 }
 
-/// Both documents, the header still without the place of `run.json`; none where the chain has not closed their
-/// content.
-fn documents(facts: &Facts) -> Option<(Document<RunRecord>, RunHeader)> {
-    let triplet = facts.run.triplet()?;
-    let orchestrator = facts.orchestrator.as_ref()?;
-    let pinned_at_utc = facts.pinned_at_utc?;
-    let source_closures: Vec<_> = facts.prerequisites.iter().filter_map(|p| p.closure.clone()).collect();
-    let record = RunRecord {
-        pinned_at_utc,
-        orchestrator: OrchestratorReference {
-            state_machine_name: orchestrator.name.clone(),
-            state_machine_arn: orchestrator.arn.clone(),
-            role_arn: orchestrator.role_arn.clone(),
-            sr_ready_commit_authority: orchestrator.authority.clone(),
-        },
-        ledger_prefix: triplet.platform_run_id.ledger_prefix(),
-        source_closures,
-    };
-    let header = RunHeader {
-        pinned_at_utc,
-        required_platform_run_id_env_key: orchestrator.env_key.clone(),
-        config_digest_algo: DIGEST_ALGO.to_owned(),
-        run_json_key: S3Key::parse(&format!("{}run.json", triplet.platform_run_id.run_root())).ok()?,
-        run_json_sha256: Sha256Hex::of(b""),
-    };
-    Some((document(&facts.run, record), header))
+/// What both documents are made of.
+struct Content {
+    record: RunRecord,
+    pinned_at_utc: Stamp,
+    env_key: String,
 }
 
-fn rendered<B: Body>(document: &Document<B>, key: S3Key) -> Planned {
-    // Both bodies hold texts, ids and numbers that canonical JSON takes; an empty rendering could not be taken for
-    // evidence by anyone.
-    let bytes = document.render().unwrap_or_default();
-    let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    Planned {
-        key,
+impl Content {
+    /// `None` where the chain has not closed it.
+    fn of(facts: &Facts) -> Option<Self> {
+        let triplet = facts.run.triplet()?;
+        let orchestrator = facts.orchestrator.as_ref()?;
+        let pinned_at_utc = facts.pinned_at_utc?;
+        let source_closures = facts.prerequisites.iter().filter_map(|p| p.closure.clone());
+        let record = RunRecord {
+            pinned_at_utc,
+            orchestrator: OrchestratorReference {
+                state_machine_name: orchestrator.name.clone(),
+                state_machine_arn: orchestrator.arn.clone(),
+                role_arn: orchestrator.role_arn.clone(),
+                sr_ready_commit_authority: orchestrator.authority.clone(),
+            },
+            ledger_prefix: triplet.platform_run_id.ledger_prefix(),
+            source_closures: source_closures.collect(),
+        };
+        Some(Content {
+            record,
+            pinned_at_utc,
+            env_key: orchestrator.env_key.clone(),
+        })
+    }
+}
+
+fn rendered<B: Body>(document: &Document<B>, key: S3Key) -> Result<Planned, Finding> {
+    let failed = |why: String| Blocker::RunPublicationIncomplete.on(key.as_str(), format!("cannot be rendered: {why}"));
+    let value = merge(&document.header, &document.body).map_err(|error| failed(error.to_string()))?;
+    let bytes = canonical::to_document(&value).map_err(|error| failed(error.to_string()))?;
+    Ok(Planned {
         secrets: secrets::scan_value(&value),
         bytes,
-    }
+        key,
+    })
 }

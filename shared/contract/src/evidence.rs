@@ -11,6 +11,7 @@ use crate::blocker::{Blocker, Finding};
 use crate::canonical;
 use crate::hash::Sha256Hex;
 use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
+use crate::owner::Owner;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::strict::{self, Limits};
@@ -378,13 +379,13 @@ impl ExecutionSummary {
 /// The name of a step's closing summary, such as `m3a_execution_summary`.
 #[must_use]
 pub fn summary_name(step: Step) -> String {
-    format!("{}_execution_summary", step.prefix())
+    Owner::Step(step).summary_name()
 }
 
 /// The name of a step's observations, such as `m3a_observations`.
 #[must_use]
 pub fn observations_name(step: Step) -> String {
-    format!("{}_observations", step.prefix())
+    Owner::Step(step).observations_name()
 }
 
 /// Where the folders of all phase executions lie in the evidence bucket.

@@ -6,9 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{observations_name, summary_name};
 use crate::parse_error::ParseError;
-use crate::request::Mode;
 use crate::step::Step;
 
 /// The state that admits a rerun.
@@ -76,20 +74,11 @@ impl Owner {
         }
     }
 
-    /// The `mode` of its payload.
-    #[must_use]
-    pub fn mode(self) -> Mode {
-        match self {
-            Self::Step(_) => Mode::Step,
-            Self::Admission => Mode::Admission,
-        }
-    }
-
     /// The name of its closing summary.
     #[must_use]
     pub fn summary_name(self) -> String {
         match self {
-            Self::Step(step) => summary_name(step),
+            Self::Step(step) => format!("{}_execution_summary", step.prefix()),
             Self::Admission => "m3g_admission_summary".to_owned(),
         }
     }
@@ -98,7 +87,7 @@ impl Owner {
     #[must_use]
     pub fn observations_name(self) -> String {
         match self {
-            Self::Step(step) => observations_name(step),
+            Self::Step(step) => format!("{}_observations", step.prefix()),
             Self::Admission => "m3g_admission_observations".to_owned(),
         }
     }

@@ -27,6 +27,15 @@ pub enum Mode {
     Admission,
 }
 
+impl From<Owner> for Mode {
+    fn from(owner: Owner) -> Self {
+        match owner {
+            Owner::Step(_) => Mode::Step,
+            Owner::Admission => Mode::Admission,
+        }
+    }
+}
+
 /// The payload of a Task, as it arrives.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -78,7 +78,7 @@ impl Harness {
     /// When no verdict could be reached.
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
-        if input.mode != S::OWNER.mode() {
+        if input.mode != S::OWNER.into() {
             let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }

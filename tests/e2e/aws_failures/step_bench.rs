@@ -158,7 +158,7 @@ impl<'a> Bench<'a> {
     pub(crate) fn payload(&self, owner: &str) -> Vec<u8> {
         let owner = Owner::from_id(owner).unwrap();
         let call = TaskCall {
-            mode: owner.mode(),
+            mode: owner.into(),
             settings: &self.settings,
             execution: &self.execution,
             start_time: &self.started,

@@ -35,7 +35,7 @@ pub(super) struct Execution {
     /// Whether the ledger holds a verdict of it: then it came to its end.
     pub(super) committed: bool,
     /// Whether the engine's history is of it.
-    pub(super) is_told: bool,
+    pub(super) has_account: bool,
 }
 
 impl Execution {
@@ -58,13 +58,13 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
             known.push((record.holder.clone(), record.holder_stamp_utc));
         }
     }
-    if let Some(said) = &recording.said
-        && !known.iter().any(|(arn, _)| *arn == said.execution)
+    if let Some(account) = &recording.account
+        && !known.iter().any(|(arn, _)| *arn == account.execution)
     {
-        match recording.stamp(&said.execution) {
-            Some(stamp) => known.push((said.execution.clone(), stamp)),
+        match recording.stamp(&account.execution) {
+            Some(stamp) => known.push((account.execution.clone(), stamp)),
             None => missing.push((
-                said.execution.to_string(),
+                account.execution.to_string(),
                 "the directory holds no evidence of it".to_owned(),
             )),
         }
@@ -77,14 +77,14 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
     }
     let mut executions = Vec::new();
     for (arn, stamp) in known {
-        let said = recording.said.as_ref().filter(|said| said.execution == arn);
-        let told = said.and_then(|said| said.input.clone());
-        let source = if told.is_some() {
+        let account = recording.account.as_ref().filter(|account| account.execution == arn);
+        let started_with = account.and_then(|account| account.input.clone());
+        let source = if started_with.is_some() {
             InputSource::ExecutionHistory
         } else {
             InputSource::Evidence
         };
-        let Some(input) = told.or_else(|| input(recording, &arn, stamp)) else {
+        let Some(input) = started_with.or_else(|| input(recording, &arn, stamp)) else {
             missing.push((
                 arn.to_string(),
                 "neither a history nor its first step's evidence says what started it".to_owned(),
@@ -97,7 +97,7 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
             .any(|record| record.kind == LedgerKind::Committed && record.holder == arn);
         executions.push(Execution {
             committed,
-            is_told: said.is_some(),
+            has_account: account.is_some(),
             arn,
             stamp,
             input,

@@ -26,7 +26,7 @@ pub fn payload(
     );
     let machine = machine.map_err(|error| error.to_string())?;
     let call = TaskCall {
-        mode: owner.mode(),
+        mode: owner.into(),
         settings,
         execution: execution.as_str(),
         start_time,

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::payload::Owner;
 
 /// What the engine said of the execution that the directory is of.
-pub(super) struct Said {
+pub(super) struct Account {
     pub(super) execution: ExecutionArn,
     pub(super) history: History,
     /// What started it; none where the history does not keep that.
@@ -34,7 +34,7 @@ pub(super) struct Recording {
     pub(super) ledger: Vec<LedgerRecord>,
     /// Every object that `objects.json` lists.
     listed: BTreeMap<String, ListedObject>,
-    pub(super) said: Option<Said>,
+    pub(super) account: Option<Account>,
     /// What cannot be had from the directory.
     pub(super) missing: Vec<(String, String)>,
 }
@@ -70,8 +70,8 @@ impl Recording {
         for key in set.listed.keys().filter(|key| !set.files.contains_key(*key)) {
             missing.push((key.clone(), "is not there, and objects.json lists it".to_owned()));
         }
-        let said = match said(set) {
-            Ok(said) => Some(said),
+        let account = match account(set) {
+            Ok(account) => Some(account),
             Err(why) => {
                 missing.push((HISTORY.to_owned(), why));
                 None
@@ -88,7 +88,7 @@ impl Recording {
             keys: objects.keys().cloned().collect(),
             store: RecordedStore::new(bucket.clone(), objects),
             bucket,
-            said,
+            account,
             missing,
         })
     }
@@ -172,7 +172,7 @@ impl RecordedSummary {
     }
 }
 
-fn said(set: &EvidenceSet) -> Result<Said, String> {
+fn account(set: &EvidenceSet) -> Result<Account, String> {
     let document = set.history.as_ref().ok_or("is not there, or is not canonical JSON")?;
     let execution = document["execution_arn"].as_str().unwrap_or_default();
     let execution = ExecutionArn::parse(execution).map_err(|error| format!("names no execution ({error})"))?;
@@ -181,7 +181,7 @@ fn said(set: &EvidenceSet) -> Result<Said, String> {
         let input = event.pointer("/executionStartedEventDetails/input")?;
         serde_json::from_str(input.as_str()?).ok()
     });
-    Ok(Said {
+    Ok(Account {
         execution,
         history: History::read(events),
         input,

@@ -46,7 +46,7 @@ struct Task<'a> {
     summary: Option<RecordedSummary>,
     summary_key: String,
     /// What the engine says that its function answered.
-    said: Option<&'a StepResult>,
+    recorded_answer: Option<&'a StepResult>,
     /// What the engine was answered, where that is no step's result.
     unreadable: Option<&'a str>,
 }
@@ -73,7 +73,7 @@ pub(super) async fn execution(
     while let Some(owner) = next {
         let task = Task::new(recording, execution, owner);
         let begun = recording.holds(&phase_folder(&task.id));
-        if !begun && task.said.is_none() && !execution.committed {
+        if !begun && task.recorded_answer.is_none() && !execution.committed {
             // So far it came: it faulted, was stopped, or ran one state alone.
             break;
         }
@@ -84,7 +84,7 @@ pub(super) async fn execution(
             .extend(step.missing.iter().map(|missing| missing.subject.clone()));
         report.steps.push(step);
         // What comes next rests on what is there, so that every step is judged by itself.
-        let answer = recomputed.or_else(|| task.said.cloned());
+        let answer = recomputed.or_else(|| task.recorded_answer.cloned());
         let go_on = task.pass_on(answer.as_ref(), &mut closures);
         only |= answer
             .as_ref()
@@ -103,10 +103,10 @@ pub(super) async fn execution(
         };
         next = after(owner, pass, only, answer.as_ref());
     }
-    if execution.is_told
-        && let Some(said) = &recording.said
+    if execution.has_account
+        && let Some(account) = &recording.account
     {
-        order(&said.history, &ran, &mut report);
+        order(&account.history, &ran, &mut report);
     }
     Ok(report)
 }
@@ -125,22 +125,22 @@ fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> O
 
 /// The engine ran the Task states that the steps' answers lead to, and no others.
 fn order(history: &p1_audit::history::History, ran: &[String], report: &mut ExecutionReport) {
-    let said: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
+    let recorded: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
     // A history that keeps no Task states says nothing of their order.
-    if said.is_empty() || said == ran {
+    if recorded.is_empty() || recorded == ran {
         return;
     }
-    // The last state may have been entered and never have closed; and what stopped the replay is said already.
+    // The last state may have been entered and never have closed; and what stopped the replay is reported already.
     let stopped = report.steps.last().is_some_and(|step| !step.missing.is_empty());
-    if said.starts_with(&ran.iter().map(String::as_str).collect::<Vec<_>>())
+    if recorded.starts_with(&ran.iter().map(String::as_str).collect::<Vec<_>>())
         && (stopped || history.tasks[ran.len()..].iter().all(|task| task.result.is_none()))
     {
         return;
     }
-    let (said, ran) = (Value::from(said), Value::from(ran.to_vec()));
+    let (recorded, ran) = (Value::from(recorded), Value::from(ran.to_vec()));
     if let Some(step) = report.steps.last_mut() {
         step.differences
-            .push(Difference::of_values("Task states", HISTORY, &said, &ran));
+            .push(Difference::of_values("Task states", HISTORY, &recorded, &ran));
         step.standing = Standing::Differs;
     }
 }
@@ -178,17 +178,17 @@ impl<'a> Task<'a> {
         let id = PhaseExecutionId::derive(owner, execution.stamp, execution.arn.as_str());
         let folder = phase_folder(&id);
         let summary_key = format!("{folder}{}.json", owner.summary_name());
-        let said = recording.said.as_ref().filter(|_| execution.is_told);
+        let account = recording.account.as_ref().filter(|_| execution.has_account);
         let state = owner.state();
-        let told = said.and_then(|said| said.history.tasks.iter().find(|task| task.state == state));
+        let recorded_task = account.and_then(|account| account.history.tasks.iter().find(|task| task.state == state));
         Task {
             recording,
             owner,
             observations_key: format!("{folder}{}.json", owner.observations_name()),
             summary: recording.summary(owner, &id, &summary_key),
             summary_key,
-            said: told.and_then(|task| task.result.as_ref()),
-            unreadable: told.and_then(|task| task.unreadable.as_deref()),
+            recorded_answer: recorded_task.and_then(|task| task.result.as_ref()),
+            unreadable: recorded_task.and_then(|task| task.unreadable.as_deref()),
             id,
         }
     }
@@ -366,17 +366,17 @@ impl<'a> Task<'a> {
                 &recomputed.into(),
             ));
         }
-        let Some(said) = self.said else { return };
-        let said = StepResult {
+        let Some(recorded) = self.recorded_answer else { return };
+        let recorded = StepResult {
             function_arn: None,
-            ..said.clone()
+            ..recorded.clone()
         };
-        if said != *answer {
+        if recorded != *answer {
             let value = |result: &StepResult| {
                 serde_json::to_value(result).unwrap_or_else(|error| Value::from(format!("cannot be rendered: {error}")))
             };
             let name = format!("answer of {}", self.owner.id());
-            differences.push(Difference::of_values(&name, HISTORY, &value(&said), &value(answer)));
+            differences.push(Difference::of_values(&name, HISTORY, &value(&recorded), &value(answer)));
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) struct Chain {
     /// The COMMITTED record of that execution.
     pub(super) committed: Option<LedgerRecord>,
     /// The keys of M3.J's own summaries, beside which its signatures lie.
-    pub(super) lasts: BTreeSet<String>,
+    pub(super) final_closings: BTreeSet<String>,
     pub(super) outside: BTreeSet<(String, String, Option<String>)>,
     pub(super) hashes: usize,
     /// Files below the run's root that no closure names: others write there too.
@@ -192,7 +192,7 @@ impl Chain {
     ) {
         self.named.insert(key.to_owned());
         self.named.extend(SIDECARS.map(|name| sibling_named(key, name)));
-        self.lasts.insert(key.to_owned());
+        self.final_closings.insert(key.to_owned());
         let Some(file) = set.files.get(key) else {
             self.broken = true;
             findings.incomplete(key, "is not there, and M3.J ends with it");

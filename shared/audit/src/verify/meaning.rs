@@ -20,7 +20,7 @@ use crate::findings::Findings;
 
 /// What the evidence says when it is believed.
 #[derive(Default)]
-pub(super) struct Meant {
+pub(super) struct Judgement {
     /// Whether the verdict that counts is an advance; none where no verdict counts.
     pub(super) advance: Option<bool>,
     /// The run's ids.
@@ -28,11 +28,11 @@ pub(super) struct Meant {
 }
 
 /// Checks everything that can be computed again.
-pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Meant {
+pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Judgement {
     ledger(set, chain, findings);
     references(set, documents, findings);
     let Some((phase_key, phase)) = &chain.phase else {
-        return Meant::default();
+        return Judgement::default();
     };
     let run = phase.header.run();
     let of_verdict = |closed: &&Closed| phase.body.closures.contains(&closed.closure);
@@ -59,7 +59,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
         verdict(&evidence, findings);
         pinned::check(&evidence, &run, findings);
     }
-    Meant { advance, run }
+    Judgement { advance, run }
 }
 
 fn ledger(set: &EvidenceSet, chain: &Chain, findings: &mut Findings) {
@@ -179,26 +179,26 @@ fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut F
     const WHAT: &str = "what later phases gate on";
     let phase = &evidence.phase.body;
     let advance = phase.verdict == PhaseVerdict::AdvanceToM4;
-    let said = (
+    let stated = (
         &phase.next_gate,
         phase.m4_entry_ready,
         phase.blocker_count,
         &phase.blockers,
     );
-    if said != (&None, None, None, &None) {
+    if stated != (&None, None, None, &None) {
         let finding = |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
         let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
         let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
-        let meant = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
-        findings.expect(evidence.phase_key, WHAT, &said, &meant);
+        let expected = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
+        findings.expect(evidence.phase_key, WHAT, &stated, &expected);
     }
     for (key, document) in documents {
         let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
             continue;
         };
         let receipt = receipt.body;
-        let said = (receipt.m4_entry_ready, receipt.blocker_count, receipt.blockers);
-        let opens = said == (None, None, None) || said == (Some(true), Some(0), Some(Vec::new()));
+        let stated = (receipt.m4_entry_ready, receipt.blocker_count, receipt.blockers);
+        let opens = stated == (None, None, None) || stated == (Some(true), Some(0), Some(Vec::new()));
         let opens = opens && receipt.next_gate == "M4_READY" && receipt.overall_pass;
         findings.expect(key, WHAT, &opens, &true);
     }
@@ -219,8 +219,8 @@ fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
     if let Some(ending) = &set.ending {
         let known = chain.ledger.is_empty() || chain.ledger.iter().any(|record| record.holder == ending.execution);
         findings.expect("execution_history.json", "its execution", &known, &true);
-        if let (Some(said), Some(last)) = (&ending.closure, last) {
-            let same = said.key == last.closure.key && said.sha256 == last.closure.sha256;
+        if let (Some(stated), Some(last)) = (&ending.closure, last) {
+            let same = stated.key == last.closure.key && stated.sha256 == last.closure.sha256;
             findings.expect("execution_history.json", "the closure that it ended with", &same, &true);
         }
     }

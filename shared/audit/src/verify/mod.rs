@@ -86,13 +86,13 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     documents.retain(|key, _| !chain.foreign.contains(key));
     chain.foreign.extend(set.foreign.iter().cloned());
     verified::check(&documents, &mut findings);
-    let meant = meaning::check(set, &documents, &chain, &mut findings);
+    let judgement = meaning::check(set, &documents, &chain, &mut findings);
     let signature = signature::check(set, &documents, &chain, keys, &mut findings);
     let foreign: Vec<String> = chain.foreign.iter().cloned().collect();
     let mut foreign = Foreign::of(&foreign);
     foreign.count += set.foreign_unnamed;
     let grades: BTreeSet<Grade> = findings.all().iter().map(|finding| finding.grade).collect();
-    let standing = match (grades.first(), meant.advance) {
+    let standing = match (grades.first(), judgement.advance) {
         (Some(Grade::Tampered), _) => Standing::Tampered,
         (Some(Grade::Incomplete), _) | (None, None) => Standing::Incomplete,
         (None, Some(true)) => Standing::Pinned,
@@ -101,8 +101,8 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
     Report {
         standing,
-        verdict: meant.advance.map(|advance| word(advance).to_owned()),
-        run: meant.run,
+        verdict: judgement.advance.map(|advance| word(advance).to_owned()),
+        run: judgement.run,
         signature,
         counts: Counts {
             objects: set.files.keys().filter(|key| !chain.foreign.contains(*key)).count(),

@@ -55,7 +55,7 @@ pub(super) fn check(
         keyid: None,
     };
     let phase = chain.phase.as_ref().map(|(key, _)| key.as_str());
-    for summary in &chain.lasts {
+    for summary in &chain.final_closings {
         let signed = Signed {
             set,
             documents,
