@@ -97,8 +97,10 @@ fn contract_and_audit_do_no_input_or_output() {
         let wrong: Vec<&String> = all[name].iter().filter(does_io).collect();
         assert!(wrong.is_empty(), "{name} must not rest on {wrong:?}");
         for (file, text) in circles::sources(&root().join("shared").join(name.trim_start_matches("p1-"))) {
-            for word in ["std::fs", "std::net", "std::env", "std::process", "SystemTime"] {
-                assert!(!text.contains(word), "{} uses {word}", file.display());
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for word in ["std::fs", "std::net", "std::env", "std::process", "SystemTime"] {
+                    assert!(!line.contains(word), "{} uses {word}", file.display());
+                }
             }
         }
     }

@@ -1,6 +1,45 @@
 //! What a run's evidence says, and whether it is intact: for whoever trusts no tool of ours, and for the tools.
 //!
-//! Evidence is bytes by key ([`EvidenceSet`]). Nothing here asks a disk, a network or a clock.
+//! Evidence is bytes by key ([`EvidenceSet`]). Nothing here asks a disk, a network or a clock: whoever calls reads the bytes.
+//! [`Lineage`](lineage::Lineage) tells what a set holds, [`verify`](verify::verify) whether that is true, and
+//! [`diff`](diff::diff) what makes two runs different.
+//!
+//! # Verify a directory
+//!
+//! ```
+//! use std::{fs, io, path::Path};
+//!
+//! use p1_audit::verify::{Report, Standing, verify};
+//! use p1_audit::EvidenceSet;
+//!
+//! /// Every file below `dir`, by its path with `/` between the parts.
+//! fn files(dir: &Path, at: &str, all: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+//!     for entry in fs::read_dir(dir)? {
+//!         let entry = entry?;
+//!         let path = format!("{at}{}", entry.file_name().to_string_lossy());
+//!         if entry.file_type()?.is_dir() {
+//!             files(&entry.path(), &format!("{path}/"), all)?;
+//!         } else {
+//!             all.push((path, fs::read(entry.path())?));
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! fn verify_directory(dir: &Path) -> io::Result<Report> {
+//!     let mut all = Vec::new();
+//!     files(dir, "", &mut all)?;
+//!     Ok(verify(&EvidenceSet::from_mirror(all, []), &[]))
+//! }
+//!
+//! # let dir = std::env::temp_dir().join(format!("p1-audit-example-{}", std::process::id()));
+//! # fs::create_dir_all(&dir)?;
+//! # fs::write(dir.join("objects.json"), "[]\n")?;
+//! let report = verify_directory(&dir)?;
+//! assert_eq!(report.standing, Standing::Incomplete, "the directory holds no verdict");
+//! # fs::remove_dir_all(&dir)?;
+//! # Ok::<(), io::Error>(())
+//! ```
 
 pub mod diff;
 pub mod evidence_set;

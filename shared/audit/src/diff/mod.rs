@@ -114,6 +114,14 @@ pub struct Report {
 }
 
 /// Compares two runs by their evidence, whatever its standing.
+///
+/// ```
+/// use p1_audit::diff::{Standing, diff};
+/// use p1_audit::EvidenceSet;
+///
+/// let nothing = EvidenceSet::from_mirror([], []);
+/// assert_eq!(diff(&nothing, &nothing).standing, Standing::Unknown, "no identity was derived");
+/// ```
 #[must_use]
 pub fn diff(a: &EvidenceSet, b: &EvidenceSet) -> Report {
     let (a, b) = (Side::read(a), Side::read(b));
