@@ -6,6 +6,7 @@
 mod beside_objects;
 mod damage;
 mod diffs;
+mod foreign_verdicts;
 mod forgery;
 mod later_phases;
 mod replays;
@@ -101,8 +102,9 @@ fn damaged(name: &str, run: &Mirrored, other: &Mirrored, intact: u8) {
 async fn a_summary_that_records_a_lost_artifact_is_a_summary_to_both() {
     let run = occupied(START).await;
     let dir = run.write("occupied");
-    let (_, report, said) = both(&mut SecondVerifier::start(), &dir);
+    let (status, report, said) = both(&mut SecondVerifier::start(), &dir);
     let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((status, &said["exit_status"]), (2, &json!(2)), "{said}");
     let theirs = said["findings"].as_array().unwrap().iter();
     let theirs = theirs.map(|finding| finding[1].as_str().unwrap());
     let ours = report.findings.iter().map(|finding| finding.subject.as_str());

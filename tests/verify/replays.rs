@@ -116,8 +116,8 @@ async fn a_run_whose_key_was_occupied_replays() {
     let lost = &summary["not_stored"];
     assert_eq!(lost[0]["name"], "m3c_run_config_payload");
     assert_eq!(lost[0]["key"], summary["blockers"][0]["subject"]);
-    let theirs = Sha256Hex::of(b"theirs").to_string();
-    assert_eq!(lost[0]["end"], json!({ "occupied": { "found": theirs } }));
+    let foreign = Sha256Hex::of(b"foreign").to_string();
+    assert_eq!(lost[0]["end"], json!({ "occupied": { "found": foreign } }));
     let report = replayed(run.whole(), "occupied").await;
     equal(&report);
     assert_eq!(steps(&report), [["M3.A", "M3.B", "M3.C", "M3.I", "M3.J"].to_vec()]);

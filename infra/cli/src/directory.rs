@@ -50,6 +50,8 @@ pub fn read(dir: &Path) -> Result<EvidenceSet, Unusable> {
         let path = dir.join(name);
         if path.is_file() {
             files.push((name.to_owned(), fs::read(&path).map_err(Unusable::of(&path))?));
+        } else if path.exists() {
+            irregular.push(name.to_owned());
         }
     }
     // That the folder is there says enough: its files are not looked at.

@@ -115,7 +115,7 @@ impl EvidenceSet {
                     let sha256 = Sha256Hex::of(&bytes);
                     set.files.insert(path, File { bytes, sha256 });
                 }
-            } else if path.starts_with("other_versions/") {
+            } else if path == "other_versions" || path.starts_with("other_versions/") {
                 is_overwritten = true;
             } else {
                 beside.insert(path, bytes);

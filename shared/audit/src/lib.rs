@@ -12,24 +12,25 @@
 //! use p1_audit::verify::{Report, Standing, verify};
 //! use p1_audit::EvidenceSet;
 //!
-//! /// Every file below `dir`, by its path with `/` between the parts.
-//! fn files(dir: &Path, at: &str, all: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+//! /// Every file below `dir`, by its path with `/` between the parts, and what is no ordinary file with a readable name.
+//! fn files(dir: &Path, at: &str, all: &mut Vec<(String, Vec<u8>)>, irregular: &mut Vec<String>) -> io::Result<()> {
 //!     for entry in fs::read_dir(dir)? {
-//!         let entry = entry?;
-//!         let path = format!("{at}{}", entry.file_name().to_string_lossy());
-//!         if entry.file_type()?.is_dir() {
-//!             files(&entry.path(), &format!("{path}/"), all)?;
-//!         } else {
-//!             all.push((path, fs::read(entry.path())?));
+//!         let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+//!         let (path, kind) = (format!("{at}{}", name.to_string_lossy()), entry.symlink_metadata()?);
+//!         match kind {
+//!             _ if name.to_str().is_none() => irregular.push(path),
+//!             kind if kind.is_dir() => files(&entry, &format!("{path}/"), all, irregular)?,
+//!             kind if kind.is_file() => all.push((path, fs::read(&entry)?)),
+//!             _ => irregular.push(path),
 //!         }
 //!     }
 //!     Ok(())
 //! }
 //!
 //! fn verify_directory(dir: &Path) -> io::Result<Report> {
-//!     let mut all = Vec::new();
-//!     files(dir, "", &mut all)?;
-//!     Ok(verify(&EvidenceSet::from_mirror(all, []), &[]))
+//!     let (mut all, mut irregular) = (Vec::new(), Vec::new());
+//!     files(dir, "", &mut all, &mut irregular)?;
+//!     Ok(verify(&EvidenceSet::from_mirror(all, irregular), &[]))
 //! }
 //!
 //! # let dir = std::env::temp_dir().join(format!("p1-audit-example-{}", std::process::id()));

@@ -43,7 +43,7 @@ struct RawRequest {
     mode: Mode,
     settings: SettingsFields,
     context: RawContext,
-    closures: Closures,
+    closures: BTreeMap<String, ClosureRef>,
 }
 
 /// The context object of Step Functions, whole, as it arrives. It is AWS's: what is not read here is passed over.
@@ -177,14 +177,16 @@ impl StepInput {
             problem: format!("is not a time ({e})"),
             remedy: "give the execution's start time in RFC 3339",
         })?;
-        for (owner, closure) in &raw.closures {
-            if owner != &closure.step || &closure.bucket != evidence_bucket {
-                return Err(InputError {
-                    field: join("closures", owner.id()),
-                    problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
-                    remedy: "pass the closures on as the steps return them",
-                });
-            }
+        let mut closures = Closures::new();
+        for (id, closure) in raw.closures {
+            let is_ours = closure.bucket == *evidence_bucket;
+            let owner = Owner::from_id(&id).filter(|owner| *owner == closure.step && is_ours);
+            let owner = owner.ok_or_else(|| InputError {
+                field: join("closures", &id),
+                problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
+                remedy: "pass the closures on as the steps return them",
+            })?;
+            closures.insert(owner, closure);
         }
         let input = ExecutionInput::parse(&execution.input, evidence_bucket)?;
         let attempt = Attempt {
@@ -197,7 +199,7 @@ impl StepInput {
             execution: execution.id,
             stamp,
             state_machine: state_machine.id,
-            closures: raw.closures,
+            closures,
             settings,
             input,
         };

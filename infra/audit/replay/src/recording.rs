@@ -6,6 +6,7 @@ use p1_audit::EvidenceSet;
 use p1_audit::evidence_set::{HISTORY, ListedObject};
 use p1_audit::history::History;
 use p1_audit::lineage::Lineage;
+use p1_contract::blocker::Blocker;
 use p1_contract::evidence::{ExecutionSummary, NotStored, RUN_CONTROL_ROOT, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
@@ -165,10 +166,16 @@ impl RecordedSummary {
         stored.chain(self.body.not_stored.iter().map(lost)).collect()
     }
 
-    /// Whether a blocker is about the object at `key`.
+    /// Whether a blocker says that the object at `key` could not be published.
     pub(super) fn blames(&self, key: &S3Key) -> bool {
+        let step = self.closure.step.step();
+        let codes = [
+            Blocker::publish_failed(step),
+            Blocker::set_incomplete(step),
+            Blocker::HandoffReadback,
+        ];
         let mut blockers = self.body.blockers.iter();
-        blockers.any(|finding| finding.subject == key.as_str())
+        blockers.any(|finding| finding.subject == key.as_str() && codes.contains(&finding.code))
     }
 }
 

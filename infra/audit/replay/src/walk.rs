@@ -133,7 +133,10 @@ fn order(history: &p1_audit::history::History, ran: &[String], report: &mut Exec
     // The last state may have been entered and never have closed; and what stopped the replay is reported already.
     let stopped = report.steps.last().is_some_and(|step| !step.missing.is_empty());
     if recorded.starts_with(&ran.iter().map(String::as_str).collect::<Vec<_>>())
-        && (stopped || history.tasks[ran.len()..].iter().all(|task| task.result.is_none()))
+        && (stopped
+            || history.tasks[ran.len()..]
+                .iter()
+                .all(|task| task.result.is_none() && task.unreadable.is_none()))
     {
         return;
     }

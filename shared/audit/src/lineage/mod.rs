@@ -8,9 +8,10 @@ mod executions;
 mod ledger;
 
 use p1_contract::artifacts::PhaseSummary;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, phase_folder};
-use p1_contract::ids::{BucketName, ExecutionArn};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
+use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::step::Step;
 
 pub use self::closing::{Closing, closing_of_commit, closings, closure};
 pub use self::executions::{Execution, is_of, stamp_of};
@@ -92,8 +93,9 @@ impl<'s> Lineage<'s> {
             .find(|entry| entry.record.holder.as_str() == execution)
     }
 
-    /// The verdict that the evidence is of: the one that its own execution committed, else the one that was committed last, else
-    /// the one that the execution ended with. A commit whose phase summary cannot be read gives `None`.
+    /// The verdict that the evidence is of. Where the source says which execution it is of, that is the one which this execution
+    /// committed; otherwise the one that was committed last. Without a commit it is the one that the execution ended with.
+    /// Returns `None` if the phase summary cannot be read.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         match self.commit() {
@@ -148,7 +150,13 @@ impl<'s> Lineage<'s> {
         self.read(format!("{folder}{}.json", PhaseSummary::NAME), commit)
     }
 
+    /// A phase summary lies in the folder of a phase execution of M3.J: what lies elsewhere, in M2's folder say, is none of P1's.
     fn read(&self, key: String, commit: Option<LedgerRecord>) -> Option<Verdict> {
+        let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let is_own = folder.starts_with(Step::PhaseVerdict.prefix()) && file == format!("{}.json", PhaseSummary::NAME);
+        if !is_own || PhaseExecutionId::parse(folder).is_err() {
+            return None;
+        }
         let summary = self.set.document::<PhaseSummary>(&key).ok()?;
         Some(Verdict { key, summary, commit })
     }

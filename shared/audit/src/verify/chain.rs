@@ -98,7 +98,7 @@ impl<'a> Named<'a> {
 pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut Findings) -> Chain {
     let set = lineage.set();
     let mut chain = Chain::default();
-    chain.read_ledger(lineage);
+    chain.read_ledger(lineage, documents);
     let mut open = chain.roots(lineage, documents, findings);
     let mut seen = BTreeSet::new();
     while let Some((closure, by)) = open.pop() {
@@ -130,11 +130,12 @@ impl Chain {
         of_ledger.or_else(of_phase)
     }
 
-    fn read_ledger(&mut self, lineage: &Lineage<'_>) {
+    fn read_ledger(&mut self, lineage: &Lineage<'_>, documents: &Documents) {
         self.named.extend(lineage.ledger.iter().map(|entry| entry.key.clone()));
         self.ledger = lineage.ledger.iter().map(|entry| entry.record.clone()).collect();
         self.committed = lineage.commit().map(|entry| entry.record.clone());
-        self.phase = lineage.verdict().map(|verdict| (verdict.key, verdict.summary));
+        let verdict = lineage.verdict().filter(|verdict| documents.contains_key(&verdict.key));
+        self.phase = verdict.map(|verdict| (verdict.key, verdict.summary));
         // What a lost record names cannot be reached from it.
         self.broken = (1..)
             .zip(&self.ledger)

@@ -83,6 +83,9 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     for key in set.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
         findings.tampered(key, "is a foreign file: objects.json does not list it");
     }
+    if chain.broken && findings.all().is_empty() {
+        findings.incomplete("evidence/", "a summary that the verdict rests on could not be followed");
+    }
     documents.retain(|key, _| !chain.foreign.contains(key));
     chain.foreign.extend(set.foreign.iter().cloned());
     verified::check(&documents, &mut findings);

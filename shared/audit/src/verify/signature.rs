@@ -161,8 +161,10 @@ impl Signed<'_> {
             if name == VERDICT_SIDECAR {
                 expected = self.expected(&place, &payload, findings);
             }
-            // Without the evidence it is not known what a statement should say: that is a finding already.
-            let Some((verdict, vsa)) = &expected else { continue };
+            let Some((verdict, vsa)) = &expected else {
+                findings.incomplete(place, "what its statement should say does not follow from the evidence");
+                continue;
+            };
             let expected = if name == VERDICT_SIDECAR { verdict } else { vsa };
             if payload != *expected {
                 findings.tampered(place, "its statement is not what the evidence gives");

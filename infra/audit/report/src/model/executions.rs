@@ -113,10 +113,15 @@ pub(crate) struct History {
 /// Finds them all.
 pub(crate) fn history(evidence: &Evidence<'_>, lineage: &Lineage<'_>) -> History {
     let execution = |known: &Known| execution(evidence, lineage, known, lineage.verdict_of(known).as_ref());
+    let own = lineage.own().map(ExecutionArn::as_str);
+    let is_own = |known: &&Known| own.is_some() && known.arn.as_deref() == own;
+    let known = lineage.executions.iter();
+    // Where the directory's own execution reached no verdict, the page is about the last one that did.
+    let verdict = known.clone().filter(is_own).find_map(|known| lineage.verdict_of(known));
     History {
-        executions: lineage.executions.iter().map(execution).collect(),
+        executions: known.clone().map(execution).collect(),
         closings: lineage.closings.clone(),
-        verdict: lineage.verdict(),
+        verdict: verdict.or_else(|| known.rev().find_map(|known| lineage.verdict_of(known))),
     }
 }
 
