@@ -1,4 +1,4 @@
-//! The house as ARCHITECTURE.md draws it: which crate rests on which, and no modules that import each other in a circle.
+//! Checks the dependencies that ARCHITECTURE.md states between crates, and that no modules import each other in a circle.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod circles;

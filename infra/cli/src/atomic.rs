@@ -1,4 +1,4 @@
-//! Files that are there as a whole or not at all.
+//! Writes files atomically.
 
 use std::fs;
 use std::io::Write;
@@ -8,10 +8,10 @@ use p1_audit::text;
 
 use crate::exit::CliError;
 
-/// Writes a file so that a reader sees the old content or the new, never a part of it. Creates the folders above it.
+/// Writes a file so that a reader sees either the old content or the new content, never a part of it. Creates missing folders.
 ///
 /// # Errors
-/// A fault that names the file.
+/// Returns a fault that names the file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::failed(&format!("write {}", text::clean(&path.display().to_string())), &error)
@@ -20,7 +20,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
     let mut builder = tempfile::Builder::new();
-    // The permissions of any new file; the default of the library is the owner's alone.
+    // Gives the permissions of any new file. The library's default lets only the owner read it.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(failed)?;
@@ -41,7 +41,7 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        // A folder in the way is an error with the file's name, not a panic.
+        // If a folder has this path, the write must fail with the file's name and not panic.
         let error = write(&scratch.path().join("evidence/deep"), b"x")
             .unwrap_err()
             .to_string();

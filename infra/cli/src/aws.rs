@@ -1,14 +1,14 @@
-//! AWS by the person's own settings.
+//! AWS clients with the user's own settings.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::exit::CliError;
 
-/// Configuration from the person's own AWS settings; `what` asks for it.
+/// Loads the user's own AWS settings. `what` names the option that needs them.
 ///
 /// # Errors
-/// [`CliError::Usage`] when no region is set.
+/// Returns [`CliError::Usage`] if no region is set.
 pub async fn sdk_config(what: &str) -> Result<SdkConfig, CliError> {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

@@ -10,7 +10,7 @@ use p1_audit::evidence_set::{HISTORY, OBJECTS, VERSIONS};
 /// Why a directory cannot be read as evidence.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// It is not a directory with evidence in it.
+    /// The path is not a directory with evidence in it.
     #[error(
         "{0} is no evidence directory: it has neither evidence/ nor objects.json; name a folder that `cargo p1 run --out` wrote"
     )]
@@ -18,9 +18,9 @@ pub enum Unusable {
     /// A file or folder cannot be read.
     #[error("failed to read {path}")]
     Unreadable {
-        /// The file or folder.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: Error,
     },
@@ -33,10 +33,10 @@ impl Unusable {
     }
 }
 
-/// Reads the evidence directory `dir`: everything below `evidence/`, and the documents of the mirror beside it.
+/// Reads the evidence directory `dir`: all files below `evidence/`, and the mirror's documents beside it.
 ///
 /// # Errors
-/// When it is no evidence directory, or cannot be read.
+/// Fails if `dir` is not an evidence directory, or cannot be read.
 pub fn read(dir: &Path) -> Result<EvidenceSet, Unusable> {
     let root = dir.join("evidence");
     if !root.is_dir() && !dir.join(OBJECTS).is_file() {
@@ -54,7 +54,7 @@ pub fn read(dir: &Path) -> Result<EvidenceSet, Unusable> {
             irregular.push(name.to_owned());
         }
     }
-    // That the folder is there says enough: its files are not looked at.
+    // The existence of the folder is enough for a finding. Its files are not read.
     if dir.join("other_versions").exists() {
         files.push(("other_versions/".to_owned(), Vec::new()));
     }

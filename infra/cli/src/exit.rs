@@ -1,4 +1,4 @@
-//! How a command ends: the exit status of every command in one table, or the error that a person reads.
+//! How a command ends: one table with the exit status of every command, and the error that a user reads.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,26 +14,26 @@ use self::ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usa
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// The run advances, or the command did what it was asked to.
+    /// The run advances, or the command succeeded.
     Advance,
     /// The run is held.
     Hold,
-    /// The command line or a file it names is not usable.
+    /// The command line or a file that it names is not usable.
     Usage,
     /// No verdict could be reached.
     Fault,
-    /// What `verify` and `report` found.
+    /// The result of `verify` or `report`.
     Verified(verify::Standing),
-    /// What `diff` found.
+    /// The result of `diff`.
     Compared(diff::Standing),
-    /// What `replay` found.
+    /// The result of `replay`.
     Replayed(p1_replay::Standing),
-    /// `verify`, `replay`, `diff` or `report` has no evidence to look at.
+    /// `verify`, `replay`, `diff` or `report` found no evidence.
     NoEvidence,
 }
 
 impl ExitStatus {
-    /// The number that the process ends with.
+    /// The exit code of the process.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -65,7 +65,7 @@ impl From<ExitStatus> for ExitCode {
 pub struct Group {
     /// The commands.
     pub commands: &'static [&'static str],
-    /// Each status with what it means.
+    /// Each status with its meaning.
     pub statuses: &'static [(ExitStatus, &'static str)],
 }
 
@@ -163,21 +163,21 @@ pub const GROUPS: [Group; 6] = [
     },
 ];
 
-/// The exit statuses of one command as its help shows them; empty for a command that is in no group.
+/// The exit statuses of one command for its help. Empty for a command without a group.
 #[must_use]
 pub fn help(command: &str) -> String {
     let mut text = String::new();
     for group in GROUPS.iter().filter(|group| group.commands.contains(&command)) {
         text.push_str("Exit status:");
         for (status, meaning) in group.statuses {
-            // Writing to a text does not fail.
+            // Writing to a string does not fail.
             let _ = write!(text, "\n  {}  {meaning}", status.code());
         }
     }
     text
 }
 
-/// Why a command could not do what it was asked to. The message says what, where and what to do next.
+/// Why a command failed. The message says what failed, where, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The command line, or a file that it names, is not usable. Nothing was started.
@@ -199,12 +199,12 @@ impl CliError {
         Self::Fault(message.into())
     }
 
-    /// A fault while doing `operation` ("failed to {operation}: …"), with the whole chain of causes.
+    /// A fault while doing `operation` ("failed to {operation}: …"), with all its causes.
     pub fn failed(operation: &str, cause: &(dyn Error + 'static)) -> Self {
         Self::Fault(format!("failed to {operation}: {}", chain(cause)))
     }
 
-    /// The exit status that this error ends the process with.
+    /// The exit status for this error.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {

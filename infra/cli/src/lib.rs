@@ -1,7 +1,7 @@
-//! The tool as a library: the command line, and one module a command.
+//! The tool as a library: the command line, and one module for each command.
 //!
-//! `verify`, `replay`, `diff` and `report` are for whoever audits a run; they need nothing but its evidence. All others set
-//! up, drive and close runs, and belong to the feature `operator`. [`exit`] has the exit status of every command.
+//! `verify`, `replay`, `diff` and `report` are for auditors and need only a run's evidence. The other commands set up, drive and
+//! close runs; they belong to the feature `operator`. [`exit`] has the exit status of every command.
 
 pub mod args;
 pub mod atomic;

@@ -1,4 +1,4 @@
-//! `cargo p1`: parses the command line, runs the command, ends with its exit status.
+//! `cargo p1`: parses the command line, runs the command, and ends with its exit status.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            // These have exit statuses of their own; 2 says that evidence was tampered with, and a mistyped command line must not.
+            // These commands use 2 for tampered evidence, so a mistyped command line needs another status.
             let checks = std::env::args_os().nth(1).is_some_and(|command| {
                 ["verify", "replay", "diff", "report"]
                     .iter()
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
             };
         }
     };
-    // When a signal wins, the command's future is dropped, and with it every process that it holds.
+    // If a signal comes first, the command's future is dropped, and all processes that it holds end with it.
     let outcome = tokio::select! {
         outcome = commands::dispatch(cli.command) => outcome,
         signal = interrupted() => Err(CliError::fault(format!("stopped by {signal}; what was started here has been ended"))),
@@ -34,20 +34,20 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(status) => status.into(),
         Err(error) => {
-            // If standard error is closed there is nobody left to tell.
+            // If standard error is closed, nobody can be told.
             let _ = writeln!(std::io::stderr(), "error: {error}");
             error.exit_status().into()
         }
     }
 }
 
-/// Waits for a signal that asks this process to end, and names it.
+/// Waits for a signal that asks this process to end. Returns its name.
 async fn interrupted() -> &'static str {
     let wait = async |kind: SignalKind| match signal(kind) {
         Ok(mut stream) => {
             stream.recv().await;
         }
-        // Without a handler the signal ends the process as it always does.
+        // Without a handler, the signal ends the process as usual.
         Err(_) => std::future::pending().await,
     };
     tokio::select! {

@@ -1,4 +1,4 @@
-//! Colour, where it helps: on a terminal, and unless the environment (`NO_COLOR`, `CLICOLOR`, `TERM=dumb`) asks for none.
+//! Colour for terminals. The environment (`NO_COLOR`, `CLICOLOR`, `TERM=dumb`) can turn it off.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -17,7 +17,7 @@ impl Paint {
         Self { coloured: false }
     }
 
-    /// Colour for what is written to this stream.
+    /// Colour for text that is written to this stream.
     #[must_use]
     pub fn of(stream: &impl RawStream) -> Self {
         Self {
@@ -25,31 +25,31 @@ impl Paint {
         }
     }
 
-    /// Something that passed.
+    /// Marks something that passed.
     #[must_use]
     pub fn green(self, text: &str) -> String {
         self.wrap(AnsiColor::Green.on_default(), text)
     }
 
-    /// Something that blocks.
+    /// Marks something that blocks.
     #[must_use]
     pub fn red(self, text: &str) -> String {
         self.wrap(AnsiColor::Red.on_default(), text)
     }
 
-    /// A verdict in the colour of its pass.
+    /// Colours a verdict by whether it is a pass.
     #[must_use]
     pub fn verdict(self, word: &str, pass: bool) -> String {
         if pass { self.green(word) } else { self.red(word) }
     }
 
-    /// Something that leads the eye.
+    /// Emphasises text.
     #[must_use]
     pub fn bold(self, text: &str) -> String {
         self.wrap(Style::new().bold(), text)
     }
 
-    /// Something that can wait.
+    /// Marks text as less important.
     #[must_use]
     pub fn dim(self, text: &str) -> String {
         self.wrap(Style::new().dimmed(), text)

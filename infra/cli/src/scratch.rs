@@ -1,4 +1,4 @@
-//! A folder of its own for each test, removed when the test ends.
+//! A separate folder for each test. It is removed when the test ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Buckets, where the engine's CloudFormation does not bring them to the state that the template describes.
+//! Sets up buckets as the template describes them, where the engine's CloudFormation does not.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -13,11 +13,11 @@ use crate::deployment::Deployment;
 use crate::error::PlatformError;
 use crate::profile::Profile;
 
-/// Makes the three buckets before the deployment, versioned and without a policy, the evidence bucket sending its events.
+/// Creates the three buckets before the deployment: versioned, without a policy. The evidence bucket sends its events.
 ///
-/// An engine that holds roles to their policies evaluates those of buckets too, and not as AWS does: it does not know
-/// `s3:if-none-match`, takes a session's ARN for `aws:PrincipalArn`, and is not reached by TLS. The template attaches no
-/// policy to buckets that exist.
+/// An engine that enforces the policies of roles also evaluates the policies of buckets, but not as AWS does. It does not know
+/// `s3:if-none-match`, uses a session's ARN as `aws:PrincipalArn`, and is not reached by TLS. The template attaches no policy to
+/// buckets that exist already.
 pub(super) async fn make(config: &SdkConfig, profile: &Profile) -> Result<(), PlatformError> {
     let s3 = Client::new(config);
     let buckets = [
@@ -29,7 +29,7 @@ pub(super) async fn make(config: &SdkConfig, profile: &Profile) -> Result<(), Pl
         let place = CreateBucketConfiguration::builder()
             .location_constraint(BucketLocationConstraint::from(profile.region.as_str()))
             .build();
-        // The one region that must not be named.
+        // S3 does not accept the name of this region here.
         let place = (profile.region != "us-east-1").then_some(place);
         s3.create_bucket()
             .bucket(bucket)
@@ -61,8 +61,8 @@ pub(super) async fn make(config: &SdkConfig, profile: &Profile) -> Result<(), Pl
     Ok(())
 }
 
-/// The engine's CloudFormation drops the Object Lock of a bucket: it is set here through the S3 API, with the retention
-/// that the stack declares, and asserted, as the versioning is.
+/// The engine's CloudFormation drops the Object Lock of a bucket. This function sets it through the S3 API, with the retention
+/// that the stack declares, and asserts it. It also asserts the versioning.
 pub(super) async fn settle_evidence(config: &SdkConfig, deployment: &Deployment) -> Result<(), PlatformError> {
     let s3 = Client::new(config);
     let bucket = &deployment.evidence_bucket;

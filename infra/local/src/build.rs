@@ -1,8 +1,8 @@
-//! Builds the ten functions for this machine and packs each as the zip that Lambda takes: one file `bootstrap`.
+//! Builds the ten functions for this machine and packs each one as the zip that Lambda takes, with the single file `bootstrap`.
 //!
-//! The whole workspace is selected, so that the functions are compiled against the same features of their dependencies as
-//! the tests and this tool are, and share them. A zip is written anew only when its binary has changed, and the same
-//! binary always gives the same bytes.
+//! The build selects the whole workspace. The functions, the tests and this tool then use the same features of their
+//! dependencies, and share the compiled dependencies. A zip is written again only if its binary has changed. The same binary
+//! always gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,12 +22,12 @@ use crate::error::PlatformError;
 use crate::process::{Program, text_of};
 use crate::progress::Progress;
 
-/// How often a long build says how far it is.
+/// The time between two progress reports of a long build.
 const REPORT_EVERY: Duration = Duration::from_secs(15);
-/// Part of a zip's mark; to be raised when the way of packing changes.
+/// Part of a zip's mark. Raise it when the way of packing changes.
 const PACKING: u32 = 2;
 
-/// Which binary a zip was made of. Its size and time are asked first, since hashing ten binaries takes seconds.
+/// The binary that a zip was made of. Size and time are compared first, because hashing ten binaries takes seconds.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     packing: u32,
@@ -43,7 +43,7 @@ pub(super) struct Build {
     pub(super) zips: BTreeMap<String, PathBuf>,
 }
 
-/// A line of cargo's JSON messages; only finished artifacts matter here.
+/// A line of cargo's JSON messages. Only finished artifacts matter here.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -78,22 +78,22 @@ pub(super) async fn functions(
     Ok(build)
 }
 
-/// Which binaries of the functions are meant.
+/// Which binaries of the functions to use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Functions {
     /// Built in the dev profile, together with the whole workspace.
     #[default]
     Dev,
-    /// Built as for AWS: the release profile.
+    /// Built in the release profile, as for AWS.
     Release,
-    /// Those that lie in this directory, named like their packages.
+    /// The files in this directory, named like their packages.
     Built(PathBuf),
 }
 
-/// The functions' binaries: package → file. Builds them where that is asked for.
+/// The functions' binaries: package → file. Builds them if `functions` asks for that.
 ///
 /// # Errors
-/// [`PlatformError`] when the build fails or a function has no binary.
+/// Fails with [`PlatformError`] if the build fails or a function has no binary.
 pub async fn binaries(
     checkout: &Checkout,
     source: &Functions,
@@ -135,10 +135,10 @@ pub async fn binaries(
     Ok(wanted)
 }
 
-/// Builds programs: binary → file. In the dev profile the whole workspace is built, which everything here shares.
+/// Builds programs: binary → file. The dev profile builds the whole workspace, so that all parts share it.
 ///
 /// # Errors
-/// [`PlatformError`] when the build fails.
+/// Fails with [`PlatformError`] if the build fails.
 pub async fn programs(
     checkout: &Checkout,
     packages: &[String],
@@ -157,8 +157,9 @@ pub async fn programs(
     compile(checkout, &selection, progress).await
 }
 
-/// Cargo, in the checkout. `cargo run` and `cargo test` describe their package to what they run; build scripts that look at
-/// such variables would see other values here than in a build by hand, and everything above them would be compiled again.
+/// A cargo command for the checkout. `cargo run` and `cargo test` set variables that describe their package. These are removed.
+/// Build scripts that read them would otherwise see other values than in a build by hand, and everything above them would be
+/// compiled again.
 #[must_use]
 pub fn cargo(checkout: &Checkout) -> std::process::Command {
     let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
@@ -185,7 +186,7 @@ fn packages(checkout: &Checkout) -> Result<Vec<String>, PlatformError> {
     Ok(names)
 }
 
-/// Runs `cargo build` for a selection and gives the path of every binary.
+/// Runs `cargo build` for a selection. Returns the path of every binary.
 async fn compile(
     checkout: &Checkout,
     selection: &[&str],
@@ -247,7 +248,7 @@ fn describes_a_package(variable: &str) -> bool {
     NAMES.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// Packs every binary whose zip is missing or of another binary; gives the zips and how many were written.
+/// Packs every binary whose zip is missing or was made of another binary. Returns the zips and how many were written.
 fn pack_all(binaries: &BTreeMap<String, PathBuf>) -> Result<(Build, usize), PlatformError> {
     let results: Vec<Result<(String, PathBuf, bool), PlatformError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = binaries
@@ -276,7 +277,7 @@ fn pack_all(binaries: &BTreeMap<String, PathBuf>) -> Result<(Build, usize), Plat
 }
 
 fn pack(package: &str, binary: &Path) -> Result<(PathBuf, bool), PlatformError> {
-    // Binaries lie in <target>/<profile>/.
+    // Binaries are at `<target>/<profile>/`.
     let target = binary.ancestors().nth(2).unwrap_or(binary);
     let directory = target.join("p1/lambda").join(package);
     create_dir(&directory)?;
@@ -310,18 +311,18 @@ fn pack(package: &str, binary: &Path) -> Result<(PathBuf, bool), PlatformError> 
         std::fs::remove_file(stripped).map_err(PlatformError::file("remove", stripped))?;
     }
     let archive = archive(&content).map_err(|error| PlatformError::api(format!("pack {package}"), &error))?;
-    // The mark goes first and comes last, so that it never stands beside a zip of another binary.
+    // The old mark is removed first and the new one is written last, so that a mark never lies beside a zip of another binary.
     let _ = std::fs::remove_file(&mark_path);
     write_atomically(&zip, &archive)?;
     write_atomically(&mark_path, &text)?;
     Ok((zip, true))
 }
 
-/// Writes the binary without its symbols, which are half of it, and of the time in which the engine unpacks it. Where the
-/// linker's companion `strip` is missing, the binary is packed as it is.
+/// Writes the binary without its symbols. They are half of it, and half of the time that the engine needs to unpack it. If the
+/// program `strip` is missing, the binary is packed unchanged.
 fn strip(binary: &Path, to: &Path) -> Option<PathBuf> {
     if !cfg!(target_os = "linux") {
-        // Elsewhere binaries are signed, and stripping would break the signature.
+        // On other systems binaries are signed, and stripping would break the signature.
         return None;
     }
     let output = std::process::Command::new("strip")
@@ -335,7 +336,7 @@ fn strip(binary: &Path, to: &Path) -> Option<PathBuf> {
         .then(|| to.to_path_buf())
 }
 
-/// A zip of one executable file `bootstrap`, without the time of its making.
+/// A zip with one executable file `bootstrap` and without a time stamp.
 fn archive(content: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
@@ -348,7 +349,7 @@ fn archive(content: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
-/// Size, and nanoseconds from 1970 to the last change.
+/// Size, and time of the last change in nanoseconds since 1970.
 fn stamp(path: &Path) -> Result<(u64, u128), PlatformError> {
     let data = std::fs::metadata(path).map_err(PlatformError::file("look at", path))?;
     let modified = data.modified().map_err(PlatformError::file("look at", path))?;

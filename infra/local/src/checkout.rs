@@ -1,4 +1,4 @@
-//! Where things are in this checkout, and what the tool keeps below `.p1`.
+//! Paths in this checkout, and the files that the tool keeps below `.p1`.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -52,7 +52,7 @@ impl Checkout {
         self.root.join(".p1")
     }
 
-    /// The private key that verdicts are signed with on a local platform.
+    /// The private key that signs verdicts on a local platform.
     #[must_use]
     pub fn signing_key(&self) -> PathBuf {
         self.private().join("signing_key.pem")
@@ -64,7 +64,7 @@ impl Checkout {
         self.private().join("signing_key.pub.pem")
     }
 
-    /// The state file of a platform that was left up.
+    /// The state file of a platform that was left running.
     #[must_use]
     pub fn state_file(&self) -> PathBuf {
         self.private().join("platform.json")
@@ -76,7 +76,7 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), PlatformError> {
     std::fs::create_dir_all(path).map_err(PlatformError::file("create directory", path))
 }
 
-/// Opens a lock file, creating it and its directory when needed.
+/// Opens a lock file. Creates it and its directory if needed.
 pub(crate) fn open_lock(path: &Path) -> Result<File, PlatformError> {
     if let Some(parent) = path.parent() {
         create_dir(parent)?;
@@ -90,7 +90,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, PlatformError> {
         .map_err(PlatformError::file("open lock", path))
 }
 
-/// Waits for an exclusive lock on `path`; it is held until the returned file is dropped.
+/// Waits for an exclusive lock on `path`. The lock is held until the returned file is dropped.
 pub(crate) async fn lock_exclusive(path: &Path) -> Result<File, PlatformError> {
     let file = open_lock(path)?;
     loop {
@@ -102,7 +102,7 @@ pub(crate) async fn lock_exclusive(path: &Path) -> Result<File, PlatformError> {
     }
 }
 
-/// Writes a file so that a reader sees the old content or the new, never a part of it.
+/// Writes a file so that a reader sees either the old content or the new content, never a part of it.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), PlatformError> {
     if let Some(parent) = path.parent() {
         create_dir(parent)?;

@@ -1,4 +1,4 @@
-//! Deploys `infra/template.yaml`, unmodified, with `sam deploy`, and learns from the stack's outputs what is there.
+//! Deploys `infra/template.yaml`, unmodified, with `sam deploy`, and reads the stack's outputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,12 +18,12 @@ use crate::process::{leash, run};
 use crate::signing::{Signing, local_key};
 use crate::tools::Tools;
 
-/// The template and what it refers to, relative to the checkout, as `sam deploy` from a checkout finds them.
+/// The template, relative to the checkout. `sam deploy` resolves its references from there.
 const TEMPLATE: &str = "infra/template.yaml";
 const DEFINITION: &str = "statemachine/platform-run.asl.json";
 const ZIPS: &str = "target/lambda";
 
-/// Configuration of SDK clients for an engine; reads nothing of the person's own AWS settings.
+/// Configuration of SDK clients for an engine. It uses none of the user's own AWS settings.
 #[must_use]
 pub fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
     let credentials = Credentials::new(account, "test", None, None, "local platform");
@@ -36,8 +36,7 @@ pub fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
         .build()
 }
 
-/// Deploys to the engine, and brings the deployed platform to the state that the template describes where the engine
-/// itself does not.
+/// Deploys to the engine. Then sets up everything that the template describes and the engine itself does not set up.
 pub(super) async fn deploy(
     checkout: &Checkout,
     tools: &Tools,
@@ -57,8 +56,8 @@ pub(super) async fn deploy(
     Ok(deployment)
 }
 
-/// The staging directory has the layout of a checkout in which `cargo lambda build` has run, so that the template needs no
-/// change: the zips built for this machine lie where it names those built for AWS.
+/// Lays out the staging directory like a checkout after `cargo lambda build`, so that the template needs no change. The zips for
+/// this machine lie where the template expects those for AWS.
 fn lay_out(checkout: &Checkout, build: &Build, stage: &Path) -> Result<(), PlatformError> {
     for file in [TEMPLATE, DEFINITION] {
         place(&checkout.root().join(file), &stage.join(file))?;
@@ -178,11 +177,11 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
         ("CreateArtifactsBucket", creates_buckets),
         // The engine does not know versions and aliases of state machines.
         ("PublishStateMachineVersion", "false"),
-        // Nor the saved queries of Logs Insights, nor alarms that add up metrics.
+        // It also lacks the saved queries of Logs Insights, and alarms that add up metrics.
         ("Observability", "basic"),
         ("Signing", options.signing.parameter()),
         ("SigningKeyFile", signing_key),
-        // Nobody checks them here; the template needs the one and makes the operator's role for the other.
+        // Nobody checks these values here. The template needs the first one, and creates the operator's role for the second one.
         ("UpstreamRoleArn", &upstream),
         ("OperatorPrincipalArns", &operators),
     ]);

@@ -1,4 +1,4 @@
-//! What a deployed stack says of itself.
+//! The outputs of a deployed stack.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::PlatformError;
 
-/// What a deployed stack says of itself, on the local platform and on AWS alike.
+/// The outputs of a deployed stack, on the local platform or on AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
@@ -31,9 +31,9 @@ pub struct Deployment {
     pub registry_uri: String,
     /// Where the functions read the stack outputs.
     pub stack_outputs_uris: Vec<String>,
-    /// Where M3.H reads the billing artifact; empty with Cost Explorer as its source.
+    /// Where M3.H reads the billing artifact. Empty if its source is Cost Explorer.
     pub billing_artifact_uri: String,
-    /// Every output of the stack by its key, these among them.
+    /// Every output of the stack by its key, including the fields above.
     pub outputs: BTreeMap<String, String>,
 }
 
@@ -41,8 +41,8 @@ impl Deployment {
     /// Reads the outputs of a deployed stack.
     ///
     /// # Errors
-    /// [`PlatformError::NoStack`] when there is none, [`PlatformError::Api`] when it cannot be described, [`PlatformError::Deployment`] when it is not one of
-    /// `infra/template.yaml`.
+    /// Fails with [`PlatformError::NoStack`] if there is no such stack, [`PlatformError::Api`] if it cannot be described, and
+    /// [`PlatformError::Deployment`] if it is not a stack of `infra/template.yaml`.
     pub async fn read(config: &SdkConfig, stack: &str) -> Result<Self, PlatformError> {
         let client = aws_sdk_cloudformation::Client::new(config);
         let answer = client
@@ -63,10 +63,10 @@ impl Deployment {
         Self::from_outputs(stack, outputs)
     }
 
-    /// The stack whose outputs are these.
+    /// The stack with these outputs.
     ///
     /// # Errors
-    /// When one is missing.
+    /// Fails if an output is missing.
     pub fn from_outputs(stack: &str, outputs: BTreeMap<String, String>) -> Result<Self, PlatformError> {
         let output = |key: &str| {
             outputs.get(key).cloned().ok_or_else(|| {
@@ -94,7 +94,7 @@ impl Deployment {
     /// The settings that the stack's state machine hands to its Tasks, from the stack's outputs.
     ///
     /// # Errors
-    /// [`PlatformError::Deployment`] when they are none that a function would take.
+    /// Fails with [`PlatformError::Deployment`] if a function would not accept them.
     pub fn settings(&self) -> Result<Settings, PlatformError> {
         let output = |key: &str| self.outputs.get(key).cloned().unwrap_or_default();
         let fields = SettingsFields {
@@ -112,7 +112,7 @@ impl Deployment {
     }
 }
 
-/// CloudFormation refuses an empty output: the template writes `none` for it.
+/// Splits a list. The template writes `none` for an empty output, because CloudFormation refuses those.
 fn uris(list: &str) -> Vec<String> {
     list.split(',')
         .map(str::trim)

@@ -1,12 +1,12 @@
 //! The engine (MiniStack) as a child process, on a free loopback port, with a clean environment.
 //!
-//! **Is it ours that answers?** Another engine on the same machine answers a health request just as well. Each engine is
-//! therefore started with a token of its own, which its health endpoint reports as its edition: who answers with the
-//! token is the process that was started with it.
+//! **How do we know that our engine answers?** Another engine on the same machine answers a health request just as well. Each
+//! engine therefore starts with its own token, which its health endpoint reports as its edition. Only the process that was
+//! started with the token answers with it.
 //!
-//! **Nothing is left behind.** The engine has a process group of its own, in which its functions run too; ending it means
-//! ending the group. While this process holds the engine, the engine also holds a leash: a pipe on its standard input.
-//! When this process dies in whatever way, the pipe closes and the group ends itself (`infra/local/sitecustomize.py`).
+//! **Nothing is left behind.** The engine has its own process group, in which its functions also run. Ending the engine means
+//! ending the group. While this process holds the engine, the engine also holds a leash: a pipe on its standard input. When this
+//! process dies for any reason, the pipe closes and the group ends itself (`infra/local/sitecustomize.py`).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -26,16 +26,16 @@ use crate::options::PlatformOptions;
 use crate::process::{LEASH, LOCK};
 use crate::tools::Tools;
 
-/// How long the engine may take until it answers. It takes a second or two on an idle machine.
+/// The longest time until the engine answers. It takes a second or two on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(90);
-/// How long a killed process group may take to be gone.
+/// The longest time until a killed process group is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-/// How long the members of a killed process group may stay listed while the port is closed already.
+/// How long the members of a killed process group may still be listed after the port was closed.
 const SETTLE: Duration = Duration::from_millis(300);
-/// Attempts at a port that another process took between our asking for it and the engine's binding it.
+/// The number of attempts to bind a free port. Another process may take a port between our check and the engine's bind.
 const PORT_ATTEMPTS: usize = 5;
 
-/// What an engine is started with.
+/// The options of an engine.
 #[derive(Debug, Clone)]
 pub(super) struct EngineOptions {
     pub(super) account: String,
@@ -61,7 +61,7 @@ impl EngineOptions {
     }
 }
 
-/// By which a running engine is known.
+/// The data that identifies a running engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EngineIdentity {
@@ -70,7 +70,7 @@ pub(super) struct EngineIdentity {
     pub(super) token: String,
 }
 
-/// A running engine. Dropping it ends the engine's process group, unless it was unleashed.
+/// A running engine. Dropping it ends the engine's process group, unless the leash was taken off.
 #[derive(Debug)]
 pub(super) struct Engine {
     identity: EngineIdentity,
@@ -102,14 +102,15 @@ impl Engine {
     async fn try_start(checkout: &Checkout, tools: &Tools, options: &EngineOptions) -> Result<Self, PlatformError> {
         let token = token()?;
         let directory = engines(checkout).join(&token);
-        // Sweeping and beginning exclude each other: a directory is swept when nobody holds its lock.
+        // This lock separates starting and sweeping. A sweep removes directories whose lock nobody holds.
         let beginning = lock_exclusive(&engines(checkout).with_extension("lock")).await?;
         sweep(checkout);
         for part in ["home", "tmp", "state", "s3"] {
             create_dir(&directory.join(part))?;
         }
         let lock_path = directory.join("lock");
-        // Held until the engine holds it too, so that no sweep of another process takes the directory away in between.
+        // This process holds the lock until the engine holds it too. No sweep of another process can remove the directory in
+        // between.
         let lock = open_lock(&lock_path)?;
         lock.lock_shared().map_err(PlatformError::file("lock", &lock_path))?;
         drop(beginning);
@@ -175,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// An engine that was left up, if it still answers with its token.
+    /// Returns an engine that was left running, if it still answers with its token.
     pub(super) async fn attach(checkout: &Checkout, identity: &EngineIdentity) -> Option<Self> {
         answers(identity).await.then(|| Self {
             identity: identity.clone(),
@@ -212,8 +213,8 @@ impl Engine {
             // Also reaps it. An error means that it is gone already.
             let _ = child.wait().await;
         }
-        // Nobody survives SIGKILL, but the dead stay listed in their group until their parent, by now the system's first
-        // process, asks for them, and in some containers it never does. A closed port then has to do.
+        // No process survives SIGKILL, but dead ones stay listed in their group until their parent reaps them. Their parent is
+        // now the system's first process, and in some containers it never does so. A closed port is then enough.
         let began = Instant::now();
         while self.group().is_some_and(|group| test_kill_process_group(group).is_ok()) {
             if began.elapsed() > SETTLE && TcpStream::connect(("127.0.0.1", self.identity.port)).await.is_err() {
@@ -241,7 +242,7 @@ impl Engine {
         self.identity.pid
     }
 
-    /// The engine's private directory, which goes when the engine does.
+    /// The engine's private directory. It is removed when the engine ends.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -256,7 +257,7 @@ impl Engine {
 
     fn kill(&mut self) {
         if let Some(group) = self.group() {
-            // Fails when the group is gone, or not made yet; then the child itself is ended below.
+            // This fails if the group is gone or does not exist yet. In the second case the child itself is ended below.
             let _ = kill_process_group(group, Signal::KILL);
         }
         if let Some(child) = &mut self.child {
@@ -264,9 +265,9 @@ impl Engine {
         }
     }
 
-    /// Keeps the log for a look afterwards, and removes the rest of the engine's directory.
+    /// Keeps the log for later inspection, and removes the rest of the engine's directory.
     fn clear_away(&self) {
-        // Both are a courtesy: the next start sweeps what stays.
+        // Errors are ignored, because the next start sweeps whatever remains.
         let _ = std::fs::rename(self.directory.join("engine.log"), &self.saved_log);
         let _ = std::fs::remove_dir_all(&self.directory);
     }
@@ -281,7 +282,7 @@ impl Drop for Engine {
     }
 }
 
-/// The whole environment of the engine, which its functions inherit: nothing of the person's own gets there.
+/// The whole environment of the engine, which its functions inherit. It holds none of the user's own variables.
 fn environment(
     checkout: &Checkout,
     options: &EngineOptions,
@@ -311,8 +312,8 @@ fn environment(
         ("S3_PERSIST", "0".into()),
         ("STATE_DIR", directory.join("state").into()),
         ("S3_DATA_DIR", directory.join("s3").into()),
-        // Listeners and container runtimes that nothing here uses; an address that is not there keeps the engine away
-        // from a Docker daemon of this machine.
+        // Nothing here uses these listeners and container runtimes. An address without a server keeps the engine away from a
+        // Docker daemon of this machine.
         ("SFTP_ENABLED", "0".into()),
         ("IOT_MTLS_ENABLED", "0".into()),
         (
@@ -335,7 +336,7 @@ fn environment(
     variables
 }
 
-/// Asks the engine's health endpoint for its edition, which is the token of the engine that we mean.
+/// Asks the engine's health endpoint for its edition. Returns whether it is the token of `identity`.
 async fn answers(identity: &EngineIdentity) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(("127.0.0.1", identity.port)).await?;
@@ -357,7 +358,7 @@ async fn answers(identity: &EngineIdentity) -> bool {
     head.starts_with("HTTP/1.1 200") && edition.is_ok_and(|edition| edition == identity.token)
 }
 
-/// The part of the health answer that matters here.
+/// The part of the health answer that is used here.
 #[derive(Deserialize)]
 struct Health {
     edition: String,
@@ -389,7 +390,7 @@ fn saved_log(checkout: &Checkout) -> PathBuf {
     checkout.private().join("engine.log")
 }
 
-/// Removes the directories of engines that are gone: nobody holds their lock.
+/// Removes the directories of engines that are gone, which are those without a held lock.
 fn sweep(checkout: &Checkout) {
     let Ok(entries) = std::fs::read_dir(engines(checkout)) else {
         return;
@@ -398,7 +399,7 @@ fn sweep(checkout: &Checkout) {
         let directory = entry.path();
         let held = File::open(directory.join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
         if !held {
-            // What cannot be removed now is tried again at the next start.
+            // A directory that cannot be removed now is tried again at the next start.
             let _ = std::fs::remove_dir_all(&directory);
         }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with the local platform.
+//! Errors of the local platform.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ pub enum PlatformError {
         /// The end of its log.
         log: String,
     },
-    /// The platform does not look as the template says it should.
+    /// The platform differs from what the template describes.
     #[error("{0}")]
     Deployment(String),
     /// There is no stack of this name.
@@ -73,13 +73,13 @@ pub enum PlatformError {
         /// The whole chain of causes.
         detail: String,
     },
-    /// A platform is up already, with other settings.
+    /// A platform with other settings is up already.
     #[error("{0}")]
     Conflict(String),
 }
 
 impl PlatformError {
-    /// True when the person's own input is at fault and nothing was started (exit status 2).
+    /// Whether the user's own input is wrong and nothing was started (exit status 2).
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Profile { .. })

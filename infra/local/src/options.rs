@@ -1,4 +1,4 @@
-//! How a local platform is to be started.
+//! Options for starting a local platform.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,28 @@ use crate::build::Functions;
 use crate::profile::Profile;
 use crate::signing::Signing;
 
-/// How to start a local platform.
+/// Options for starting a local platform.
 #[derive(Debug, Clone)]
 pub struct PlatformOptions {
     /// Its account, region and names.
     pub profile: Profile,
-    /// How many stack outputs documents the functions are told of; each has its own object ([`Platform::stack_outputs_uris`]).
+    /// The number of stack outputs documents that the functions read. Each has its own object ([`Platform::stack_outputs_uris`]).
     pub stack_outputs: usize,
-    /// Factor on the waits of the state machine: 0 makes retries immediate. `None` leaves them in real time.
+    /// Factor on the waits of the state machine: 0 makes retries immediate. `None` keeps the real waits.
     pub wait_scale: Option<f64>,
-    /// Whether the engine holds the functions to the policies of their roles. It cannot evaluate the policies of buckets, so the
-    /// buckets are then made before the deployment, and have none.
+    /// Whether the engine enforces the policies of the functions' roles. It cannot evaluate the policies of buckets, so the
+    /// buckets are then made before the deployment and have no policy.
     pub enforce_roles: bool,
-    /// What verdicts are signed with.
+    /// How verdicts are signed.
     pub signing: Signing,
     /// Which binaries of the functions are deployed.
     pub functions: Functions,
-    /// Parameters of the template in place of those that the profile and the above come to.
+    /// Parameters of the template. They replace those that follow from the profile and the fields above.
     pub parameters: BTreeMap<String, String>,
 }
 
 impl PlatformOptions {
-    /// Options with one stack outputs document, waits in real time, and roles that nobody is held to.
+    /// Options with one stack outputs document, real waits, and roles that are not enforced.
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The local platform: the engine as a child process, `infra/template.yaml` deployed to it, and what was deployed.
 //!
-//! [`Platform::start`] sets everything up and gives a running platform, which ends with the value, unless
-//! [`Platform::keep`] leaves it up. [`Platform::attach`] finds one that was left up.
+//! [`Platform::start`] sets everything up and returns a running platform. The platform ends when the value is dropped, unless
+//! [`Platform::keep`] leaves it running. [`Platform::attach`] finds a platform that was left running.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,10 +19,10 @@ use crate::signing::Signing;
 use crate::state::State;
 use crate::tools::Tools;
 
-/// A phase, as it is shown.
+/// The phase's name on the screen.
 const DEPLOYING: &str = "deploying infra/template.yaml";
 
-/// A running local platform. Dropping it ends the engine and its functions, unless it was left up.
+/// A running local platform. Dropping it ends the engine and its functions, unless it was left running.
 #[derive(Debug)]
 pub struct Platform {
     engine: Engine,
@@ -34,10 +34,10 @@ impl Platform {
     /// Sets up the tools, builds the functions, starts the engine and deploys `infra/template.yaml` to it.
     ///
     /// # Errors
-    /// [`PlatformError`]; nothing is left running.
+    /// Fails with [`PlatformError`]. Nothing is left running then.
     pub async fn start(options: PlatformOptions, progress: &dyn Progress) -> Result<Self, PlatformError> {
         let checkout = Checkout::default();
-        // Two chains that need nothing of each other: the functions, and the engine with its tools.
+        // The functions, and the engine with its tools, do not depend on each other.
         let engine = async {
             let tools = Tools::prepare(&checkout, progress).await?;
             let began = Instant::now();
@@ -62,11 +62,11 @@ impl Platform {
         })
     }
 
-    /// The platform that was left up in this checkout, if there is one and it is alive. A state file whose engine is gone
-    /// is removed.
+    /// Returns the platform that was left running in this checkout, if it is still alive. Removes a state file whose engine is
+    /// gone.
     ///
     /// # Errors
-    /// [`PlatformError`] when the state file cannot be read or removed.
+    /// Fails with [`PlatformError`] if the state file cannot be read or removed.
     pub async fn attach() -> Result<Option<Self>, PlatformError> {
         let checkout = Checkout::default();
         let Some(state) = State::read(&checkout)? else {
@@ -85,29 +85,29 @@ impl Platform {
         }
     }
 
-    /// Waits until no other process of this checkout is bringing a platform up to be left up; it is held until the
+    /// Waits until no other process of this checkout starts a platform that will be left running. The lock is held until the
     /// returned file is dropped.
     ///
     /// # Errors
-    /// [`PlatformError::File`] when the lock cannot be taken.
+    /// Fails with [`PlatformError::File`] if the lock cannot be taken.
     pub async fn lock_state() -> Result<std::fs::File, PlatformError> {
         checkout::lock_exclusive(&Checkout::default().private().join("platform.lock")).await
     }
 
-    /// Builds and deploys again, so that a platform that was left up runs what is in the checkout now, and knows of as
-    /// many stack outputs documents as it is given. Without a change nothing is published anew.
+    /// Builds and deploys again. A platform that was left running then runs the code of the checkout, and its functions read this
+    /// number of stack outputs documents. If nothing has changed, nothing is published again.
     ///
     /// # Errors
-    /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
+    /// Fails with [`PlatformError`]. The platform then stays as it was, or is deployed in part.
     pub async fn refresh(&mut self, stack_outputs: usize, progress: &dyn Progress) -> Result<(), PlatformError> {
         self.redeploy(stack_outputs, BTreeMap::new(), progress).await?;
         self.keep().await
     }
 
-    /// Builds and deploys again, with these parameters of the template in place of the platform's own.
+    /// Builds and deploys again, with these parameters of the template instead of the platform's own.
     ///
     /// # Errors
-    /// [`PlatformError`]; the platform stays as it was, or as far as the deployment came.
+    /// Fails with [`PlatformError`]. The platform then stays as it was, or is deployed in part.
     pub async fn redeploy(
         &mut self,
         stack_outputs: usize,
@@ -120,7 +120,7 @@ impl Platform {
             profile: self.state.profile.clone(),
             stack_outputs,
             wait_scale: self.state.wait_scale,
-            // A platform that is left up never does.
+            // A platform that is left running never enforces roles.
             enforce_roles: false,
             signing: Signing::default(),
             functions: Functions::Dev,
@@ -134,11 +134,11 @@ impl Platform {
         Ok(())
     }
 
-    /// Leaves the platform up after this process, and writes the state file by which [`Platform::attach`] finds it.
+    /// Leaves the platform running after this process. Writes the state file through which [`Platform::attach`] finds it.
     ///
     /// # Errors
-    /// [`PlatformError::Conflict`] when another one is left up in this checkout already, [`PlatformError::File`] when the
-    /// state file cannot be written; the platform then ends with this value.
+    /// Fails with [`PlatformError::Conflict`] if another platform was left running in this checkout, and with
+    /// [`PlatformError::File`] if the state file cannot be written. The platform then ends when this value is dropped.
     pub async fn keep(&mut self) -> Result<(), PlatformError> {
         if let Some(other) = Self::attach().await?
             && other.state.engine != self.state.engine
@@ -152,10 +152,11 @@ impl Platform {
         self.engine.unleash().await
     }
 
-    /// Ends the engine and its functions, and waits until they are gone. The state file of a platform left up goes too.
+    /// Ends the engine and its functions, and waits until they are gone. Also removes the state file of a platform that was left
+    /// running.
     ///
     /// # Errors
-    /// [`PlatformError`] when the engine could not be ended or the state file not be removed.
+    /// Fails with [`PlatformError`] if the engine could not be ended or the state file could not be removed.
     pub async fn stop(mut self) -> Result<(), PlatformError> {
         self.engine.stop().await?;
         if State::read(&self.checkout)?.is_some_and(|state| state.engine == self.state.engine) {
@@ -170,13 +171,13 @@ impl Platform {
         deploy::sdk_config(self.engine.endpoint(), self.region(), self.account())
     }
 
-    /// What was deployed: names and ARNs, from the stack's outputs.
+    /// The deployed names and ARNs, from the stack's outputs.
     #[must_use]
     pub fn deployment(&self) -> &Deployment {
         &self.state.deployment
     }
 
-    /// The profile that this platform was started with.
+    /// The profile of this platform.
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.state.profile

@@ -1,6 +1,6 @@
-//! Programs that are run to their end: each in a process group of its own, which ends with the value that holds it, so
-//! that an interrupted build leaves no compiler behind. Python programs are on the engine's kind of leash as well, which
-//! ends them when this process is killed and can end nothing itself.
+//! Runs programs to their end. Each has its own process group, which ends when the value that holds it is dropped, so that an
+//! interrupted build leaves no compiler running. Python programs also have the engine's kind of leash. It ends them when this
+//! process is killed and cannot end them itself.
 
 use std::process::{ExitStatus, Stdio};
 
@@ -15,11 +15,11 @@ use crate::error::PlatformError;
 pub(super) struct Program {
     child: Child,
     group: Option<Pid>,
-    /// Open as long as this process lives and holds the program; `Child::wait` would close it too early.
+    /// Open as long as this process lives and holds the program. `Child::wait` would close it too early.
     _leash: Option<ChildStdin>,
 }
 
-/// Puts a Python program on a leash (`infra/local/sitecustomize.py`): it ends when its standard input does.
+/// Puts a Python program on a leash (`infra/local/sitecustomize.py`): it ends when its standard input closes.
 pub(super) fn leash(command: &mut Command, checkout: &Checkout) {
     command
         .env("PYTHONPATH", checkout.local())
@@ -27,13 +27,13 @@ pub(super) fn leash(command: &mut Command, checkout: &Checkout) {
         .env(LEASH, "1");
 }
 
-/// Asks `sitecustomize.py` for the leash.
+/// The variable that asks `sitecustomize.py` for the leash.
 pub(super) const LEASH: &str = "P1_LOCAL_LEASH";
-/// Names a file whose lock the Python program is to hold.
+/// The variable that names a file whose lock the Python program must hold.
 pub(super) const LOCK: &str = "P1_LOCAL_LOCK";
 
 impl Program {
-    /// Starts a program; nothing is ever written to its standard input.
+    /// Starts a program. Nothing is ever written to its standard input.
     pub(super) fn spawn(mut command: Command, remedy: &'static str) -> Result<Self, PlatformError> {
         command
             .stdin(Stdio::piped())
@@ -55,17 +55,17 @@ impl Program {
         })
     }
 
-    /// Its standard output, once.
+    /// Its standard output. Returns `None` at the second call.
     pub(super) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Its standard error, once.
+    /// Its standard error. Returns `None` at the second call.
     pub(super) fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         self.group = None;
@@ -76,13 +76,13 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if let Some(group) = self.group {
-            // Fails when the group is gone already, which is what is wanted.
+            // This fails if the group is gone already, which is no error.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
-/// Everything that a pipe gives, as text.
+/// Everything that can be read from a pipe, as text.
 pub(super) async fn text_of(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
@@ -91,7 +91,7 @@ pub(super) async fn text_of(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Re
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Runs a program to its end and gives what it printed; all of its output is in the error when it fails.
+/// Runs a program to its end and returns what it printed. If it fails, the error contains all of its output.
 pub(super) async fn run(command: Command, what: &'static str) -> Result<String, PlatformError> {
     let mut program = Program::spawn(command, "delete .p1/venv and try again if it should be there")?;
     let (stdout, stderr) = (program.stdout(), program.stderr());

@@ -1,5 +1,5 @@
-//! The profile of a local platform: its account, region and names. They never come from the registry under test, so
-//! that a broken registry still meets a working platform.
+//! The profile of a local platform: its account, region and names. They never come from the registry under test, so a broken
+//! registry still finds a working platform.
 
 use std::path::Path;
 
@@ -26,15 +26,15 @@ pub struct Profile {
     pub artifacts_bucket: String,
     /// Step Functions state machine.
     pub state_machine_name: String,
-    /// Its role.
+    /// The role of the state machine.
     pub state_machine_role_name: String,
 }
 
 impl Profile {
-    /// Reads a profile, or the default one of the checkout.
+    /// Reads a profile. Without a path, reads the default profile of the checkout.
     ///
     /// # Errors
-    /// [`PlatformError::Profile`] when the file cannot be read or a field is missing, unknown or malformed.
+    /// Fails with [`PlatformError::Profile`] if the file cannot be read, or if a field is missing, unknown or malformed.
     pub fn load(path: Option<&Path>) -> Result<Self, PlatformError> {
         match path {
             Some(path) => Self::read(path),
@@ -111,7 +111,7 @@ impl Profile {
         Ok(())
     }
 
-    /// The ARN that the state machine has on this platform.
+    /// The ARN of the state machine on this platform.
     #[must_use]
     pub fn state_machine_arn(&self) -> String {
         format!(

@@ -1,4 +1,4 @@
-//! What a person sees while the platform is being set up.
+//! What a user sees while the platform is being set up.
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use std::time::Duration;
 pub trait Progress: Send + Sync {
     /// A phase begins, for example "building ten functions".
     fn begin(&self, phase: &str);
-    /// Something worth a line happened within the phase.
+    /// Something within the phase is worth a line.
     fn note(&self, text: &str);
-    /// The phase that began last has ended after `took`.
+    /// The latest phase has ended after `took`.
     fn done(&self, phase: &str, took: Duration);
 }
 
-/// Says nothing; for tests.
+/// Prints nothing. Tests use it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -23,13 +23,13 @@ impl Progress for Silent {
     fn done(&self, _phase: &str, _took: Duration) {}
 }
 
-/// Plain lines on standard error, one when a phase begins and one when it has ended.
+/// Prints plain lines on standard error: one when a phase begins, and one when it has ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lines;
 
 impl Lines {
     fn write(text: &str) {
-        // Progress is a courtesy: a closed standard error does not stop the work.
+        // A closed standard error does not stop the work.
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 }

@@ -1,8 +1,8 @@
-//! The sample platform: registry, oracle manifests, billing artifact and M2 receipt of a run without options.
+//! The sample platform: registry, oracle manifests, billing artifact and M2 receipt for a run without options.
 //!
-//! The files stand in `infra/local/sample/`, are compiled into the tool, and hold names in double braces that are filled
-//! from the platform they meet. The same names give the same bytes, so that the same inputs give the same
-//! `scenario_run_id` from run to run.
+//! The files are in `infra/local/sample/` and are compiled into the tool. They hold names in double braces, which are replaced by
+//! the names of the platform. The same names give the same bytes, so the same inputs give the same `scenario_run_id` in every
+//! run.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const M2_RECEIPT: &str = include_str!("../sample/m2_receipt.json");
 const BILLING: &str = include_str!("../sample/billing.json");
 const STREAM_VIEW_MANIFEST: &str = include_str!("../sample/stream_view_manifest.json");
 
-/// The names of a platform that the sample registry is filled with.
+/// The names of a platform that are filled into the sample registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     /// The 12-digit account id.
@@ -34,7 +34,7 @@ pub struct Names {
     pub state_machine_role: String,
 }
 
-/// The sample registry for a platform of these names.
+/// The sample registry for a platform with these names.
 #[must_use]
 pub fn registry(names: &Names) -> Vec<u8> {
     fill(
@@ -51,7 +51,7 @@ pub fn registry(names: &Names) -> Vec<u8> {
     )
 }
 
-/// A green M2 receipt of the M2 execution that ended at `stamp`, in canonical JSON as all other evidence beside it.
+/// A green M2 receipt of the M2 execution that ended at `stamp`, as canonical JSON.
 #[must_use]
 pub fn m2_receipt(stamp: &str) -> Vec<u8> {
     let filled = fill(M2_RECEIPT, &[("stamp", stamp)]);
@@ -73,7 +73,7 @@ pub fn billing(today: Date) -> Vec<u8> {
     )
 }
 
-/// The stream view manifest of one oracle output. The values become JSON strings, whatever they hold.
+/// The stream view manifest of one oracle output. Any value becomes a valid JSON string.
 #[must_use]
 pub fn stream_view_manifest(namespace: &str, engine_run_id: &str, output_id: &str) -> Vec<u8> {
     let quoted = |text: &str| {
@@ -90,7 +90,7 @@ pub fn stream_view_manifest(namespace: &str, engine_run_id: &str, output_id: &st
     )
 }
 
-/// Replaces each `{{name}}` of the template in one pass, so that a value is never read as a template itself.
+/// Replaces each `{{name}}` of the template in one pass, so that a value is never treated as a template itself.
 fn fill(template: &str, values: &[(&str, &str)]) -> Vec<u8> {
     let values: BTreeMap<&str, &str> = values.iter().copied().collect();
     let mut filled = String::with_capacity(template.len());

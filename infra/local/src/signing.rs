@@ -1,4 +1,4 @@
-//! What the local platform signs verdicts with: a key of this checkout, made once, below `.p1`.
+//! How the local platform signs verdicts: with a key of this checkout that is created once, below `.p1`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -14,10 +14,10 @@ use crate::checkout::Checkout;
 use crate::checkout::{create_dir, write_atomically};
 use crate::error::PlatformError;
 
-/// What verdicts are signed with on a local platform.
+/// How verdicts are signed on a local platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Signing {
-    /// Nothing.
+    /// They are not signed.
     Off,
     /// The checkout's own key ([`Checkout::signing_key`]).
     #[default]
@@ -27,7 +27,7 @@ pub enum Signing {
 }
 
 impl Signing {
-    /// The template's word for it.
+    /// The value of the template's parameter.
     pub(super) fn parameter(self) -> &'static str {
         match self {
             Signing::Off => "off",
@@ -37,10 +37,10 @@ impl Signing {
     }
 }
 
-/// The private key's file, which is made when it is missing: readable by its owner alone. Its public half lies beside it.
+/// The private key's file, readable only by its owner. Creates it if it is missing. The public key lies beside it.
 ///
 /// # Errors
-/// When it cannot be made, or is no such key.
+/// Fails if the key cannot be created, or if the file holds no such key.
 pub(super) fn local_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
     let path = checkout.signing_key();
     let text = match fs::read_to_string(&path) {
@@ -67,7 +67,7 @@ pub(super) fn local_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
     Ok(path)
 }
 
-/// Makes the key. Of two processes that do so at the same time, one wins, and both use its key.
+/// Creates the key. If two processes do so at the same time, one wins, and both use its key.
 fn make(path: &Path) -> Result<(), PlatformError> {
     let failed =
         |why: String| PlatformError::Deployment(format!("failed to make the signing key {}: {why}", path.display()));

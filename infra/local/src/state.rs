@@ -1,4 +1,4 @@
-//! The state file of a platform that was left up: `.p1/platform.json`.
+//! The state file of a platform that was left running: `.p1/platform.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::profile::Profile;
 
-/// What is known of a running platform. Its file is written by `up` and `run --keep`, read by everything else.
+/// The known facts of a running platform. `up` and `run --keep` write the file; all other commands read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {
@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) deployment: Deployment,
 }
 
-/// Of the file's shape; another version is not read.
+/// The version of the file's shape. Files of other versions are not read.
 const SCHEMA_VERSION: u32 = 1;
 
 impl State {
@@ -35,7 +35,7 @@ impl State {
         }
     }
 
-    /// The state file's content, if there is one.
+    /// The state file's content. Returns `None` if there is no file.
     pub(super) fn read(checkout: &Checkout) -> Result<Option<Self>, PlatformError> {
         let path = checkout.state_file();
         let text = match std::fs::read_to_string(&path) {

@@ -1,5 +1,5 @@
-//! The two virtual environments inside the checkout: one for the engine, one for the tools, since the two pin different
-//! versions of a library. Made once from the pinned requirements in `infra/local`, and made anew when those change.
+//! The two virtual environments inside the checkout. The engine and the tools have one each, because they pin different versions
+//! of a library. They are created from the pinned requirements in `infra/local`, and again whenever those change.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,10 +14,10 @@ use crate::error::PlatformError;
 use crate::process::{leash, run};
 use crate::progress::Progress;
 
-/// Written last into an environment; an environment without it, or with another content, is made anew.
+/// The file that is written last into an environment. An environment without it, or with other content, is created again.
 const MARKER: &str = ".p1-complete";
 
-/// Prints the version and says whether `venv` and `ensurepip` are there; Debian packages them apart.
+/// Prints the version, and fails if `venv` or `ensurepip` is missing. Debian packages them separately.
 const PROBE: &str = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
 
 /// The virtual environments of this checkout.
@@ -28,10 +28,11 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Makes the environments that are missing or out of date; a second process waits for the first.
+    /// Creates the environments that are missing or out of date. A second process waits for the first.
     ///
     /// # Errors
-    /// [`PlatformError::Python`] when this machine has no usable Python, [`PlatformError::Command`] when pip fails.
+    /// Fails with [`PlatformError::Python`] if this machine has no usable Python, and with [`PlatformError::Command`] if pip
+    /// fails.
     pub async fn prepare(checkout: &Checkout, progress: &dyn Progress) -> Result<Self, PlatformError> {
         let venvs = checkout.private().join("venv");
         let tools = Self {
@@ -56,11 +57,11 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Makes a further environment of pinned packages when it is missing or out of date, and gives its Python: for tests that
-    /// read evidence with tools of others.
+    /// Creates a further environment of pinned packages if it is missing or out of date, and returns its Python. Tests use it to
+    /// read evidence with other tools.
     ///
     /// # Errors
-    /// As [`Tools::prepare`].
+    /// Fails as [`Tools::prepare`] does.
     pub async fn environment(
         checkout: &Checkout,
         name: &str,
@@ -78,14 +79,14 @@ impl Tools {
         self.engine.join("bin/python")
     }
 
-    /// The directory of the tools' programs: `sam`, `cargo-lambda`, `statelint`, `python`.
+    /// The directory with the tools' programs: `sam`, `cargo-lambda`, `statelint`, `python`.
     #[must_use]
     pub fn bin(&self) -> PathBuf {
         self.tools.join("bin")
     }
 }
 
-/// Makes an environment unless it is complete; a second process waits for the first.
+/// Creates an environment unless it is complete. A second process waits for the first.
 async fn ensure(
     checkout: &Checkout,
     venv: &Path,
@@ -109,8 +110,8 @@ async fn ensure(
     Ok(())
 }
 
-/// What the marker of a complete environment holds: it depends on the requirements and on the place, since the scripts of
-/// an environment name their interpreter by its absolute path.
+/// The marker's content in a complete environment. It depends on the requirements and on the path, because the scripts of an
+/// environment name their interpreter by its absolute path.
 fn mark(requirements: &Path) -> Result<String, PlatformError> {
     let content = std::fs::read(requirements).map_err(PlatformError::file("read", requirements))?;
     let mut hash = Sha256::new();
@@ -120,7 +121,7 @@ fn mark(requirements: &Path) -> Result<String, PlatformError> {
 }
 
 fn is_complete(venv: &Path, mark: &str) -> bool {
-    // The interpreter is a link to the one that made the environment: it dangles when that was uninstalled.
+    // The interpreter is a link to the Python that created the environment. The link breaks if that Python was uninstalled.
     venv.join("bin/python").exists() && std::fs::read_to_string(venv.join(MARKER)).is_ok_and(|found| found == mark)
 }
 
@@ -160,7 +161,7 @@ async fn create(
     std::fs::write(&marker, mark).map_err(PlatformError::file("write", &marker))
 }
 
-/// The first Python 3.11 or newer among the usual names on PATH; `PYTHON` names another.
+/// The first Python 3.11 or newer among the usual names on PATH. The variable `PYTHON` can name another one.
 async fn find_python() -> Result<PathBuf, PlatformError> {
     let named = std::env::var_os("PYTHON").map(PathBuf::from);
     let usual = [

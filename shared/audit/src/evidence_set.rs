@@ -1,4 +1,4 @@
-//! Evidence in memory: the objects of a run by key, and what their source says of them. Nothing here asks a disk or a network.
+//! Evidence in memory: the objects of a run by key, and what their source says about them. This module does no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ use crate::object_versions::{Foreign, ObjectVersions};
 
 /// The mirror's list of its objects.
 pub const OBJECTS: &str = "objects.json";
-/// The engine's account of the execution.
+/// The engine's history of the execution.
 pub const HISTORY: &str = "execution_history.json";
-/// What the bucket said of its keys. Mirrors of earlier versions do not have it.
+/// What the bucket said about its keys. Mirrors of earlier versions do not have this file.
 pub const VERSIONS: &str = "object_versions.json";
-/// What operating systems leave in a folder that somebody looked into. They are named for what they are.
+/// Files that operating systems put into a folder when somebody opens it. Verification recognises them by these names.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 /// A history may have many events; every other document is small.
 const LIMITS: Limits = Limits {
@@ -38,32 +38,32 @@ pub struct File {
     pub sha256: Sha256Hex,
 }
 
-/// An object as `objects.json` lists it.
+/// An entry of `objects.json`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListedObject {
     /// Its key.
     pub key: String,
-    /// Its version id; `null` where the bucket is not versioned.
+    /// Its version id. `null` if the bucket is not versioned.
     pub version_id: Option<String>,
     /// Its entity tag without quotes.
     pub etag: String,
     /// SHA-256 of its bytes.
     pub sha256: Sha256Hex,
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub bytes: u64,
 }
 
-/// What the engine says of the execution: who it was, and which closure it ended with.
+/// What the engine says about the execution: its ARN, and the closure that it ended with.
 #[derive(Debug)]
 pub struct Ending {
     /// The execution.
     pub execution: ExecutionArn,
-    /// M3.J's closure; none where the execution ended without a verdict.
+    /// M3.J's closure. `None` if the execution ended without a verdict.
     pub closure: Option<ClosureRef>,
 }
 
-/// Everything that is known of a run's evidence, from a mirrored directory or from the bucket.
+/// Everything that is known about a run's evidence, read from a mirrored directory or from the bucket.
 ///
 /// ```
 /// use p1_audit::{EvidenceSet, verify};
@@ -78,27 +78,27 @@ pub struct Ending {
 pub struct EvidenceSet {
     /// Every object of the evidence, by key.
     pub files: BTreeMap<String, File>,
-    /// What `objects.json`, or the bucket, lists, by key.
+    /// The entries of `objects.json`, or of the bucket's listing, by key.
     pub listed: BTreeMap<String, ListedObject>,
-    /// Keys whose objects could not be read: nothing is known of them.
+    /// Keys of objects that could not be read. Their contents are unknown.
     pub unread: BTreeSet<String>,
     /// Objects that `objects.json` does not list.
     pub unlisted: Vec<String>,
-    /// What is no evidence: objects of others below the run's root, files of operating systems.
+    /// Files that are no evidence: objects of other writers below the run's root, and files of operating systems.
     pub foreign: Vec<String>,
-    /// How many more foreign objects there were in the bucket, which a mirror counts and does not name.
+    /// The number of further foreign objects in the bucket. A mirror counts them and does not name them.
     pub foreign_unnamed: u64,
-    /// How the engine says that the execution ended.
+    /// How the execution ended, according to the engine.
     pub ending: Option<Ending>,
-    /// The engine's events, where the source has them.
+    /// The engine's events. `None` if the source does not hold them.
     pub history: Option<Value>,
     /// What is wrong with the source itself.
     pub findings: Findings,
 }
 
 impl EvidenceSet {
-    /// The evidence of a mirrored directory. `files` are all its files by their path below the directory, with `/` between the
-    /// parts; `irregular` names what is no ordinary file with a readable name.
+    /// Builds the set from a mirrored directory. `files` are all its files, by their path below the directory, with `/` between
+    /// the parts. `irregular` names every entry that is not an ordinary file with a readable name.
     #[must_use]
     pub fn from_mirror(
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
@@ -134,7 +134,7 @@ impl EvidenceSet {
             let is_unlisted = |key: &&String| !set.listed.contains_key(*key);
             set.unlisted = set.files.keys().filter(is_unlisted).cloned().collect();
         }
-        // Mirrors of earlier versions do not have it.
+        // Mirrors of earlier versions do not have this file.
         if let Some(bytes) = beside.remove(VERSIONS) {
             let versions = parse(&bytes, VERSIONS, &mut findings);
             let foreign = versions
@@ -151,34 +151,34 @@ impl EvidenceSet {
 }
 
 impl EvidenceSet {
-    /// The object at `key` as strict JSON; in words why not, where it is none.
+    /// Parses the object at `key` as strict JSON.
     ///
     /// # Errors
-    /// When it is not there, or is no strict JSON.
+    /// Fails if the object is missing or is not strict JSON. The error says why.
     pub fn value(&self, key: &str) -> Result<Value, String> {
         let file = self.files.get(key).ok_or("it is not there")?;
         parse_strict(&file.bytes, Limits::DOCUMENT).map_err(|error| error.to_string())
     }
 
-    /// The artifact at `key`.
+    /// Parses the artifact at `key`.
     ///
     /// # Errors
-    /// When it is not there, or is no artifact of this kind.
+    /// Fails if the object is missing or is not an artifact of this kind. The error says why.
     pub fn document<B: Body>(&self, key: &str) -> Result<Document<B>, String> {
         let file = self.files.get(key).ok_or("it is not there")?;
         Document::<B>::parse(&file.bytes).map_err(|error| chain(&error))
     }
 
-    /// The closing summary called `name` at `key`.
+    /// Parses the closing summary called `name` at `key`.
     ///
     /// # Errors
-    /// When it is not there, or is no closing summary.
+    /// Fails if the object is missing or is not a closing summary. The error says why.
     pub fn summary(&self, key: &str, name: &str) -> Result<Document<ExecutionSummary>, String> {
         split(self.value(key)?, name).map_err(|error| chain(&error))
     }
 }
 
-/// A canonical document beside the evidence; none, with a finding, where there is none.
+/// Parses a canonical document that lies beside the evidence. Returns `None` and adds a finding if that fails.
 fn document(bytes: Option<Vec<u8>>, name: &str, findings: &mut Findings) -> Option<Value> {
     let Some(bytes) = bytes else {
         findings.incomplete(name, "is not there");
@@ -231,7 +231,7 @@ fn compare(files: &BTreeMap<String, File>, listed: &BTreeMap<String, ListedObjec
     }
 }
 
-/// What the bucket said of its keys when it was mirrored; gives the foreign ones.
+/// Reads what the bucket said about its keys when it was mirrored. Returns the foreign keys.
 fn versions_of(value: Value, findings: &mut Findings) -> Foreign {
     let versions: ObjectVersions = match serde_json::from_value(value) {
         Ok(versions) => versions,
@@ -249,7 +249,7 @@ fn versions_of(value: Value, findings: &mut Findings) -> Foreign {
     versions.foreign
 }
 
-/// The execution, and the closure in its output or in the cause of its failure.
+/// The execution, and the closure that its output or the cause of its failure names.
 fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
     let fields: Vec<&str> = history.as_object()?.keys().map(String::as_str).collect();
     let execution = history["execution_arn"].as_str().and_then(|arn| arn.parse().ok());

@@ -1,36 +1,36 @@
-//! What is wrong with evidence, and how it counts.
+//! What is wrong with evidence, and how severe it is.
 
 use serde::Serialize;
 
 use crate::object_versions::ghost_problem;
 
-/// How a finding counts.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grade {
     /// The evidence was changed, or contradicts itself.
     Tampered,
-    /// The evidence is not whole.
+    /// A part of the evidence is missing.
     Incomplete,
 }
 
-/// One thing that is wrong.
+/// One problem of the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// How it counts.
+    /// Its severity.
     pub grade: Grade,
-    /// The key or the file that it is about.
+    /// The key or the file with the problem.
     pub subject: String,
     /// What is wrong.
     pub detail: String,
 }
 
-/// Findings in the order in which they were made, each once.
+/// Findings in the order in which they were made, without duplicates.
 #[derive(Debug, Clone, Default)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// All findings, the first thing first.
+    /// All findings, in the order in which they were made.
     #[must_use]
     pub fn all(&self) -> &[Finding] {
         &self.0
@@ -47,24 +47,24 @@ impl Findings {
         }
     }
 
-    /// Notes that the evidence was changed, or contradicts itself.
+    /// Adds a finding: the evidence was changed, or contradicts itself.
     pub fn tampered(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
         self.add(Grade::Tampered, subject, detail);
     }
 
-    /// Notes that the evidence is not whole.
+    /// Adds a finding: a part of the evidence is missing.
     pub fn incomplete(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
         self.add(Grade::Incomplete, subject, detail);
     }
 
-    /// Notes records of the ledger whose holders left no evidence.
+    /// Adds a finding about ledger records whose holders left no evidence.
     pub fn ghosts(&mut self, ghosts: &[u32]) {
         if let Some(problem) = ghost_problem(ghosts) {
             self.incomplete("ledger", problem);
         }
     }
 
-    /// Notes that `what` of `subject` is not what was computed again.
+    /// Adds a finding if `found`, the value in the evidence, differs from `expected`, the value that was computed again.
     pub(crate) fn expect<T: PartialEq>(&mut self, subject: &str, what: &str, found: &T, expected: &T) {
         if found != expected {
             self.tampered(subject, format!("{what} is not what the evidence gives"));

@@ -1,5 +1,5 @@
-//! An execution as its history tells it: which steps ran, what each answered, and how it ended. Pure functions on the JSON
-//! that the engine gives; nothing here trusts a word of it.
+//! An execution, read from its history: which steps ran, what each one answered, and how the execution ended. These are pure
+//! functions of the JSON that the engine returns. They do not trust it.
 
 use jiff::Timestamp;
 use p1_contract::evidence::RunIds;
@@ -13,20 +13,20 @@ use serde_json::Value;
 pub struct TaskRun {
     /// The state's name.
     pub state: String,
-    /// The step that it runs; none for the admission of a rerun.
+    /// The step that it runs. `None` for the admission of a rerun.
     pub step: Option<Step>,
-    /// Seconds between entering and leaving it, or its last event so far.
+    /// Seconds from entering the state to leaving it. For a state that still runs, seconds to its latest event.
     pub seconds: f64,
-    /// How often its function failed.
+    /// Every failure of its function.
     pub failures: Vec<Failure>,
-    /// What its function answered; none while it runs, and none when it gave up.
+    /// The function's answer. `None` while it runs, and `None` if it failed for good.
     pub result: Option<StepResult>,
-    /// What its function answered, where that is no step's result.
+    /// The function's answer, if it is not a step's result.
     pub unreadable: Option<String>,
 }
 
 impl TaskRun {
-    /// The word for what its function answered.
+    /// The word for the function's answer.
     #[must_use]
     pub fn verdict(&self) -> &'static str {
         match (self.step, self.result.as_ref().map(|result| result.overall_pass)) {
@@ -43,18 +43,18 @@ impl TaskRun {
 pub struct Failure {
     /// The error's name.
     pub error: String,
-    /// What is known about it.
+    /// The error's details.
     pub cause: String,
 }
 
-/// How an execution ended, as the engine says it.
+/// How an execution ended, according to the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
     /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
     pub status: &'static str,
-    /// The output, when it succeeded.
+    /// The output. `None` if the execution did not succeed.
     pub output: Option<String>,
-    /// Error and cause, otherwise.
+    /// Error and cause, if the execution did not succeed.
     pub failure: Failure,
 }
 
@@ -65,7 +65,7 @@ pub struct History {
     pub tasks: Vec<TaskRun>,
     /// The last state of any kind that was entered.
     pub last_state: Option<String>,
-    /// The end, once there is one.
+    /// The end. `None` while the execution runs.
     pub ending: Option<Ending>,
 }
 
@@ -160,7 +160,7 @@ impl History {
         });
     }
 
-    /// The answers of the steps, in order; the admission of a rerun is not among them.
+    /// The answers of the steps, in order. The admission of a rerun is left out.
     pub fn results(&self) -> impl Iterator<Item = (&TaskRun, &StepResult)> {
         self.tasks
             .iter()
@@ -168,14 +168,15 @@ impl History {
             .filter_map(|task| Some((task, task.result.as_ref()?)))
     }
 
-    /// The run's ids, from all that answered so far.
+    /// The run's ids, from all answers so far.
     #[must_use]
     pub fn ids(&self) -> RunIds {
         let results = self.tasks.iter().filter_map(|task| task.result.as_ref());
         RunIds::known(results.map(|result| &result.run))
     }
 
-    /// Every closure that this execution names, each once: those of its steps, and those that an admission took over.
+    /// Every closure that this execution names, without duplicates: the closures of its steps, and those that an admission took
+    /// over.
     #[must_use]
     pub fn closures(&self) -> Vec<ClosureRef> {
         let mut closures: Vec<ClosureRef> = Vec::new();
@@ -194,12 +195,12 @@ impl History {
     }
 }
 
-/// The step that a state of this name runs.
+/// The step that a state with this name runs.
 fn step_of(state: &str) -> Option<Step> {
     Step::ALL.into_iter().find(|step| step.state_name() == state)
 }
 
-/// The function's answer in the output of a Task: as it is, or as the `Payload` of the Lambda integration.
+/// The function's answer in the output of a Task. The answer is the output itself, or the `Payload` of the Lambda integration.
 fn step_result(output: &str) -> Option<StepResult> {
     let output: Value = serde_json::from_str(output).ok()?;
     let answer = match output.get("Payload") {
@@ -210,7 +211,7 @@ fn step_result(output: &str) -> Option<StepResult> {
     serde_json::from_value(answer).ok()
 }
 
-/// Seconds since 1970 of a timestamp: a number on the wire, a text where it was made readable.
+/// A timestamp in seconds since 1970. It is a number in the engine's answer, and text after [`readable`].
 fn seconds(timestamp: &Value) -> Option<f64> {
     match timestamp {
         Value::Number(number) => number.as_f64(),
@@ -223,8 +224,8 @@ fn seconds(timestamp: &Value) -> Option<f64> {
     }
 }
 
-/// Makes the engine's events fit for canonical JSON: times become RFC 3339 texts as the AWS command line prints them, and a
-/// number that is no integer becomes its text.
+/// Converts an engine event for canonical JSON. Times become RFC 3339 text, as the AWS command line prints them. A number that is
+/// not an integer becomes text.
 #[must_use]
 pub fn readable(event: Value) -> Value {
     match event {

@@ -1,8 +1,9 @@
-//! What a run's evidence says, and whether it is intact: for whoever trusts no tool of ours, and for the tools.
+//! Reads a run's evidence and tells whether it is intact. Auditors who do not trust our tools can use this crate, and our tools
+//! use it.
 //!
-//! Evidence is bytes by key ([`EvidenceSet`]). Nothing here asks a disk, a network or a clock: whoever calls reads the bytes.
-//! [`Lineage`](lineage::Lineage) tells what a set holds, [`verify`](verify::verify) whether that is true, and
-//! [`diff`](diff::diff) what makes two runs different.
+//! Evidence is a set of objects by key ([`EvidenceSet`]). This crate uses no disk, network or clock; the caller reads the bytes.
+//! [`Lineage`](lineage::Lineage) lists what a set holds, [`verify`](verify::verify) checks whether that is true, and
+//! [`diff`](diff::diff) tells how two runs differ.
 //!
 //! # Verify a directory
 //!

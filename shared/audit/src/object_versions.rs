@@ -1,18 +1,18 @@
-//! `object_versions.json`: what a bucket said of the keys of a run when it was mirrored.
+//! `object_versions.json`: what a bucket said about the keys of a run when it was mirrored.
 
 use serde::{Deserialize, Serialize};
 
-/// The most foreign keys that are named; the others are counted.
+/// The largest number of foreign keys that are named. Further ones are only counted.
 pub const MOST_NAMED: usize = 100;
-/// The history of a key.
+/// How often a key was written and deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyHistory {
     /// The key.
     pub key: String,
-    /// How many versions it has.
+    /// The number of its versions.
     pub versions: u32,
-    /// How many delete markers it has.
+    /// The number of its delete markers.
     pub delete_markers: u32,
 }
 
@@ -20,14 +20,14 @@ pub struct KeyHistory {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Foreign {
-    /// How many there are.
+    /// The number of foreign objects.
     pub count: u64,
-    /// Their keys in order, the first hundred.
+    /// The first hundred of their keys, in order.
     pub keys: Vec<String>,
 }
 
 impl Foreign {
-    /// The objects with these keys, in their order.
+    /// Counts these keys and names the first of them.
     #[must_use]
     pub fn of(keys: &[String]) -> Self {
         Foreign {
@@ -43,14 +43,14 @@ impl Foreign {
 pub struct ObjectVersions {
     /// P1's own keys, in order.
     pub keys: Vec<KeyHistory>,
-    /// What lies below the run's root and is not P1's.
+    /// Objects below the run's root that are not P1's.
     pub foreign: Foreign,
-    /// Records of the ledger by holders of whom there is no evidence in the bucket.
+    /// Sequence numbers of ledger records whose holders left no evidence in the bucket.
     pub ghosts: Vec<u32>,
 }
 
 impl KeyHistory {
-    /// What is wrong with it, in words: P1 writes a key once and never deletes it.
+    /// The problems, in words. P1 writes a key once and never deletes it.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -64,7 +64,7 @@ impl KeyHistory {
     }
 }
 
-/// What is said of records whose holders left no evidence.
+/// The problem with ledger records whose holders left no evidence. Returns `None` if there are no such records.
 #[must_use]
 pub fn ghost_problem(ghosts: &[u32]) -> Option<String> {
     let (first, more) = ghosts.split_first()?;

@@ -1,7 +1,7 @@
-//! Text that comes from evidence, from the engine or from a file is hostile until it went through here.
+//! Text from evidence, from the engine or from a file is hostile until it is cleaned here.
 
-/// One line that is safe to print: control and formatting characters become spaces or vanish, so that no text can move
-/// the cursor, colour the terminal, reorder what is read or add lines of its own.
+/// Makes one line that is safe to print. Control and formatting characters become spaces or are removed, so that no text can move
+/// the cursor, colour the terminal, reorder what is read, or add lines.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -37,7 +37,7 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// What is said of objects that are not P1's.
+/// A sentence about objects that are not P1's.
 #[must_use]
 pub fn foreign(count: u64, keys: &[String]) -> String {
     let named: Vec<String> = keys.iter().take(3).map(|key| brief(key, 120)).collect();

@@ -1,4 +1,4 @@
-//! Reading a closure again: its summary and every artifact that it lists, each re-hashed.
+//! Reads a closure again: its summary and every artifact that it lists. Each object is hashed again.
 
 use futures_util::future::try_join_all;
 use p1_contract::observations::{AuditProblem, ClosureAudit, SummaryFacts};
@@ -7,18 +7,18 @@ use p1_contract::reference::{ArtifactRef, ClosureRef};
 use crate::context::{ClosureRead, Exact, StepContext};
 use crate::fault::Fault;
 
-/// Reads a closure and every artifact that it lists again, all artifacts at once.
+/// Reads a closure and all artifacts that it lists again. The artifacts are read concurrently.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn audit(ctx: &StepContext<'_>, closure: &ClosureRef) -> Result<ClosureAudit, Fault> {
     audit_where(ctx, closure, |_| true).await
 }
 
-/// [`audit`] of the artifacts that `read` picks: the others that the closure lists are not looked at.
+/// Like [`audit`], but reads only the artifacts that `read` selects.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn audit_where(
     ctx: &StepContext<'_>,
     closure: &ClosureRef,
@@ -65,10 +65,10 @@ pub async fn audit_where(
     })
 }
 
-/// Audits several closures at once, in their order.
+/// Audits several closures concurrently. The results have the order of the closures.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn audit_all<'c>(
     ctx: &StepContext<'_>,
     closures: impl IntoIterator<Item = &'c ClosureRef>,

@@ -1,5 +1,5 @@
-//! The boundary of an invocation, the same for all ten functions: the payload parsed, the step run, its outcome logged once
-//! and counted. Whatever goes wrong inside becomes a [`Fault`], a panic too.
+//! The boundary of an invocation, the same for all ten functions. It parses the payload, runs the step, and logs and counts the
+//! outcome once. Every failure inside becomes a [`Fault`], including a panic.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -17,16 +17,16 @@ use crate::fault::Fault;
 use crate::harness::{Harness, PAYLOAD_LIMITS, Request};
 use crate::metrics::{self, Document, Ending, Invocation};
 
-/// What an invocation is answered with, and what CloudWatch is told of it.
+/// The answer to an invocation, and its metrics for CloudWatch.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The result.
     pub(crate) result: Result<StepResult, Fault>,
-    /// The metrics; none where the payload does not name its deployment.
+    /// The metrics. Empty if the payload does not name its deployment.
     pub(crate) metrics: Vec<Document>,
 }
 
-/// What is known of an invocation however it ends.
+/// The facts of an invocation that are known however it ends.
 struct Known {
     owner: Owner,
     deployment: Option<DeploymentName>,
@@ -45,7 +45,7 @@ impl Known {
     }
 }
 
-/// Answers an invocation of the function of `step`, by `handler` once its payload is parsed.
+/// Answers an invocation of the function of `step`. `handler` runs after the payload is parsed.
 #[expect(
     clippy::disallowed_methods,
     reason = "the harness measures for log and metrics; times never reach evidence"
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// The deployment that a payload names whose rest cannot be used: its fault is counted too.
+/// The deployment that an otherwise unusable payload names, so that its fault is counted too.
 fn deployment_named_in(payload: &[u8]) -> Option<DeploymentName> {
     let payload = strict::parse_foreign(payload, PAYLOAD_LIMITS).ok()?;
     DeploymentName::parse(payload.pointer("/settings/deployment")?.as_str()?).ok()
@@ -108,7 +108,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A defect of ours that unwound: no verdict was reached, and trying again would end the same way.
+/// The fault for a panic. It is a defect, so a retry would end the same way.
 fn panicked(panic: &(dyn Any + Send)) -> Fault {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -119,7 +119,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Fault {
     Fault::internal("run the step", problem)
 }
 
-/// The one line of an outcome, with the fields that correlate.
+/// Writes the one log line of an outcome, with the fields that correlate it.
 fn log(known: &Known, request_id: &str, result: &Result<StepResult, Fault>, duration_ms: u64) {
     let execution_arn = known.execution.as_ref().map(tracing::field::display);
     let retry_count = known.attempt.as_ref().map(|attempt| attempt.retry_count);
@@ -174,7 +174,7 @@ mod tests {
         payload.to_string().into_bytes()
     }
 
-    /// The fault's name, and the one document that counts it.
+    /// The fault's name, and the one metrics document that counts it.
     async fn faulted(answer: Answer) -> (&'static str, String, Value) {
         let fault = answer.result.unwrap_err();
         let [document] = answer.metrics.as_slice() else {
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(answer.result.unwrap(), result);
         let document = serde_json::to_value(&answer.metrics[0]).unwrap();
         assert_eq!(document["Duplicates"], 1);
-        // A time in milliseconds of this century, not one in seconds.
+        // The time is in milliseconds of this century, not in seconds.
         assert!(document["_aws"]["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
     }
 

@@ -1,4 +1,4 @@
-//! The clients, built once in the init phase, and the first connection to S3, made there too.
+//! The clients and the first connection to S3. Both are made once, in the init phase.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,25 +20,25 @@ use crate::orchestrator::{Orchestrator, StepFunctions};
 use crate::store::{S3Store, Store};
 use crate::trust::{Trust, is_s3_plain};
 
-/// How long a connection may take, with its handshake.
+/// The longest time for a connection, including its handshake.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
-/// How long the init phase waits for its connection; Lambda gives the whole phase ten seconds.
+/// The longest time that the init phase waits for its connection. Lambda gives the whole phase ten seconds.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
 
-/// A key at which nothing ever lies. Every role may read below its prefix, since every step reads what M3.A published.
+/// A key without an object. Every role may read below its prefix, because every step reads M3.A's artifacts.
 const NOTHING: &str = "m3a_init/nothing.json";
 
-/// The harness on AWS, from the environment.
+/// The harness on AWS, configured by the environment.
 ///
 /// # Errors
-/// When the certificates that the environment names cannot be used.
+/// Fails if the certificates that the environment names cannot be used.
 pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     let environment = environment();
     let trust = Trust::of(&environment).store()?;
     let config = sdk_config(http_client(trust)?, is_complete(&environment)).await;
     let s3 = s3_client(&config);
-    // A local platform speaks plain HTTP, where there is no handshake to get over with.
+    // A local platform uses plain HTTP, where there is no handshake to do in advance.
     let bucket = environment
         .get(WARM_UP_BUCKET)
         .and_then(|name| BucketName::parse(name).ok());
@@ -55,8 +55,8 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     ))
 }
 
-/// The HTTP client that all SDK clients share, and with it its pool of connections. One connector serves them all: left to
-/// itself each client of the SDK makes one when it is built and another when it is used, and reads the roots for it each time.
+/// The HTTP client that all SDK clients share, with its connection pool. One shared connector serves them all. Otherwise each SDK
+/// client would make one connector when it is built and another one when it is used, and would read the roots each time.
 fn http_client(trust: TrustStore) -> Result<SharedHttpClient, lambda_runtime::Error> {
     let context = TlsContext::builder().with_trust_store(trust).build()?;
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIME).build();
@@ -69,17 +69,17 @@ fn http_client(trust: TrustStore) -> Result<SharedHttpClient, lambda_runtime::Er
     Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// Whether the environment itself says all that the clients must know of the account, as Lambda's does.
+/// Whether the environment contains everything that the clients need to know about the account, as Lambda's environment does.
 fn is_complete(vars: &BTreeMap<String, String>) -> bool {
     ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
         .iter()
         .all(|name| vars.get(*name).is_some_and(|value| !value.trim().is_empty()))
 }
 
-/// The clients' configuration: bounded attempts, so that a slow service becomes a fault within the function's time.
+/// The clients' configuration. It limits the attempts, so that a slow service becomes a fault within the function's time.
 ///
-/// The SDK's default chains for credentials and region begin with the environment too, but first build clients of STS and of
-/// the instance's metadata for what they would try after it.
+/// The SDK's default chains for credentials and region also begin with the environment. But first they build clients of STS and
+/// of the instance's metadata, for the sources that they would try after it.
 async fn sdk_config(http: SharedHttpClient, is_in_environment: bool) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIME)
@@ -104,18 +104,18 @@ async fn sdk_config(http: SharedHttpClient, is_in_environment: bool) -> SdkConfi
 }
 
 fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
-    // Path style: an endpoint that stands in for S3 has no names for its buckets.
+    // Path style, because an endpoint that stands in for S3 has no host names for its buckets.
     let s3 = aws_sdk_s3::config::Builder::from(config)
         .force_path_style(config.endpoint_url().is_some())
         .build();
     aws_sdk_s3::Client::from_conf(s3)
 }
 
-/// Makes the first connection to the evidence bucket, by asking for the head of an object that is not there: the first read
-/// of a step finds credentials resolved and the connection in the pool. In the init phase a function has more CPU than in
-/// its invocations, and the handshake is the most expensive thing that it does.
+/// Makes the first connection to the evidence bucket with a HEAD request for a missing object. The first read of a step then
+/// finds resolved credentials and an open connection. A function has more CPU in its init phase than in its invocations, and the
+/// handshake is its most expensive work.
 ///
-/// Nobody reads the answer. No answer is no failure either: a step's own read then makes its connection.
+/// The answer is ignored. A missing answer is no failure, because a step's own read then makes the connection.
 async fn warm_up(s3: &aws_sdk_s3::Client, bucket: &BucketName) {
     let head = s3
         .head_object()
@@ -149,21 +149,21 @@ mod tests {
     use crate::fault::Fault;
     use crate::store::Read;
 
-    /// A server that stands in for S3 over TLS, with a certificate of its own authority. It has no object.
+    /// A TLS server that stands in for S3. Its certificate comes from its own authority, and it has no objects.
     struct Server {
         authority: String,
         endpoint: String,
         seen: Arc<Mutex<Seen>>,
     }
 
-    /// What S3 answers to a HEAD of an object that is not there.
+    /// S3's answer to a HEAD of a missing object.
     const NOTHING: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 
-    /// What S3 answers for an object that is not there.
+    /// S3's answer to a GET of a missing object.
     const NO_SUCH_KEY: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 39\r\n\r\n\
         <Error><Code>NoSuchKey</Code></Error>  ";
 
-    /// The connections that were opened, and the request lines in their order.
+    /// The number of opened connections, and the request lines in order.
     #[derive(Debug, Clone, Default, PartialEq)]
     struct Seen {
         connections: usize,
@@ -196,7 +196,7 @@ mod tests {
                     let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
                     tokio::spawn(async move {
                         seen.lock().unwrap().connections += 1;
-                        // A client that does not trust the certificate goes away.
+                        // A client that does not trust the certificate closes the connection.
                         let Ok(mut stream) = acceptor.accept(stream).await else {
                             return;
                         };
@@ -220,7 +220,7 @@ mod tests {
             server
         }
 
-        /// A client as the harness builds it, but for credentials and region, which the environment gives it there.
+        /// A client as the harness builds it, except for credentials and region, which the harness takes from the environment.
         async fn client(&self, trust: &Trust) -> aws_sdk_s3::Client {
             let config = sdk_config(http_client(trust.store().unwrap()).unwrap(), false).await;
             let credentials = Credentials::new("id", "key", None, None, "test");
@@ -300,7 +300,8 @@ mod tests {
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
         warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
-        // The clock of the test runs ahead whenever nothing is to be done: the bound, and not the client's own.
+        // The test's clock advances whenever nothing is left to do. The time shows that our bound ended the wait and not the
+        // client's.
         assert_eq!(begun.elapsed().as_secs(), WARM_UP_TIME.as_secs());
     }
 }

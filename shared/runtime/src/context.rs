@@ -1,4 +1,4 @@
-//! What a step works with while it observes: its input, the store, and a record of all that it read and created.
+//! What a step uses while it observes: its input, the store, and a record of everything that it read and created.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,9 +22,9 @@ use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, object_r
 /// The shell's side of one invocation.
 #[derive(Debug)]
 pub struct StepContext<'a> {
-    /// What the step works on.
+    /// The step's input.
     pub input: &'a StepInput,
-    /// Where evidence lies.
+    /// The evidence store.
     pub store: &'a Store,
     /// Step Functions.
     pub orchestrator: &'a Orchestrator,
@@ -35,23 +35,23 @@ pub struct StepContext<'a> {
     closures: Mutex<Vec<(ClosureRef, Arc<OnceCell<ClosureRead>>)>>,
 }
 
-/// What stands at the end of a reference whose hash is known.
+/// The result of reading an object whose hash is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exact {
-    /// The bytes that were referred to.
+    /// The bytes with that hash.
     Found(Vec<u8>),
-    /// Nothing, or nothing of that version.
+    /// The object or its version does not exist.
     Missing,
-    /// Something that we may not read.
+    /// We may not read it.
     Denied,
-    /// Other bytes.
+    /// It has other bytes, with this hash.
     Changed(Sha256Hex),
-    /// More bytes than any such object has; they were not read.
+    /// It has more bytes than any such object. They were not read.
     TooLarge(u64),
 }
 
 impl Exact {
-    /// The outcome in words, for a blocker's detail.
+    /// The result in words, for a blocker's detail.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
@@ -88,7 +88,7 @@ impl<'a> StepContext<'a> {
     /// Reads an object and records it among the step's inputs.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn read(
         &self,
         bucket: &BucketName,
@@ -103,10 +103,10 @@ impl<'a> StepContext<'a> {
         Ok(read)
     }
 
-    /// Reads an object whose hash is known. Only what has that hash counts as an input.
+    /// Reads an object whose hash is known. The object counts as an input only if it has that hash.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn read_exact(
         &self,
         bucket: &BucketName,
@@ -123,10 +123,10 @@ impl<'a> StepContext<'a> {
         })
     }
 
-    /// Reads an artifact as a closure lists it.
+    /// Reads an artifact that a closure lists.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn read_listed(&self, artifact: &ArtifactRef) -> Result<Exact, Fault> {
         let version = artifact.version_id.as_deref();
         self.read_exact(
@@ -148,8 +148,8 @@ impl<'a> StepContext<'a> {
         Exact::Found(object.bytes)
     }
 
-    /// Creates an object outside the step's own folder, or before its observations, and records it among what the
-    /// step created.
+    /// Creates an object outside the step's own folder, or before its observations. Records it among the objects that the step
+    /// created.
     pub async fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
         let written = self.store.create(bucket, key, name, bytes).await;
         if let Written::Stored(artifact) = &written {
@@ -168,8 +168,8 @@ impl<'a> StepContext<'a> {
             .insert(reference);
     }
 
-    /// Everything read so far, in order. What the step itself created is no input: an attempt after one that died reads it,
-    /// and must list the same inputs.
+    /// Everything that was read so far, in order. Objects that the step itself created are no inputs. A later attempt reads them
+    /// after an earlier attempt died, and must list the same inputs.
     #[must_use]
     pub fn reads(&self) -> Vec<ObjectRef> {
         let created: Vec<ObjectRef> = self.created().iter().map(ArtifactRef::object).collect();
@@ -177,7 +177,7 @@ impl<'a> StepContext<'a> {
         reads.iter().filter(|read| !created.contains(read)).cloned().collect()
     }
 
-    /// Everything created so far, in the order of the keys.
+    /// Everything that was created so far, in the order of the keys.
     #[must_use]
     pub fn created(&self) -> Vec<ArtifactRef> {
         let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -191,7 +191,7 @@ impl<'a> StepContext<'a> {
         &self.settings().evidence_bucket
     }
 
-    /// The deployment's settings, as this execution has them.
+    /// The deployment's settings for this execution.
     #[must_use]
     pub fn settings(&self) -> &'a Settings {
         &self.input.settings
@@ -200,18 +200,18 @@ impl<'a> StepContext<'a> {
     /// The key of `file` in the folder of the step's phase execution.
     ///
     /// # Errors
-    /// Never for the names that steps use; the parser's error otherwise.
+    /// Fails if `file` makes no valid key. This never happens for the names that steps use.
     pub fn own_key(&self, file: &str) -> Result<S3Key, Fault> {
         key_in(&self.phase_execution_id, file)
     }
 
     /// Reads a closure's summary, which must have the hash that the chain names.
     ///
-    /// A closure is read once in an invocation, whoever asks: two answers about one closure could contradict each other, and
-    /// each part of the step would rest on its own.
+    /// A closure is read only once in an invocation, even if several parts of the step need it. Two answers about one closure
+    /// could contradict each other, and parts of the step would rest on different answers.
     ///
     /// # Errors
-    /// When the store gives no answer. Then it is asked again for whoever asks next.
+    /// Fails if the store gives no answer. The next caller then asks again.
     pub async fn closure(&self, closure: &ClosureRef) -> Result<ClosureRead, Fault> {
         let cell = {
             let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,10 +241,10 @@ impl<'a> StepContext<'a> {
         })
     }
 
-    /// Reads the summary of a step before this one, without which no verdict can be reached.
+    /// Reads the summary of an earlier step. Without it, no verdict can be reached.
     ///
     /// # Errors
-    /// When the chain has no such closure, or it is not the evidence that the chain names.
+    /// Fails if the chain has no such closure, or if the object is not the evidence that the chain names.
     pub async fn upstream(&self, step: Step) -> Result<Summary, Fault> {
         let operation = || format!("read the closure of {step}");
         let closure = self.input.closure(step).ok_or_else(|| {
@@ -264,7 +264,7 @@ impl<'a> StepContext<'a> {
     /// Reads the document of kind `B` that a closure lists.
     ///
     /// # Errors
-    /// When it lists none, or the object is not the one it lists.
+    /// Fails if the closure lists no such document, or if the object is not the one it lists.
     pub async fn artifact<B: Body>(&self, summary: &Summary) -> Result<Document<B>, Fault> {
         match self.artifact_if_intact(summary).await? {
             Ok(document) => Ok(document),
@@ -275,10 +275,10 @@ impl<'a> StepContext<'a> {
         }
     }
 
-    /// Reads the document of kind `B` that a closure lists; in words why not, where it is not intact.
+    /// Reads the document of kind `B` that a closure lists. The inner error says why the document is not intact.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn artifact_if_intact<B: Body>(&self, summary: &Summary) -> Result<Result<Document<B>, String>, Fault> {
         let Some(artifact) = summary.body.artifact(B::NAME) else {
             return Ok(Err(format!("the closure of {} lists no {}", summary.owner, B::NAME)));
@@ -294,11 +294,11 @@ impl<'a> StepContext<'a> {
         })
     }
 
-    /// Reads the registry that is pinned for this step: by the admission of a rerun where there was one, else by
-    /// M3.A. Its bytes must be the pinned ones.
+    /// Reads the registry that is pinned for this step. The admission of a rerun pins it, or M3.A if there was no admission. The
+    /// bytes must be the pinned ones; the inner error says why they are not.
     ///
     /// # Errors
-    /// When no closure pins it, or the store gives no answer.
+    /// Fails if no closure pins it, or if the store gives no answer.
     pub async fn pinned_registry(&self) -> Result<Result<Registry, String>, Fault> {
         let pin = match self.input.admission() {
             Some(admission) => match self.closure(admission).await? {
@@ -330,7 +330,7 @@ impl<'a> StepContext<'a> {
 /// The key of `file` in the folder of phase execution `id`.
 ///
 /// # Errors
-/// When the name makes no key.
+/// Fails if the name makes no valid key.
 pub fn key_in(id: &PhaseExecutionId, file: &str) -> Result<S3Key, Fault> {
     S3Key::parse(&format!("{}{file}", phase_folder(id))).map_err(|e| Fault::internal("name an artifact", e.to_string()))
 }
@@ -338,36 +338,36 @@ pub fn key_in(id: &PhaseExecutionId, file: &str) -> Result<S3Key, Fault> {
 /// The key of `file` below the run-control root.
 ///
 /// # Errors
-/// When the name makes no key.
+/// Fails if the name makes no valid key.
 pub fn run_control_key(file: &str) -> Result<S3Key, Fault> {
     S3Key::parse(&format!("{RUN_CONTROL_ROOT}{file}")).map_err(|e| Fault::internal("name an object", e.to_string()))
 }
 
-/// What a closure turned out to be.
+/// The result of reading a closure.
 #[derive(Debug, Clone)]
 pub enum ClosureRead {
     /// The summary that the chain names.
     Found(Box<Summary>),
-    /// It is missing, changed or of another shape: in words.
+    /// The summary is missing, changed or of another shape. The text says which.
     Unusable(String),
 }
 
 /// A closing summary of a step, or of an admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Whose it is.
+    /// The step or admission that wrote it.
     pub owner: Owner,
     /// Its header.
     pub header: p1_contract::evidence::Header,
-    /// What it says.
+    /// Its content.
     pub body: ExecutionSummary,
 }
 
 impl Summary {
-    /// Reads a closing summary of `owner`, strictly.
+    /// Parses a closing summary of `owner` strictly.
     ///
     /// # Errors
-    /// In words, when it is none.
+    /// Fails if the bytes are no such summary. The error says why.
     pub fn parse(bytes: &[u8], owner: Owner) -> Result<Self, String> {
         let name = owner.summary_name();
         let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
@@ -397,7 +397,7 @@ mod tests {
     use crate::harness::Harness;
     use crate::testing::{BUCKET, TestExecution};
 
-    /// Two answers about one closure could contradict each other: within an invocation there is one.
+    /// Two answers about one closure could contradict each other, so an invocation uses only one.
     #[tokio::test]
     async fn a_closure_is_read_once_in_an_invocation() {
         let mut execution = TestExecution::default();
@@ -415,7 +415,7 @@ mod tests {
         let again = ctx.closure(&closure).await.unwrap();
         assert!(matches!(again, ClosureRead::Found(_)), "{again:?}");
         assert_eq!(ctx.reads().len(), 1);
-        // Another invocation asks for itself.
+        // Another invocation reads the closure again.
         let other = context().closure(&closure).await.unwrap();
         assert!(matches!(other, ClosureRead::Unusable(_)), "{other:?}");
     }

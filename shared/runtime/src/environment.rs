@@ -1,12 +1,12 @@
-//! The environment of the functions. It holds what the init phase needs and what is no decision: the level of the log, the
-//! bucket that the first connection is made to, and what the SDK reads. What a step decides by comes with its payload
+//! The environment of the functions. It holds what the init phase needs, and nothing that influences a verdict: the log level,
+//! the bucket for the first connection, and the SDK's variables. The settings that a step decides by come with its payload
 //! ([`p1_contract::settings`]).
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// A variable that names what cannot be used: the function's environment is to be mended.
+/// A variable has an unusable value. The function's environment must be mended.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("environment variable {name} {problem}; mend the function's environment")]
 pub(crate) struct EnvironmentError {
@@ -16,7 +16,8 @@ pub(crate) struct EnvironmentError {
     pub(crate) problem: String,
 }
 
-/// The bucket that the init phase makes a connection to. Another than the deployment's costs one handshake and nothing else.
+/// The bucket for the first connection in the init phase. If it is not the deployment's bucket, that costs one handshake and
+/// nothing else.
 pub(crate) const WARM_UP_BUCKET: &str = "P1_WARM_UP_BUCKET";
 
 /// The environment of this process.

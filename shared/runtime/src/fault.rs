@@ -1,4 +1,4 @@
-//! Faults: no verdict could be reached. Each has a stable name that the state machine's `Retry` matches
+//! Faults: reasons why no verdict could be reached. Each has a stable name that the state machine's `Retry` matches
 //! (architecture: "A step").
 
 use lambda_runtime::Diagnostic;
@@ -9,21 +9,21 @@ use thiserror::Error;
 /// Why no verdict could be reached.
 #[derive(Debug, Error)]
 pub enum Fault {
-    /// It may pass: a service is slow, throttles or fails. The state machine retries it.
+    /// A service is slow, throttles or fails. This may pass, so the state machine retries it.
     #[error("failed to {operation}: {problem}; retry, or redrive the execution once the service answers again")]
     Transient {
-        /// What was being done, on what.
+        /// The operation and its object.
         operation: String,
-        /// What came back.
+        /// The error.
         problem: String,
     },
-    /// The input cannot be worked on, however often it is tried.
+    /// The input cannot be used. Retries do not help.
     #[error("{0}")]
     InvalidInput(String),
-    /// A defect of ours, or a deployment that does not fit.
+    /// A defect of P1, or a deployment that does not fit.
     #[error("failed to {operation}: {problem}")]
     Internal {
-        /// What was being done, on what.
+        /// The operation and its object.
         operation: String,
         /// What is wrong, and what to do.
         problem: String,
@@ -41,7 +41,7 @@ impl Fault {
         }
     }
 
-    /// A fault that may pass.
+    /// A fault that may pass with time.
     pub fn transient(operation: impl Into<String>, problem: impl Into<String>) -> Self {
         Fault::Transient {
             operation: operation.into(),
@@ -49,7 +49,7 @@ impl Fault {
         }
     }
 
-    /// A fault of our own or of the deployment.
+    /// A fault of P1 or of the deployment.
     pub fn internal(operation: impl Into<String>, problem: impl Into<String>) -> Self {
         Fault::Internal {
             operation: operation.into(),

@@ -1,5 +1,5 @@
-//! What is the same for all ten steps: JSON in, observations first, evaluation, publication, result
-//! (architecture: "A step").
+//! The parts that are the same for all ten steps: JSON input, observations first, evaluation, publication, result (architecture:
+//! "A step").
 
 use futures_util::future::join_all;
 use p1_contract::blocker::{Blocker, Finding, codes};
@@ -21,19 +21,19 @@ use crate::orchestrator::Orchestrator;
 use crate::step::{Artifact, Closed, Content, Evaluation, StepLogic};
 use crate::store::{DOCUMENT_LIMIT, Read, Store};
 
-/// The most bytes that a Task may return: Step Functions refuses more, and its `States.ALL` does not catch that.
+/// The largest result of a Task in bytes. Step Functions refuses larger ones, and its `States.ALL` does not catch that error.
 const MAX_RESULT_BYTES: usize = 256 * 1024;
 
-/// What a payload may come to: the execution's input is in it, and Step Functions hands over 256 KiB at most.
+/// The limits of a payload. It contains the execution's input, and Step Functions passes at most 256 KiB.
 pub(crate) const PAYLOAD_LIMITS: Limits = Limits {
     max_bytes: 1 << 20,
     max_depth: 32,
 };
 
-/// What outlives an invocation: the clients.
+/// The objects that outlive an invocation: the clients.
 #[derive(Debug, Clone)]
 pub struct Harness {
-    /// Where evidence lies.
+    /// The evidence store.
     pub store: Store,
     /// Step Functions.
     pub orchestrator: Orchestrator,
@@ -42,18 +42,18 @@ pub struct Harness {
 /// A parsed invocation.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What the step works on.
+    /// The step's input.
     pub input: StepInput,
-    /// How the call came about.
+    /// The attempt that this call is.
     pub attempt: Attempt,
 }
 
-/// What became of an evaluation's artifacts.
+/// The outcome of publishing an evaluation's artifacts.
 #[derive(Debug, Default)]
 struct Published {
     stored: Vec<ArtifactRef>,
     not_stored: Vec<NotStored>,
-    /// Of secret material, and of what could not be stored.
+    /// Findings about secret material, and about objects that could not be stored.
     findings: Vec<Finding>,
 }
 
@@ -61,7 +61,7 @@ impl Harness {
     /// Reads an invocation's payload.
     ///
     /// # Errors
-    /// `InvalidInput` when it is not what the state machine sends.
+    /// Returns `InvalidInput` if the payload differs from what the state machine sends.
     pub fn request(&self, payload: &[u8]) -> Result<Request, Fault> {
         let value = strict::parse_foreign(payload, PAYLOAD_LIMITS).map_err(|e| {
             Fault::InvalidInput(format!(
@@ -75,7 +75,7 @@ impl Harness {
     /// Runs one step.
     ///
     /// # Errors
-    /// When no verdict could be reached.
+    /// Fails if no verdict could be reached.
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
         if input.mode != S::OWNER.into() {
@@ -115,7 +115,7 @@ impl Harness {
         bounded(result(S::OWNER, evaluation, &summary, closure))
     }
 
-    /// The observations: adopted where an earlier attempt stored them, else made and stored.
+    /// The observations. If an earlier attempt stored some, they are adopted. Otherwise they are made and stored.
     async fn observe<S: StepLogic>(
         &self,
         step: &S,
@@ -140,7 +140,7 @@ impl Harness {
             observed,
         };
         let bytes = document(&header, &observations)?;
-        // A retry could not read them either, so they are not stored.
+        // A retry could not read them, so they are not stored.
         if let Some(why) = too_large(&bytes) {
             return Err(Fault::internal(
                 format!("store {key}"),
@@ -150,7 +150,7 @@ impl Harness {
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
             Written::Stored(artifact) => Ok((artifact, observations)),
             Written::Occupied { .. } => {
-                // Another attempt of this very invocation was faster: its observations count.
+                // Another attempt of this same invocation was faster, so its observations count.
                 let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? else {
                     return Err(Fault::transient(format!("adopt {key}"), "it is not there any more"));
                 };
@@ -185,14 +185,14 @@ impl Harness {
         {
             return Err(refused("it was made under other settings of the deployment".to_owned()));
         }
-        // Its bytes are there already: this learns version and tag, and cannot write anything else.
+        // The bytes are there already. This call returns version and tag, and cannot write other bytes.
         match self.store.create(ctx.bucket(), &key, name, bytes).await {
             Written::Stored(artifact) => Ok((artifact, document.body)),
             other => Err(Fault::transient(format!("adopt {key}"), other.describe())),
         }
     }
 
-    /// Publishes the artifacts, wave by wave, each scanned for secrets first.
+    /// Publishes the artifacts wave by wave. Each is first scanned for secrets.
     async fn publish<S: StepLogic>(
         &self,
         ctx: &StepContext<'_>,
@@ -218,8 +218,8 @@ impl Harness {
                     published.stored.push(artifact);
                     continue;
                 }
-                // A committed advance is the verdict, whatever happens to what is published after it: not a hold, but work
-                // that a redrive finishes.
+                // A committed advance is the verdict, whatever happens to the artifacts that are published after it. A failure
+                // here is therefore no hold; a redrive finishes the work.
                 if evaluation.conclusion.committed() == Some(PhaseVerdict::AdvanceToM4) {
                     return Err(unpublished(artifact, &written));
                 }
@@ -234,7 +234,7 @@ impl Harness {
         Ok(published)
     }
 
-    /// Creates an artifact. One that could not be read again is not written.
+    /// Creates an artifact. An artifact that would be too large to read again is not written.
     async fn write(&self, ctx: &StepContext<'_>, artifact: &Artifact, bytes: &[u8]) -> Written {
         match too_large(bytes) {
             Some(why) => Written::Refused(why),
@@ -246,7 +246,7 @@ impl Harness {
         }
     }
 
-    /// Stores the closing summary. Without it there is no verdict.
+    /// Stores the closing summary. Without the summary there is no verdict.
     async fn close<S: StepLogic>(
         &self,
         ctx: &StepContext<'_>,
@@ -282,20 +282,21 @@ impl Harness {
     }
 }
 
-/// Why a document of these bytes is not written, in words: every reader of ours would refuse it.
+/// Why a document with these bytes is not written: every reader of ours would refuse it. Returns `None` if it can be written.
 pub(crate) fn too_large(bytes: &[u8]) -> Option<String> {
     let length = bytes.len() as u64;
     (length > DOCUMENT_LIMIT).then(|| format!("it has {length} bytes, and a document has at most {DOCUMENT_LIMIT}"))
 }
 
-/// Refuses an execution whose own identifiers, or whose deployment's settings, look like a secret. They stand in all of its evidence,
-/// where they are never redacted, so that they can be read again; nothing was reserved or acquired for it yet.
+/// Refuses an execution whose own identifiers, or whose deployment's settings, look like a secret. They occur in all of its
+/// evidence, where they are never redacted, so that they can be read again. At this point nothing was reserved or acquired for
+/// it.
 fn publishable(input: &StepInput) -> Result<(), Fault> {
     let identifiers = [
         ("context.Execution.Id".to_owned(), input.execution.to_string()),
         ("context.StateMachine.Id".to_owned(), input.state_machine.to_string()),
     ];
-    // Their names say what they hold and are no hint: each value is judged alone.
+    // The names of the settings would mislead the scan, so each value is scanned on its own.
     let settings =
         serde_json::to_value(&input.settings).map_err(|e| Fault::internal("read the settings", e.to_string()))?;
     let settings = settings.as_object().into_iter().flatten();
@@ -322,7 +323,7 @@ fn document<B: Serialize>(header: &Header, body: &B) -> Result<Vec<u8>, Fault> {
     canonical::to_document(&value).map_err(|e| Fault::internal(format!("render {}", header.artifact), e.to_string()))
 }
 
-/// The bytes of an artifact, redacted, and where secrets stood.
+/// The redacted bytes of an artifact, and the places of its secrets.
 fn render(artifact: &Artifact) -> Result<(Vec<u8>, Vec<SecretHit>), Fault> {
     match &artifact.content {
         Content::Json(value) => {
@@ -400,7 +401,7 @@ fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, clos
     }
 }
 
-/// The result of an event that had started another execution already.
+/// The result for an event that had already started another execution.
 #[must_use]
 pub fn duplicate_delivery(owner: impl Into<Owner>, id: PhaseExecutionId) -> StepResult {
     StepResult {

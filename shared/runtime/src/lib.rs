@@ -1,8 +1,7 @@
-//! The imperative shell that all ten steps share: harness, evidence store, ledger, questions to Step
-//! Functions.
+//! The imperative shell that all ten steps share: harness, evidence store, ledger, and requests to Step Functions.
 //!
-//! A step's crate holds its logic as a [`StepLogic`]; everything that touches S3, Step Functions, the environment or
-//! the clock is here.
+//! A step's crate implements its logic as a [`StepLogic`]. Everything that uses S3, Step Functions, the environment or the clock
+//! is here.
 
 mod audit;
 pub mod aws;

@@ -1,4 +1,4 @@
-//! Questions to Step Functions: what a machine is like, and whether an execution still runs.
+//! Requests to Step Functions: the properties of a machine, and whether an execution still runs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -20,8 +20,9 @@ pub enum Orchestrator {
     Fixed(Arc<FixedAnswers>),
 }
 
-/// Step Functions, by a client that is made when it is first asked. Two steps ask in every run, and prepare it; the others ask
-/// when a lock is held by another execution, and are not to pay for it in each of their cold starts.
+/// Step Functions, with a client that is made at the first request. Two steps send requests in every run and prepare the client
+/// early. The other steps send a request only if another execution holds a lock, so they should not pay for a client at each cold
+/// start.
 #[derive(Debug, Clone)]
 pub struct StepFunctions(Arc<LateClient>);
 
@@ -32,7 +33,7 @@ struct LateClient {
 }
 
 impl StepFunctions {
-    /// Step Functions by this configuration.
+    /// Step Functions with this configuration.
     #[must_use]
     pub fn new(config: SdkConfig) -> Self {
         StepFunctions(Arc::new(LateClient {
@@ -46,27 +47,27 @@ impl StepFunctions {
     }
 }
 
-/// The answers of [`Orchestrator::Fixed`]; what is not listed is not found.
+/// The answers of [`Orchestrator::Fixed`]. An ARN that is not listed is answered as not found.
 #[derive(Debug, Default)]
 pub struct FixedAnswers {
-    /// By ARN.
+    /// The answers about state machines, by ARN.
     pub machines: BTreeMap<String, MachineAnswer>,
-    /// By ARN.
+    /// The answers about executions, by ARN.
     pub executions: BTreeMap<String, ExecutionAnswer>,
 }
 
 impl Orchestrator {
-    /// Makes the client now: for a step that asks in every run, and has more CPU in its init phase than in its invocations.
+    /// Makes the client now. Steps that send requests in every run call this in the init phase, where a function has more CPU.
     pub fn prepare(&self) {
         if let Orchestrator::StepFunctions(service) = self {
             let _ = service.client();
         }
     }
 
-    /// `DescribeStateMachine`.
+    /// Calls `DescribeStateMachine`.
     ///
     /// # Errors
-    /// When Step Functions gives no answer.
+    /// Fails if Step Functions gives no answer.
     pub async fn machine(&self, arn: &StateMachineArn) -> Result<MachineAnswer, Fault> {
         let client = match self {
             Orchestrator::Fixed(answers) => {
@@ -87,7 +88,7 @@ impl Orchestrator {
             Ok(answer) => Ok(MachineAnswer::Found {
                 arn: answer.state_machine_arn().to_owned(),
                 name: answer.name().to_owned(),
-                // A machine without a status is one of an engine that knows none but active ones.
+                // Some engines know only active machines and return no status.
                 status: answer.status().map_or("ACTIVE", |status| status.as_str()).to_owned(),
                 role_arn: answer.role_arn().to_owned(),
             }),
@@ -99,10 +100,10 @@ impl Orchestrator {
         }
     }
 
-    /// `DescribeExecution`.
+    /// Calls `DescribeExecution`.
     ///
     /// # Errors
-    /// When Step Functions gives no answer.
+    /// Fails if Step Functions gives no answer.
     pub async fn execution(&self, arn: &ExecutionArn) -> Result<ExecutionAnswer, Fault> {
         let client = match self {
             Orchestrator::Fixed(answers) => {

@@ -1,4 +1,4 @@
-//! A closure that a step rests on, for the steps that have a blocker for one that is missing, changed or not a pass.
+//! The closures that a step rests on, for steps with a blocker for a closure that is missing, changed or not a pass.
 
 use futures_util::future::try_join_all;
 use p1_contract::evidence::Body;
@@ -8,28 +8,28 @@ use p1_contract::step::Step;
 use crate::context::{ClosureRead, StepContext, Summary};
 use crate::fault::Fault;
 
-/// Prerequisites with their summaries, where those could be read.
+/// Prerequisites, each with its summary if that could be read.
 #[derive(Debug, Default)]
 pub struct Prerequisites(Vec<(Prerequisite, Option<Summary>)>);
 
 impl Prerequisites {
-    /// Reads the closures of `steps`, all at once.
+    /// Reads the closures of `steps` concurrently.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn read(ctx: &StepContext<'_>, steps: &[Step]) -> Result<Self, Fault> {
         try_join_all(steps.iter().map(|step| read_one(ctx, *step)))
             .await
             .map(Prerequisites)
     }
 
-    /// Whether all of them can be rested on.
+    /// Whether all prerequisites are met.
     #[must_use]
     pub fn hold(&self) -> bool {
         self.0.iter().all(|(prerequisite, _)| prerequisite.problem.is_none())
     }
 
-    /// The summary of `step`, where it could be read.
+    /// The summary of `step`. Returns `None` if it could not be read.
     #[must_use]
     pub fn summary(&self, step: Step) -> Option<&Summary> {
         self.0
@@ -38,10 +38,10 @@ impl Prerequisites {
             .and_then(|(_, summary)| summary.as_ref())
     }
 
-    /// The document of kind `B` that the closure of `step` lists; in words why not, where it cannot be read.
+    /// The document of kind `B` that the closure of `step` lists. The inner error says why it cannot be read.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn artifact<B: Body>(&self, ctx: &StepContext<'_>, step: Step) -> Result<Result<B, String>, Fault> {
         match self.summary(step) {
             None => Ok(Err("the closure cannot be read".to_owned())),
@@ -52,7 +52,7 @@ impl Prerequisites {
         }
     }
 
-    /// The prerequisites, with what else turned out to be wrong with the closure of a step.
+    /// The prerequisites, with the further problems that were found in the closures.
     #[must_use]
     pub fn into_facts(self, problems: &[(Step, Option<&String>)]) -> Vec<Prerequisite> {
         let mut facts: Vec<Prerequisite> = self.0.into_iter().map(|(prerequisite, _)| prerequisite).collect();

@@ -1,6 +1,6 @@
-//! The run's ledger in S3: reading it, acquiring it, committing to it (contract section 4).
+//! The run's ledger in S3: reads it, acquires it, and commits to it (contract section 4).
 //!
-//! The decisions are `p1_contract::ledger`'s; the create-only write of the next record is the fence.
+//! `p1_contract::ledger` makes the decisions. The create-only write of the next record is the fence.
 
 use futures_util::future::try_join_all;
 use p1_contract::canonical;
@@ -15,30 +15,30 @@ use crate::fault::Fault;
 use crate::store::Recreated;
 use crate::store::{DOCUMENT_LIMIT, Read};
 
-/// The most records that a ledger is read to: a run that was resumed more often than this is not worth resuming.
+/// The largest number of records that are read. No run should be resumed more often than this allows.
 const MAX_RECORDS: usize = 5_000;
-/// How many of them, the last ones, are listed among the inputs of a step.
+/// How many of the last records are listed among the inputs of a step.
 const NOTED_RECORDS: usize = 64;
-/// How many of them are read at once.
+/// How many records are read at once.
 const READS_AT_ONCE: usize = 32;
 
-/// What became of an attempt to acquire.
+/// The outcome of an attempt to acquire the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
     /// The head is our ACQUIRED record, with this number.
     Ours(u32),
-    /// Somebody else may work on the run, or nobody any more: in words.
+    /// Another execution may still work on the run, or no execution may work on it any more. The text says which.
     Refused(String),
 }
 
-/// What became of an attempt to commit.
+/// The outcome of an attempt to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
     /// The ledger holds our verdict, in this record.
     Done(Box<ArtifactRef>),
-    /// The ledger is not ours (any more): in words.
+    /// The ledger is not ours, or is not ours any more. The text says why.
     Lost(String),
-    /// Whether the record was written could not be learned: in words.
+    /// It is unknown whether the record was written. The text says why.
     Inconclusive(String),
 }
 
@@ -46,7 +46,7 @@ fn record_key(run: &PlatformRunId, sequence: u32) -> Result<S3Key, Fault> {
     S3Key::parse(&run.ledger_key(sequence)).map_err(|e| Fault::internal("name a ledger record", e.to_string()))
 }
 
-/// The number of the record at `key` of the run's ledger; none where it is no record's key.
+/// The number of the record at `key` of the run's ledger. Returns `None` if `key` is not the key of a record.
 #[must_use]
 pub fn sequence(run: &PlatformRunId, key: &S3Key) -> Option<u32> {
     let number = key.as_str().strip_prefix(&run.ledger_prefix())?.strip_suffix(".json")?;
@@ -54,10 +54,10 @@ pub fn sequence(run: &PlatformRunId, key: &S3Key) -> Option<u32> {
     (run.ledger_key(sequence) == key.as_str()).then_some(sequence)
 }
 
-/// A record as it lies in the ledger.
+/// A record with its key and bytes in the ledger.
 ///
 /// # Errors
-/// Never for a record of parsed parts; the writer's error otherwise.
+/// Fails if the record cannot be written as JSON. This never happens for a record of parsed parts.
 pub fn recorded(record: &LedgerRecord) -> Result<Recreated, Fault> {
     Ok(Recreated {
         name: LEDGER_RECORD.to_owned(),
@@ -71,20 +71,20 @@ async fn create(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<Written,
     Ok(ctx.create(ctx.bucket(), &key, &name, &bytes).await)
 }
 
-/// Reads the ledger; `Err` in words when what lies there is no legal ledger: records only, each written once and never
-/// deleted, their holders executions of this state machine.
+/// Reads the ledger. The inner error says why its objects are no valid ledger. A valid ledger contains only records. Each was
+/// written once and never deleted, and its holder is an execution of this state machine.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn read(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Result<Ledger, String>, Fault> {
     let prefix = run.ledger_prefix();
-    // A key may be hidden by a delete marker: only its versions tell.
+    // A delete marker may hide a key, so the versions must be listed.
     let listed = ctx.store.list_versions(ctx.bucket(), &prefix, MAX_RECORDS + 1).await?;
     if !listed.complete || listed.counts.len() > MAX_RECORDS {
         return Ok(Err(format!("the ledger of {run} has more than {MAX_RECORDS} records")));
     }
     let mut keys = Vec::with_capacity(listed.counts.len());
-    // What consoles create for a folder is no record and claims to be none.
+    // Consoles create such keys for folders. They are no records.
     for count in listed.counts.iter().filter(|count| !count.key.ends_with('/')) {
         if let Some(why) = count.rewritten() {
             return Ok(Err(format!("{} {why}: a record is written once", shown(&count.key))));
@@ -126,7 +126,8 @@ pub async fn read(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Result<L
     })
 }
 
-/// Reads a record. Inputs are listed in a document, which has a limit; the verdict rests on the head.
+/// Reads a record. Only the last records are noted as inputs, because the document that lists them has a size limit and the
+/// verdict rests on the head.
 async fn read_record(ctx: &StepContext<'_>, key: &S3Key, is_noted: bool) -> Result<Read, Fault> {
     if is_noted {
         ctx.read(ctx.bucket(), key, None, DOCUMENT_LIMIT).await
@@ -140,15 +141,15 @@ fn next(before: usize) -> u32 {
     u32::try_from(before).map_or(u32::MAX, |before| before.saturating_add(1))
 }
 
-/// A foreign key, short and without what would spoil a line of text.
+/// A foreign key, shortened and safe to print on one line.
 fn shown(key: &str) -> String {
     key.escape_debug().take(200).collect()
 }
 
-/// Why the ledger is not this execution's (any more), in words; none when its head is our ACQUIRED record.
+/// Why the ledger does not belong to this execution (any more). Returns `None` if the head is our ACQUIRED record.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn lost(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Option<String>, Fault> {
     Ok(match read(ctx, run).await? {
         Err(why) => Some(why),
@@ -160,13 +161,13 @@ pub async fn lost(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Option<S
     })
 }
 
-/// Reserves a run id: creates the ledger's first record, ours.
+/// Reserves a run id by creating the ledger's first record.
 ///
-/// `Ok(true)` when the record is ours (now, or since an earlier attempt), `Ok(false)` when it is another's, or was written and
-/// deleted: it is never written again behind a delete marker.
+/// Returns `Ok(true)` if the record is ours, now or since an earlier attempt. Returns `Ok(false)` if the record is another
+/// execution's, or if it was written and deleted. A record behind a delete marker is never written again.
 ///
 /// # Errors
-/// When whether it was written cannot be learned.
+/// Fails if it is unknown whether the record was written.
 pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool, Fault> {
     let record = LedgerRecord::acquired(run, 1, &ctx.input.execution, ctx.input.stamp);
     let key = record_key(run, 1)?;
@@ -183,10 +184,10 @@ pub async fn reserve(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<bool,
     }
 }
 
-/// Whether the execution that holds a ledger, and started at `started`, has ended.
+/// Whether the execution `holder`, which holds a ledger and started at `started`, has ended.
 ///
 /// # Errors
-/// When Step Functions gives no answer, or does not know an execution that it cannot have forgotten yet.
+/// Fails if Step Functions gives no answer, or if it does not know an execution that it cannot have forgotten yet.
 pub async fn has_ended(ctx: &StepContext<'_>, holder: &ExecutionArn, started: Stamp) -> Result<bool, Fault> {
     let answer = ctx.orchestrator.execution(holder).await?;
     answer.has_ended(started, ctx.input.stamp).ok_or_else(|| {
@@ -198,10 +199,10 @@ pub async fn has_ended(ctx: &StepContext<'_>, holder: &ExecutionArn, started: St
     })
 }
 
-/// Acquires the ledger for this execution, as the successor of whoever held it.
+/// Acquires the ledger for this execution, as the successor of its latest holder.
 ///
 /// # Errors
-/// When the store or Step Functions gives no answer.
+/// Fails if the store or Step Functions gives no answer.
 pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acquired, Fault> {
     let ledger = match read(ctx, run).await? {
         Ok(ledger) => ledger,
@@ -209,7 +210,7 @@ pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acqui
     };
     let us = &ctx.input.execution;
     let sequence = match ledger.acquire(us) {
-        // Created by an earlier attempt: creating it again changes nothing, and records it among what was created.
+        // An earlier attempt created the record. Creating it again changes nothing, and lists it among the created objects.
         Acquire::Ours => ledger.head().map_or(1, |head| head.sequence),
         Acquire::Closed => {
             return Ok(Acquired::Refused(format!(
@@ -243,10 +244,10 @@ pub async fn acquire(ctx: &StepContext<'_>, run: &PlatformRunId) -> Result<Acqui
     }
 }
 
-/// Commits `verdict` with the phase summary it rests on.
+/// Commits `verdict` with the phase summary that it rests on.
 ///
 /// # Errors
-/// When the store gives no answer to the reads before the write.
+/// Fails if the store gives no answer to the reads before the write.
 pub async fn commit(
     ctx: &StepContext<'_>,
     run: &PlatformRunId,
@@ -283,8 +284,8 @@ mod tests {
     use p1_contract::observations::ExecutionAnswer;
     use p1_contract::step::Step;
 
-    /// Acquires the ledger that another execution has held since `started`, of which Step Functions gives this answer; the
-    /// execution that asks started at 2026-11-22T12:17:01Z.
+    /// Acquires the ledger that another execution has held since `started`. Step Functions answers `answer` about that execution.
+    /// The acquiring execution started at 2026-11-22T12:17:01Z.
     async fn acquire_from(started: &str, answer: ExecutionAnswer) -> Result<Acquired, Fault> {
         let mut holder = TestExecution::named("holder");
         let mut asks = TestExecution::named("asks");
@@ -315,12 +316,12 @@ mod tests {
             let acquired = acquire_from(started, ExecutionAnswer::NotFound).await.unwrap();
             assert_eq!(acquired, Acquired::Ours(2), "{started}");
         }
-        // It cannot have started after the one that asks: no wait would ever tell.
+        // The holder cannot have started after the execution that asks, so waiting would never help.
         for started in ["2026-11-23T12:17:01Z", "9999-12-31T23:59:59Z"] {
             let acquired = acquire_from(started, ExecutionAnswer::NotFound).await.unwrap();
             assert!(matches!(acquired, Acquired::Refused(_)), "{started}: {acquired:?}");
         }
-        // At the bound, within it, and at the same time.
+        // Cases: exactly at the bound, within it, and the same start.
         for started in ["2026-11-21T12:17:01Z", "2026-11-21T12:17:02Z", "2026-11-22T12:17:01Z"] {
             let fault = acquire_from(started, ExecutionAnswer::NotFound).await.unwrap_err();
             assert_eq!(fault.name(), "Transient", "{started}: {fault}");

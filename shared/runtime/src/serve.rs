@@ -1,4 +1,4 @@
-//! From `main` to a step: tracing, clients in the init phase, the Lambda runtime's loop.
+//! From `main` to a step: logging, clients in the init phase, and the loop of the Lambda runtime.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::step::StepLogic;
 /// Starts JSON logging.
 pub fn start_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // A second subscriber would be a test's; the first one stays.
+    // A second subscriber comes only from a test. The first one stays.
     let _ = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
@@ -27,34 +27,34 @@ pub fn start_logging() {
         .try_init();
 }
 
-/// Serves a step that needs nothing but the harness.
+/// Serves a step that needs only the harness.
 ///
 /// # Errors
-/// When the settings do not fit, or the runtime's loop ends.
+/// Fails if the environment cannot be used, or if the runtime's loop ends.
 pub async fn serve_step<S: StepLogic + 'static>(step: S) -> Result<(), lambda_runtime::Error> {
     start_logging();
     let (harness, _) = harness().await?;
     serve_step_on(harness, step).await
 }
 
-/// Serves a step on a harness that is there already, as are the step's own clients.
+/// Serves a step on an existing harness. Steps with clients of their own use this.
 ///
 /// # Errors
-/// When the runtime's loop ends.
+/// Fails if the runtime's loop ends.
 pub async fn serve_step_on<S: StepLogic + 'static>(harness: Harness, step: S) -> Result<(), lambda_runtime::Error> {
     let (harness, step) = (Arc::new(harness), Arc::new(step));
     serve(Arc::clone(&harness), S::STEP, move |request| {
         let (harness, step) = (Arc::clone(&harness), Arc::clone(&step));
-        // Boxed, because the compiler's layout of the whole chain of futures is too deep otherwise.
+        // The future is boxed, because otherwise the whole chain of futures nests too deep for the compiler.
         async move { Box::pin(harness.run(&*step, &request)).await }
     })
     .await
 }
 
-/// Serves the function of `step` by `handler`, which gets each invocation once it is parsed.
+/// Serves the function of `step` with `handler`, which gets each invocation after it is parsed.
 ///
 /// # Errors
-/// When the runtime's loop ends.
+/// Fails if the runtime's loop ends.
 pub async fn serve<H, F>(harness: Arc<Harness>, step: Step, handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Request) -> F + Clone + Send,
@@ -75,13 +75,13 @@ where
     .await
 }
 
-/// Writes metrics beside the log, which is where CloudWatch looks for them.
+/// Writes metrics to the log, where CloudWatch looks for them.
 fn publish(metrics: &[Document]) {
     if metrics.is_empty() {
         return;
     }
     if let Err(error) = metrics::write(metrics, std::io::stdout().lock()) {
-        // A verdict does not depend on its being counted.
+        // A verdict does not depend on its metrics.
         tracing::warn!("the metrics of this invocation were not written: {error}");
     }
 }

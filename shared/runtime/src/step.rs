@@ -1,4 +1,4 @@
-//! What a step is to the harness: its observations, and a pure evaluation of them.
+//! The harness's view of a step: its observations, and a pure evaluation of them.
 
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
@@ -14,52 +14,53 @@ use crate::context::{StepContext, key_in};
 use crate::fault::Fault;
 use crate::store::Recreated;
 
-/// A step: what it asks outside, and what follows from the answers.
+/// A step: what it asks other services, and what follows from the answers.
 pub trait StepLogic: Send + Sync {
     /// The step.
     const STEP: Step;
 
-    /// Whose its closures are.
+    /// The owner of its closures.
     const OWNER: Owner = Owner::Step(Self::STEP);
 
-    /// What the step learns from outside. It is stored before anything is concluded from it, and a retry adopts it.
+    /// The step's observations. They are stored before anything is concluded from them, and a retry adopts them.
     type Observed: Serialize + DeserializeOwned + Send;
 
-    /// Whether the step has anything to do at all; a result here ends the invocation, and nothing is published.
+    /// Whether the step has anything to do. If this returns a result, the invocation ends and nothing is published.
     ///
     /// # Errors
-    /// When that cannot be learned.
+    /// Fails if that is unknown.
     fn preempt(&self, _ctx: &StepContext<'_>) -> impl Future<Output = Result<Option<StepResult>, Fault>> + Send {
         async { Ok(None) }
     }
 
-    /// Asks outside, and makes the run-scoped writes whose end state the verdict depends on. Every write here is
+    /// Asks other services, and makes the run-scoped writes whose end state the verdict depends on. Every write here is
     /// create-only and the same on every attempt.
     ///
     /// # Errors
-    /// When an answer cannot be had.
+    /// Fails if an answer is not available.
     fn observe(&self, ctx: &StepContext<'_>) -> impl Future<Output = Result<Self::Observed, Fault>> + Send;
 
-    /// What [`observe`](Self::observe) created beside the observations, made again from them: a pure function, for whoever
-    /// recomputes the step offline. What was not stored in the end may be among it; the observations say what was.
+    /// Recreates from the observations what [`observe`](Self::observe) created beside them. This is a pure function, for
+    /// recomputing the step offline. The result may include objects that were not stored in the end; the observations say which
+    /// were.
     ///
     /// # Errors
-    /// When the observations contradict themselves: a defect.
+    /// Fails if the observations contradict themselves, which is a defect.
     fn recreate(&self, _input: &StepInput, _observed: &Self::Observed) -> Result<Vec<Recreated>, Fault> {
         Ok(Vec::new())
     }
 
-    /// The verdict and the artifacts: a pure function of input and observations.
+    /// Returns the verdict and the artifacts. This is a pure function of input and observations.
     ///
     /// # Errors
-    /// When the observations contradict themselves: a defect.
+    /// Fails if the observations contradict themselves, which is a defect.
     fn evaluate(&self, input: &StepInput, observed: &Self::Observed) -> Result<Evaluation, Fault>;
 
-    /// What is done once the step has closed, beside its evidence: nothing of it changes the verdict, and no closure names
-    /// what is written here. M3.J signs.
+    /// Work after the step has closed, beside its evidence. It does not change the verdict, and no closure names its objects.
+    /// M3.J signs here.
     ///
     /// # Errors
-    /// When it is not done; the step has closed all the same, and a redrive does it.
+    /// Fails if the work is not done. The step has closed all the same, and a redrive does the work.
     fn seal(
         &self,
         _ctx: &StepContext<'_>,
@@ -72,24 +73,24 @@ pub trait StepLogic: Send + Sync {
 /// A step that has closed.
 #[derive(Debug)]
 pub struct Closed<'a, O> {
-    /// What it observed.
+    /// Its observations.
     pub observed: &'a O,
     /// Its summary.
     pub summary: &'a ExecutionSummary,
-    /// Where the summary lies.
+    /// The reference to the summary.
     pub closure: &'a ClosureRef,
 }
 
-/// What follows from the observations.
+/// The conclusions from the observations.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluation {
     /// All blockers of the step.
     pub findings: Vec<Finding>,
-    /// The artifacts to publish, in waves: those of a wave are written together, the waves one after the other.
+    /// The artifacts to publish, in waves. The artifacts of one wave are written together, and the waves one after the other.
     pub waves: Vec<Vec<Artifact>>,
     /// The ids known after this step.
     pub run: RunIds,
-    /// How the Task ends; an admission that could not be published is refused all the same.
+    /// How the Task ends. An admission that could not be published is refused, whatever this says.
     pub conclusion: Conclusion,
 }
 
@@ -98,16 +99,16 @@ pub struct Evaluation {
 pub struct Artifact {
     /// Its name.
     pub name: String,
-    /// Where it goes in the evidence bucket.
+    /// Its key in the evidence bucket.
     pub key: S3Key,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
 /// The content of an artifact before the secret scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// To be rendered as canonical JSON.
+    /// JSON that will be rendered canonically.
     Json(serde_json::Value),
     /// Markdown.
     Markdown(String),
@@ -120,7 +121,7 @@ pub struct Author {
     pub step: Step,
     /// The phase execution.
     pub phase_execution_id: PhaseExecutionId,
-    /// The ids known by now.
+    /// The ids that are known so far.
     pub run: RunIds,
 }
 
@@ -135,7 +136,7 @@ impl Author {
         }
     }
 
-    /// The document of kind `B`.
+    /// A document of kind `B`.
     pub fn document<B: Body>(&self, body: B) -> Document<B> {
         let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id.clone());
         Document {
@@ -144,19 +145,19 @@ impl Author {
         }
     }
 
-    /// The artifact of kind `B`, in the folder of the phase execution.
+    /// An artifact of kind `B` in the folder of the phase execution.
     ///
     /// # Errors
-    /// When the body cannot be rendered.
+    /// Fails if the body cannot be rendered.
     pub fn artifact<B: Body>(&self, body: B) -> Result<Artifact, Fault> {
         let key = key_in(&self.phase_execution_id, &format!("{}.json", B::NAME))?;
         self.artifact_at(key, body)
     }
 
-    /// The artifact of kind `B`, at a key that the registry names.
+    /// An artifact of kind `B` at a key that the registry names.
     ///
     /// # Errors
-    /// When the body cannot be rendered.
+    /// Fails if the body cannot be rendered.
     pub fn artifact_at<B: Body>(&self, key: S3Key, body: B) -> Result<Artifact, Fault> {
         let document = self.document(body);
         let value = p1_contract::evidence::merge(&document.header, &document.body)?;
@@ -170,7 +171,7 @@ impl Author {
     /// A Markdown artifact.
     ///
     /// # Errors
-    /// When the name makes no key.
+    /// Fails if the name makes no valid key.
     pub fn note(&self, name: &str, text: String) -> Result<Artifact, Fault> {
         let key = key_in(&self.phase_execution_id, &format!("{name}.md"))?;
         Ok(Artifact {

@@ -1,5 +1,5 @@
-//! A P1 execution in memory, for tests of the steps that read what other steps published: closures and artifacts as the
-//! harness writes them, a ledger, and the step under test run by the real harness.
+//! A P1 execution in memory, for tests of steps that read the evidence of other steps: closures and artifacts as the harness
+//! writes them, a ledger, and the real harness that runs the step under test.
 
 #![expect(clippy::expect_used, reason = "a test stops at what does not hold")]
 
@@ -28,8 +28,8 @@ use crate::store::{MemoryStore, Store};
 /// The evidence bucket of the execution in memory.
 pub const BUCKET: &str = "p1-test-evidence";
 
-/// The settings of a deployment `p1` whose registry, and the billing artifact that is its cost source, lie in `bucket` beside
-/// the evidence. Nothing is signed.
+/// The settings of a deployment `p1`. The registry and the billing artifact, which is the cost source, lie in `bucket` beside the
+/// evidence. Nothing is signed.
 #[must_use]
 pub fn settings(bucket: &str) -> Settings {
     Settings {
@@ -53,13 +53,13 @@ pub struct TestExecution {
     pub stamp: Stamp,
     /// The closures so far, as the state machine passes them on.
     pub closures: Closures,
-    /// What Step Functions answers.
+    /// The answers of Step Functions.
     pub answers: Arc<FixedAnswers>,
     /// The input that started it.
     pub input: Value,
     /// The deployment's settings.
     pub settings: Settings,
-    /// The first step whose closure carries the run's ids: M3.B, or a later one where the run was held before it.
+    /// The first step whose closure carries the run's ids: M3.B, or a later step if the run was held earlier.
     pub ids_known_from: Step,
 }
 
@@ -70,7 +70,7 @@ impl Default for TestExecution {
 }
 
 impl TestExecution {
-    /// An execution of this name on a platform of its own.
+    /// An execution with this name on its own platform.
     #[must_use]
     pub fn named(name: &str) -> Self {
         let arn = format!("arn:aws:states:eu-west-2:123456789012:execution:p1-test-machine:{name}");
@@ -98,7 +98,7 @@ impl TestExecution {
         }
     }
 
-    /// What is known of the run once `step` has closed.
+    /// The ids that are known after `step` has closed.
     #[must_use]
     pub fn run_after(&self, step: Step) -> RunIds {
         let run = self.run();
@@ -118,7 +118,7 @@ impl TestExecution {
         PhaseExecutionId::derive(owner, self.stamp, self.arn.as_str())
     }
 
-    /// The bytes of a document of kind `B`, as `step` publishes it.
+    /// The bytes of a document of kind `B` that `step` publishes.
     #[must_use]
     pub fn document<B: Body>(&self, step: Step, body: B) -> Vec<u8> {
         let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id(step));
@@ -126,7 +126,7 @@ impl TestExecution {
         Document { header, body }.render().expect("a document that renders")
     }
 
-    /// Publishes the closure of `owner` with these artifacts and blockers, and adds it to the chain.
+    /// Publishes a closure of `owner` with these artifacts and blockers, and adds it to the chain.
     pub fn close(
         &mut self,
         owner: impl Into<Owner>,
@@ -199,7 +199,7 @@ impl TestExecution {
         }
     }
 
-    /// The call of `step`, as the state machine makes it.
+    /// The request for `step`, as the state machine sends it.
     #[must_use]
     pub fn request(&self, step: Step) -> Request {
         self.harness()
@@ -207,7 +207,7 @@ impl TestExecution {
             .expect("a payload of the state machine")
     }
 
-    /// The payload of that call.
+    /// The payload of that request.
     #[must_use]
     pub fn payload(&self, step: Step) -> Value {
         let call = TaskCall {
@@ -223,10 +223,10 @@ impl TestExecution {
         call.payload()
     }
 
-    /// Runs `step` as the state machine does, and passes its closure on.
+    /// Runs `step` as the state machine does, and adds its closure to the chain.
     ///
     /// # Errors
-    /// When no verdict could be reached.
+    /// Fails if no verdict could be reached.
     pub async fn invoke<S: StepLogic>(&mut self, step: &S) -> Result<StepResult, Fault> {
         let result = self.harness().run(step, &self.request(S::STEP)).await?;
         if let Some(closure) = &result.closure {
@@ -235,7 +235,7 @@ impl TestExecution {
         Ok(result)
     }
 
-    /// The JSON document `name` in the folder of `step`'s phase execution, if it is there.
+    /// The JSON document `name` in the folder of `step`'s phase execution. Returns `None` if it does not exist.
     #[must_use]
     pub fn published(&self, step: Step, name: &str) -> Option<Value> {
         let key = key_in(&self.phase_execution_id(step), &format!("{name}.json")).expect("a key");

@@ -1,5 +1,5 @@
-//! Whom a function trusts over TLS. Loading the system's hundred and more roots is most of the clients' CPU in the init
-//! phase, and AWS needs five of them.
+//! The roots that a function trusts for TLS. Loading the system's hundred and more roots takes most of the clients' CPU in the
+//! init phase, and AWS needs only five.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,29 +13,29 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::environment::EnvironmentError;
 
-/// The roots of Amazon Trust Services, to which the certificates of all AWS endpoints of the commercial regions and of
-/// GovCloud chain: Amazon Root CA 1 to 4, and the Starfield root that signs them for older clients. A test holds the file.
+/// The roots of Amazon Trust Services: Amazon Root CA 1 to 4, and the Starfield root that signs them for older clients. The
+/// certificates of all AWS endpoints of the commercial regions and of GovCloud chain to them. A test checks the file.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// The variable by which the AWS tools and most SDKs are given a bundle of roots; the SDK for Rust does not read it.
+/// The variable that gives AWS tools and most SDKs a bundle of roots. The SDK for Rust does not read it.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// The most bytes that a bundle may have; those of operating systems have a quarter of it.
+/// The largest bundle in bytes. Bundles of operating systems have a quarter of that.
 const BUNDLE_LIMIT: u64 = 1 << 20;
 
 /// Which roots are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Those that AWS needs.
+    /// The roots that AWS needs.
     Amazon,
-    /// The system's: for an endpoint that is not AWS's own, and for the partitions with other authorities.
+    /// The system's roots, for an endpoint that is not AWS's own, and for the partitions with other authorities.
     System,
-    /// Those of this file, and no others.
+    /// Only the roots in this file.
     Bundle(PathBuf),
 }
 
 impl Trust {
-    /// Whom an environment says to trust: the bundle, where it names one.
+    /// The roots that an environment asks for. If it names a bundle, the bundle is used.
     pub(crate) fn of(vars: &BTreeMap<String, String>) -> Self {
         let value = |name: &str| vars.get(name).map(String::as_str).filter(|value| !value.is_empty());
         if let Some(path) = value(CA_BUNDLE) {
@@ -45,7 +45,7 @@ impl Trust {
             .iter()
             .any(|(name, value)| name.starts_with(ENDPOINT) && !value.is_empty() && !is_plain(value));
         let region = value("AWS_REGION").unwrap_or_default();
-        // China, the isolated partitions and the European Sovereign Cloud have authorities of their own.
+        // China, the isolated partitions and the European Sovereign Cloud have their own authorities.
         let is_elsewhere = region.starts_with("cn-") || region.starts_with("eusc-") || region.contains("-iso");
         if is_custom || is_elsewhere {
             Trust::System
@@ -57,7 +57,7 @@ impl Trust {
     /// The trust store.
     ///
     /// # Errors
-    /// When the bundle cannot be read, or is none.
+    /// Fails if the bundle cannot be read or holds no certificates.
     pub(crate) fn store(&self) -> Result<TrustStore, EnvironmentError> {
         match self {
             Trust::Amazon => Ok(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)),
@@ -73,10 +73,10 @@ impl Trust {
     }
 }
 
-/// What the variables of custom endpoints begin with: for all services, and for one of them.
+/// The prefix of the variables for custom endpoints: one for all services, and one for each service.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// Whether S3 is spoken to without TLS, as a local platform is.
+/// Whether S3 is reached without TLS, as on a local platform.
 pub(crate) fn is_s3_plain(vars: &BTreeMap<String, String>) -> bool {
     let endpoint = ["AWS_ENDPOINT_URL_S3", ENDPOINT]
         .into_iter()
@@ -90,7 +90,7 @@ fn is_plain(endpoint: &str) -> bool {
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
 }
 
-/// Reads a bundle and checks it, because the HTTP client takes what it is given for certificates.
+/// Reads and checks a bundle. The HTTP client itself would accept any bytes as certificates.
 fn read_bundle(path: &Path) -> Result<Vec<u8>, String> {
     let mut pem = Vec::new();
     let mut file = File::open(path).map_err(|e| format!("cannot be opened ({e})"))?;

@@ -1,7 +1,7 @@
-//! Whether objects that evidence names were written once and never deleted (contract section 2).
+//! Checks that the objects that evidence names were written once and never deleted (contract section 2).
 //!
-//! A reference names a version, and that version keeps its bytes. Whether its key still is that version, only the key's
-//! history tells: an overwritten or a deleted object is caught here, where no bucket policy forbade it.
+//! A reference names a version, and that version keeps its bytes. Only the key's history shows whether the key still has that
+//! version alone. This check finds an object that was overwritten or deleted when no bucket policy prevented it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +14,16 @@ use crate::context::StepContext;
 use crate::fault::Fault;
 use crate::store::VersionCount;
 
-/// The most keys of a phase execution's folder that are listed at once; P1 writes about ten.
+/// The largest number of keys in a phase execution's folder that are listed at once. P1 writes about ten.
 const FOLDER_LIMIT: usize = 200;
-/// How many listings are under way at once.
+/// The number of listings at the same time.
 const LISTINGS_AT_ONCE: usize = 16;
 
-/// The objects of the evidence bucket among `objects` (bucket and key) whose key has more than one version or a delete marker, in the order
-/// of their keys.
+/// The objects (bucket and key) among `objects` in the evidence bucket whose key has more than one version or a delete marker, in
+/// the order of their keys.
 ///
 /// # Errors
-/// When the store gives no answer.
+/// Fails if the store gives no answer.
 pub async fn rewritten<'o>(
     ctx: &StepContext<'_>,
     objects: impl IntoIterator<Item = (&'o BucketName, &'o S3Key)>,
@@ -50,8 +50,8 @@ pub async fn rewritten<'o>(
     Ok(counts.into_iter().filter_map(problem).collect())
 }
 
-/// Objects in the folder of a phase execution are listed together. Everywhere else others write too, so a key is asked for
-/// alone.
+/// The prefix to list for a key. Objects in the folder of a phase execution are listed together. Other writers use all other
+/// places too, so a key there is listed alone.
 fn group(key: &S3Key) -> String {
     let folder = key
         .as_str()
@@ -118,7 +118,7 @@ mod tests {
         execution.store.delete(BUCKET, run_json);
         let expected = [keys[0], keys[2], run_json];
         assert_eq!(found(&execution, &keys).await, expected);
-        // So many foreign keys that the folder is not listed to its end, and odd ones beside the run's own.
+        // There are so many foreign keys that the folder is not listed to its end, and unusual ones beside the run's own.
         for number in 0..FOLDER_LIMIT {
             execution.store.seed(BUCKET, &format!("{folder}a{number}"), "");
         }

@@ -1,29 +1,29 @@
-//! Where two renderings of one object part.
+//! The first difference between two versions of an object.
 
 use p1_audit::text;
 use serde::Serialize;
 use serde_json::Value;
 
-/// How much of a value is shown.
+/// The number of characters of a value that are shown.
 const SHOWN: usize = 160;
 
-/// The first place at which what was recorded and what was recomputed part.
+/// The first place at which the recorded and the recomputed bytes differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The artifact, or the file.
+    /// The artifact's name, or the file's.
     pub artifact: String,
     /// Its key.
     pub key: String,
-    /// A JSON pointer (RFC 6901), empty for the whole document; `line N` of a text.
+    /// A JSON pointer (RFC 6901). It is empty for the whole document, and `line N` for text.
     pub pointer: String,
-    /// What the directory has there, shortened; none where it has nothing.
+    /// The shortened value in the directory. `None` if the directory has no value there.
     pub recorded: Option<String>,
-    /// What the step gives there, shortened; none where it gives nothing.
+    /// The shortened value that the step gives. `None` if the step gives no value there.
     pub recomputed: Option<String>,
 }
 
 impl Difference {
-    /// Of two documents with other bytes.
+    /// The difference between two documents with different bytes.
     #[must_use]
     pub fn of_bytes(artifact: &str, key: &str, recorded: &[u8], recomputed: &[u8]) -> Self {
         let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
@@ -33,7 +33,7 @@ impl Difference {
         }
     }
 
-    /// Of two values; where they are equal their bytes part, which the words say.
+    /// The difference between two values. If the values are equal, the difference says that only their bytes differ.
     #[must_use]
     pub fn of_values(artifact: &str, key: &str, recorded: &Value, recomputed: &Value) -> Self {
         let (pointer, recorded, recomputed) = match first(recorded, recomputed) {
@@ -83,7 +83,7 @@ fn show(value: &Value) -> String {
 
 type Place<'a> = (String, Option<&'a Value>, Option<&'a Value>);
 
-/// The first place in the order of keys and positions at which two values part.
+/// The first place, in order of keys and positions, at which two values differ.
 fn first<'a>(one: &'a Value, other: &'a Value) -> Option<Place<'a>> {
     if one == other {
         return None;

@@ -1,8 +1,8 @@
-//! Which executions a directory holds, and what started each.
+//! The executions in a directory, and the input that started each.
 //!
-//! The engine's history says it of the one that the directory is of. Of earlier ones, whose run it went on with, the ledger
-//! has the ARN and the stamp, and the evidence what an evaluation needs of the input: a step's verdict depends on
-//! nothing else of it than whether the execution is a rerun, and with which reset receipt.
+//! The engine's history gives the input of the execution that the directory belongs to. The run may have begun in earlier
+//! executions. For those, the ledger gives ARN and stamp, and the evidence gives the parts of the input that an evaluation needs:
+//! whether the execution is a rerun, and with which reset receipt.
 
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
 use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, phase_folder};
@@ -16,30 +16,30 @@ use serde_json::{Value, json};
 use super::recording::Recording;
 use crate::payload::Owner;
 
-/// Where the input of an execution was had from.
+/// The source of an execution's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum InputSource {
     /// The engine's history.
     ExecutionHistory,
-    /// What its first step published.
+    /// The evidence that its first step published.
     Evidence,
 }
 
-/// An execution to be replayed.
+/// An execution that will be replayed.
 pub(super) struct Execution {
     pub(super) arn: ExecutionArn,
     pub(super) stamp: Stamp,
     pub(super) input: Value,
     pub(super) source: InputSource,
-    /// Whether the ledger holds a verdict of it: then it came to its end.
+    /// Whether the ledger holds a verdict of it. If so, it ran to its end.
     pub(super) committed: bool,
-    /// Whether the engine's history is of it.
+    /// Whether the engine's history describes it.
     pub(super) has_account: bool,
 }
 
 impl Execution {
-    /// What it begins with.
+    /// The owner that runs first.
     pub(super) fn first(&self) -> Owner {
         if self.input.get("resume").is_some() {
             Owner::Admission
@@ -49,7 +49,7 @@ impl Execution {
     }
 }
 
-/// Every execution, in the order of the ledger, and why others cannot be replayed.
+/// Every execution in the order of the ledger, and the reasons why others cannot be replayed.
 pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String)>) {
     let mut known: Vec<(ExecutionArn, Stamp)> = Vec::new();
     let mut missing = Vec::new();
@@ -107,7 +107,7 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
     (executions, missing)
 }
 
-/// What an evaluation needs of the input, from what the execution published.
+/// The parts of the input that an evaluation needs, from the evidence that the execution published.
 fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Value> {
     let folder = |owner: Owner| phase_folder(&PhaseExecutionId::derive(owner, stamp, arn.as_str()));
     let receipt = format!("{}{}.json", folder(Owner::Admission), RerunAdmissionReceipt::NAME);
@@ -116,7 +116,7 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
         return Some(json!({"resume": {"held": held, "only": only, "reset": reset}}));
     }
     if recording.holds(&folder(Owner::Admission)) {
-        // The receipt is lost or changed, which its step's replay says. What was observed still names the held summary.
+        // The receipt is lost or changed, which the replay of its step reports. The observations still name the held summary.
         let key = format!(
             "{}{}.json",
             folder(Owner::Admission),
@@ -134,7 +134,7 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
         return None;
     }
     let key = format!("{}{}.json", folder(first), first.observations_name());
-    // Where they cannot be read, M3.A's replay says so; no other step looks at the receipt, whatever its key.
+    // If the observations cannot be read, M3.A's replay reports that. No other step looks at the receipt.
     let observations = recording.document(&key).unwrap_or_default();
     let claim = observations["created"]
         .as_array()

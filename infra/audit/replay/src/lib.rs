@@ -1,8 +1,8 @@
-//! Recomputes every step of a mirrored execution, offline, and holds the bytes against the directory's.
+//! Recomputes every step of a mirrored execution offline, and compares the bytes with the directory's.
 //!
-//! Each step gets the input that it got then and its stored observations, and runs through the functions' own harness:
-//! observations adopted, evaluated, published, summed up. Only what S3 alone can know is taken from the directory: version
-//! ids and entity tags of what was created, and what became of an object that could not be stored. Nothing is written.
+//! Each step gets its original input and its stored observations, and runs through the functions' own harness: it adopts the
+//! observations, evaluates, publishes, and writes its summary. Only facts that S3 alone knows come from the directory: version
+//! ids and entity tags of created objects, and the outcome for an object that could not be stored. A replay writes nothing.
 
 mod difference;
 mod executions;
@@ -22,15 +22,15 @@ use p1_audit::EvidenceSet;
 use p1_contract::attestation::is_sidecar;
 use recording::Recording;
 
-/// What became of a replay, as the exit status of `cargo p1 replay` says it.
+/// The result of a replay. The exit status of `cargo p1 replay` says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Standing {
-    /// Every step gives the bytes that are there.
+    /// Every step gives the recorded bytes.
     Equal,
-    /// A step gives other bytes.
+    /// A step gives different bytes.
     Differs,
-    /// Something is missing, so that not everything could be recomputed; what could gives the bytes that are there.
+    /// Something is missing, so not everything could be recomputed. All recomputed objects have the recorded bytes.
     Missing,
 }
 
@@ -44,12 +44,12 @@ impl Standing {
     }
 }
 
-/// Something that is needed for a replay and cannot be had, or that no replayed step makes.
+/// Something that a replay needs and does not have, or an object that no replayed step writes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Missing {
     /// The key, the file or the execution.
     pub subject: String,
-    /// Why it was not replayed.
+    /// Why it could not be replayed.
     pub reason: String,
 }
 
@@ -59,29 +59,29 @@ impl From<(String, String)> for Missing {
     }
 }
 
-/// A step that was replayed, or should have been.
+/// The replay of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepReport {
     /// The step, or the admission.
     pub step: Owner,
     /// The phase execution.
     pub phase_execution_id: String,
-    /// What became of it.
+    /// The result.
     pub standing: Standing,
-    /// Objects that were recomputed and have the recorded bytes.
+    /// The number of recomputed objects with the recorded bytes.
     pub equal: usize,
-    /// The first difference of each object that has other bytes, the summary last.
+    /// The first difference of each object with different bytes. The summary comes last.
     pub differences: Vec<Difference>,
-    /// What could not be recomputed.
+    /// Objects that could not be recomputed.
     pub missing: Vec<Missing>,
 }
 
-/// An execution that was replayed.
+/// The replay of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExecutionReport {
     /// The execution.
     pub execution_arn: String,
-    /// Where its input was had from.
+    /// The source of its input.
     pub input: InputSource,
     /// Its steps, in the order in which they ran.
     pub steps: Vec<StepReport>,
@@ -90,32 +90,32 @@ pub struct ExecutionReport {
 /// How much was recomputed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Executions.
+    /// Replayed executions.
     pub executions: usize,
-    /// Steps, admissions among them.
+    /// Replayed steps and admissions.
     pub steps: usize,
     /// Objects with the recorded bytes.
     pub equal: usize,
-    /// Objects with other bytes, and answers that are not the recorded ones.
+    /// Objects with different bytes, and answers that differ from the recorded ones.
     pub different: usize,
-    /// Everything that could not be recomputed.
+    /// Objects that could not be recomputed.
     pub missing: usize,
-    /// Objects that others wrote, M2's receipt among them: no step makes them.
+    /// Objects that no step writes, such as M2's receipt.
     pub from_outside: usize,
-    /// Parts of signatures: they are not made again, and `cargo p1 verify` holds them against the evidence.
+    /// Parts of signatures. They are not recomputed; `cargo p1 verify` checks them against the evidence.
     pub sidecars: usize,
 }
 
-/// What a replay found.
+/// The result of a replay, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// What became of it.
+    /// The result.
     pub standing: Standing,
     /// How much was recomputed.
     pub counts: Counts,
     /// The executions, in the order of the ledger.
     pub executions: Vec<ExecutionReport>,
-    /// What could not be recomputed and belongs to no replayed step.
+    /// Things that could not be recomputed and belong to no replayed step.
     pub missing: Vec<Missing>,
 }
 

@@ -1,4 +1,4 @@
-//! The payload of a Task, as the state machine makes it: made again from what is known of the execution.
+//! The payload of a Task, rebuilt from the known facts of the execution as the state machine builds it.
 
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, StateMachineArn};
 pub use p1_contract::owner::{ADMIT_RERUN, Owner};
@@ -6,10 +6,10 @@ use p1_contract::request::{StepInput, StepResult, TaskCall};
 use p1_contract::settings::Settings;
 use serde_json::{Map, Value};
 
-/// A payload as the state machine makes it, held against the functions' own parser.
+/// Builds a payload as the state machine does, and checks it with the functions' own parser.
 ///
 /// # Errors
-/// In words, when the functions would refuse it.
+/// Fails if the functions would refuse it. The error says why.
 pub fn payload(
     owner: Owner,
     settings: &Settings,
@@ -39,10 +39,10 @@ pub fn payload(
     parse(&payload).map(|_| payload)
 }
 
-/// Adds what the state machine keeps of a result.
+/// Adds the parts of a result that the state machine keeps.
 ///
 /// # Errors
-/// In words, when the result closed nothing.
+/// Fails if the result closed nothing.
 pub fn take(closures: &mut Map<String, Value>, result: &StepResult) -> Result<(), String> {
     let value = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
     match (result.admitted(), &result.closure) {

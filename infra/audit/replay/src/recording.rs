@@ -1,4 +1,4 @@
-//! A mirrored directory as a recording: the bucket as the run left it, its ledger, and what the engine said.
+//! A mirrored directory as a recording: the bucket as the run left it, its ledger, and the engine's history.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use serde_json::Value;
 
 use crate::payload::Owner;
 
-/// What the engine said of the execution that the directory is of.
+/// The engine's history of the execution that the directory belongs to.
 pub(super) struct Account {
     pub(super) execution: ExecutionArn,
     pub(super) history: History,
-    /// What started it; none where the history does not keep that.
+    /// The input that started it. `None` if the history does not keep the input.
     pub(super) input: Option<Value>,
 }
 
@@ -36,18 +36,18 @@ pub(super) struct Recording {
     /// Every object that `objects.json` lists.
     listed: BTreeMap<String, ListedObject>,
     pub(super) account: Option<Account>,
-    /// What cannot be had from the directory.
+    /// Things that the directory does not hold, with the reason.
     pub(super) missing: Vec<(String, String)>,
 }
 
-/// A closing summary as it is recorded.
+/// A recorded closing summary.
 pub(super) struct RecordedSummary {
     pub(super) closure: ClosureRef,
     pub(super) body: ExecutionSummary,
 }
 
 impl Recording {
-    /// Reads the evidence; what is missing, where there is nothing in it to replay.
+    /// Reads the evidence. If there is nothing to replay, the error says what is missing.
     pub(super) fn read(set: &EvidenceSet) -> Result<Self, Vec<(String, String)>> {
         let mut missing: Vec<(String, String)> = Vec::new();
         let mut objects = BTreeMap::new();
@@ -94,7 +94,7 @@ impl Recording {
         })
     }
 
-    /// What became of the write of a summary that is lost: the mirror lists it.
+    /// The outcome of writing a summary that is lost. The mirror still lists the summary.
     pub(super) fn lost(&self, name: &str, key: &str) -> Option<(S3Key, Written)> {
         let listed = self.listed.get(key)?;
         let parsed = S3Key::parse(key).ok()?;
@@ -110,7 +110,7 @@ impl Recording {
         Some((parsed, Written::Stored(artifact)))
     }
 
-    /// Whether anything lies below this prefix.
+    /// Whether any object lies below this prefix.
     pub(super) fn holds(&self, prefix: &str) -> bool {
         self.keys.iter().any(|key| key.as_str().starts_with(prefix))
     }
@@ -121,12 +121,12 @@ impl Recording {
         Some(&object.bytes)
     }
 
-    /// The document at `key`, as far as it can be read.
+    /// The document at `key`. `None` if it cannot be read.
     pub(super) fn document(&self, key: &str) -> Option<Value> {
         parse_strict(self.bytes(key)?, Limits::DOCUMENT).ok()
     }
 
-    /// The stamp with which the phase execution ids in the directory follow from this execution.
+    /// The stamp with which this execution gives the phase execution ids in the directory.
     pub(super) fn stamp(&self, execution: &ExecutionArn) -> Option<Stamp> {
         self.keys.iter().find_map(|key| {
             let (folder, _) = key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
@@ -136,7 +136,7 @@ impl Recording {
         })
     }
 
-    /// The closing summary at `key`, as the chain would name it.
+    /// The closing summary at `key`, with the closure that the chain would name.
     pub(super) fn summary(&self, owner: Owner, id: &PhaseExecutionId, key: &str) -> Option<RecordedSummary> {
         let parsed = S3Key::parse(key).ok()?;
         let object = self.store.object(&parsed)?;
@@ -158,7 +158,7 @@ impl Recording {
 }
 
 impl RecordedSummary {
-    /// What became of the step's writes.
+    /// The outcomes of the step's writes.
     pub(super) fn ends(&self) -> BTreeMap<S3Key, Written> {
         let lost = |lost: &NotStored| (lost.key.clone(), Written::from(lost.end.clone()));
         let stored = |artifact: &ArtifactRef| (artifact.key.clone(), Written::Stored(artifact.clone()));

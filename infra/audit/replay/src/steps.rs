@@ -1,4 +1,4 @@
-//! The ten functions' own evaluations, and the admission's.
+//! Evaluates the ten steps and the admission with the functions' own code.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use m3a_handle_closure::HandleClosure;
@@ -23,24 +23,24 @@ use crate::payload::Owner;
 
 /// A step that was evaluated again.
 pub(super) struct Recomputed {
-    /// What its function answers.
+    /// The function's answer.
     pub(super) answer: Result<StepResult, Fault>,
-    /// What it created while it observed.
+    /// The objects that it created while it observed.
     pub(super) observed: Result<Created, String>,
 }
 
-/// What a step created while it observed.
+/// The objects that a step created while it observed.
 #[derive(Default)]
 pub(super) struct Created {
-    /// As the observations list it.
+    /// The list in the observations.
     pub(super) listed: Vec<ArtifactRef>,
-    /// As it is made again from the observations.
+    /// The objects as recreated from the observations.
     pub(super) recreated: Vec<Recreated>,
 }
 
 /// Runs the function of `owner` on `request`, over a recording that holds `observations`.
 pub(super) async fn recompute(owner: Owner, harness: &Harness, request: &Request, observations: &[u8]) -> Recomputed {
-    // Boxed, one by one: together the futures of all ten are too large for a stack.
+    // Each future is boxed, because all ten together are too large for a stack.
     match owner {
         Owner::Admission => Box::pin(with(&Admission, harness, request, observations)).await,
         Owner::Step(step) => match step {
@@ -52,7 +52,7 @@ pub(super) async fn recompute(owner: Owner, harness: &Harness, request: &Request
             Step::M4Handoff => Box::pin(with(&M4Handoff, harness, request, observations)).await,
             Step::RerunDiscipline => Box::pin(with(&RerunDiscipline, harness, request, observations)).await,
             Step::CostEnvelope => {
-                // It is never asked: its answer is among the observations.
+                // The client is never used, because its answer is among the observations.
                 let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
                 let explorer = CostExplorer::new(config);
                 Box::pin(with(&CostEnvelope { explorer }, harness, request, observations)).await

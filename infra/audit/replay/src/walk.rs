@@ -1,4 +1,4 @@
-//! One execution, from its first step through the gates to where it ended.
+//! Replays one execution, from its first step through the gates to its end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use super::steps::{self, Created, Recomputed};
 use super::{Difference, ExecutionReport, Missing, Standing, StepReport};
 use crate::payload::{self, Owner};
 
-/// What all walks together came by.
+/// The results that all walks share.
 #[derive(Default)]
 pub(super) struct Walked {
-    /// Every key that a step made again.
+    /// Every key that a step recreated.
     pub(super) made: BTreeSet<S3Key>,
     /// Every closure that a step rests on.
     pub(super) rested_on: BTreeSet<S3Key>,
@@ -31,13 +31,13 @@ pub(super) struct Walked {
 }
 
 impl Walked {
-    /// Whether a step's report names the key already.
+    /// Whether a step's report already names the key.
     pub(super) fn is_reported(&self, key: &str) -> bool {
         self.reported.contains(key)
     }
 }
 
-/// A step that is to be replayed.
+/// A step that will be replayed.
 struct Task<'a> {
     recording: &'a Recording,
     owner: Owner,
@@ -45,16 +45,16 @@ struct Task<'a> {
     observations_key: String,
     summary: Option<RecordedSummary>,
     summary_key: String,
-    /// What the engine says that its function answered.
+    /// The function's answer in the engine's history.
     recorded_answer: Option<&'a StepResult>,
-    /// What the engine was answered, where that is no step's result.
+    /// The function's answer, if it is not a step's result.
     unreadable: Option<&'a str>,
 }
 
 /// Replays one execution.
 ///
 /// # Errors
-/// In words, when its names are none that the functions could run with.
+/// Fails if the execution's names are not valid for the functions. The error says why.
 pub(super) async fn execution(
     recording: &Recording,
     execution: &Execution,
@@ -74,7 +74,7 @@ pub(super) async fn execution(
         let task = Task::new(recording, execution, owner);
         let begun = recording.holds(&phase_folder(&task.id));
         if !begun && task.recorded_answer.is_none() && !execution.committed {
-            // So far it came: it faulted, was stopped, or ran one state alone.
+            // The execution ended here: it faulted, was stopped, or ran one state alone.
             break;
         }
         ran.push(owner.state());
@@ -83,7 +83,7 @@ pub(super) async fn execution(
             .reported
             .extend(step.missing.iter().map(|missing| missing.subject.clone()));
         report.steps.push(step);
-        // What comes next rests on what is there, so that every step is judged by itself.
+        // The next step uses the recorded evidence, so that every step is judged separately.
         let answer = recomputed.or_else(|| task.recorded_answer.cloned());
         let go_on = task.pass_on(answer.as_ref(), &mut closures);
         only |= answer
@@ -111,7 +111,7 @@ pub(super) async fn execution(
     Ok(report)
 }
 
-/// The gates (contract section 6).
+/// The next owner after the gate of `owner` (contract section 6).
 fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Owner> {
     let next = match (owner, pass) {
         (Owner::Admission, true) => return Some(answer?.admitted()?.resume_at.into()),
@@ -123,14 +123,14 @@ fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> O
     next.map(Owner::Step)
 }
 
-/// The engine ran the Task states that the steps' answers lead to, and no others.
+/// Checks that the engine ran exactly the Task states that the steps' answers lead to.
 fn order(history: &p1_audit::history::History, ran: &[String], report: &mut ExecutionReport) {
     let recorded: Vec<&str> = history.tasks.iter().map(|task| task.state.as_str()).collect();
-    // A history that keeps no Task states says nothing of their order.
+    // A history without Task states says nothing about their order.
     if recorded.is_empty() || recorded == ran {
         return;
     }
-    // The last state may have been entered and never have closed; and what stopped the replay is reported already.
+    // The last state may have been entered without closing. A reason that stopped the replay is reported already.
     let stopped = report.steps.last().is_some_and(|step| !step.missing.is_empty());
     if recorded.starts_with(&ran.iter().map(String::as_str).collect::<Vec<_>>())
         && (stopped
@@ -148,7 +148,7 @@ fn order(history: &p1_audit::history::History, ran: &[String], report: &mut Exec
     }
 }
 
-/// The functions' harness over the recording. It asks nothing: every answer is among the observations.
+/// The functions' harness over the recording. It asks no service, because every answer is among the observations.
 fn harness(recording: &Recording) -> Harness {
     Harness {
         store: Store::Recorded(recording.store.clone()),
@@ -156,8 +156,8 @@ fn harness(recording: &Recording) -> Harness {
     }
 }
 
-/// The settings that a step went by, which its observations hold. Those of revision 1 hold none; no step that adopts its
-/// observations asks for more than the bucket.
+/// The settings of a step, from its observations. Observations of revision 1 hold none. That is enough, because a step that
+/// adopts its observations needs only the bucket.
 fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, String> {
     let document: Value = serde_json::from_slice(observations).map_err(|error| error.to_string())?;
     match document.get("settings") {
@@ -260,12 +260,12 @@ impl<'a> Task<'a> {
         });
         let is_listed = |key: &S3Key| listed.iter().any(|artifact| artifact.key == *key);
         let (stored, not_stored): (Vec<_>, Vec<_>) = recreated.into_iter().partition(|made| is_listed(&made.key));
-        // The summary comes last, because it names the hashes of all others.
+        // The summary comes last, because it names the hashes of all other objects.
         let last = creations.pop_if(|last| last.key.as_str() == self.summary_key);
         creations.extend(stored);
         creations.extend(last);
 
-        // Evidence of earlier releases says in words alone that an object could not be stored, and what follows from it is not
+        // Evidence of earlier releases says only in words that an object could not be stored. The consequences of that are not
         // known.
         let is_untold = |key: &S3Key| {
             let summary = self.summary.as_ref();
@@ -295,7 +295,7 @@ impl<'a> Task<'a> {
             let failed = ends.get(&made.key).is_some_and(|end| end.stored().is_none());
             match self.recording.store.object(&made.key) {
                 Some(object) if object.bytes == made.bytes => equal += 1,
-                // It was not stored, as the summary says; what lies there is another's.
+                // The summary says that it was not stored. The object at this key is another writer's.
                 _ if failed => {}
                 Some(object) => {
                     let key = made.key.as_str();
@@ -322,7 +322,7 @@ impl<'a> Task<'a> {
             }
         }
         let answer = match answer {
-            // It names the hash of the summary.
+            // The answer names the hash of the summary, which is then not known.
             Ok(_) if !tells_all => None,
             Ok(answer) => {
                 self.hold_answer(&answer, &mut differences);
@@ -357,7 +357,8 @@ impl<'a> Task<'a> {
         Ok(Request { input, attempt })
     }
 
-    /// What the engine was answered is what the step answers. Which version of the function it was is the engine's to say.
+    /// Checks that the recorded answer equals the step's answer. Only the engine knows which version of the function ran, so that
+    /// is not compared.
     fn hold_answer(&self, answer: &StepResult, differences: &mut Vec<Difference>) {
         if let Some(unreadable) = self.unreadable {
             let recomputed = format!("the result of {}", self.owner.id());
@@ -383,13 +384,13 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Adds what the state machine keeps of this step, by the summary that is there; gives its verdict.
+    /// Adds the parts of this step's result that the state machine keeps, from the recorded summary. Returns the step's verdict.
     fn pass_on(&self, answer: Option<&StepResult>, closures: &mut Map<String, Value>) -> Option<bool> {
         if answer.is_some_and(|answer| answer.conclusion == Conclusion::DuplicateDelivery) && self.summary.is_none() {
             return None;
         }
         if self.owner == Owner::Admission {
-            // The closures to go on with are the admission's to say.
+            // The admission decides which closures the execution goes on with.
             payload::take(closures, answer?).ok()?;
         }
         let lost = answer.and_then(|answer| answer.closure.as_ref());

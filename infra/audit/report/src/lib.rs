@@ -1,8 +1,8 @@
 //! `cargo p1 report`: one self-contained page about an evidence directory.
 //!
-//! Two halves: [`model`] makes plain data of the directory, as `verify` read it and with what `verify` found; [`view`] makes
-//! HTML of that data. Nobody trusts the directory: the page is made whatever its standing is, and everything that it shows
-//! went through [`text::Text`] or a type of the contract. The same directory gives the same bytes.
+//! There are two halves. [`model`] turns the directory and the findings of `verify` into plain data; [`view`] turns that data
+//! into HTML. The directory is not trusted. The page is made whatever `verify` says, and everything on it is [`text::Text`] or a
+//! type of the contract. The same directory gives the same bytes.
 
 mod model;
 mod text;

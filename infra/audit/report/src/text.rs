@@ -1,14 +1,14 @@
-//! Text of evidence on a page. Whatever it holds it is shown as text: bounded, with what would not be seen made visible.
+//! Text of evidence on a page. It is always shown as text, has a limited length, and invisible characters in it are made visible.
 
 use maud::{Markup, Render, html};
 use p1_audit::text::is_invisible;
 use p1_contract::hash::Sha256Hex;
 
-/// The most characters of one value that a page shows.
+/// The largest number of characters of one value that a page shows.
 const LIMIT: usize = 2_000;
 
-/// Text that comes from evidence. The only way onto the page is through [`Render`], which escapes, or [`Text::plain`], which
-/// the page's builder escapes.
+/// Text from evidence. It reaches the page only through [`Render`], which escapes it, or through [`Text::plain`], which the
+/// page's builder escapes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text {
     kept: String,
@@ -16,7 +16,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Takes at most 2,000 characters and counts the rest.
+    /// Takes at most 2,000 characters and counts the others.
     pub(crate) fn new(text: &str) -> Self {
         let end = text.char_indices().nth(LIMIT).map_or(text.len(), |(end, _)| end);
         let (kept, rest) = text.split_at(end);
@@ -26,7 +26,7 @@ impl Text {
         }
     }
 
-    /// One string for a title or an attribute, with `\u{…}` where a character would not be seen.
+    /// One string for a title or an attribute. Invisible characters are written as `\u{…}`.
     pub(crate) fn plain(&self) -> String {
         let mut plain = String::with_capacity(self.kept.len());
         for c in self.kept.chars() {
@@ -47,7 +47,7 @@ impl Text {
         self.more == 0 && Sha256Hex::parse(&self.kept).is_ok()
     }
 
-    /// The text, if it can be pasted into a shell as it is: nothing that a shell would read as its own.
+    /// The text, if it can be pasted into a shell unchanged. Returns `None` if a shell would interpret a part of it.
     pub(crate) fn for_shell(&self) -> Option<&str> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '=' | ':');
         let usable = self.more == 0 && !self.kept.is_empty() && !self.kept.starts_with('-');
@@ -61,7 +61,7 @@ impl<T: AsRef<str>> From<T> for Text {
     }
 }
 
-/// Isolated from what stands around it, so that text in a right-to-left script reorders only itself.
+/// The text is isolated from its surroundings, so that right-to-left text reorders only itself.
 impl Render for Text {
     fn render(&self) -> Markup {
         html! {
@@ -84,7 +84,7 @@ impl Render for Text {
 #[derive(Debug, PartialEq, Eq)]
 enum Run<'a> {
     Seen(&'a str),
-    /// A slash, after which a key may be broken.
+    /// A slash. A key may be broken after it.
     Slash,
     Hidden(char),
 }
@@ -109,8 +109,8 @@ fn code_point(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
-/// Characters without a shape of their own: controls, line breaks of all kinds, what [`is_invisible`] knows, variation
-/// selectors and fillers.
+/// Characters without a visible shape: control characters, all kinds of line breaks, the characters of [`is_invisible`],
+/// variation selectors and fillers.
 fn hidden(c: char) -> bool {
     c.is_control()
         || is_invisible(c)

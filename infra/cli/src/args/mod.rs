@@ -1,4 +1,4 @@
-//! The command line: every subcommand and option. Those of the operator stand in a file of their own.
+//! The command line: every subcommand and option. The operator's subcommands are in a file of their own.
 
 #[cfg(feature = "operator")]
 mod operator;
@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::operator::*;
 use crate::exit;
 
-/// What the help of `verify` says below its exit statuses.
+/// The text of `verify --help` below the exit statuses.
 const VERIFY_NOTES: &str = "\
 In a bucket a run is named by its root, s3://BUCKET/evidence/runs/<platform_run_id>/, for the verdict that was committed last,
 or by the folder of a step below s3://BUCKET/evidence/dev_full/run_control/, for M3.J's the verdict of that execution. It is read by
@@ -28,26 +28,26 @@ With --key every verdict in the directory must be signed by one of the keys: one
 is 3. objects.json and execution_history.json are the mirror's and the engine's account, and are not signed: of the latter,
 the execution and its outcome are read.";
 
-/// What the help of `replay` says below its exit statuses.
+/// The text of `replay --help` below the exit statuses.
 const REPLAY_NOTES: &str = "\
 A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
 as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
 
-/// What the help of `diff` says below its exit statuses.
+/// The text of `diff --help` below the exit statuses.
 const DIFF_NOTES: &str = "\
 Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
 it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
 
-/// What the help of `report` says below its exit statuses.
+/// The text of `report --help` below the exit statuses.
 const REPORT_NOTES: &str = "\
 The page is made whatever the standing of the evidence is, and says it; the exit status is as `verify` has it.
 
 The page is written beside the directory, never into it: there it would be a foreign file among the evidence.";
 
-/// How the program is called.
+/// The program's name on the command line.
 const PROGRAM: &str = if cfg!(feature = "operator") { "cargo p1" } else { "p1" };
 
-/// What the program understands.
+/// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
     name = PROGRAM,
@@ -74,7 +74,7 @@ pub enum Command {
     /// The admission of a rerun and the steps that an earlier execution of the run closed are replayed too.
     #[command(after_help = format!("{}\n\n{REPLAY_NOTES}", exit::help("replay")))]
     Replay(ReplayArgs),
-    /// Check a run's evidence, a directory offline or the bucket: was it pinned, by which evidence, has a byte changed since
+    /// Check a run's evidence, in a directory or in the bucket: was the run pinned, which evidence shows it, did a byte change
     #[command(after_help = format!("{}\n\n{VERIFY_NOTES}", exit::help("verify")))]
     Verify(VerifyArgs),
     /// Make one self-contained HTML page of an evidence directory, for auditors and engineers
@@ -85,7 +85,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Print the exit statuses of every command
     ExitCodes,
-    /// What the operator's build adds.
+    /// The subcommands of the operator's build.
     #[cfg(feature = "operator")]
     #[command(flatten)]
     Operator(Operator),
@@ -122,7 +122,7 @@ pub struct VerifyArgs {
     /// Evidence directory of a run, as `run --out` wrote it, or s3://BUCKET/PREFIX
     #[arg(value_name = "DIR|S3-URI")]
     pub dir: PathBuf,
-    /// Public key (PEM) that every verdict must be signed by; repeatable, for keys that succeeded one another
+    /// Public key (PEM), repeatable; every verdict must be signed by one of the given keys
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
     /// Print one JSON object as the last line of standard output
@@ -136,13 +136,13 @@ pub struct ReportArgs {
     /// Evidence directory of a run, as `run --out` wrote it
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Public key (PEM) that every verdict must be signed by one of; repeatable
+    /// Public key (PEM), repeatable; every verdict must be signed by one of the given keys
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
-    /// File to write the page to, outside the directory [default: DIR.report.html, beside the directory]
+    /// File for the page; it must lie outside the directory [default: DIR.report.html, beside the directory]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Open the page with the desktop's own program for it
+    /// Open the page in the default program of the desktop
     #[arg(long)]
     pub open: bool,
     /// Print one JSON object as the last line of standard output

@@ -1,4 +1,4 @@
-//! The command line of whoever sets up, drives and closes runs.
+//! The command line of operators, who set up, drive and close runs.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,39 +12,39 @@ use crate::exit;
 pub enum Operator {
     /// Pin one run and print its verdict
     ///
-    /// Without options everything is set up here: a local platform is started, deployed to and seeded with a small
-    /// sample platform, one run is pinned on it, and the platform is stopped again.
+    /// Without options, everything is set up on this machine: the command starts a local platform, deploys to it, seeds it with a
+    /// small sample platform, pins one run, and stops the platform again.
     #[command(after_help = exit::help("run"))]
     Run(RunArgs),
-    /// Go on with a held or faulted run, from the last summary that it published
+    /// Resume a held or faulted run from the last summary that it published
     ///
-    /// On the local platform that is up, or on a stack on AWS. The run keeps its id; a registry that was mended in a handle
-    /// that only later steps read is pinned for them.
+    /// The run is on the local platform that is up, or on a stack on AWS. It keeps its id. If the registry was mended in a handle
+    /// that only later steps read, the mended registry is pinned for those steps.
     #[command(after_help = exit::help("resume"))]
     Resume(ResumeArgs),
-    /// Start the local platform and leave it up
+    /// Start the local platform and leave it running
     Up(UpArgs),
-    /// Stop the local platform that `up` or `run --keep` left up
+    /// Stop the local platform that `up` or `run --keep` left running
     Down(DownArgs),
     /// Say whether a local platform is up, and where
     Status(StatusArgs),
-    /// Print the environment in which a function runs on the local platform that is up: eval "$(cargo p1 env)"
+    /// Print the environment for a function that runs outside the local platform: eval "$(cargo p1 env)"
     Env(EnvArgs),
     /// Print the event of one step, for `cargo lambda invoke`
     ///
-    /// A step works on the closures of those before it. M3.A without options: a start of its own from the latest M2
-    /// receipt of the local platform that is up.
+    /// A step works on the closures of the steps before it. Without options, only M3.A has an event: a new start from the latest
+    /// M2 receipt of the local platform that is up.
     Event(EventArgs),
-    /// Print a stack's outputs as `terraform output -json` would, or put them where Terraform and M3.A read them
+    /// Print a stack's outputs in the form of `terraform output -json`, or write them where Terraform and M3.A read them
     Outputs(OutputsArgs),
     /// Append the closure notes of a run to the three documents, once per run
     Close(CloseArgs),
-    /// Measure cost, speed and scale of a pinned run beside the procedure that it replaces (`bench --help`)
+    /// Measure cost, speed and scale of a pinned run, and compare it with the procedure that it replaces (`bench --help`)
     ///
-    /// The benchmark is a program of its own, tests/bench, which is built first. docs/performance.md holds its table.
+    /// The benchmark is a separate program, tests/bench, which is built first. Its results are in docs/performance.md.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
-    /// Install the pinned tools and print the directory of their programs; for CI and for whoever wants to call them
+    /// Install the pinned tools and print the directory of their programs
     #[command(hide = true)]
     Tools,
 }
@@ -64,7 +64,7 @@ pub struct RunArgs {
     /// Billing artifact (JSON), instead of the sample
     #[arg(long, value_name = "FILE")]
     pub billing: Option<PathBuf>,
-    /// M2 receipt (JSON) that starts the run, instead of a green sample; with --input it is put at the key named there
+    /// M2 receipt (JSON) that starts the run, instead of a green sample; with --input, it is put at the key that the input names
     #[arg(long, value_name = "FILE")]
     pub m2_receipt: Option<PathBuf>,
     /// Profile (JSON) of the local platform: account, region and names
@@ -82,7 +82,7 @@ pub struct RunArgs {
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,
-    /// Leave the local platform up afterwards
+    /// Leave the local platform running afterwards
     #[arg(long, conflicts_with = "stack")]
     pub keep: bool,
 }
@@ -93,13 +93,13 @@ pub struct ResumeArgs {
     /// Key of the last summary among M3.A … M3.H that the run published
     #[arg(long, value_name = "KEY")]
     pub held: String,
-    /// Run that one state alone, and commit nothing
+    /// Run only that one state, and commit nothing
     #[arg(long)]
     pub only: bool,
-    /// Reset receipt (JSON): actor, reason, class, scope and, outside the permitted classes, approval
+    /// Reset receipt (JSON) with actor, reason, class and scope; classes that are not permitted also need an approval
     #[arg(long, value_name = "FILE")]
     pub reset: PathBuf,
-    /// Mended handles registry (Markdown) to put in place first
+    /// Mended handles registry (Markdown) that is put in place first
     #[arg(long, value_name = "FILE")]
     pub registry: Option<PathBuf>,
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
@@ -119,7 +119,7 @@ pub struct UpArgs {
     /// Profile (JSON) of the local platform: account, region and names
     #[arg(long, value_name = "FILE")]
     pub platform: Option<PathBuf>,
-    /// Put the sample platform's inputs there, and an M2 receipt, whose event starts a run
+    /// Put the sample platform's inputs and an M2 receipt on it; the event of the receipt starts a run
     #[arg(long)]
     pub sample: bool,
     /// Print one JSON object as the last line of standard output
@@ -141,10 +141,10 @@ pub struct EventArgs {
     /// M3.A to M3.J, or ADMISSION for the M3.G function in admission mode
     #[arg(value_name = "STEP")]
     pub step: String,
-    /// Evidence directory of an execution, as `run --out` wrote it: the event that the state machine sent to the step
+    /// Evidence directory of an execution, as `run --out` wrote it; prints the event that the state machine sent to the step
     #[arg(long, value_name = "DIR", conflicts_with = "after")]
     pub from: Option<PathBuf>,
-    /// Event of a step and the result that it was answered with: the event that follows
+    /// Event of a step and the result that answered it; prints the event that follows
     #[arg(long, num_args = 2, value_names = ["EVENT", "RESULT"])]
     pub after: Option<Vec<PathBuf>>,
 }
@@ -155,7 +155,7 @@ pub struct OutputsArgs {
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
-    /// Put them to S3 instead of printing them; an object that is there is replaced, but never one below evidence/
+    /// Write them to this S3 URI instead of printing them; an existing object is replaced, but never one below evidence/
     #[arg(long, value_name = "S3URI")]
     pub upload: Option<String>,
     /// Write them to this file instead of printing them
@@ -186,7 +186,7 @@ pub struct CloseArgs {
     pub docs: PathBuf,
 }
 
-/// Options of `cargo p1 bench`: handed on as they are, `--help` among them.
+/// Options of `cargo p1 bench`. All of them, `--help` included, are passed to the benchmark.
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
     /// Options of the benchmark

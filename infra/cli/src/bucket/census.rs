@@ -1,7 +1,7 @@
-//! What a bucket says of the keys of a run, beside the objects themselves: whether one was overwritten or deleted, what lies
-//! below the run's root that is not P1's, and which holder of the ledger left no evidence.
+//! What a bucket says about the keys of a run, beyond the objects themselves: which keys were overwritten or deleted, which
+//! objects below the run's root are not P1's, and which holders of the ledger left no evidence.
 //!
-//! `cargo p1 verify s3://…` judges by it, and a mirror takes it along as `object_versions.json`.
+//! `cargo p1 verify s3://…` judges by it, and a mirror stores it as `object_versions.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use p1_contract::step::Step;
 
 use crate::bucket::evidence::{Chain, Evidence, ReadError, Version};
 
-/// The most holders that are asked about, beside those whose closures were reached.
+/// The largest number of holders that are looked up, in addition to those whose closures were reached.
 const MOST_ASKED: usize = 100;
 
-/// What a bucket says.
+/// What a bucket says about the keys of a run.
 #[derive(Debug, Default)]
 pub struct Census {
     /// The versions and delete markers of P1's own keys, the latest first, by key.
@@ -29,7 +29,7 @@ pub struct Census {
 }
 
 impl Census {
-    /// Takes the census of what `chain` names, of the folders of its closures and these, and of the run's root.
+    /// Takes the census of the objects that `chain` names, of the folders of its closures, of `folders`, and of the run's root.
     pub async fn take(evidence: &Evidence, chain: &Chain, run: Option<&PlatformRunId>, folders: &[String]) -> Self {
         let mut census = Self::default();
         let root = run.map(PlatformRunId::run_root);
@@ -37,9 +37,8 @@ impl Census {
         let named: BTreeSet<&str> = chain.listed.iter().map(|listed| listed.key.as_str()).collect();
         let mut prefixes: BTreeSet<String> = chain.folders.iter().chain(folders).cloned().collect();
         prefixes.extend(ledger.clone());
-        // Below the run's root others write too, and beside the folders, an event's claim or the day's cost answer, others have
-        // theirs: there a key is asked for alone. The receipt of M2 and whatever else was an input is somebody else's, who may
-        // write it again.
+        // Other writers also use the run's root, and the places of an event's claim and of the day's cost answer. There, each key
+        // is looked up on its own. M2's receipt and other inputs are left out, because their owners may write them again.
         let in_ledger = |key: &str| ledger.as_ref().is_some_and(|ledger| key.starts_with(ledger));
         let below = |key: &str| root.as_ref().is_some_and(|root| key.starts_with(root)) && !in_ledger(key);
         let beside = |key: &str| {
@@ -57,7 +56,7 @@ impl Census {
             match evidence.versions(&prefix).await {
                 Ok(found) => {
                     for version in found.into_iter().filter(|version| !is_key || version.key == prefix) {
-                        // What a console creates for a folder.
+                        // Consoles create such a key for a folder.
                         if version.key.ends_with('/') {
                             census.foreign.push(version.key);
                         } else {
@@ -98,12 +97,12 @@ impl Census {
     }
 }
 
-/// The ACQUIRED records of executions that left nothing in the bucket: neither a closure of theirs was reached, nor is there the
-/// folder that a holder writes into before anything else. A holder that was stopped between its record and its observations
-/// leaves such a record too, so it says that the evidence is not whole, and not that it was changed.
+/// The ACQUIRED records of executions that left nothing in the bucket: no closure of theirs was reached, and the folder that a
+/// holder writes into first does not exist. A holder that was stopped between its record and its observations also leaves such a
+/// record. The record therefore shows that evidence is missing, not that it was changed.
 ///
 /// # Errors
-/// When S3 does not answer, or refuses.
+/// Fails if S3 does not answer, or refuses.
 pub async fn ghosts(
     evidence: &Evidence,
     chain: &Chain,

@@ -1,5 +1,5 @@
-//! The evidence of an execution, as its closures tell it: every summary is fetched by version id, held against the hash that
-//! names it, and read for the objects it lists.
+//! The evidence of an execution, found through its closures. Every summary is fetched by version id, checked against the hash
+//! that names it, and read for the objects that it lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +22,10 @@ use serde_json::Value;
 
 use crate::exit::CliError;
 
-/// How many objects are fetched at once.
+/// The number of objects that are fetched at once.
 const CONCURRENT_READS: usize = 16;
 
-/// The evidence bucket, for reading.
+/// Read access to the evidence bucket.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The client.
@@ -39,23 +39,23 @@ pub struct Evidence {
 pub struct Fetched {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its version id, where the bucket is versioned.
+    /// Its version id. `None` if the bucket is not versioned.
     pub version_id: Option<String>,
     /// Its entity tag without quotes.
     pub etag: String,
 }
 
-/// S3 gave no answer to a read, or refused it: nothing was learned of the object.
+/// S3 did not answer a read, or refused it. The object's state is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("failed to {operation} {place}: {cause}; {}", self.remedy())]
 pub struct ReadError {
-    /// What was being done: `read`, `list`, `list the versions of`.
+    /// The operation that failed: `read`, `list`, `list the versions of`.
     operation: &'static str,
     /// The object or the prefix, as an S3 URI.
     place: String,
-    /// What the answer says, if there was one.
+    /// The meaning of the error answer.
     answer: Answer,
-    /// What came back.
+    /// The error in words.
     cause: String,
 }
 
@@ -72,13 +72,13 @@ impl ReadError {
         }
     }
 
-    /// Whether there is no such bucket.
+    /// Whether the bucket does not exist.
     #[must_use]
     pub fn is_no_bucket(&self) -> bool {
         self.answer == Answer::NoBucket
     }
 
-    /// What a person does about it.
+    /// What the user can do about it.
     fn remedy(&self) -> &'static str {
         match self.answer {
             Answer::NoBucket => "check the name of the bucket, the region and the account",
@@ -112,17 +112,17 @@ impl From<ReadError> for CliError {
 pub struct Version {
     /// The key.
     pub key: String,
-    /// Its version id; none where the bucket is not versioned.
+    /// Its version id. `None` if the bucket is not versioned.
     pub version_id: Option<String>,
-    /// Whether it says that the object was deleted.
+    /// Whether it is a delete marker.
     pub is_delete_marker: bool,
 }
 
 impl Evidence {
-    /// Fetches an object: this version, or the latest. `None` when there is none.
+    /// Fetches an object, in this version or the latest one. Returns `None` if there is no such object.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses; the error names the object.
+    /// Fails if S3 does not answer, or refuses. The error names the object.
     pub async fn get(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, ReadError> {
         let request = self
             .s3
@@ -156,10 +156,10 @@ impl Evidence {
         }))
     }
 
-    /// Every version and every delete marker of the keys that begin with `prefix`, the latest of a key first.
+    /// Lists every version and every delete marker of the keys that begin with `prefix`. The latest version of a key comes first.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Fails if S3 does not answer, or refuses.
     pub async fn versions(&self, prefix: &str) -> Result<Vec<Version>, ReadError> {
         let mut all = Vec::new();
         let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
@@ -204,10 +204,10 @@ impl Evidence {
         }
     }
 
-    /// The keys below `prefix`, in the order of the keys.
+    /// Lists the keys below `prefix`, in order.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Fails if S3 does not answer, or refuses.
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
         let mut pages = self
             .s3
@@ -229,7 +229,7 @@ impl Evidence {
     /// Whether no key begins with `prefix`.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Fails if S3 does not answer, or refuses.
     pub async fn is_empty(&self, prefix: &str) -> Result<bool, ReadError> {
         let request = self.s3.list_objects_v2().bucket(self.bucket.as_str()).prefix(prefix);
         let answer = request
@@ -243,21 +243,21 @@ impl Evidence {
 }
 
 impl Evidence {
-    /// M3.J's closure of every execution that committed to the ledger of `run`. A rerun's own closures do not reach those of
-    /// the attempts before it, but the ledger does.
+    /// M3.J's closure of every execution that committed to the ledger of `run`. A rerun's own closures do not lead to the earlier
+    /// attempts, but the ledger does.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses; the error names the object.
+    /// Fails if S3 does not answer, or refuses. The error names the object.
     pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
-        // A record behind a delete marker is one all the same: what it committed is what `verify` judges.
+        // A record behind a delete marker still counts: `verify` judges the verdict that it committed.
         let mut records: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
         records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
         for Version { key, version_id, .. } in records {
             let Some(record) = self.get(&key, version_id.as_deref()).await? else {
                 continue;
             };
-            // What is no record is `verify`'s to say.
+            // `verify` reports an object that is not a record.
             let record = LedgerRecord::parse(&record.bytes).ok();
             if let Some(key) = record.as_ref().and_then(closing_of_commit) {
                 closures.extend(self.last(&key).await?);
@@ -266,10 +266,11 @@ impl Evidence {
         Ok(closures)
     }
 
-    /// M3.J's closure, as its summary at `key` is it; nothing in the bucket names it. `None` where there is no such summary.
+    /// M3.J's closure, computed from its summary at `key`, because nothing in the bucket names it. Returns `None` if there is no
+    /// such summary.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Fails if S3 does not answer, or refuses.
     pub async fn last(&self, key: &S3Key) -> Result<Option<ClosureRef>, ReadError> {
         let last = self.get(key.as_str(), None).await?;
         Ok(last.and_then(|last| closure(&self.bucket, key, last.version_id, &last.bytes)))
@@ -281,16 +282,16 @@ impl Evidence {
 pub struct Listed {
     /// Its key.
     pub key: S3Key,
-    /// Its version; the latest where nobody names one.
+    /// Its version. `None` means the latest one, because no summary names a version.
     pub version_id: Option<String>,
-    /// The hash that a summary gives it; none where no summary lists it.
+    /// The hash in the summary that lists it. `None` if no summary lists it.
     pub sha256: Option<Sha256Hex>,
 }
 
-/// What S3 said of an object: its bytes, that it is not there, or nothing.
+/// The result of reading an object: its bytes, `None` if it does not exist, or an error if that is unknown.
 pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
 
-/// Fetches objects, some at once, in no order.
+/// Fetches objects, several at once. The order of the result is not defined.
 pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
     let read = async |listed: Listed| {
         let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
@@ -303,22 +304,22 @@ pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<
         .await
 }
 
-/// The summaries of an execution, and what they list.
+/// The summaries of an execution, and the objects that they list.
 #[derive(Debug, Default)]
 pub struct Chain {
     /// The findings of each phase execution, by its id.
     pub findings: BTreeMap<String, Vec<Finding>>,
-    /// Every object of the evidence bucket that a closure or a summary names, each once.
+    /// Every object of the evidence bucket that a closure or a summary names, without duplicates.
     pub listed: BTreeSet<Listed>,
     /// The folders of the phase executions, each ending in `/`.
     pub folders: BTreeSet<String>,
-    /// What is not as a closure says, or could not be read.
+    /// Objects that could not be read or differ from what a closure says.
     pub problems: Vec<String>,
-    /// Those of them that could not be read.
+    /// The objects among them that could not be read.
     pub unread: Vec<(S3Key, ReadError)>,
 }
 
-/// What a summary says, as far as the mirror needs it.
+/// The parts of a summary that the mirror needs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Summary {
     findings: Vec<Finding>,
@@ -328,8 +329,8 @@ struct Summary {
 }
 
 impl Chain {
-    /// Reads the summaries that these closures name, and those that they rest on. A summary that is not there, has another
-    /// hash or cannot be read is a problem; the others are read all the same.
+    /// Reads the summaries that these closures name, and the summaries that those rest on. A summary that is missing, has another
+    /// hash or cannot be read is a problem; the others are still read.
     pub async fn read(evidence: &Evidence, closures: Vec<ClosureRef>) -> Self {
         let mut chain = Self::default();
         let mut seen = BTreeSet::new();
@@ -379,10 +380,10 @@ impl Chain {
 /// Why a closure's summary is not known.
 #[derive(Debug, thiserror::Error)]
 enum NoSummary {
-    /// S3 does not say.
+    /// S3 did not answer.
     #[error(transparent)]
     Unread(#[from] ReadError),
-    /// It is not what the closure says.
+    /// The object is not the summary that the closure names.
     #[error(transparent)]
     Other(#[from] CliError),
 }
@@ -407,10 +408,10 @@ async fn read_summary(evidence: &Evidence, closure: &ClosureRef) -> Result<Summa
     })
 }
 
-/// Holds what was fetched against the hash that it should have.
+/// Checks a fetched object against its expected hash.
 ///
 /// # Errors
-/// A fault that names the object, when it is not there or is another.
+/// Returns a fault that names the object if it is missing or has another hash.
 pub fn verified(key: &S3Key, expected: Option<&Sha256Hex>, fetched: Option<Fetched>) -> Result<Fetched, CliError> {
     let Some(fetched) = fetched else {
         return Err(CliError::fault(format!(

@@ -1,4 +1,4 @@
-//! A run's evidence in its bucket: reading it, and what the bucket says of its keys. Nothing here writes.
+//! A run's evidence in its bucket: reading it, and what the bucket says about its keys. This module writes nothing.
 
 pub mod census;
 pub mod evidence;

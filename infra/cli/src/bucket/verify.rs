@@ -1,7 +1,7 @@
-//! Evidence where it lies: read from the bucket and checked like a mirror. Nothing is written there.
+//! Reads evidence from the bucket, so that it can be checked like a mirror. This module writes nothing.
 //!
-//! A bucket tells what a mirror cannot: whether a key was ever overwritten or deleted. It does not tell the engine's word; the
-//! verdict that counts is the ledger's.
+//! A bucket shows whether a key was ever overwritten or deleted, which a mirror cannot show. It does not hold the engine's
+//! history, so the verdict that counts is the one in the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ const FORMS: &str = "give s3://BUCKET/evidence/runs/<platform_run_id>/, or the f
 /// Why a place in S3 cannot be checked at all.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// It is not a place where a run's evidence begins.
+    /// No run's evidence begins at this place.
     #[error("{place} {problem}; {FORMS}")]
     NoEvidence {
         /// The place, as it was given.
@@ -35,19 +35,19 @@ pub enum BucketError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// S3 does not answer, or refuses.
+    /// S3 did not answer, or refused.
     #[error(transparent)]
     Unread(#[from] ReadError),
     /// The AWS settings of this machine cannot be used.
     #[error(transparent)]
     Settings(CliError),
-    /// A defect of ours.
+    /// A defect of this tool.
     #[error(transparent)]
     Failed(#[from] CliError),
 }
 
 impl BucketError {
-    /// Whether there is nothing to check, by the person's own input.
+    /// Whether the user named a place where there is nothing to check.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
@@ -58,7 +58,7 @@ impl BucketError {
     }
 }
 
-/// Where an auditor begins.
+/// A place in S3 at which a check can begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The root of a run.
@@ -71,7 +71,7 @@ impl Place {
     /// Reads `s3://BUCKET/KEY-OR-PREFIX`.
     ///
     /// # Errors
-    /// When it is no such place.
+    /// Fails if `place` has another form.
     pub fn parse(place: &str) -> Result<(BucketName, Self), BucketError> {
         let refused = |problem| BucketError::NoEvidence {
             place: place.to_owned(),
@@ -94,7 +94,7 @@ impl Place {
     }
 }
 
-/// What the ledger and M3.J's folder lead to.
+/// The closures at which the evidence begins: those of the ledger, and M3.J's.
 struct Roots {
     run: Option<PlatformRunId>,
     closures: Vec<ClosureRef>,
@@ -102,10 +102,11 @@ struct Roots {
     folders: Vec<String>,
 }
 
-/// Reads the evidence of the run at `place`. What the bucket says of its keys is among the findings of the set.
+/// Reads the evidence of the run at `place`. What the bucket says about its keys becomes findings of the set.
 ///
 /// # Errors
-/// When there is no evidence of a run, or S3 does not answer where the run's evidence begins. What cannot be read later is a finding.
+/// Fails if there is no evidence of a run, or if S3 does not answer where the evidence begins. An object that cannot be read
+/// later becomes a finding.
 pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, BucketError> {
     let mut findings = Findings::default();
     let roots = roots(evidence, place, &mut findings).await?;
@@ -150,7 +151,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
                     },
                 );
             }
-            // That it is not there is said by who names it.
+            // The document that names the object gets a finding.
             Ok(None) => {}
             Err(error) => {
                 findings.incomplete(&key, error.to_string());
@@ -178,7 +179,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
     })
 }
 
-/// One version of every key: the one that a summary names, else the latest that is there.
+/// One version of every key: the version that a summary names, or else the latest one.
 fn wanted(chain: &Chain, versions: &BTreeMap<String, Vec<Version>>, findings: &mut Findings) -> BTreeSet<Wanted> {
     let mut wanted: BTreeMap<S3Key, Wanted> = BTreeMap::new();
     for listed in &chain.listed {
@@ -216,7 +217,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     };
     let id = match place {
         Place::Run(run) => {
-            // Where everything is hidden by delete markers, there was a run all the same.
+            // Even if delete markers hide every object, the run exists.
             if evidence.is_empty(&run.run_root()).await? && evidence.versions(&run.ledger_prefix()).await?.is_empty() {
                 return Err(nothing(run.run_root(), "is empty: there is no such run"));
             }
@@ -244,7 +245,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
         .then(|| format!("{folder}m3j_execution_summary.json"));
     match (run, last) {
         (Some(run), last) => of_run(evidence, &run, last.as_deref(), findings).await,
-        // A run that was held before it had an id is known by M3.J's folder alone.
+        // A run that was held before it had an id is found only through M3.J's folder.
         (None, Some(last)) => {
             let key = S3Key::parse(&last).map_err(|error| CliError::fault(error.to_string()))?;
             Ok(Roots {
@@ -266,7 +267,8 @@ fn is_summary(key: &str) -> bool {
         || key.ends_with("/m3g_admission_summary.json")
 }
 
-/// From the ledger. `last` is the summary of M3.J whose verdict is asked for; the latest committed one where none is named.
+/// The roots from the ledger. `last` is M3.J's summary of the requested verdict; if it is `None`, the latest committed verdict is
+/// meant.
 async fn of_run(
     evidence: &Evidence,
     run: &PlatformRunId,
@@ -325,7 +327,7 @@ async fn holder(
     Ok(None)
 }
 
-/// Whether the phase summary in this folder says that its verdict belongs into the ledger.
+/// Whether the verdict of the phase summary in this folder must be in the ledger.
 async fn has_ledger(evidence: &Evidence, folder: &str) -> Result<bool, ReadError> {
     let fetched = evidence
         .get(&format!("{folder}/m3_execution_summary.json"), None)

@@ -1,5 +1,5 @@
-//! `cargo p1 bench`: hands over to the benchmark, a program of its own (tests/bench), so that the operator's tool carries
-//! nothing of it.
+//! `cargo p1 bench`: hands over to the benchmark. That is a separate program (tests/bench), so that the operator's tool contains
+//! none of its code.
 
 use std::os::unix::process::CommandExt;
 
@@ -8,7 +8,7 @@ use p1_local::{Checkout, cargo};
 use crate::args::BenchArgs;
 use crate::exit::CliError;
 
-/// Runs `cargo p1 bench`: becomes the benchmark, which is built first, and returns only when that cannot be started.
+/// Builds the benchmark and replaces this process with it. Returns only if the benchmark cannot be started.
 #[must_use]
 pub fn bench(args: &BenchArgs) -> CliError {
     let mut command = cargo(&Checkout::default());

@@ -23,19 +23,19 @@ const NOTES: [(&str, &str); 3] = [
     (CLOSURE_NOTES[2], "logbook.md"),
 ];
 
-/// A note that is to be appended, checked as far as it can be before anything is written.
+/// A note that will be appended. Everything that can be checked is checked before anything is written.
 #[derive(Debug)]
 struct Append {
     document: PathBuf,
     content: Vec<u8>,
 }
 
-/// Runs `cargo p1 close`. Nothing to append, because the run was closed before, is a success, and said.
+/// Runs `cargo p1 close`. If the run was closed before, there is nothing to append; the command says so and succeeds.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the evidence has no closure notes or not the bytes that its summary lists, or when a document is
-/// missing; nothing was written then. [`CliError::Fault`] when a document could not be written; the same command again
-/// finishes what is left.
+/// Returns [`CliError::Usage`] if the evidence has no closure notes, if their bytes differ from the summary's list, or if a
+/// document is missing; nothing was written then. Returns [`CliError::Fault`] if a document could not be written; running the
+/// command again finishes the rest.
 pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
     let said = append_all(&args.dir, &args.docs)?;
     writeln!(std::io::stdout(), "{said}").map_err(|error| CliError::failed("write to standard output", &error))?;
@@ -77,7 +77,7 @@ fn notes(dir: &Path) -> Result<(String, Vec<Vec<u8>>), CliError> {
     let summary: Document<ExecutionSummary> = split(value, &name).map_err(|error| refuse(&error.to_string()))?;
     let run = match (&summary.header.platform_run_id, &summary.header.phase_execution_id) {
         (Some(run), _) => run.to_string(),
-        // A run that was held before it had an id is known by the execution that held it.
+        // A run that was held before it had an id is named by the execution that held it.
         (None, Some(execution)) => execution.to_string(),
         (None, None) => return Err(refuse("it names neither a run nor an execution")),
     };
@@ -101,8 +101,8 @@ fn notes(dir: &Path) -> Result<(String, Vec<Vec<u8>>), CliError> {
     Ok((run, notes))
 }
 
-/// The folder of M3.J's phase execution. A mirror holds one; the evidence of a resumed run may hold earlier ones, and the
-/// latest stamp closes it.
+/// The folder of M3.J's phase execution. The evidence of a resumed run may hold several; the one with the latest stamp closes the
+/// run.
 fn closing_folder(dir: &Path) -> Result<PathBuf, CliError> {
     let root = dir.join(RUN_CONTROL_ROOT);
     let none = || {
@@ -121,9 +121,9 @@ fn closing_folder(dir: &Path) -> Result<PathBuf, CliError> {
     folders.pop().ok_or_else(none)
 }
 
-/// What the document will hold; `None` when it holds the run's note already.
+/// The new content of the document. Returns `None` if the document already holds the run's note.
 fn plan(document: &Path, run: &str, note: &[u8]) -> Result<Option<Append>, CliError> {
-    // A symbolic link is followed, so that the file it names is replaced and not the link.
+    // Resolves a symbolic link, so that its target is replaced and not the link.
     let document = fs::canonicalize(document).map_err(|error| {
         CliError::usage(format!(
             "--docs: {} cannot be found ({error}); create the document, it is never made here",
@@ -158,7 +158,7 @@ fn plan(document: &Path, run: &str, note: &[u8]) -> Result<Option<Append>, CliEr
     Ok(Some(Append { document, content }))
 }
 
-/// Replaces the document in one step and leaves its permissions as they were.
+/// Replaces the document atomically and keeps its permissions.
 fn write_in_place(append: &Append) -> Result<(), CliError> {
     let path = &append.document;
     let failed = |error: std::io::Error| CliError::failed(&format!("write {}", show(path)), &error);
@@ -167,7 +167,7 @@ fn write_in_place(append: &Append) -> Result<(), CliError> {
     fs::set_permissions(path, permissions).map_err(failed)
 }
 
-/// Held while the documents are read and written, so that two calls at once append once.
+/// Locks the documents for reading and writing, so that two simultaneous calls append once.
 fn lock(docs: &Path) -> Result<File, CliError> {
     let refuse = |error: std::io::Error| {
         CliError::usage(format!(

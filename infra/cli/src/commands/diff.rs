@@ -14,7 +14,7 @@ use crate::paint::Paint;
 /// Runs `cargo p1 diff`.
 ///
 /// # Errors
-/// A fault, when standard output cannot be written to.
+/// Returns a fault if standard output cannot be written to.
 pub fn diff(args: &DiffArgs) -> Result<ExitStatus, CliError> {
     let report = match (directory::read(&args.a), directory::read(&args.b)) {
         (Ok(a), Ok(b)) => compare(&a, &b),

@@ -1,4 +1,4 @@
-//! `cargo p1 down`: stops the local platform that was left up.
+//! `cargo p1 down`: stops the local platform that was left running.
 
 use p1_local::Platform;
 
@@ -6,10 +6,10 @@ use super::say;
 use crate::args::DownArgs;
 use crate::exit::{CliError, ExitStatus};
 
-/// Runs `cargo p1 down`. Nothing to stop is a success, and said.
+/// Runs `cargo p1 down`. If no platform is up, the command says so and succeeds.
 ///
 /// # Errors
-/// [`CliError::Fault`] when the platform could not be stopped.
+/// Returns [`CliError::Fault`] if the platform could not be stopped.
 pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
     let said = match Platform::attach().await? {
         Some(platform) => {

@@ -1,5 +1,5 @@
-//! `cargo p1 env`: the environment in which a function that runs outside the engine, under `cargo lambda watch` or a
-//! debugger, works on the local platform that is up.
+//! `cargo p1 env`: prints the environment for a function that runs outside the engine, for example under `cargo lambda watch` or
+//! a debugger, and works on the local platform that is up.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::say;
 use crate::args::EnvArgs;
 use crate::exit::{CliError, ExitStatus};
 
-/// What a person may have set that would lead the SDK elsewhere than to the local platform.
+/// Variables of the user that would point the SDK somewhere else than to the local platform.
 const MISLEADING: [&str; 5] = [
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -20,11 +20,11 @@ const MISLEADING: [&str; 5] = [
     "AWS_ENDPOINT_URL_SFN",
 ];
 
-/// Runs `cargo p1 env`: prints lines for `eval "$(cargo p1 env)"`, or one JSON object. The lines also put the pinned tools,
-/// `cargo lambda` among them, at the end of PATH.
+/// Runs `cargo p1 env`. It prints lines for `eval "$(cargo p1 env)"`, or one JSON object. The lines also put the pinned tools,
+/// including `cargo lambda`, at the end of PATH.
 ///
 /// # Errors
-/// [`CliError::Usage`] when no local platform is up, [`CliError::Fault`] when the tools cannot be installed.
+/// Returns [`CliError::Usage`] if no local platform is up, [`CliError::Fault`] if the tools cannot be installed.
 pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
     let platform = up().await?;
     let variables = variables_of(&platform);
@@ -41,14 +41,14 @@ pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Advance)
 }
 
-/// The local platform that was left up.
+/// The local platform that is up.
 pub(super) async fn up() -> Result<Platform, CliError> {
     Platform::attach()
         .await?
         .ok_or_else(|| CliError::usage("no local platform is up; start one with `cargo p1 up`"))
 }
 
-/// The variables for a platform: what leads SDK clients there. What a function decides by comes with its event.
+/// The variables that point SDK clients to a platform. A function's settings are not among them; they come with its event.
 #[must_use]
 pub fn variables_of(platform: &Platform) -> Vec<(&'static str, String)> {
     variables(platform.endpoint(), platform.region(), platform.account())
@@ -59,7 +59,7 @@ fn variables(endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, 
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
-        // The engine takes the access key id as the account.
+        // The engine uses the access key id as the account.
         ("AWS_ACCESS_KEY_ID", account),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -68,7 +68,7 @@ fn variables(endpoint: &str, region: &str, account: &str) -> Vec<(&'static str, 
     .into()
 }
 
-/// Lines for a POSIX shell. Evaluated twice they do the same as once.
+/// Lines for a POSIX shell. Evaluating them twice has the same effect as once.
 fn script(variables: &[(&'static str, String)], bin: &Path) -> String {
     let mut lines = vec![format!("unset {}", MISLEADING.join(" "))];
     lines.extend(
@@ -83,7 +83,7 @@ fn script(variables: &[(&'static str, String)], bin: &Path) -> String {
     lines.join("\n")
 }
 
-/// A word that the shell takes as it is.
+/// Quotes a word for the shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

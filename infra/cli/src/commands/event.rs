@@ -1,8 +1,8 @@
-//! `cargo p1 event`: the payload of one step, to invoke its function by hand with `cargo lambda invoke`.
+//! `cargo p1 event`: prints the payload of one step, so that its function can be invoked by hand with `cargo lambda invoke`.
 //!
-//! Each step works on the closures of those before it, and evidence is never replaced. So there are three sources: an
-//! execution that ran (its payload again, to which the function answers what it answered then), an event that was
-//! answered by hand (the next one), and for M3.A alone nothing at all (a start of its own on the platform that is up).
+//! Each step works on the closures of the steps before it, and evidence is never replaced. So there are three sources. An
+//! execution that ran gives its payload again, and the function answers it as before. An event that was answered by hand gives
+//! the next event. M3.A alone needs no source: it gets a new start on the platform that is up.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ use crate::exit::{CliError, ExitStatus};
 const HISTORY: &str = "execution_history.json";
 const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` wrote";
 
-/// What a user calls by this name.
+/// The owner that the user means by this name.
 fn owner(name: &str) -> Result<Owner, CliError> {
     let unknown = || {
         let name = text::brief(name, 40);
@@ -43,7 +43,7 @@ fn owner(name: &str) -> Result<Owner, CliError> {
 /// Runs `cargo p1 event`: prints the payload as JSON.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the source is missing or holds no such event; [`CliError::Fault`] when the platform that is up
+/// Returns [`CliError::Usage`] if the source is missing or holds no such event, [`CliError::Fault`] if the platform that is up
 /// does not answer.
 pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
     let owner = owner(&args.step)?;
@@ -71,7 +71,7 @@ pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Advance)
 }
 
-/// An operator's start that is like no other, so that its evidence gets a place of its own, from the latest M2 receipt.
+/// A start by an operator from the latest M2 receipt. Each start has its own execution, so its evidence gets its own place.
 async fn start(platform: &Platform) -> Result<Value, CliError> {
     let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
     let receipts = target.evidence().keys(&format!("{RUN_CONTROL_ROOT}m2j_")).await?;
@@ -104,7 +104,7 @@ async fn start(platform: &Platform) -> Result<Value, CliError> {
     .map_err(CliError::fault)
 }
 
-/// The payload that the state machine sent, made again from the history: not every engine keeps it there.
+/// The payload that the state machine sent, rebuilt from the history, because some engines do not keep payloads there.
 fn replay(document: &Value, settings: &Settings, owner: Owner) -> Result<Value, String> {
     let arn = document
         .get("execution_arn")
@@ -136,7 +136,7 @@ fn replay(document: &Value, settings: &Settings, owner: Owner) -> Result<Value, 
         .ok_or("its first event holds no execution input")?;
     let input: Value =
         serde_json::from_str(input).map_err(|error| format!("the execution input is not JSON ({error})"))?;
-    // The event may be a moment later than the execution; the phase execution ids hold the second that counts.
+    // The first event may be a moment later than the start of the execution. The phase execution ids hold the correct second.
     let ids = history
         .tasks
         .iter()
@@ -158,7 +158,7 @@ fn replay(document: &Value, settings: &Settings, owner: Owner) -> Result<Value, 
     Ok(payload)
 }
 
-/// The event after one that was answered with `result`.
+/// The event that follows the one that `result` answered.
 fn next(mut event: Value, result: Value, owner: Owner) -> Result<Value, String> {
     let result: StepResult =
         serde_json::from_value(result).map_err(|error| format!("is not a step's result ({error})"))?;
@@ -183,7 +183,7 @@ fn next(mut event: Value, result: Value, owner: Owner) -> Result<Value, String> 
     payload(owner, &settings, &execution, &start_time, &closures, &input)
 }
 
-/// The settings that the execution went by: every step of it stored them with its observations.
+/// The settings of the execution. Every step stored them with its observations.
 fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
     let folder = directory::read(dir).map_err(|error| error.to_string())?;
     let events = history.get("events").and_then(Value::as_array);

@@ -9,11 +9,11 @@ use crate::exit::{CliError, ExitStatus, GROUPS};
 /// Runs `exit-codes`.
 ///
 /// # Errors
-/// A fault, when standard output cannot be written to.
+/// Returns a fault if standard output cannot be written to.
 pub fn exit_codes() -> Result<ExitStatus, CliError> {
     let program = Cli::command();
     for group in GROUPS {
-        // A build for auditors has fewer commands.
+        // The auditors' build has fewer commands.
         let commands = group.commands.iter().copied();
         let commands: Vec<&str> = commands
             .filter(|name| program.find_subcommand(name).is_some())

@@ -41,7 +41,8 @@ use crate::exit::{CliError, ExitStatus};
 /// Runs one subcommand.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the command line or a named file is not usable, [`CliError::Fault`] when something failed.
+/// Returns [`CliError::Usage`] if the command line or a file that it names is not usable, [`CliError::Fault`] if something
+/// failed.
 pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
     match command {
         Command::Diff(args) => diff::diff(&args),
@@ -71,7 +72,7 @@ async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
     }
 }
 
-/// Writes one line to standard output. A reader that has closed it has had enough: that is no fault.
+/// Writes one line to standard output. It is no fault if the reader has closed it.
 fn say(text: &str) -> Result<(), CliError> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -81,7 +82,7 @@ fn say(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Writes that evidence could not be judged, and why.
+/// Says that evidence could not be judged, and why.
 fn say_refusal(is_json: bool, standing: &str, status: ExitStatus, why: &str) -> Result<ExitStatus, CliError> {
     if is_json {
         say(&json!({"standing": standing, "exit_status": status.code(), "error": why}).to_string())?;
@@ -91,12 +92,12 @@ fn say_refusal(is_json: bool, standing: &str, status: ExitStatus, why: &str) -> 
     Ok(status)
 }
 
-/// Writes that there is no evidence to look at, and why.
+/// Says that there is no evidence, and why.
 fn say_no_evidence(is_json: bool, why: &str) -> Result<ExitStatus, CliError> {
     say_refusal(is_json, "USAGE", ExitStatus::NoEvidence, why)
 }
 
-/// Writes a report as one JSON object, with the exit status that its standing has.
+/// Writes a report as one JSON object that includes the exit status.
 fn say_document(report: &impl Serialize, status: ExitStatus) -> Result<(), CliError> {
     let mut document = serde_json::to_value(report).map_err(|error| CliError::failed("render the report", &error))?;
     document["exit_status"] = json!(status.code());

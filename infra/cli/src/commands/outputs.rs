@@ -1,4 +1,4 @@
-//! `cargo p1 outputs`: a stack's outputs in the shape of `terraform output -json`, for whoever builds on them.
+//! `cargo p1 outputs`: prints a stack's outputs in the form of `terraform output -json`, for other tools that use them.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::drive::seed::{self, Content, Plan, Upload};
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
 
-/// Where evidence lies in every bucket that has any.
+/// The root of the evidence in every bucket.
 const EVIDENCE: &str = "evidence/";
 
 /// Runs `cargo p1 outputs`.
 ///
 /// # Errors
-/// [`CliError::Usage`] for a destination that may not be written, a stack that is not there, or when no local platform is
-/// up. [`CliError::Fault`] when the outputs cannot be read or written.
+/// Returns [`CliError::Usage`] if the destination may not be written, if the stack does not exist, or if no local platform is up.
+/// Returns [`CliError::Fault`] if the outputs cannot be read or written.
 pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
     let to = args.upload.as_deref().map(destination).transpose()?;
     let target = match &args.stack {
@@ -34,10 +34,10 @@ pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Advance)
 }
 
-/// Writes the outputs to a file, to S3, or, where neither is given, to standard output.
+/// Writes the outputs to a file or to S3. If neither is given, prints them.
 ///
 /// # Errors
-/// [`CliError::Fault`] when they cannot be written.
+/// Returns [`CliError::Fault`] if they cannot be written.
 pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) -> Result<(), CliError> {
     let document = &target.own_outputs;
     if let Some(path) = out {
@@ -67,7 +67,7 @@ pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) ->
     Ok(())
 }
 
-/// Where to upload to: anywhere but among evidence, which nothing replaces.
+/// The destination of an upload. It must not lie among evidence, which is never replaced.
 fn destination(uri: &str) -> Result<S3Uri, CliError> {
     let to = S3Uri::parse(uri).map_err(|error| CliError::usage(format!("--upload: {error}")))?;
     if to.key.as_str().starts_with(EVIDENCE) {

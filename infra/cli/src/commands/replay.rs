@@ -1,4 +1,4 @@
-//! `cargo p1 replay`: says whether every step, computed again, gives the bytes that are in an evidence directory.
+//! `cargo p1 replay`: computes every step again and says whether it gives the bytes in an evidence directory.
 
 use p1_audit::text;
 use p1_contract::cause::chain;
@@ -13,7 +13,7 @@ use crate::paint::Paint;
 /// Runs `cargo p1 replay`.
 ///
 /// # Errors
-/// A fault, when standard output cannot be written to.
+/// Returns a fault if standard output cannot be written to.
 pub async fn replay(args: &ReplayArgs) -> Result<ExitStatus, CliError> {
     let set = match directory::read(&args.dir) {
         Ok(set) => set,

@@ -1,4 +1,4 @@
-//! `cargo p1 report`: one page about an evidence directory, whatever its standing is.
+//! `cargo p1 report`: writes one page about an evidence directory, whatever `verify` says about it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::exit::{CliError, ExitStatus};
 /// Runs `cargo p1 report`.
 ///
 /// # Errors
-/// A fault, when standard output cannot be written to.
+/// Returns a fault if standard output cannot be written to.
 pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
     match write(args) {
         Ok((standing, out)) => {
@@ -42,7 +42,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
     }
 }
 
-/// Checks the directory, makes the page and writes it; says why not.
+/// Checks the directory, makes the page and writes it. The error says why that failed.
 fn write(args: &ReportArgs) -> Result<(Standing, PathBuf), String> {
     let out = place(&args.dir, args.out.as_deref())?;
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
@@ -53,7 +53,7 @@ fn write(args: &ReportArgs) -> Result<(Standing, PathBuf), String> {
     Ok((report.standing, out))
 }
 
-/// Where the page goes: beside the directory, or where it was asked for; never into the evidence.
+/// The path of the page: beside the directory, or the requested path. Never inside the evidence.
 fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
     let shown = |path: &Path| text::clean(&path.display().to_string());
     let real = dir.canonicalize().map_err(|error| {
@@ -76,7 +76,7 @@ fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    // What does not exist yet is resolved through what does: a folder that is to be made may lie in the evidence too.
+    // A folder that does not exist yet could lie inside the evidence. Its nearest existing ancestor is resolved to find out.
     let known = folder.ancestors().find_map(|folder| {
         let folder = if folder.as_os_str().is_empty() {
             Path::new(".")
@@ -94,10 +94,10 @@ fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
     Ok(out.to_owned())
 }
 
-/// Hands the page to the desktop. That there is no desktop changes nothing about the page.
+/// Opens the page on the desktop. A missing desktop is no error, because the page exists all the same.
 fn open(page: &Path) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    // An absolute path: a name that begins with a dash would be read as an option.
+    // The path is absolute, because a name that begins with a dash would be read as an option.
     let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
     let started = Command::new(opener)
         .arg(page)
@@ -106,7 +106,7 @@ fn open(page: &Path) {
         .stderr(Stdio::null())
         .spawn();
     if let Err(error) = started {
-        // If standard error is closed there is nobody left to tell.
+        // If standard error is closed, nobody can be told.
         let _ = writeln!(
             std::io::stderr(),
             "the page was written and could not be opened: `{opener}` did not start: {error}; open it by hand"

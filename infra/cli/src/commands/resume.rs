@@ -1,4 +1,4 @@
-//! `cargo p1 resume`: goes on with a held or faulted run, from the last summary that it published.
+//! `cargo p1 resume`: resumes a held or faulted run from the last summary that it published.
 
 use p1_audit::text;
 use p1_contract::hash::Sha256Hex;
@@ -17,8 +17,8 @@ use crate::exit::{CliError, ExitStatus};
 /// Runs `cargo p1 resume`.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the command line or a file that it names is not usable, or no platform is up; nothing was
-/// started then. [`CliError::Fault`] when the execution could not be started or followed.
+/// Returns [`CliError::Usage`] if the command line or a file that it names is not usable, or if no platform is up; nothing was
+/// started then. Returns [`CliError::Fault`] if the execution could not be started or followed.
 pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
     let reset = preflight::reset(&args.reset)?;
     let registry = args.registry.as_deref().map(preflight::registry).transpose()?;
@@ -82,7 +82,7 @@ async fn go_on(
     run::conclude(&args, target, &execution, None, screen).await
 }
 
-/// The rerun input: the held summary by the version and the hash that it has now.
+/// The rerun input. It names the held summary by its current version and hash.
 async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value, CliError> {
     let key = text::clean(&args.held);
     let held = target.evidence().get(&args.held, None).await?.ok_or_else(|| {

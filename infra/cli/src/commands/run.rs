@@ -30,9 +30,9 @@ use crate::paint::Paint;
 /// Runs `cargo p1 run`.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the command line or a file that it names is not usable; nothing was started then.
-/// [`CliError::Fault`] when no execution could be started or followed. An execution that ended is always reported, with
-/// its own exit status.
+/// Returns [`CliError::Usage`] if the command line or a file that it names is not usable; nothing was started then. Returns
+/// [`CliError::Fault`] if no execution could be started or followed. An execution that ended is always reported, with the exit
+/// status for its outcome.
 pub async fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let status = pin(&args).await;
     if args.json
@@ -60,7 +60,7 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
     drive(args, inputs, &target, screen).await
 }
 
-/// A stack on AWS, by the person's own settings.
+/// A stack on AWS, reached with the user's own settings.
 pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
     let config = aws::sdk_config("--stack").await?;
     let deployment = Deployment::read(&config, stack).await.map_err(|error| match error {
@@ -79,7 +79,7 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         .as_deref()
         .map(|path| Profile::load(Some(path)))
         .transpose()?;
-    // Only what is to be left up has to be the only one; a platform that ends with this process is nobody else's.
+    // Only one platform can be left running, so only `--keep` needs the lock. Other platforms end with their process.
     let _one_at_a_time = if args.keep {
         Some(Platform::lock_state().await?)
     } else {
@@ -128,7 +128,7 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
     status
 }
 
-/// Holds the execution input against the deployment that it is for, before anything is started.
+/// Checks the execution input against its deployment before anything is started.
 fn check_input(args: &RunArgs, inputs: &Inputs, evidence_bucket: &str) -> Result<(), CliError> {
     let Some(input) = &inputs.input else { return Ok(()) };
     let bucket = BucketName::parse(evidence_bucket).map_err(|error| CliError::fault(error.to_string()))?;
@@ -181,7 +181,7 @@ async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen
     conclude(args, target, &execution, receipt_key.as_deref(), screen).await
 }
 
-/// With `--input`, the receipt that it names is put only where the command line gives one.
+/// Puts the receipt of the command line at the key that `--input` names. Without a receipt, the existing object is used.
 async fn place_receipt(inputs: &Inputs, target: &Target, key: Option<&str>, screen: &Screen) -> Result<(), CliError> {
     match (key, &inputs.m2_receipt) {
         (Some(key), Some(receipt)) => {
@@ -204,8 +204,8 @@ async fn place_receipt(inputs: &Inputs, target: &Target, key: Option<&str>, scre
     Ok(())
 }
 
-/// Follows the execution that EventBridge starts for the receipt. The event is delivered at least once: where the execution
-/// turns out to be a second one, the first is followed.
+/// Follows the execution that EventBridge starts for the receipt. EventBridge may deliver an event more than once. If the
+/// execution turns out to be a second one, the first one is followed.
 async fn hand_over(target: &Target, receipt: &PutReceipt, screen: &Screen) -> Result<Execution, CliError> {
     let arn = start::await_execution(target, receipt, &[]).await?;
     let execution = watch(target, &arn, screen).await?;
@@ -222,7 +222,7 @@ pub(super) async fn watch(target: &Target, arn: &str, screen: &Screen) -> Result
     follow(target, arn, screen).await
 }
 
-/// Mirrors and reports an ended execution.
+/// Mirrors and reports an execution that has ended.
 pub(super) async fn conclude(
     args: &RunArgs,
     target: &Target,
@@ -285,7 +285,7 @@ pub(super) async fn conclude(
     Ok(outcome.exit_status())
 }
 
-/// Mirrors what the summaries list, and what lies beside it.
+/// Mirrors the objects that the summaries list, and the other objects beside them.
 async fn collect(
     evidence: &Evidence,
     chain: &Chain,
@@ -305,7 +305,7 @@ async fn collect(
     mirror::mirror(evidence, &wanted, dir).await
 }
 
-/// The build folder, beside which nothing of a run is left in the checkout.
+/// The build folder. A run leaves nothing in the checkout outside of it.
 fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Checkout::default().root().join("target"), PathBuf::from)
 }

@@ -7,7 +7,7 @@ use super::say;
 use crate::args::StatusArgs;
 use crate::exit::{CliError, ExitStatus};
 
-/// What is printed of a platform that is up, as a table or as JSON.
+/// What is printed about a platform that is up, as a table or as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct PlatformReport<'a> {
     endpoint: &'a str,
@@ -36,7 +36,7 @@ impl<'a> PlatformReport<'a> {
         }
     }
 
-    /// Writes to standard output: one line of JSON, or a line a fact under `headline`.
+    /// Writes to standard output: one line of JSON, or one line for each fact under `headline`.
     pub(super) fn print(&self, headline: &str, json: bool) -> Result<(), CliError> {
         let text = if json {
             serde_json::to_string(self).map_err(|error| CliError::failed("serialise the platform", &error))?
@@ -59,10 +59,10 @@ impl<'a> PlatformReport<'a> {
     }
 }
 
-/// Runs `cargo p1 status`. With `--json` and no platform up it prints `null`.
+/// Runs `cargo p1 status`. With `--json`, it prints `null` if no platform is up.
 ///
 /// # Errors
-/// [`CliError::Fault`] when the state file cannot be read.
+/// Returns [`CliError::Fault`] if the state file cannot be read.
 pub async fn status(args: StatusArgs) -> Result<ExitStatus, CliError> {
     match Platform::attach().await? {
         Some(platform) => PlatformReport::of(&platform).print("a local platform is up", args.json)?,

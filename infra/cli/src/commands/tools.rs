@@ -1,4 +1,4 @@
-//! `cargo p1 tools`: the programs that the project is built and checked with.
+//! `cargo p1 tools`: installs the programs that build and check the project.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::exit::{CliError, ExitStatus};
 /// Runs `cargo p1 tools`: installs what is missing, then prints the directory that holds `sam`, `cargo-lambda` and `statelint`.
 ///
 /// # Errors
-/// [`CliError::Fault`] when the tools cannot be installed.
+/// Returns [`CliError::Fault`] if the tools cannot be installed.
 pub async fn tools() -> Result<ExitStatus, CliError> {
     let tools = Tools::prepare(&Checkout::default(), &Lines).await?;
     writeln!(std::io::stdout(), "{}", tools.bin().display())

@@ -1,4 +1,4 @@
-//! `cargo p1 up`: starts a local platform and leaves it up.
+//! `cargo p1 up`: starts a local platform and leaves it running.
 
 use p1_local::progress::Lines;
 use p1_local::{Platform, PlatformOptions, Profile};
@@ -9,11 +9,11 @@ use crate::drive::sample_platform;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
 
-/// Runs `cargo p1 up`. One that is up already is said and left as it is.
+/// Runs `cargo p1 up`. If a platform is up already, the command says so and leaves it as it is.
 ///
 /// # Errors
-/// [`CliError::Usage`] for a profile that cannot be used, [`CliError::Fault`] when the platform did not come up, or one
-/// with another profile is up.
+/// Returns [`CliError::Usage`] if the profile cannot be used, [`CliError::Fault`] if the platform did not come up or if one with
+/// another profile is up.
 pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     let profile = Profile::load(args.platform.as_deref())?;
     let _one_at_a_time = Platform::lock_state().await?;

@@ -1,4 +1,4 @@
-//! `cargo p1 verify`: says what an evidence directory proves, and everything that is wrong with it.
+//! `cargo p1 verify`: says what evidence proves, and lists everything that is wrong with it.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use crate::paint::Paint;
 /// Runs `cargo p1 verify`.
 ///
 /// # Errors
-/// A fault, when standard output cannot be written to.
+/// Returns a fault if standard output cannot be written to.
 pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
     let keys = match keys {
@@ -32,7 +32,7 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
         Some(place) => match of_bucket(place).await {
             Ok(set) => set,
             Err(error) if error.is_usage() => return say_no_evidence(args.json, &text::clean(&error.to_string())),
-            // A refusal or no answer says nothing of the evidence.
+            // A refusal or a missing answer says nothing about the evidence.
             Err(error) => {
                 let status = ExitStatus::Verified(Standing::Incomplete);
                 return say_refusal(args.json, "INCOMPLETE", status, &text::clean(&error.to_string()));
@@ -59,12 +59,12 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     Ok(status)
 }
 
-/// The evidence of a run in its bucket, by the person's own AWS settings.
+/// The evidence of a run in its bucket, read with the user's own AWS settings.
 async fn of_bucket(place: &str) -> Result<EvidenceSet, BucketError> {
     let what = text::brief(place, 200);
     let (bucket, place) = Place::parse(place)?;
     let config = aws::sdk_config(&what).await.map_err(BucketError::Settings)?;
-    // Path style: an endpoint that stands in for S3 has no names for its buckets.
+    // Path style, because an endpoint that stands in for S3 has no host names for its buckets.
     let s3 = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(config.endpoint_url().is_some())
         .build();
@@ -75,7 +75,7 @@ async fn of_bucket(place: &str) -> Result<EvidenceSet, BucketError> {
     read(&evidence, &place).await
 }
 
-/// A public key, or why the file holds none.
+/// Reads a public key. The error says why the file holds none.
 pub(super) fn read_key(path: &Path) -> Result<PublicKey, String> {
     let named = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read the key {named}: {error}"))?;

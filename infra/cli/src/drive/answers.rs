@@ -1,4 +1,4 @@
-//! What the tool makes of AWS's error answers, from the wire.
+//! Tests how the tool judges AWS's error answers.
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};

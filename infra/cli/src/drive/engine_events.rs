@@ -1,4 +1,4 @@
-//! Events of the engine, for tests.
+//! Engine events for tests.
 
 use p1_contract::step::Step;
 use serde_json::{Value, json};

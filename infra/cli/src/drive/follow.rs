@@ -1,4 +1,4 @@
-//! Follows an execution to its end, and brings back the engine's own history of it.
+//! Follows an execution to its end and returns the engine's history of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::drive::screen::Screen;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
-/// How long an execution may show no new event. A step's time-out is far below it.
+/// The longest time without a new event. A step's time-out is far below it.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// The most events of one page.
+/// The largest number of events on one page.
 const PAGE: i32 = 1000;
 
 /// An execution that has ended.
@@ -25,18 +25,18 @@ pub struct Execution {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// Every event, as the engine gave it.
+    /// Every event, as the engine returned it.
     pub events: Vec<Value>,
-    /// The events, read.
+    /// The history that was read from the events.
     pub history: History,
     /// How it ended.
     pub ending: Ending,
 }
 
-/// Shows the steps as they pass, until the execution has ended.
+/// Shows the steps as they pass, until the execution ends.
 ///
 /// # Errors
-/// A fault when the engine does not answer, or nothing happens any more.
+/// Returns a fault if the engine does not answer, or if no event happens for too long.
 pub async fn follow(target: &Target, arn: &str, screen: &Screen) -> Result<Execution, CliError> {
     let pause = if target.is_local {
         Duration::from_millis(200)
@@ -45,7 +45,7 @@ pub async fn follow(target: &Target, arn: &str, screen: &Screen) -> Result<Execu
     };
     let mut seen = 0;
     let mut last_news = Instant::now();
-    // A short execution is seen sooner when the first looks come quickly.
+    // The first waits are short, so that a short execution is noticed sooner.
     let mut wait = pause / 4;
     loop {
         let events = events(target, arn).await?;
@@ -76,8 +76,8 @@ pub async fn follow(target: &Target, arn: &str, screen: &Screen) -> Result<Execu
     }
 }
 
-/// All pages of the history, each event as it stood in the answer: the SDK's types leave out what they do not know, and
-/// cannot be written as JSON again.
+/// Returns all pages of the history. Each event is the JSON of the answer, because the SDK's types drop unknown fields and cannot
+/// be written as JSON again.
 async fn events(target: &Target, arn: &str) -> Result<Vec<Value>, CliError> {
     let mut events = Vec::new();
     let mut token: Option<String> = None;

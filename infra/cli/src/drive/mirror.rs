@@ -1,7 +1,7 @@
-//! The local copy of an execution's evidence: every object at its key below the folder, each held against the hash that the
-//! summaries list, with `objects.json`, `object_versions.json` and `execution_history.json` beside them.
+//! The local copy of an execution's evidence. Every object lies at its key below the folder and is checked against the hash in
+//! the summaries. `objects.json`, `object_versions.json` and `execution_history.json` lie beside the objects.
 //!
-//! What lies below the run's root and is not P1's is no evidence: it is counted and named, and not mirrored.
+//! Objects below the run's root that are not P1's are no evidence. They are counted and named, but not mirrored.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ use crate::bucket::census::{Census, ghosts};
 use crate::bucket::evidence::{Chain, Evidence, Listed, fetch, verified};
 use crate::exit::CliError;
 
-/// Every object of the evidence lies below this.
+/// The root of all evidence.
 const EVIDENCE_ROOT: &str = "evidence/";
-/// Where a version goes whose key another version has already.
+/// The folder for further versions of a key that already has a file.
 const OTHER_VERSIONS: &str = "other_versions";
 
 /// A mirror, and what is wrong with the evidence.
@@ -31,10 +31,10 @@ const OTHER_VERSIONS: &str = "other_versions";
 pub struct Mirror {
     /// The objects, as `objects.json` lists them.
     pub objects: Vec<ListedObject>,
-    /// Each names an object: it is not there, is not what the summaries list, or its key was overwritten or deleted. It is not in
-    /// the mirror where it is not what the summaries list.
+    /// Objects that are missing, differ from what the summaries list, or have a key that was overwritten or deleted. An object
+    /// that differs is not in the mirror.
     pub problems: Vec<String>,
-    /// What lies below the run's root and is not P1's.
+    /// Objects below the run's root that are not P1's.
     pub foreign: Foreign,
 }
 
@@ -43,21 +43,21 @@ pub struct Mirror {
 pub struct Wanted<'a> {
     /// The execution.
     pub execution_arn: &'a str,
-    /// The engine's events, all of them.
+    /// All events of the engine.
     pub events: &'a [Value],
-    /// What the summaries list.
+    /// The objects that the summaries list.
     pub chain: &'a Chain,
-    /// The run, where there is one: everything of P1's below its root is mirrored.
+    /// The run. Everything of P1's below its root is mirrored. `None` if the execution has no run.
     pub run: Option<&'a PlatformRunId>,
     /// The M2 receipt that started the execution.
     pub receipt_key: Option<&'a str>,
 }
 
-/// Mirrors the evidence into `dir`, which is new or empty. An object that is not what the summaries list is a problem; the
-/// others are mirrored all the same.
+/// Mirrors the evidence into `dir`, which is new or empty. An object that differs from what the summaries list is a problem; the
+/// others are still mirrored.
 ///
 /// # Errors
-/// A fault that names the file or the folder, when the bucket cannot be listed or the mirror not be written.
+/// Returns a fault that names the file or the folder if the bucket cannot be listed or the mirror cannot be written.
 pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
     let census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
     if let Some((_, error)) = census.unlisted.into_iter().next() {
@@ -93,7 +93,7 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
     }
     problems.extend(ghost_problem(&versions.ghosts));
     problems.sort();
-    // The version that a summary lists comes first and gets the key; what nobody lists never displaces it.
+    // The version that a summary lists comes first and gets the file at the key. An unlisted version never replaces it.
     fetched.sort_by(|(a, _), (b, _)| {
         (&a.key, a.sha256.is_none(), &a.version_id).cmp(&(&b.key, b.sha256.is_none(), &b.version_id))
     });
@@ -139,8 +139,8 @@ fn is_record(run: Option<&PlatformRunId>, key: &S3Key) -> bool {
     run.is_some_and(|run| key.as_str().starts_with(&run.ledger_prefix()))
 }
 
-/// What the summaries list, and what lies beside it unlisted: the rest of the phase folders and of the ledger, and the receipt.
-/// What is hidden by a delete marker is fetched by its version.
+/// The objects that the summaries list, and the unlisted ones beside them: the rest of the phase folders and of the ledger, and
+/// the receipt. An object behind a delete marker is fetched by its version.
 async fn complete(
     evidence: &Evidence,
     wanted: &Wanted<'_>,
@@ -183,10 +183,10 @@ async fn complete(
     Ok(listed)
 }
 
-/// The file of an object: its key below the folder, or, for a further version of a key, below a folder of that version.
+/// The file of an object: its key below the folder. A further version of a key goes below a folder of that version.
 fn place(dir: &Path, key: &S3Key, other_version: Option<&str>) -> Result<PathBuf, CliError> {
     let refuse = |what: &str| Err(CliError::fault(format!("failed to mirror {key}: {what}")));
-    // An S3Key has no empty, `.` or `..` part and no leading slash; a backslash would be a separator elsewhere.
+    // An `S3Key` has no empty, `.` or `..` part and no leading slash. On other systems a backslash would be a separator.
     if !key.as_str().starts_with(EVIDENCE_ROOT) || key.as_str().contains('\\') {
         return refuse("its key is not a path below evidence/");
     }
@@ -210,7 +210,7 @@ fn write_document(path: &Path, document: &impl Serialize) -> Result<(), CliError
     atomic::write(path, &bytes)
 }
 
-/// The default folder of an execution's mirror below the build folder.
+/// The default folder of an execution's mirror, below the build folder.
 #[must_use]
 pub fn default_dir(target: &Path, execution_name: &str) -> PathBuf {
     let name: String = execution_name

@@ -1,7 +1,7 @@
-//! What the tool can see before anything is started: every file that the command line names is read and checked here, once.
+//! The checks before anything is started. Every file that the command line names is read and checked here once.
 //!
-//! A refusal is [`CliError::Usage`]. It names the option and the file, what is wrong and what to do. What only the platform
-//! can judge (a handle that is missing, a receipt that is not green) is left to the platform: it is a verdict, not a usage.
+//! A refusal is [`CliError::Usage`]. It names the option and the file, what is wrong, and what to do. The platform judges
+//! everything else, such as a missing handle or a receipt that is not green. That is a verdict and not a usage error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use serde_json::Value;
 use crate::args::RunArgs;
 use crate::exit::CliError;
 
-/// The most bytes of a handles registry (contract section 2).
+/// The largest size of a handles registry in bytes (contract section 2).
 const REGISTRY_MAX_BYTES: u64 = 4 << 20;
-/// The most bytes of any other document (contract section 2).
+/// The largest size of any other document in bytes (contract section 2).
 const DOCUMENT_MAX_BYTES: u64 = 1 << 20;
-/// The most bytes of an execution input that Step Functions takes.
+/// The largest execution input in bytes that Step Functions accepts.
 const INPUT_MAX_BYTES: u64 = 256 << 10;
-/// The most bytes of an object that one PUT can carry.
+/// The largest object in bytes that one PUT can carry.
 const OBJECT_MAX_BYTES: u64 = 5 << 30;
 
 /// The files of a run, read and checked.
@@ -53,7 +53,7 @@ pub struct OracleFile {
 /// Reads and checks everything that the command line names.
 ///
 /// # Errors
-/// [`CliError::Usage`] for the first thing that is not usable.
+/// Returns [`CliError::Usage`] for the first file that is not usable.
 pub fn check(args: &RunArgs) -> Result<Inputs, CliError> {
     if args.stack.is_some() && args.m2_receipt.is_none() && args.input.is_none() {
         return Err(CliError::usage(
@@ -83,10 +83,10 @@ pub fn check(args: &RunArgs) -> Result<Inputs, CliError> {
     Ok(inputs)
 }
 
-/// Refuses a mirror folder that holds something already: evidence of two executions is never mixed.
+/// Refuses a mirror folder that is not empty, because evidence of two executions is never mixed.
 ///
 /// # Errors
-/// [`CliError::Usage`] when it exists and is not an empty directory.
+/// Returns [`CliError::Usage`] if it exists and is not an empty directory.
 pub fn out_dir(out: &Path) -> Result<(), CliError> {
     let refuse = |what: &str| {
         Err(CliError::usage(format!(
@@ -106,7 +106,7 @@ pub fn out_dir(out: &Path) -> Result<(), CliError> {
     }
 }
 
-/// The key of the M2 receipt that an execution input points at, in the two forms that point at one.
+/// The key of the M2 receipt that an execution input names. Two of its forms name one.
 #[must_use]
 pub fn receipt_key(input: &Value) -> Option<&str> {
     input
@@ -118,20 +118,20 @@ pub fn receipt_key(input: &Value) -> Option<&str> {
 /// Reads and checks `--registry`.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the file is no registry.
+/// Returns [`CliError::Usage`] if the file is not a registry.
 pub fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
     let option = "--registry";
     let bytes = read(option, path, REGISTRY_MAX_BYTES)?;
-    // The parser's own message says what to do.
+    // The parser's message says what to do.
     p1_contract::registry::parse(&bytes)
         .map_err(|error| CliError::usage(format!("{option} {}: {}", show(path), text::clean(&error.to_string()))))?;
     Ok(bytes)
 }
 
-/// Reads `--reset`: any JSON object. Whether it is a complete receipt is a verdict, and the platform's.
+/// Reads `--reset`, which may be any JSON object. The platform judges whether it is a complete receipt.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the file is no JSON object.
+/// Returns [`CliError::Usage`] if the file is not a JSON object.
 pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
     let remedy = "give a reset receipt: {\"actor\": …, \"reason\": …, \"class\": …, \"scope\": …}";
     let bytes = foreign_object("--reset", path, remedy)?;
@@ -141,7 +141,7 @@ pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
 fn stack_outputs(path: &Path) -> Result<Vec<u8>, CliError> {
     let (option, remedy) = ("--stack-outputs", "write it with `terraform output -json`");
     let bytes = read(option, path, DOCUMENT_MAX_BYTES)?;
-    // As M3.A reads it: a number may be longer than any that a float holds.
+    // Parses as M3.A does, because a number may be longer than a float can hold.
     match Exact::parse(&bytes, Limits::DOCUMENT) {
         Ok(Exact::Map(_)) => Ok(bytes),
         Ok(_) => Err(refusal(option, path, "the document is JSON, but not an object", remedy)),
@@ -175,7 +175,7 @@ fn execution_input(path: &Path) -> Result<Value, CliError> {
     let option = "--input";
     let remedy = "give an event, an operator start or a rerun as the README shows them";
     let bytes = read(option, path, INPUT_MAX_BYTES)?;
-    // An event of AWS's may have a mark before it, as any file that passed through an editor.
+    // A byte order mark may precede an AWS event, as it may in any file that passed through an editor.
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let value =
         parse_strict(text, Limits::DOCUMENT).map_err(|error| refusal(option, path, &not_json(&error), remedy))?;
@@ -183,7 +183,7 @@ fn execution_input(path: &Path) -> Result<Value, CliError> {
     Ok(value)
 }
 
-/// The form of an execution input, as far as it can be told without the deployment.
+/// Checks the form of an execution input, as far as that is possible without the deployment.
 fn form(value: &Value) -> Result<(), String> {
     let Some(object) = value.as_object() else {
         return Err("it is not a JSON object".to_owned());
@@ -236,7 +236,7 @@ fn walk(root: &Path, dir: &Path, files: &mut Vec<OracleFile>) -> Result<(), CliE
     };
     for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
         let path = entry.map_err(|error| unreadable(dir, &error))?.path();
-        // Symbolic links to directories are not followed: they can lead in circles, or out of the folder.
+        // Symbolic links to directories are not followed, because they can form circles or lead out of the folder.
         let is_link = fs::symlink_metadata(&path)
             .map_err(|error| unreadable(&path, &error))?
             .is_symlink();
@@ -280,7 +280,7 @@ fn key_below(root: &Path, path: &Path) -> Option<String> {
     Some(parts?.join("/"))
 }
 
-/// Reads a file of at most `limit` bytes.
+/// Reads a file. Fails if it has more than `limit` bytes.
 fn read(option: &str, path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
     let unreadable = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => refusal(option, path, "there is no such file", "check the path"),

@@ -1,4 +1,4 @@
-//! The result of a run: the object of `--json`, and the page for people. Made from what was read before; nothing is asked here.
+//! The result of a run: the JSON object of `--json`, and the text for people. It uses only data that was read before.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,9 +23,9 @@ pub struct RunResult {
     pub outcome: String,
     /// `ADVANCE_TO_M4`, `HOLD_M3` or null.
     pub verdict: Option<String>,
-    /// The execution's ARN; null when none was started.
+    /// The execution's ARN. Null if no execution was started.
     pub execution_arn: Option<String>,
-    /// The execution's status; null when none has ended.
+    /// The execution's status. Null if no execution has ended.
     pub execution_status: Option<String>,
     /// The run's id, once it is known.
     pub platform_run_id: Option<String>,
@@ -37,7 +37,7 @@ pub struct RunResult {
     pub blockers: Vec<String>,
     /// The steps that answered, in order.
     pub steps: Vec<StepRow>,
-    /// Where the evidence was mirrored; null when it was not.
+    /// The folder of the mirrored evidence. Null if it was not mirrored.
     pub evidence_dir: Option<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct StepRow {
 }
 
 impl RunResult {
-    /// The result of a fault before any execution was seen.
+    /// The result of a fault that happened before an execution was found.
     #[must_use]
     pub fn nothing_started() -> Self {
         Self {
@@ -74,7 +74,7 @@ impl RunResult {
         }
     }
 
-    /// The result of an ended execution. `document` is what its output or cause says.
+    /// The result of an execution that has ended. `document` is the JSON of its output or cause.
     #[must_use]
     pub fn new(execution: &Execution, outcome: &Outcome, document: &Value, evidence_dir: Option<String>) -> Self {
         let ids: RunIds = execution.history.ids();
@@ -110,13 +110,13 @@ impl RunResult {
     /// One line of JSON.
     ///
     /// # Errors
-    /// A fault, when it cannot be rendered: a defect.
+    /// Returns a fault if it cannot be rendered, which would be a defect.
     pub fn json(&self) -> Result<String, CliError> {
         serde_json::to_string(self).map_err(|error| CliError::failed("render the result", &error))
     }
 }
 
-/// The codes that the execution's end names, and where it names none, those of its steps.
+/// The codes that the end of the execution names, or else the codes of its steps.
 fn blockers(document: &Value, steps: &[StepRow]) -> Vec<String> {
     let named = document.get("blockers").and_then(Value::as_array);
     let codes: Vec<String> = match named {
@@ -136,7 +136,7 @@ fn blockers(document: &Value, steps: &[StepRow]) -> Vec<String> {
     distinct
 }
 
-/// The page for people.
+/// The text for people.
 #[must_use]
 pub fn page(
     execution: &Execution,
@@ -188,7 +188,7 @@ pub fn page(
     page
 }
 
-/// The admission of a rerun, where there was one, then the steps in their order.
+/// The rows of the steps in order. The admission of a rerun comes first.
 fn step_rows(
     page: &mut String,
     execution: &Execution,
@@ -200,7 +200,7 @@ fn step_rows(
     for task in tasks.iter().filter(|task| task.step.is_none()) {
         task_rows(page, task, findings, paint);
     }
-    // In a rerun the steps before its beginning were closed before; only a verdict tells what was not reached.
+    // In a rerun, an earlier execution closed the steps before the first one. Only a verdict shows which steps were not reached.
     let is_whole = matches!(outcome, Outcome::Advance | Outcome::Hold) && tasks.iter().all(|task| task.step.is_some());
     for step in Step::ALL {
         match tasks.iter().find(|task| task.step == Some(step)) {
@@ -278,7 +278,7 @@ fn finding_rows(page: &mut String, code: Blocker, finding: Option<&Finding>, pai
     let _ = writeln!(page, "              {}", text::clean(code.remedy()));
 }
 
-/// The message of a Lambda error, where the cause is one.
+/// The message of a Lambda error. Other causes stay as they are.
 fn cause(cause: &str) -> String {
     let document: Value = serde_json::from_str(cause).unwrap_or(Value::Null);
     document
@@ -287,7 +287,7 @@ fn cause(cause: &str) -> String {
         .map_or_else(|| cause.to_owned(), str::to_owned)
 }
 
-/// Whether the run cannot be resumed: a no-go, or a hold before the first step that a rerun can begin at.
+/// Whether the run cannot be resumed: it is a no-go, or it was held before the first step at which a rerun can begin.
 fn needs_new_start(codes: &[String]) -> bool {
     let blockers = Blocker::ALL
         .iter()

@@ -1,5 +1,5 @@
-//! The sample platform without a run of the tool's: its inputs, and an M2 receipt at a key that is always the same, so that the
-//! events in `tests/events` can name it.
+//! The sample platform for runs that this tool does not start: its inputs, and an M2 receipt. The key of the receipt is always
+//! the same, so that the events in `tests/events` can name it.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,13 +12,13 @@ use crate::drive::start;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
-/// When the M2 execution of the sample's receipt ended.
+/// The end of the M2 execution in the sample's receipt.
 pub const RECEIPT_STAMP: &str = "20260101T000000Z";
 
-/// Puts what is not there yet. S3's event of the receipt starts an execution of its own, as it does for any receipt.
+/// Puts the objects that do not exist yet. S3's event of the receipt starts an execution, as for any receipt.
 ///
 /// # Errors
-/// A fault that names the object, when S3 refuses.
+/// Returns a fault that names the object if S3 refuses.
 pub async fn put(target: &Target) -> Result<(), CliError> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let plan = seed::plan(target, &Inputs::default(), today)?;

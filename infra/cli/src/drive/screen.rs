@@ -1,5 +1,5 @@
-//! What a person sees while a run is under way: a live display on a terminal, plain lines otherwise. All of it goes to
-//! standard error; standard output is for results.
+//! What a user sees while a run is under way: a live display on a terminal, or plain lines. All of it goes to standard error,
+//! because standard output is for results.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ use p1_local::progress::Progress;
 
 use crate::paint::Paint;
 
-/// How often the live display moves.
+/// The time between two frames of the live display.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The display of one run.
@@ -28,9 +28,9 @@ pub struct Screen {
 struct State {
     phase: Option<ProgressBar>,
     bars: Vec<(Step, ProgressBar)>,
-    /// How many tasks were told as ended.
+    /// The number of ended tasks that were reported.
     told: usize,
-    /// How many failures of the running task were told.
+    /// The number of failures of the running task that were reported.
     failures: usize,
 }
 
@@ -56,10 +56,10 @@ impl Screen {
         }
     }
 
-    /// One line.
+    /// Prints one line.
     pub fn line(&self, line: &str) {
         match &self.live {
-            // Nobody is left to tell when standard error is closed.
+            // If standard error is closed, nobody can be told.
             Some(live) => {
                 let _ = live.println(line);
             }
@@ -69,7 +69,7 @@ impl Screen {
         }
     }
 
-    /// Shows how far the execution is.
+    /// Shows the progress of the execution.
     pub fn steps(&self, history: &History) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(live) = &self.live {
@@ -81,7 +81,7 @@ impl Screen {
         }
     }
 
-    /// Takes the live display away: what follows says how it ended.
+    /// Removes the live display. The output that follows says how the execution ended.
     pub fn finish(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bars = state.bars.drain(..).map(|(_, bar)| bar).collect::<Vec<_>>();
@@ -89,12 +89,12 @@ impl Screen {
             bar.finish_and_clear();
         }
         if let Some(live) = &self.live {
-            // Nobody is left to tell when standard error is closed.
+            // If standard error is closed, nobody can be told.
             let _ = live.clear();
         }
     }
 
-    /// What is new since the last look, as plain lines.
+    /// Plain lines about everything that happened since the last call.
     fn news(&self, state: &mut State, history: &History) -> Vec<String> {
         let mut lines = Vec::new();
         for task in history.tasks.iter().skip(state.told) {

@@ -1,6 +1,8 @@
-//! The inputs of the platform, put where its functions read them: registry, stack outputs, oracle manifests, billing artifact.
+//! Uploads the inputs of the platform to where its functions read them: registry, stack outputs, oracle manifests, billing
+//! artifact.
 //!
-//! These are the platform's inputs, not evidence: ordinary PUTs, left out where the latest version has the same bytes already.
+//! These objects are inputs, not evidence, so ordinary PUTs write them. An object whose latest version already has the same bytes
+//! is skipped.
 
 use std::path::PathBuf;
 
@@ -19,42 +21,42 @@ use crate::drive::preflight::Inputs;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
-/// Up to this size an object is compared with what is there before it is uploaded again.
+/// Objects up to this size are compared with the latest version before they are uploaded.
 const COMPARED_UP_TO: u64 = 16 << 20;
 
 /// An object to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// What it is, for messages.
+    /// The object's description in messages.
     pub what: &'static str,
-    /// Where it goes.
+    /// The destination.
     pub to: S3Uri,
-    /// What it holds.
+    /// The content.
     pub content: Content,
 }
 
 /// The bytes of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Here.
+    /// The bytes themselves.
     Bytes(Vec<u8>),
-    /// In this file.
+    /// The bytes of this file.
     File(PathBuf),
 }
 
-/// What is to be uploaded, and what is left out and why.
+/// The uploads, and notes about inputs that are left out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The uploads.
     pub uploads: Vec<Upload>,
-    /// Remarks for the person.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Plans the uploads: what the command line names and, on the local platform, the sample for all that it does not name.
+/// Plans the uploads of everything that the command line names. On the local platform, the sample fills in the rest.
 ///
 /// # Errors
-/// [`CliError::Usage`] when the deployment has no place for a named file.
+/// Returns [`CliError::Usage`] if the deployment has no place for a file of the command line.
 pub fn plan(target: &Target, inputs: &Inputs, today: Date) -> Result<Plan, CliError> {
     let mut plan = Plan::default();
     plan_registry(&mut plan, target, inputs);
@@ -110,7 +112,7 @@ fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Resu
         }
         return Ok(());
     }
-    // Every place of the local platform is filled, so that no document of an earlier run is read again.
+    // Every place of the local platform is filled, so that a run never reads a document of an earlier run.
     let rest = if target.is_local {
         places.len()
     } else {
@@ -176,8 +178,8 @@ impl Plan {
     }
 }
 
-/// A sample manifest at each key that the registry under test resolves to. Fails, with the reason, where the registry does
-/// not say enough; that is for the platform to hold.
+/// A sample manifest at each key that the registry under test resolves to. Fails with the reason if the registry does not
+/// determine the keys; the platform then holds the run.
 fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, String> {
     let value = |key: &str| match registry.get(key) {
         Reading::Resolved(value) => Ok(value),
@@ -220,10 +222,10 @@ fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, St
         .collect()
 }
 
-/// Uploads what is not there yet, and says how many objects that were.
+/// Uploads the objects that differ from the latest version. Returns how many were uploaded.
 ///
 /// # Errors
-/// A fault that names the object.
+/// Returns a fault that names the object.
 pub async fn upload(s3: &Client, plan: &Plan) -> Result<usize, CliError> {
     let uploads = plan.uploads.iter().map(|upload| put_if_other(s3, upload));
     let mut written = 0;
@@ -283,14 +285,14 @@ async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
         .put_object()
         .bucket(upload.to.bucket.as_str())
         .key(upload.to.key.as_str())
-        // Terraform gives the body of an object to nobody unless its type says that it is text.
+        // Terraform returns the body of an object only if its type says that it is text.
         .set_content_type(content_type(upload.to.key.as_str()))
         .body(body);
     request.send().await.map_err(|error| failed(chain(&error)))?;
     Ok(true)
 }
 
-/// The media type that the key's ending says; none for any other.
+/// The media type for the ending of a key. Returns `None` for unknown endings.
 fn content_type(key: &str) -> Option<String> {
     let (_, ending) = key.rsplit_once('.')?;
     let known = match ending {
@@ -301,7 +303,7 @@ fn content_type(key: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The latest version's bytes, when it is of this size.
+/// The latest version's bytes. Returns `None` if it has another size.
 async fn latest(s3: &Client, at: &S3Uri, size: u64) -> Result<Option<Vec<u8>>, String> {
     let object = match s3
         .get_object()

@@ -1,5 +1,5 @@
-//! The outputs of a deployed stack as `terraform output -json` writes outputs, so that Terraform and M3.A read them alike
-//! (contract section 5).
+//! The outputs of a deployed stack in the form of `terraform output -json`, so that Terraform and M3.A can read them (contract
+//! section 5).
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::exit::CliError;
 
-/// The outputs of `infra/template.yaml` that are the values of handles. Whoever reads the document compares an output with
-/// the handle of its upper-cased name.
+/// The outputs of `infra/template.yaml` that are values of handles. Readers of the document compare an output with the handle of
+/// its upper-cased name.
 const HANDLES: [(&str, &[&str]); 6] = [
     ("ArtifactsBucket", &["S3_ARTIFACTS_BUCKET"]),
     ("EvidenceBucket", &["S3_EVIDENCE_BUCKET"]),
@@ -20,13 +20,14 @@ const HANDLES: [(&str, &[&str]); 6] = [
     ("StateMachineRoleArn", &["ROLE_STEP_FUNCTIONS_ORCHESTRATOR"]),
 ];
 
-/// What the template writes where CloudFormation takes no empty output.
+/// The template writes this word instead of an empty output, which CloudFormation does not accept.
 const EMPTY: &str = "none";
 
-/// The document: canonical JSON, an output under the names of its handles, or in snake case where it is the value of none.
+/// The document as canonical JSON. An output that is the value of handles has their names; every other output has its own name in
+/// snake case.
 ///
 /// # Errors
-/// A fault when two outputs have one name, or a value cannot be written.
+/// Returns a fault if two outputs have the same name, or if a value cannot be written.
 pub fn document(outputs: &BTreeMap<String, String>) -> Result<Vec<u8>, CliError> {
     let mut document = Map::new();
     for (key, value) in outputs {
@@ -122,7 +123,7 @@ mod tests {
         assert!(error.to_string().contains("s3_evidence_bucket"), "{error}");
     }
 
-    /// A renamed output would silently stop being compared with its handle.
+    /// Without this test, a renamed output would silently no longer be compared with its handle.
     #[test]
     fn the_template_has_every_output_that_is_a_handles_value() {
         let template = include_str!("../../../template.yaml");

@@ -1,4 +1,4 @@
-//! Starts an execution: by an M2 receipt in the evidence bucket, as M2 would, or with an input of the operator's.
+//! Starts an execution, either by an M2 receipt in the evidence bucket, as M2 does, or with an input of the operator.
 
 use std::time::{Duration, Instant};
 
@@ -17,31 +17,31 @@ use serde_json::Value;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
-/// How many seconds' keys are tried for a receipt before giving up.
+/// How many seconds in a row are tried as the key of a receipt.
 const STAMP_ATTEMPTS: i64 = 10;
-/// How long the local rule may take until its execution is seen. It takes some milliseconds.
+/// How long the rule of the local platform may take to start an execution. It usually takes some milliseconds.
 const LOCAL_RULE_LIMIT: Duration = Duration::from_secs(30);
-/// The same on AWS, where delivery takes seconds and listing is eventually consistent.
+/// The same limit on AWS, where delivery takes seconds and listing is eventually consistent.
 const AWS_RULE_LIMIT: Duration = Duration::from_secs(180);
-/// How far the clocks of this machine and of the engine may be apart.
+/// The largest difference between the clocks of this machine and of the engine.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// The receipt that an execution was started by.
+/// The receipt that started an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutReceipt {
     /// Its key in the evidence bucket.
     pub key: S3Key,
     /// When it was put.
     pub at: Timestamp,
-    /// Whether it was not there before: only then does an event start an execution.
+    /// Whether the receipt is new. Only a new receipt leads to an event, which starts an execution.
     pub is_new: bool,
 }
 
-/// Puts an M2 receipt into the folder that it says it is of; else at the key of this second, and where that is taken, at the next one's.
-/// Evidence is created, never replaced.
+/// Puts an M2 receipt into the folder of the M2 execution that it names. A receipt that names none goes to the key of the current
+/// second, or of the next second with a free key. Evidence is created and never replaced.
 ///
 /// # Errors
-/// [`CliError::Usage`] when its folder holds another receipt, a fault when no key is free or S3 refuses.
+/// Returns [`CliError::Usage`] if its folder holds another receipt, and a fault if no key is free or S3 refuses.
 pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutReceipt, CliError> {
     let at = Timestamp::now();
     if let Some((key, bytes)) = receipt.and_then(|bytes| Some((own_key(bytes)?, bytes))) {
@@ -65,17 +65,17 @@ pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutR
     )))
 }
 
-/// The key in the folder of the M2 execution that a receipt names; none where it names none.
+/// The key in the folder of the M2 execution that a receipt names. Returns `None` if the receipt names no M2 execution.
 fn own_key(receipt: &[u8]) -> Option<S3Key> {
     let receipt = parse_foreign(receipt, Limits::DOCUMENT).ok()?;
     let id = PhaseExecutionId::parse(receipt.get("phase_execution_id")?.as_str()?).ok()?;
     receipt_key(id.as_str().strip_prefix("m2j_")?).ok()
 }
 
-/// Puts the receipt that an execution input names. One that is there already stays.
+/// Puts the receipt that an execution input names. An equal receipt that exists already stays.
 ///
 /// # Errors
-/// [`CliError::Usage`] when another one is there already, a fault when S3 refuses.
+/// Returns [`CliError::Usage`] if the key holds another receipt, and a fault if S3 refuses.
 pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Result<(), CliError> {
     if create(target, key, receipt.to_vec()).await? {
         return Ok(());
@@ -89,7 +89,7 @@ pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Res
     )))
 }
 
-/// Creates an evidence object; `false` when the key is taken.
+/// Creates an evidence object. Returns `false` if the key is taken.
 pub(super) async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, CliError> {
     let request = target
         .s3
@@ -119,10 +119,11 @@ pub(super) async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Resu
     }
 }
 
-/// Waits for the execution that EventBridge starts for the receipt. `but_not` are executions that turned out to be others.
+/// Waits for the execution that EventBridge starts for the receipt. `but_not` lists executions that turned out to be the wrong
+/// ones.
 ///
 /// # Errors
-/// A fault that says what to look at, when none is seen in time.
+/// Returns a fault that says where to look if no execution starts in time.
 pub async fn await_execution(target: &Target, receipt: &PutReceipt, but_not: &[String]) -> Result<String, CliError> {
     let (limit, pause) = if target.is_local {
         (LOCAL_RULE_LIMIT, Duration::from_millis(50))
@@ -149,7 +150,7 @@ pub async fn await_execution(target: &Target, receipt: &PutReceipt, but_not: &[S
     }
 }
 
-/// The execution whose input is the event of this receipt, among those that started since.
+/// The execution whose input is the event of this receipt, among those that started after the receipt was put.
 async fn find_execution(
     target: &Target,
     receipt: &PutReceipt,
@@ -167,7 +168,7 @@ async fn find_execution(
         for execution in page.executions() {
             let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
             if started < receipt.at - CLOCK_SKEW {
-                // The list begins with the latest: all that follow are older still.
+                // The list begins with the latest execution, so all further ones are older.
                 return Ok(None);
             }
             let arn = execution.execution_arn();
@@ -192,7 +193,7 @@ async fn find_execution(
 /// Starts an execution with this input.
 ///
 /// # Errors
-/// A fault when Step Functions refuses.
+/// Returns a fault if Step Functions refuses.
 pub async fn start_execution(target: &Target, input: &Value) -> Result<String, CliError> {
     let name = format!("p1-{}-{:08x}", compact(Timestamp::now()), fastrand::u32(..));
     let request = target

@@ -1,4 +1,4 @@
-//! The deployed stack that a run meets, the same on the local platform and on AWS.
+//! The deployed stack on which a run takes place. The local platform and AWS are treated alike.
 
 use aws_config::SdkConfig;
 use p1_audit::text;
@@ -13,7 +13,7 @@ use crate::exit::CliError;
 /// A deployed stack, and clients for it.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Whether it is the local platform, which is seeded with the sample; nobody else's stack is.
+    /// Whether it is the local platform. Only the local platform is seeded with the sample.
     pub is_local: bool,
     /// S3.
     pub s3: aws_sdk_s3::Client,
@@ -25,15 +25,15 @@ pub struct Target {
     pub role_arn: String,
     /// The bucket of the evidence.
     pub evidence_bucket: BucketName,
-    /// The bucket of the oracle store, where the stack names one.
+    /// The bucket of the oracle store. `None` if the stack names none.
     pub object_store_bucket: Option<BucketName>,
     /// Where the functions read the registry.
     pub registry: S3Uri,
     /// Where the functions read stack outputs.
     pub stack_outputs: Vec<S3Uri>,
-    /// Where M3.H reads the billing artifact; none where it asks Cost Explorer.
+    /// Where M3.H reads the billing artifact. `None` if it asks Cost Explorer.
     pub billing: Option<S3Uri>,
-    /// The names that the sample registry is filled with.
+    /// The names that fill in the sample registry.
     pub names: Names,
     /// The stack's outputs, as [`stack_outputs::document`] writes them.
     pub own_outputs: Vec<u8>,
@@ -43,7 +43,7 @@ impl Target {
     /// The stack that these outputs describe.
     ///
     /// # Errors
-    /// A fault that names the output that is not usable.
+    /// Returns a fault that names the output that is not usable.
     pub fn new(deployment: &Deployment, config: &SdkConfig, is_local: bool) -> Result<Self, CliError> {
         let unusable = |output: &str, error: &dyn std::fmt::Display| {
             CliError::fault(format!(
@@ -67,7 +67,7 @@ impl Target {
             state_machine: state_machine.name().to_owned(),
             state_machine_role: role_arn.rsplit('/').next().unwrap_or_default().to_owned(),
         };
-        // Retries with a fresh connection are the SDK's; S3's path style reaches any loopback port.
+        // The SDK retries with a fresh connection. S3's path style works with any loopback port.
         let s3 = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(is_local)
             .build();
@@ -94,7 +94,7 @@ impl Target {
         })
     }
 
-    /// The evidence, for reading.
+    /// Read access to the evidence.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence {
@@ -138,7 +138,7 @@ pub(crate) mod tests {
             .build()
     }
 
-    /// A stack that nothing ever connects to.
+    /// A stack for tests that never connect to it.
     pub(crate) fn target(is_local: bool) -> Target {
         Target::new(&deployment(), &config(), is_local).unwrap()
     }

@@ -12,19 +12,19 @@ pub enum Outcome {
     Advance,
     /// The run is held.
     Hold,
-    /// Another execution has this M2 handoff; nothing was pinned.
+    /// Another execution handles this M2 handoff. Nothing was pinned.
     DuplicateDelivery,
-    /// A rerun of one state alone, with its pass.
+    /// A rerun of one state alone, and whether that state passed.
     SingleState(bool),
-    /// A rerun that was not admitted.
+    /// A rerun was not admitted.
     RerunRefused,
-    /// No verdict.
+    /// No verdict was reached.
     Fault(Fault),
-    /// The execution ended with these words, but its evidence is not what it lists: no verdict can be relied on.
+    /// The execution ended with this verdict, but its evidence differs from what it lists, so the verdict cannot be relied on.
     EvidenceBroken(&'static str),
 }
 
-/// A fault: where, and what the engine says about it.
+/// Where a fault happened, and what the engine says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The state that was entered last.
@@ -34,7 +34,7 @@ pub struct Fault {
 }
 
 impl Outcome {
-    /// The word of `--json`.
+    /// The word in `--json`.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Outcome {
         }
     }
 
-    /// The verdict, where there is one.
+    /// The verdict. Returns `None` if there is none.
     #[must_use]
     pub fn verdict(&self) -> Option<&'static str> {
         match self {
@@ -56,7 +56,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome, once it is known whether the evidence is whole.
+    /// The outcome, given whether the evidence is complete and unchanged.
     #[must_use]
     pub fn proven(self, evidence_is_whole: bool) -> Self {
         match self {
@@ -66,7 +66,8 @@ impl Outcome {
         }
     }
 
-    /// The exit status: a rerun that was refused holds; a state that ran alone passes or holds; a duplicate has nothing to do.
+    /// The exit status. A refused rerun counts as a hold. A state that ran alone passes or holds. A duplicate delivery is a
+    /// success, because there is nothing to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
@@ -77,10 +78,10 @@ impl Outcome {
     }
 }
 
-/// The outcome of an ended execution, with the text that says so: its output, or its cause.
+/// The outcome of an execution that has ended, with the JSON of its output or its cause.
 ///
-/// Only what the state machine's contract allows is taken for a verdict: a success with the verdict to advance, or the error
-/// `M3.Hold` with the verdict to hold. Anything else is a fault.
+/// Only two endings count as a verdict: a success with the verdict to advance, and the error `M3.Hold` with the verdict to hold.
+/// Everything else is a fault.
 #[must_use]
 pub fn read(history: &History, ending: &Ending) -> (Outcome, Value) {
     let (text, error) = match &ending.output {
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(outcome("SUCCEEDED", "", &single(true)), Outcome::SingleState(true));
         assert_eq!(outcome("SUCCEEDED", "", &single(false)), Outcome::SingleState(false));
 
-        // A verdict in the wrong place is none.
+        // A verdict in the wrong place does not count.
         for (status, error, document) in [
             ("SUCCEEDED", "", &hold),
             ("SUCCEEDED", "", &json!({})),

@@ -1,4 +1,4 @@
-//! The three ids, and through what they differ (contract section 4).
+//! The three ids, and where their differences come from (contract section 4).
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use super::side::Side;
 use super::{Change, IdChange, Standing, change, handle_value};
 
-/// The handle that each field of the digest input is the value of.
+/// Each field of the digest input, with the handles that give its value.
 const DIGEST_FIELDS: [(&str, &[&str]); 6] = [
     ("algo", &["CONFIG_DIGEST_ALGO"]),
     ("oracle_source_namespace", &["ORACLE_SOURCE_NAMESPACE"]),
     ("oracle_engine_run_id", &["ORACLE_ENGINE_RUN_ID"]),
     ("oracle_required_output_ids", &["ORACLE_REQUIRED_OUTPUT_IDS"]),
-    // Only the entries of required outputs are digest input.
+    // Only the entries of required outputs are part of the digest input.
     (
         "oracle_sort_key_by_output_id",
         &["ORACLE_SORT_KEY_BY_OUTPUT_ID", "ORACLE_REQUIRED_OUTPUT_IDS"],
@@ -22,14 +22,14 @@ const DIGEST_FIELDS: [(&str, &[&str]); 6] = [
     ("scenario_mode", &["SCENARIO_RUN_ID_DERIVATION_MODE"]),
 ];
 
-/// The handles that place the oracle input manifest.
+/// The handles that give the place of the oracle input manifest.
 const MANIFEST_PLACE: [&str; 4] = [
     "ORACLE_STORE_BUCKET",
     "S3_STREAM_VIEW_PREFIX_PATTERN",
     "ORACLE_SOURCE_NAMESPACE",
     "ORACLE_ENGINE_RUN_ID",
 ];
-/// The handles that place one output's manifest.
+/// The handles that give the place of one output's manifest.
 const ENTRY_PLACE: [&str; 4] = [
     "ORACLE_STORE_BUCKET",
     "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
@@ -37,8 +37,8 @@ const ENTRY_PLACE: [&str; 4] = [
     "ORACLE_ENGINE_RUN_ID",
 ];
 
-/// Whether the identity inputs are the same. A run that was held before M3.B closed has none; then the handles may still tell
-/// that they differ, never that they are the same.
+/// Whether the identity inputs are the same. A run that was held before M3.B closed has no identity inputs. Its handles can still
+/// show that two runs differ, but never that they are the same.
 pub(super) fn standing(a: &Side, b: &Side) -> Standing {
     if let (Some(a), Some(b)) = (&a.seed, &b.seed) {
         let same = a.digest_input == b.digest_input && a.scenario_key() == b.scenario_key();
@@ -56,7 +56,7 @@ fn digest_input(side: &Side) -> Option<DigestInput> {
     of_seed.or_else(|| DigestInput::from_handles(&side.handles).ok())
 }
 
-/// The three ids.
+/// Compares the three ids.
 pub(super) fn ids(a: &Side, b: &Side) -> Vec<IdChange> {
     let same = |here: Option<&str>, there: Option<&str>| here.is_some() && here == there;
     let (here, there) = (a.run(), b.run());
@@ -80,13 +80,13 @@ pub(super) fn ids(a: &Side, b: &Side) -> Vec<IdChange> {
     ]
 }
 
-/// Those of `handles` that differ.
+/// The handles among `handles` that differ.
 fn changed(a: &Side, b: &Side, handles: &[&str]) -> Vec<String> {
     let differs = |key: &&&str| handle_value(a, key) != handle_value(b, key);
     handles.iter().filter(differs).map(|key| (*key).to_owned()).collect()
 }
 
-/// Where a difference comes from: the handles that differ, else these words.
+/// Where a difference comes from: the handles that differ, or `else_words` if no handle differs.
 fn from(a: &Side, b: &Side, handles: &[&str], else_words: &str) -> Vec<String> {
     let changed = changed(a, b, handles);
     if changed.is_empty() {
@@ -96,7 +96,7 @@ fn from(a: &Side, b: &Side, handles: &[&str], else_words: &str) -> Vec<String> {
     }
 }
 
-/// Every start mints an id of its own.
+/// The reason why `platform_run_id` differs: every start mints a new id.
 fn minted(a: &Side, b: &Side) -> Vec<Change> {
     let stamp = |side: &Side| side.pinned_at.map(|stamp| json!(stamp));
     let words = vec!["the start of the execution that minted it".to_owned()];
@@ -125,7 +125,7 @@ fn through_digest(a: &Side, b: &Side) -> Vec<Change> {
     changes
 }
 
-/// The change of a field; of a map, entry by entry.
+/// The changes of a field. A map is compared entry by entry.
 fn field_changes(
     field: &str,
     here: Option<&Value>,
@@ -194,7 +194,7 @@ fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
     changes
 }
 
-/// The composite manifest, output by output.
+/// Compares the composite manifest output by output.
 fn entries(a: &Side, b: &Side, here: &SeedInputs, there: &SeedInputs) -> Vec<Change> {
     let entry = |seed: &SeedInputs, output: &str| {
         let mut entries = seed.oracle_input_manifest_entries.iter();

@@ -1,8 +1,9 @@
 //! What differs between two runs, and whether that forced a new one.
 //!
-//! A run is its triplet. `config_digest` follows from the digest input, `scenario_run_id` from the scenario equivalence key, and
-//! both from handles and manifests; `platform_run_id` is minted anew for every start. So a difference is told by where it
-//! comes from. Everything else that differs, a mended handle that only later steps read among it, forces nothing.
+//! The three ids say what a run is. `config_digest` is computed from the digest input, `scenario_run_id` from the scenario
+//! equivalence key, and both of these from handles and manifests. `platform_run_id` is minted anew for every start. A difference
+//! is therefore judged by where it comes from. Other differences force no new run; an example is a mended handle that only later
+//! steps read.
 
 mod identity;
 mod side;
@@ -21,59 +22,59 @@ use crate::text;
 use crate::verify::Standing as Verified;
 
 const CONFIG_DIGEST: &str = "config_digest";
-/// How much of a value is shown.
+/// The number of characters of a value that are shown.
 const SHOWN: usize = 200;
 
-/// Whether two runs have the same identity inputs, as the exit status of `cargo p1 diff` says it.
+/// Whether two runs have the same identity inputs. The exit status of `cargo p1 diff` says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Standing {
     /// Digest input and scenario equivalence key are the same.
     Same,
-    /// They are not.
+    /// Digest input or scenario equivalence key differs.
     Differs,
-    /// A run was held before its identity was derived, or the evidence of it is lost.
+    /// A run was held before its identity was derived, or the evidence of its identity is lost.
     Unknown,
 }
 
-/// One of the two runs.
+/// What the comparison says of one of the two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunFacts {
-    /// What `verify` makes of the directory.
+    /// The result of `verify` on the directory.
     pub standing: Verified,
-    /// How many findings it has.
+    /// The number of findings.
     pub findings: usize,
     /// The verdict that counts.
     pub verdict: Option<String>,
-    /// Who the run is.
+    /// The id of the run.
     pub platform_run_id: Option<String>,
-    /// Which scenario it runs.
+    /// The id of the scenario.
     pub scenario_run_id: Option<String>,
-    /// What it runs with.
+    /// The digest of the run's configuration.
     pub config_digest: Option<String>,
 }
 
-/// Something that differs. Values are JSON, shortened.
+/// A difference between the two runs. Values are shortened JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// What it is: a JSON pointer, a handle, a field.
+    /// The thing that differs: a JSON pointer, a handle, or a field.
     pub what: String,
-    /// In the first run; none where it has none.
+    /// The value in the first run. `None` if the first run has no value.
     pub a: Option<String>,
-    /// In the second run; none where it has none.
+    /// The value in the second run. `None` if the second run has no value.
     pub b: Option<String>,
-    /// Where the difference comes from: handles that differ, or in words.
+    /// Where the difference comes from: handles that differ, or an explanation in words.
     pub from: Vec<String>,
 }
 
-/// One of the three ids.
+/// How one of the three ids compares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IdChange {
     /// `platform_run_id`, `scenario_run_id` or `config_digest`.
     pub id: &'static str,
-    /// Whether both runs have it, and the same.
+    /// Whether both runs have this id with the same value.
     pub same: bool,
-    /// Through what it differs.
+    /// The differences that make this id differ.
     pub through: Vec<Change>,
 }
 
@@ -82,13 +83,13 @@ pub struct IdChange {
 pub struct HandleChange {
     /// The handle.
     pub handle: String,
-    /// As the first run's steps saw it.
+    /// Its value as the first run's steps read it.
     pub a: Option<String>,
-    /// As the second run's steps saw it.
+    /// Its value as the second run's steps read it.
     pub b: Option<String>,
     /// The steps that read it.
     pub read_by: Vec<Step>,
-    /// The ids that differ through it.
+    /// The ids that differ because of it.
     pub identity: Vec<&'static str>,
 }
 
@@ -97,9 +98,9 @@ pub struct HandleChange {
 pub struct Report {
     /// Whether the identity inputs are the same.
     pub standing: Standing,
-    /// Whether what differs had to make the second one a new run; none where that is not known.
+    /// Whether the differences forced the second run to be a new run. `None` if that is not known.
     pub new_run_forced: Option<bool>,
-    /// Why, in words.
+    /// The reason, in words.
     pub why: String,
     /// The first run.
     pub a: RunFacts,
@@ -109,11 +110,11 @@ pub struct Report {
     pub ids: Vec<IdChange>,
     /// The handles that differ.
     pub handles: Vec<HandleChange>,
-    /// What differs besides, and forces nothing.
+    /// The other differences. They force no new run.
     pub others: Vec<Change>,
 }
 
-/// Compares two runs by their evidence, whatever its standing.
+/// Compares two runs by their evidence. The result of `verify` does not matter here.
 ///
 /// ```
 /// use p1_audit::diff::{Standing, diff};
@@ -158,7 +159,7 @@ fn shown(value: &Value) -> String {
     text::brief(&value.to_string(), SHOWN)
 }
 
-/// The change of one value, where there is one.
+/// The change of one value. Returns `None` if both runs have the same value.
 fn change(what: &str, a: Option<&Value>, b: Option<&Value>, from: Vec<String>) -> Option<Change> {
     (a != b).then(|| Change {
         what: text::clean(what),
@@ -168,7 +169,7 @@ fn change(what: &str, a: Option<&Value>, b: Option<&Value>, from: Vec<String>) -
     })
 }
 
-/// A handle's value, or what else the registry said of it.
+/// A handle's value. If the handle has no value, its status in the registry.
 fn handle_value(side: &Side, key: &str) -> Option<Value> {
     let fact = side.handle(key)?;
     let value = fact.value.clone();
@@ -187,7 +188,7 @@ fn changed_handles(a: &Side, b: &Side, ids: &[IdChange]) -> Vec<HandleChange> {
                 .flat_map(|known| &known.through);
             through.any(|change| change.from.iter().any(|from| from == origin))
         };
-        // The digest is itself a part of the scenario equivalence key, where the registry says so.
+        // The registry decides whether the digest is a part of the scenario equivalence key.
         let through = |id: &&IdChange| {
             comes_from(id.id, key) || comes_from(id.id, CONFIG_DIGEST) && comes_from(CONFIG_DIGEST, key)
         };
@@ -205,7 +206,7 @@ fn changed_handles(a: &Side, b: &Side, ids: &[IdChange]) -> Vec<HandleChange> {
     changed.collect()
 }
 
-/// Whether the second run had to be a new one, given the first (contract section 6).
+/// Whether the second run had to be a new run, given the first one (contract section 6).
 fn forced(a: &Side, b: &Side, standing: Standing, changed: &[HandleChange]) -> (Option<bool>, String) {
     let say = |forced: bool, why: &str| (Some(forced), why.to_owned());
     let run = &a.run().platform_run_id;
@@ -267,7 +268,7 @@ fn forced(a: &Side, b: &Side, standing: Standing, changed: &[HandleChange]) -> (
     (Some(false), why)
 }
 
-/// Artifacts of which fields are compared, that say what a run does and not who it is.
+/// Artifacts with the fields that are compared. These fields say what a run does; they are no part of its identity.
 const FIELDS: [(&str, &[&str]); 5] = [
     (RunRecord::NAME, &["orchestrator"]),
     (
@@ -322,7 +323,7 @@ fn others(a: &Side, b: &Side) -> Vec<Change> {
             ));
         }
     }
-    // The same place with other bytes, or a place that a step read in one run and not in the other.
+    // A place counts if its bytes differ, or if a step read it in only one of the two runs.
     let places: std::collections::BTreeSet<(String, String)> = [(a, b), (b, a)]
         .into_iter()
         .flat_map(|(side, other)| side.inputs.iter().filter(|(owner, _)| other.ran.contains(owner)))

@@ -1,4 +1,4 @@
-//! One of the two runs: its ids and what they follow from, as its evidence has it.
+//! One of the two runs: its ids and the facts that determine them, as its evidence states them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,32 +20,32 @@ use crate::evidence_set::EvidenceSet;
 use crate::lineage::Lineage;
 use crate::verify::{self, Report};
 
-/// A run as a directory has it.
+/// A run, as its evidence directory states it.
 pub(super) struct Side {
-    /// What `verify` makes of the directory.
+    /// The result of `verify` on the directory.
     pub(super) report: Report,
     pub(super) phase: Option<Document<PhaseSummary>>,
     pub(super) seed: Option<SeedInputs>,
     pub(super) pinned_at: Option<Stamp>,
-    /// The handles that any step reads: as M3.A saw them, and as the admission of a rerun pinned them for later steps.
+    /// The handles that steps read: as M3.A read them, and as the admission of a rerun pinned them for later steps.
     pub(super) handles: HandleFacts,
     /// The steps that closed with a pass.
     pub(super) passed: BTreeSet<Step>,
-    /// The owners of the closures: steps that ran, and an admission.
+    /// The owners of the closures: the steps that ran, and the admission.
     pub(super) ran: BTreeSet<Owner>,
-    /// What each step read from outside the evidence, by step.
+    /// Each object that a step read from outside the evidence, with the owner that read it.
     pub(super) inputs: Vec<(Owner, ObjectRef)>,
     documents: BTreeMap<String, Value>,
 }
 
-/// The files of a directory, and who names them.
+/// The files of a directory, and the closures that name them.
 struct Evidence<'s> {
     set: &'s EvidenceSet,
     summaries: BTreeMap<Owner, ExecutionSummary>,
 }
 
 impl Side {
-    /// Reads the evidence, whatever its standing.
+    /// Reads the evidence. The result of `verify` does not matter here.
     pub(super) fn read(set: &EvidenceSet) -> Self {
         let report = verify::verify(set, &[]);
         let phase = Lineage::of(set).verdict().map(|verdict| verdict.summary);
@@ -80,7 +80,7 @@ impl Side {
         &self.report.run
     }
 
-    /// A field of a step's artifact; none where there is none, or null.
+    /// A field of a step's artifact. Returns `None` if there is no such artifact or field, or if the field is null.
     pub(super) fn field(&self, artifact: &str, field: &str) -> Option<&Value> {
         self.documents
             .get(artifact)?
@@ -93,12 +93,12 @@ impl Side {
         self.documents.contains_key(artifact)
     }
 
-    /// What the registry said of a handle.
+    /// What the evidence records about a handle.
     pub(super) fn handle(&self, key: &str) -> Option<&HandleFact> {
         self.handles.0.get(key)
     }
 
-    /// The codes of the blockers that stand.
+    /// The codes of the blockers that are still unresolved.
     pub(super) fn codes(&self) -> Vec<Blocker> {
         let blockers = self.phase.iter().flat_map(|phase| &phase.body.unresolved_blockers);
         let codes: BTreeSet<Blocker> = blockers.map(|blocker| blocker.code).collect();
@@ -129,7 +129,7 @@ impl Evidence<'_> {
             .map(|document| document.body.observed)
     }
 
-    /// As M3.A saw them; a mended one as the admission pinned it.
+    /// The handles as M3.A read them. A mended handle has the value that the admission pinned.
     fn handles(&self) -> HandleFacts {
         let first: Option<handle_closure::Observed> = self.observed(Owner::Step(Step::HandleClosure));
         let mut handles = first.map(|observed| observed.handles).unwrap_or_default();
@@ -140,7 +140,7 @@ impl Evidence<'_> {
         handles
     }
 
-    /// Every object that a step read and that no step made, each once, with the first step that read it.
+    /// Every object that a step read and no step wrote. Each object occurs once, with the first step that read it.
     fn inputs(&self) -> Vec<(Owner, ObjectRef)> {
         let mut inputs: Vec<(Owner, ObjectRef)> = Vec::new();
         for (&owner, summary) in &self.summaries {

@@ -1,4 +1,4 @@
-//! Closing summaries: what each phase execution ended with.
+//! Closing summaries: each one records how a phase execution ended.
 
 use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split, summary_name};
 use p1_contract::hash::Sha256Hex;
@@ -17,31 +17,31 @@ use crate::evidence_set::EvidenceSet;
 pub struct Closing {
     /// The step; `None` for the admission of a rerun.
     pub step: Option<Step>,
-    /// The phase execution, as the folder names it.
+    /// The phase execution, from the name of its folder.
     pub id: PhaseExecutionId,
-    /// Its key.
+    /// The summary's key.
     pub key: String,
-    /// What it says, or why it cannot be read.
+    /// The parsed summary, or the reason why it cannot be read.
     pub document: Result<Document<ExecutionSummary>, String>,
-    /// The number of its execution among those of the lineage, from 1.
+    /// The number of its execution within the lineage, counted from 1.
     pub execution: usize,
 }
 
 impl Closing {
-    /// What it says, where it can be read.
+    /// The summary's content. `None` if it cannot be read.
     #[must_use]
     pub fn summary(&self) -> Option<&ExecutionSummary> {
         self.document.as_ref().ok().map(|document| &document.body)
     }
 
-    /// Whether it is M3.J's, with which an execution ends.
+    /// Whether this is M3.J's summary, which ends an execution.
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.step == Some(Step::PhaseVerdict)
     }
 }
 
-/// Every closing summary that the folder of a phase execution holds. Their executions are not known yet.
+/// Every closing summary in the folders of phase executions. The execution of each is not known yet.
 #[must_use]
 pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
     let place = |key: &String| {
@@ -60,7 +60,7 @@ pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
     set.files.keys().filter_map(place).collect()
 }
 
-/// The key of M3.J's closing summary, which lies beside the phase summary that a COMMITTED record names. Nothing else names it.
+/// The key of M3.J's closing summary. It lies beside the phase summary that the COMMITTED record names, and no evidence names it.
 #[must_use]
 pub fn closing_of_commit(record: &LedgerRecord) -> Option<S3Key> {
     let summary = record.summary.as_ref()?.key.as_str();
@@ -68,7 +68,7 @@ pub fn closing_of_commit(record: &LedgerRecord) -> Option<S3Key> {
     S3Key::parse(&key).ok()
 }
 
-/// The closure that M3.J's closing summary at `key` is, by its bytes; `None` where they are no such summary.
+/// The closure of M3.J's closing summary at `key`, computed from its bytes. Returns `None` if the bytes are not such a summary.
 #[must_use]
 pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, bytes: &[u8]) -> Option<ClosureRef> {
     let value = parse_strict(bytes, Limits::DOCUMENT).ok()?;

@@ -1,5 +1,5 @@
-//! The executions that worked on a run. A phase execution id follows from execution and start, so that each closing summary tells
-//! whose it is.
+//! The executions that worked on a run. A phase execution id is computed from the execution and its start, so every closing
+//! summary shows which execution wrote it.
 
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::owner::Owner;
@@ -10,11 +10,11 @@ use super::{Closing, Entry};
 /// An execution that worked on the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Execution {
-    /// From 1, in the order in which they started. One that nothing but the engine's word tells of stands last.
+    /// The number in order of start, from 1. An execution that only the engine names comes last.
     pub number: usize,
-    /// Its start; `None` where no evidence tells it.
+    /// Its start. `None` if no evidence states it.
     pub started: Option<Stamp>,
-    /// Its ARN; `None` where nothing says whose the steps are.
+    /// Its ARN. `None` if nothing says which execution ran the steps.
     pub arn: Option<String>,
 }
 
@@ -28,13 +28,13 @@ impl Execution {
     }
 }
 
-/// The start that a phase execution id holds.
+/// The start that is encoded in a phase execution id.
 #[must_use]
 pub fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {
     Stamp::parse_compact(id.as_str().split('_').nth(1)?).ok()
 }
 
-/// Whether this phase execution, of a step or of an admission (`None`), is one of `execution`.
+/// Whether this phase execution belongs to `execution`. `step` is `None` for an admission.
 #[must_use]
 pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -> bool {
     let (Some(started), Some(arn)) = (execution.started, &execution.arn) else {
@@ -43,7 +43,8 @@ pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -
     PhaseExecutionId::derive(step.map_or(Owner::Admission, Owner::Step), started, arn) == *id
 }
 
-/// The executions that the ledger, the source and the closing summaries tell of. Gives each closing summary the number of its own.
+/// The executions that the ledger, the source and the closing summaries name. Also sets the execution number of each closing
+/// summary.
 pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings: &mut [Closing]) -> Vec<Execution> {
     let mut known: Vec<Execution> = Vec::new();
     for Entry { record, .. } in ledger {

@@ -13,7 +13,7 @@ pub struct Entry {
     pub record: LedgerRecord,
 }
 
-/// Every record that can be read at its own place, by run and sequence. What else lies there is for `verify` to judge.
+/// Every record that lies at its own key and can be read, ordered by run and sequence. `verify` judges all other files there.
 #[must_use]
 pub fn entries(set: &EvidenceSet) -> Vec<Entry> {
     let places = set

@@ -1,7 +1,7 @@
 //! Which executions, closing summaries, verdicts and ledger records the evidence of a run holds.
 //!
-//! Everything that asks this question asks [`Lineage`]: `verify`, `diff`, `replay`, the report, and the mirror. It reads what is
-//! there and believes nothing; whether it is true is for [`verify`](crate::verify) to say.
+//! [`Lineage`] is the only answer to this question: `verify`, `diff`, `replay`, the report and the mirror all use it. It lists
+//! what the evidence states, without checking it; [`verify`](crate::verify) checks it.
 
 mod closing;
 mod executions;
@@ -26,7 +26,7 @@ pub struct Verdict {
     pub key: String,
     /// The phase summary.
     pub summary: Document<PhaseSummary>,
-    /// The record that commits it; `None` where the ledger holds none, or there is no ledger.
+    /// The record that commits it. `None` if the ledger holds no such record, or if there is no ledger.
     pub commit: Option<LedgerRecord>,
 }
 
@@ -73,19 +73,19 @@ impl<'s> Lineage<'s> {
         self.set
     }
 
-    /// The execution that the source says it is of.
+    /// The execution that the source names as its own.
     #[must_use]
     pub fn own(&self) -> Option<&'s ExecutionArn> {
         self.set.ending.as_ref().map(|ending| &ending.execution)
     }
 
-    /// The COMMITTED records, the last one last.
+    /// The COMMITTED records, in order.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         let is_commit = |entry: &&Entry| entry.record.kind == LedgerKind::Committed;
         self.ledger.iter().filter(is_commit)
     }
 
-    /// The last COMMITTED record of this execution.
+    /// The last COMMITTED record of `execution`.
     #[must_use]
     pub fn commit_of(&self, execution: &str) -> Option<&Entry> {
         self.commits()
@@ -104,7 +104,7 @@ impl<'s> Lineage<'s> {
         }
     }
 
-    /// The record that commits the verdict that the evidence is of.
+    /// The record that commits the verdict of this evidence.
     #[must_use]
     pub fn commit(&self) -> Option<&Entry> {
         match self.own() {
@@ -113,7 +113,7 @@ impl<'s> Lineage<'s> {
         }
     }
 
-    /// The verdict of one execution: the one that it committed, else the one that M3.J closed with.
+    /// The verdict of one execution: the verdict that it committed, or else the one in M3.J's closing summary.
     #[must_use]
     pub fn verdict_of(&self, execution: &Execution) -> Option<Verdict> {
         let commit = execution.arn.as_deref().and_then(|arn| self.commit_of(arn));
@@ -123,7 +123,7 @@ impl<'s> Lineage<'s> {
         }
     }
 
-    /// M3.J's closing summary of an execution, by its number.
+    /// M3.J's closing summary of the execution with this number.
     fn last_closing(&self, number: usize) -> Option<&Closing> {
         self.closings
             .iter()
@@ -135,7 +135,7 @@ impl<'s> Lineage<'s> {
         self.read(key, Some(entry.record.clone()))
     }
 
-    /// M3.J's closing summary of an execution that committed nothing: the one that the engine names, else the first that is there.
+    /// M3.J's closing summary of an execution that committed nothing: the one that the engine names, or else the first one.
     #[must_use]
     pub fn uncommitted_closing(&self) -> Option<&str> {
         let ended = self.set.ending.as_ref().and_then(|ending| ending.closure.as_ref());
@@ -161,7 +161,7 @@ impl<'s> Lineage<'s> {
         Some(Verdict { key, summary, commit })
     }
 
-    /// The evidence bucket, as the evidence names it: by the ledger, by the engine, or by a closing summary's own artifacts.
+    /// The evidence bucket, as the ledger, the engine, or the artifacts of a closing summary name it.
     #[must_use]
     pub fn bucket(&self) -> Option<BucketName> {
         let committed = self.commits().find_map(|entry| entry.record.summary.as_ref());
@@ -178,7 +178,7 @@ impl<'s> Lineage<'s> {
     }
 }
 
-/// The folder of a key, with its `/`.
+/// The folder of a key, with a `/` at its end.
 #[must_use]
 pub fn folder_of(key: &str) -> &str {
     key.rfind('/').map_or("", |at| &key[..=at])

@@ -1,4 +1,4 @@
-//! The chain: from the ledger's COMMITTED record to every object that a closure names. No object hangs loose.
+//! The chain from the ledger's COMMITTED record to every object that a closure names. Every object must be part of it.
 
 use std::collections::BTreeSet;
 
@@ -16,36 +16,36 @@ use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 use crate::lineage::{Lineage, folder_of};
 
-/// A closure, and what its summary says.
+/// A closure, with the content of its summary.
 pub(super) struct Closed {
     pub(super) closure: ClosureRef,
     pub(super) header: Header,
     pub(super) body: ExecutionSummary,
 }
 
-/// What was walked.
+/// The result of walking the chain.
 #[derive(Default)]
 pub(super) struct Chain {
     pub(super) closures: Vec<Closed>,
-    /// The phase summary of the execution that the directory is of, with its key.
+    /// The phase summary of the execution that the directory belongs to, with its key.
     pub(super) phase: Option<(String, Document<PhaseSummary>)>,
     /// The ledger's records in the order of their keys.
     pub(super) ledger: Vec<LedgerRecord>,
     /// The COMMITTED record of that execution.
     pub(super) committed: Option<LedgerRecord>,
-    /// The keys of M3.J's own summaries, beside which its signatures lie.
+    /// The keys of M3.J's own summaries. The signatures lie beside them.
     pub(super) final_closings: BTreeSet<String>,
     pub(super) outside: BTreeSet<(String, String, Option<String>)>,
     pub(super) hashes: usize,
-    /// Files below the run's root that no closure names: others write there too.
+    /// Files below the run's root that no closure names. Other writers use that place too.
     pub(super) foreign: BTreeSet<String>,
     named: BTreeSet<String>,
     bucket: Option<BucketName>,
-    /// Whether a summary could not be walked, so that what it names is not known.
+    /// Whether a summary could not be read, so that the objects it names are unknown.
     pub(super) broken: bool,
 }
 
-/// A reference to an object, with what it says of it.
+/// A reference to an object, with the document that holds it.
 struct Named<'a> {
     bucket: &'a BucketName,
     key: &'a str,
@@ -94,7 +94,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Walks everything.
+/// Walks the whole chain.
 pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut Findings) -> Chain {
     let set = lineage.set();
     let mut chain = Chain::default();
@@ -123,7 +123,7 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
 }
 
 impl Chain {
-    /// The run that the evidence is of.
+    /// The run that the evidence belongs to.
     fn run(&self) -> Option<PlatformRunId> {
         let of_ledger = self.ledger.first().map(|record| record.platform_run_id.clone());
         let of_phase = || self.phase.as_ref()?.1.header.platform_run_id.clone();
@@ -142,7 +142,7 @@ impl Chain {
             .any(|(expected, record)| record.sequence != expected);
     }
 
-    /// M3.J's closure of every execution that committed, and of the one that the evidence is of.
+    /// M3.J's closure of every execution that committed, and of the execution that the evidence belongs to.
     fn roots(
         &mut self,
         lineage: &Lineage<'_>,
@@ -170,7 +170,7 @@ impl Chain {
             self.last(set, documents, &own, &mut roots, findings);
         }
         if self.committed.is_none() {
-            // An execution that committed nothing: a hold without a ledger, or a verdict that is void.
+            // This execution committed nothing: it is a hold without a ledger, or its verdict is void.
             if let Some(key) = lineage.uncommitted_closing() {
                 self.last(set, documents, key, &mut roots, findings);
             } else {
@@ -181,8 +181,8 @@ impl Chain {
         roots
     }
 
-    /// M3.J's own summary, which no other evidence names: its bytes are held against `objects.json`, the engine's word and, where
-    /// there is one, the signature. The sidecars beside it are no foreign files.
+    /// Checks M3.J's own summary, which no other evidence names. Its bytes are compared with `objects.json`, with the engine's
+    /// history, and with the signature if there is one. The sidecars beside it do not count as foreign files.
     fn last(
         &mut self,
         set: &EvidenceSet,
@@ -226,7 +226,7 @@ impl Chain {
         }
     }
 
-    /// Holds a reference against the file. Whether the file is there with these bytes.
+    /// Checks a reference against the file. Returns whether the file is there with these bytes.
     fn name(&mut self, set: &EvidenceSet, named: &Named<'_>, findings: &mut Findings) -> bool {
         let Named { key, by, .. } = *named;
         if self.bucket.as_ref().is_some_and(|bucket| bucket != named.bucket) {
@@ -261,7 +261,7 @@ impl Chain {
         true
     }
 
-    /// Reads one summary; gives the closures that it rests on.
+    /// Reads one summary. Returns the closures that it rests on.
     fn take(
         &mut self,
         set: &EvidenceSet,
@@ -309,7 +309,7 @@ impl Chain {
         upstream
     }
 
-    /// The key of an artifact that the closure with this id lists.
+    /// The reference to an artifact in the closure with this id.
     pub(super) fn artifact(&self, of: &PhaseExecutionId, name: &str) -> Option<&ArtifactRef> {
         let closed = self
             .closures

@@ -1,4 +1,4 @@
-//! The verdict under judgement, with the evidence that it rests on.
+//! The verdict that is checked, with the evidence that it rests on.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use p1_contract::step::Step;
 use super::chain::{Chain, Closed};
 use crate::evidence_set::EvidenceSet;
 
-/// The evidence, for the checks.
+/// The evidence that the checks use.
 pub(super) struct Evidence<'a> {
     pub(super) set: &'a EvidenceSet,
     pub(super) chain: &'a Chain,

@@ -1,4 +1,4 @@
-//! What the evidence means, computed again: ids, verdict, ledger, triplet.
+//! Computes again what the evidence means: ids, verdict, ledger, triplet.
 
 use p1_contract::artifacts::*;
 use p1_contract::blocker::{Blocker, codes};
@@ -18,10 +18,10 @@ use super::shape::Documents;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
-/// What the evidence says when it is believed.
+/// The conclusions from the evidence.
 #[derive(Default)]
 pub(super) struct Judgement {
-    /// Whether the verdict that counts is an advance; none where no verdict counts.
+    /// Whether the verdict that counts is an advance. `None` if no verdict counts.
     pub(super) advance: Option<bool>,
     /// The run's ids.
     pub(super) run: RunIds,
@@ -84,7 +84,7 @@ fn ledger(set: &EvidenceSet, chain: &Chain, findings: &mut Findings) {
     }
 }
 
-/// Every reference that a document holds, wherever it stands, is true of the file.
+/// Checks every reference in every document against the file that it names.
 fn references(set: &EvidenceSet, documents: &Documents, findings: &mut Findings) {
     for (key, document) in documents.iter().filter(|(key, _)| !key.ends_with("observations.json")) {
         let mut open = vec![document];
@@ -125,7 +125,7 @@ fn same_run(key: &str, document: &Value, run: &RunIds, findings: &mut Findings) 
     }
 }
 
-/// Who held the ledger, and when it started. An execution without a ledger is known by the engine's word alone.
+/// The holders of the ledger, with their starts. Without a ledger, only the engine names the execution.
 fn holders(evidence: &Evidence<'_>) -> Vec<(ExecutionArn, Stamp)> {
     let records = evidence.chain.ledger.iter();
     let mut holders: Vec<_> = records
@@ -173,8 +173,8 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
     }
 }
 
-/// What later phases gate on says what the verdict says, in the summary and in the receipt. Evidence of revision 1 has none of
-/// it; of later evidence no part may be missing.
+/// Checks what later phases gate on: the summary and the receipt must agree with the verdict. Evidence of revision 1 has no such
+/// fields; in later evidence none may be missing.
 fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut Findings) {
     const WHAT: &str = "what later phases gate on";
     let phase = &evidence.phase.body;
@@ -204,7 +204,7 @@ fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut F
     }
 }
 
-/// Whether the verdict that counts is an advance; none where none was committed.
+/// Whether the verdict that counts is an advance. Returns `None` if no verdict was committed.
 fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
     let Evidence {
         set,
@@ -291,7 +291,7 @@ fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
     } = evidence;
     let rollup = Owner::Step(Step::GateRollup);
     let publish = Blocker::publish_failed(Step::GateRollup);
-    // M3.I adjudicates before it publishes: that a document could not be stored is not in the documents.
+    // M3.I adjudicates before it publishes, so its documents cannot record that one of them was not stored.
     let held = closed
         .values()
         .filter(|closed| closed.closure.step != rollup)

@@ -1,7 +1,8 @@
-//! Checks evidence, a mirrored directory offline or the bucket itself: was the run pinned, by which evidence, and has a byte changed since.
+//! Checks evidence, in a mirrored directory without a network or in the bucket: was the run pinned, which evidence shows it, and
+//! did a byte change since?
 //!
-//! Nothing here believes what it reads, and for a directory nothing asks the network. The ledger's COMMITTED record names the phase summary, that
-//! names the closures, those name every object; what all of it means is computed again from the observed inputs.
+//! The checks trust nothing that they read. The ledger's COMMITTED record names the phase summary, which names the closures,
+//! which name every object. The meaning of all of it is computed again from the observed inputs.
 
 mod chain;
 mod judged;
@@ -24,59 +25,60 @@ use crate::object_versions::Foreign;
 
 pub use signature::{Signature, SignatureState};
 
-/// What became of a check, as `verify` says it.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Standing {
-    /// A committed advance, and everything is as it was written.
+    /// An advance was committed, and everything is as it was written.
     Pinned,
-    /// A hold, and everything is as it was written.
+    /// The run was held, and everything is as it was written.
     Held,
-    /// Something was changed, added, or contradicts something else.
+    /// An object was changed or added, or contradicts another one.
     Tampered,
-    /// Something that is named is not there, or no verdict was committed.
+    /// An object that the evidence names is missing, or no verdict was committed.
     Incomplete,
 }
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Files of P1 below `evidence/`.
+    /// P1's files below `evidence/`.
     pub objects: usize,
-    /// References whose hash was held against the bytes.
+    /// References whose hash was compared with the bytes.
     pub hashes: usize,
     /// Closures that were walked.
     pub closures: usize,
-    /// Objects that the evidence names in other buckets: they are not part of a mirror.
+    /// Objects in other buckets that the evidence names. They are not part of a mirror.
     pub named_not_mirrored: usize,
 }
 
 /// What a check found.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// What became of it.
+    /// The result.
     pub standing: Standing,
-    /// The committed verdict; none where no verdict counts.
+    /// The committed verdict. `None` if no verdict counts.
     pub verdict: Option<String>,
     /// The run's ids, as far as the evidence has them.
     pub run: RunIds,
     /// The signature of the verdict.
     pub signature: Signature,
-    /// How much was looked at.
+    /// How much was checked.
     pub counts: Counts,
-    /// What lies there and is not P1's. It is no evidence.
+    /// Objects that are not P1's. They are no evidence.
     pub foreign: Foreign,
-    /// Everything that is wrong, the first thing first.
+    /// All problems, in the order in which they were found.
     pub findings: Vec<Finding>,
 }
 
-/// Checks evidence in which every verdict must be signed by one of `keys`. With no keys, a signature is held against the key beside it.
+/// Checks evidence in which every verdict must be signed by one of `keys`. Without keys, a signature is checked against the key
+/// that lies beside it.
 #[must_use]
 pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     let mut findings = set.findings.clone();
     let (mut documents, misshapen) = shape::documents(set, &mut findings);
     let mut chain = chain::walk(&Lineage::of(set), &documents, &mut findings);
-    // Below the run's root others write too: what they wrote is not judged as P1's.
+    // Other writers use the run's root too. Their files are not judged as P1's.
     for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
         findings.tampered(key, why);
     }

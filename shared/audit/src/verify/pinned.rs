@@ -1,4 +1,4 @@
-//! What was pinned: the documents of the run carry one triplet, and M4's receipt names what it should.
+//! What was pinned: all documents of the run carry the same triplet, and M4's receipt names the right evidence.
 
 use p1_contract::artifacts::*;
 use p1_contract::evidence::{Body, Document, RunIds};
@@ -9,7 +9,7 @@ use p1_contract::verdict::PhaseVerdict;
 use super::judged::Evidence;
 use crate::findings::Findings;
 
-/// The documents of the run, and M4's receipt.
+/// Checks the documents of the run, and M4's receipt.
 pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
     let Evidence {
         set,
@@ -65,7 +65,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     let last = phase.header.phase_execution_id.as_ref();
     let receipt = last.and_then(|last| chain.artifact(last, M4EntryReadinessReceipt::NAME));
-    // Without M3.J's summary, or the commit, it is not known which receipt belongs there.
+    // If M3.J's summary or the commit is missing, the expected receipt is not known.
     let closed = last.is_some_and(|last| chain.closures.iter().any(|c| c.closure.phase_execution_id == *last));
     if closed && chain.committed.is_some() {
         findings.expect(phase_key, "the receipt for M4", &receipt.is_some(), &advance);

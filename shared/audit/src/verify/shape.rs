@@ -1,4 +1,4 @@
-//! Every document on its own: strict JSON, canonical bytes, the shape of the artifact that it calls itself.
+//! Checks every document on its own: strict JSON, canonical bytes, and the shape of the artifact that it names itself.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use serde_json::Value;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
-/// Below this every run has its root.
+/// The root of every run lies below this prefix.
 pub(super) const RUNS_ROOT: &str = "evidence/runs/";
 
-/// The documents of P1 by key, as far as they can be read.
+/// P1's documents by key. Documents that cannot be read are left out.
 pub(super) type Documents = BTreeMap<String, Value>;
 
-/// Reads every document of P1. What others wrote (M2's receipt) and closure notes are hashed and not read; envelopes are read
-/// with the signature. What is wrong with a file below a run's root comes apart: it may be somebody else's.
+/// Reads every document of P1. M2's receipt and closure notes are only hashed. Envelopes are read with the signature. Problems of
+/// files below a run's root are returned separately, because those files may belong to another writer.
 pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Documents, Vec<(String, String)>) {
     let (mut documents, mut misshapen) = (Documents::new(), Vec::new());
     for (key, file) in &set.files {
@@ -56,7 +56,7 @@ pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Document
     (documents, misshapen)
 }
 
-/// A document in a phase execution's folder is of that phase execution.
+/// Says why a document does not belong to the phase execution whose folder it lies in.
 fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
     let folder = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
     match (&header.phase_execution_id, folder) {
@@ -69,7 +69,7 @@ fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
     }
 }
 
-/// The header of an artifact of the shape that its name asks for; none for the documents without one.
+/// The header of an artifact, which must have the shape that its name asks for. Returns `None` for documents without a header.
 fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
     let name = value["artifact"].as_str().ok_or("does not say which artifact it is")?;
     let entry = catalogue::find(name).filter(|entry| entry.kind != Kind::Sidecar);

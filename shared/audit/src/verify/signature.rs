@@ -1,5 +1,5 @@
-//! The signatures: the envelopes beside M3.J's evidence say what the evidence gives, and are signed by the key beside them
-//! or, where keys are given, by one of those.
+//! Checks the signatures: the envelopes beside M3.J's evidence must agree with the evidence. They must be signed by the key
+//! beside them or, if keys are given, by one of the given keys.
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::{
@@ -19,30 +19,30 @@ use super::shape::Documents;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
-/// What the signature of the verdict is worth.
+/// How far the signature of the verdict can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SignatureState {
-    /// There is none.
+    /// There is no signature.
     Unsigned,
-    /// It is valid under the key that lies beside it. Whose key that is, nothing in the directory can tell.
+    /// It is valid under the key that lies beside it. The directory cannot tell whose key that is.
     Signed,
-    /// It is valid under a key that was given.
+    /// It is valid under one of the given keys.
     Verified,
-    /// It is not whole, not valid, or says something else than the evidence.
+    /// It is incomplete, not valid, or disagrees with the evidence.
     Invalid,
 }
 
 /// The signature of the verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Signature {
-    /// What it is worth.
+    /// How far it can be trusted.
     pub state: SignatureState,
-    /// SHA-256 of the public key in DER; none where there is no readable key.
+    /// SHA-256 of the public key in DER. `None` if there is no readable key.
     pub keyid: Option<String>,
 }
 
-/// Checks the signature of every verdict in the directory, and gives that of the one that it is of.
+/// Checks the signature of every verdict in the directory. Returns the signature of the verdict that the directory belongs to.
 pub(super) fn check(
     set: &EvidenceSet,
     documents: &Documents,
@@ -85,7 +85,7 @@ impl Signed<'_> {
         let before = findings.all().len();
         let places = SIDECARS.map(|name| self.beside(name));
         let is_there = |place: &&String| self.set.files.contains_key(*place);
-        // What could not be read is a finding already, and may well be a signature.
+        // A file that could not be read has a finding already, and may be a signature.
         let unread = |place: &&String| self.set.unread.contains(*place);
         let (there, missing): (Vec<&String>, Vec<&String>) = places.iter().partition(is_there);
         if there.is_empty() && !missing.iter().any(unread) {
@@ -172,8 +172,8 @@ impl Signed<'_> {
         }
     }
 
-    /// The payloads that follow from the evidence. Who executed stands in the signed verdict: the phase execution id tells
-    /// whether that is true.
+    /// The payloads that follow from the evidence. The signed verdict names the execution; the phase execution id shows whether
+    /// that name is true.
     fn expected(&self, place: &str, payload: &[u8], findings: &mut Findings) -> Option<(Vec<u8>, Vec<u8>)> {
         let Some(execution) = execution(payload) else {
             findings.tampered(place, "its payload is not a statement of a verdict");
@@ -220,7 +220,7 @@ impl Signed<'_> {
         Some((conclusion.verdict_payload().ok()?, conclusion.vsa_payload().ok()?))
     }
 
-    /// What M3.J says is the run's evidence is what the closures list, unless it could not read them.
+    /// Checks that the run's evidence as M3.J lists it equals what the closures list, unless M3.J could not read them.
     fn compare(&self, listed: &[ObjectRef], closed: &Closed, phase: &PhaseSummary, findings: &mut Findings) {
         let incomplete = |blocker: &p1_contract::blocker::Finding| blocker.code == Blocker::ChainIncomplete;
         let steps = [Step::RunPublication, Step::M4Handoff];

@@ -1,4 +1,4 @@
-//! What M3.A says of how it verified the handles, held against itself.
+//! Checks whether M3.A's record of how it verified the handles agrees with itself.
 
 use p1_contract::artifacts::{CheckStatus, HandleClosureSnapshot, VerificationResult};
 use p1_contract::evidence::{Body, split};
@@ -7,13 +7,13 @@ use p1_contract::handles::VerificationMethod;
 use super::shape::Documents;
 use crate::findings::Findings;
 
-/// Checks every snapshot of M3.A. Evidence of revision 1 says neither status nor method.
+/// Checks every snapshot of M3.A. Evidence of revision 1 has neither status nor method.
 pub(super) fn check(documents: &Documents, findings: &mut Findings) {
     for (key, document) in documents {
         if document["artifact"] != HandleClosureSnapshot::NAME {
             continue;
         }
-        // What cannot be read has its finding.
+        // A document that cannot be read has a finding already.
         let Ok(document) = split::<HandleClosureSnapshot>(document.clone(), HandleClosureSnapshot::NAME) else {
             continue;
         };

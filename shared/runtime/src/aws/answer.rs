@@ -1,15 +1,15 @@
-//! Error answers of AWS, judged by their code.
+//! Judges AWS's error answers by their code.
 //!
-//! The HTTP status decides nothing: `ExpiredToken`, `RequestTimeout` and a disabled KMS key are 400, as an unknown version id
-//! is; a clock that is wrong is 403, as a missing permission is. Three rules:
+//! The HTTP status decides nothing. `ExpiredToken`, `RequestTimeout` and a disabled KMS key have the status 400, as an unknown
+//! version id has. A wrong clock has 403, as a missing permission has. There are three rules:
 //!
-//! 1. A code that is listed for a call is what the list says. Only such a code may become a verdict.
-//! 2. Every other code is transient: a fault, which is retried and can be redriven.
-//! 3. An answer without a code is transient too, and so is no answer at all. S3 sends no code to a HEAD, and no verdict
-//!    rests on a HEAD. A redirect, a page of HTML or an empty 404 comes from something before the service; the SDK gives an
-//!    empty 404 the code `NotFound`, which is not listed.
+//! 1. A code that is listed for a call has the listed meaning. Only such a code may become a verdict.
+//! 2. Every other code is transient. It is a fault, which is retried and can be redriven.
+//! 3. An answer without a code is transient too, and so is a missing answer. S3 sends no code to a HEAD, and no verdict rests on
+//!    a HEAD. A redirect, an HTML page or an empty 404 comes from something in front of the service. The SDK gives an empty 404
+//!    the code `NotFound`, which is not listed.
 //!
-//! The list is held against recorded answers of AWS by the tests of this module.
+//! The tests of this module check the list against recorded answers of AWS.
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
@@ -40,42 +40,42 @@ pub enum Call {
     DescribeStack,
 }
 
-/// What an error answer says.
+/// The meaning of an error answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// What was named is not there.
+    /// The named object, machine, execution, key or stack does not exist.
     NotThere,
-    /// The bucket that was named is not there.
+    /// The named bucket does not exist.
     NoBucket,
-    /// The service knows who asks, and does not permit it.
+    /// The service knows the caller and does not permit the call.
     Denied,
-    /// The key that was to be created is taken.
+    /// The key exists already.
     Exists,
-    /// Another write to the key is under way.
+    /// Another write to the key is in progress.
     Conflict,
     /// A refusal that no retry changes.
     Refused,
-    /// Nothing was learned of what was named: a fault.
+    /// The answer says nothing about the named object. It is a fault.
     Transient(Cause),
 }
 
-/// Why nothing was learned.
+/// Why the answer says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The service does not accept the credentials, the signature or the clock that it was made with.
+    /// The service does not accept the credentials, the signature, or the clock behind the signature.
     Credentials,
-    /// The bucket lies in another region than the client's.
+    /// The bucket is in another region than the client.
     Region,
     /// The KMS key that protects the object cannot be used.
     Key,
-    /// The service is slow, throttles or fails, or gives a code that is not listed.
+    /// The service is slow, throttles or fails, or returns a code that is not listed.
     Service,
-    /// There was no answer, or one without a code.
+    /// There was no answer, or the answer has no code.
     NoCode,
 }
 
 impl Answer {
-    /// What `error` says as the answer to `call`.
+    /// The meaning of `error` as the answer to `call`.
     pub fn of<E: ProvideErrorMetadata>(call: Call, error: &SdkError<E, Response>) -> Self {
         let code = match error {
             SdkError::ServiceError(answer) => answer.err().code(),
@@ -84,7 +84,7 @@ impl Answer {
         Self::to(call, code)
     }
 
-    /// What an error answer with this code says to `call`.
+    /// The meaning of an error answer with this code to `call`.
     #[must_use]
     pub fn to(call: Call, code: Option<&str>) -> Self {
         let Some(code) = code else {
@@ -93,7 +93,7 @@ impl Answer {
         let listed = match call {
             Call::ReadObject => read(code),
             Call::ReadVersion => read(code).or(match code {
-                // `InvalidArgument`: the version id is the one argument that S3 can find invalid in a read.
+                // `InvalidArgument`: in a read, the version id is the only argument that S3 can find invalid.
                 // `MethodNotAllowed`: the version is a delete marker.
                 "NoSuchVersion" | "InvalidArgument" | "MethodNotAllowed" => Some(Answer::NotThere),
                 _ => None,
@@ -113,7 +113,7 @@ impl Answer {
                 "AccessDeniedException" | "KmsAccessDeniedException" => Some(Answer::Denied),
                 _ => None,
             },
-            // Not `InvalidArn`: whether the execution has ended is then not known.
+            // `InvalidArn` is not listed, because it does not show whether the execution has ended.
             Call::DescribeExecution => match code {
                 "ExecutionDoesNotExist" => Some(Answer::NotThere),
                 "AccessDeniedException" | "KmsAccessDeniedException" => Some(Answer::Denied),
@@ -135,7 +135,7 @@ impl Answer {
                 | "ValidationException" => Some(Answer::Refused),
                 _ => None,
             },
-            // CloudFormation has no code of its own for a stack that is not there; a name that no stack can have gets the same.
+            // CloudFormation has no separate code for a missing stack. An impossible stack name gets the same code.
             Call::DescribeStack => match code {
                 "ValidationError" => Some(Answer::NotThere),
                 "AccessDenied" => Some(Answer::Denied),
@@ -146,7 +146,7 @@ impl Answer {
     }
 }
 
-/// What S3 says of an object.
+/// What S3's code says about an object.
 fn read(code: &str) -> Option<Answer> {
     match code {
         "NoSuchKey" => Some(Answer::NotThere),
@@ -154,7 +154,7 @@ fn read(code: &str) -> Option<Answer> {
     }
 }
 
-/// What S3 says of a bucket.
+/// What S3's code says about a bucket.
 fn bucket(code: &str) -> Option<Answer> {
     match code {
         "NoSuchBucket" | "InvalidBucketName" => Some(Answer::NoBucket),
@@ -163,7 +163,7 @@ fn bucket(code: &str) -> Option<Answer> {
     }
 }
 
-/// Why an answer with a code that is not listed for its call says nothing of what was named.
+/// Why a code that is not listed for its call says nothing.
 fn cause(code: &str) -> Cause {
     match code {
         "ExpiredToken"
@@ -188,7 +188,7 @@ fn cause(code: &str) -> Cause {
     }
 }
 
-/// An error in words: status and code where the service answered, else what went wrong on the way.
+/// An error in words: status and code if the service answered, otherwise what went wrong on the way.
 pub fn words<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> String {
     match error {
         SdkError::ServiceError(answer) => {

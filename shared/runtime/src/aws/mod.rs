@@ -1,4 +1,4 @@
-//! What AWS answers, judged in one place for functions and tool alike.
+//! AWS's answers, judged in one place for the functions and the tool.
 
 mod answer;
 #[cfg(test)]

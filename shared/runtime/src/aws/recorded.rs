@@ -6,19 +6,19 @@ const TABLE: &str = include_str!("recorded.tsv");
 /// One answer of AWS.
 #[derive(Debug)]
 pub(super) struct Fact {
-    /// The call that is judged, as `Debug` writes it, or `any`.
+    /// The call that is judged, in the form of `Debug`, or `any`.
     pub(super) call: &'static str,
-    /// The API's operation that gave the answer: one of the call's, or a HEAD of the same thing.
+    /// The API operation that gave the answer: an operation of the call, or a HEAD of the same object.
     pub(super) operation: &'static str,
     /// The HTTP status.
     pub(super) status: u16,
-    /// The error code; none where the answer has no body.
+    /// The error code. `None` if the answer has no body.
     pub(super) code: Option<&'static str>,
-    /// What it means for us, as `Debug` writes an `Answer`.
+    /// Its meaning for us, in the form of an `Answer`'s `Debug`.
     pub(super) judged: &'static str,
-    /// Where it was recorded or is documented.
+    /// The place where it was recorded or is documented.
     pub(super) source: &'static str,
-    /// Why it is judged so, where the code does not say it.
+    /// The reason for the judgement, if the code does not show it.
     pub(super) why: Option<&'static str>,
 }
 

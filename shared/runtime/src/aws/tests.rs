@@ -1,4 +1,4 @@
-//! Every known answer of AWS is judged as its fact says: by its code, and as the SDK brings it from the wire.
+//! Every known answer of AWS must be judged as its row says, both by its code and as the SDK reads it from the wire.
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -29,7 +29,7 @@ const CALLS: [Call; 10] = [
     Call::DescribeStack,
 ];
 
-/// Answers every request with this status, content type and body; with a lost connection where the status is 0.
+/// Answers every request with this status, content type and body. The status 0 means a lost connection.
 #[derive(Debug, Clone)]
 struct Wire(u16, &'static str, String);
 
@@ -69,7 +69,7 @@ fn json(status: u16, code: Option<&str>) -> SdkConfig {
 }
 
 impl Fact {
-    /// The calls that the answer may be one to.
+    /// The calls that can get this answer.
     fn calls(&self) -> Vec<Call> {
         let named = |call: &Call| self.call == "any" || format!("{call:?}") == self.call;
         let calls: Vec<Call> = CALLS.into_iter().filter(named).collect();
@@ -82,7 +82,7 @@ impl Fact {
     }
 }
 
-/// What the SDK makes of the answer; none for the operations of services whose SDKs are not here.
+/// How the SDK reads the answer. `None` for operations of services whose SDKs are not used here.
 async fn from_the_wire(fact: &Fact, call: Call) -> Option<(Answer, String)> {
     macro_rules! sent {
         ($request:expr) => {{
@@ -112,7 +112,7 @@ async fn from_the_wire(fact: &Fact, call: Call) -> Option<(Answer, String)> {
 async fn every_known_answer_is_judged_as_its_fact_says() {
     let (mut known, mut recorded, mut sent, mut others) = (0, 0, 0, 0);
     for fact in facts() {
-        // What the SDK names an empty 404 of S3.
+        // The SDK uses this name for an empty 404 of S3.
         let code = fact.code.or((fact.status == 404).then_some("NotFound"));
         for call in fact.calls() {
             assert!(fact.is_judged(Answer::to(call, code)), "{call:?}: {fact:?}");
@@ -130,7 +130,7 @@ async fn every_known_answer_is_judged_as_its_fact_says() {
         known += 1;
         recorded += usize::from(fact.source.contains("/test_"));
         others += usize::from(fact.call == "any");
-        // A judgement that the code does not speak for has its reason.
+        // A row needs a reason if its code does not explain the judgement.
         let speaks = fact.status >= 500 || fact.code.is_some_and(|code| code.contains("Throttling"));
         assert!(
             speaks || fact.why.is_some() || !fact.judged.starts_with("Transient"),
@@ -161,7 +161,7 @@ fn a_code_that_is_not_listed_says_nothing_of_what_was_named() {
     }
 }
 
-/// A list that is right for one call is not for another: each verdict of the table is given to its own call alone.
+/// A list that is right for one call can be wrong for another. Each verdict of the table belongs only to its own call.
 #[test]
 fn a_verdict_belongs_to_its_call() {
     for (code, calls) in [
@@ -203,7 +203,7 @@ async fn no_answer_and_a_page_of_something_between_are_transient() {
     }
 }
 
-/// What a step is told, over the store and the orchestrator.
+/// What a step gets from the store and the orchestrator.
 #[tokio::test]
 async fn only_a_listed_code_becomes_a_verdict_of_a_step() {
     let bucket = BucketName::parse("evidence-bucket").unwrap();
@@ -219,7 +219,7 @@ async fn only_a_listed_code_becomes_a_verdict_of_a_step() {
             "GetObject" => debug(store.read(&bucket, &key, version, 10).await),
             "PutObject" => match store.create(&bucket, &key, "a", b"{}").await {
                 Written::Refused(why) => format!("Denied {why}"),
-                // The read that follows is answered as the write was, and tells nothing more.
+                // The read that follows gets the same answer as the write, so it adds nothing.
                 Written::Inconclusive(_) => "a fault".to_owned(),
                 other => panic!("{fact:?}: {other:?}"),
             },

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Dimension, Metric, NAMESPACE};
 
-/// A document, one line of the log. It is built member by member; what the metrics need of it is a member by construction.
+/// A document, which is one line of the log. It is built member by member, so every dimension and metric is always a member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     timestamp: u64,
@@ -25,7 +25,7 @@ struct Metadata {
     directives: Vec<Directive>,
 }
 
-/// Metrics that are published by the same sets of dimensions.
+/// Metrics that share their sets of dimensions.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive {
@@ -43,7 +43,7 @@ struct Definition {
 }
 
 impl Document {
-    /// A document without metrics, of this time in milliseconds since 1970-01-01 UTC.
+    /// A document without metrics. `timestamp` is in milliseconds since 1970-01-01 UTC.
     pub(super) fn at(timestamp: u64) -> Self {
         Document {
             timestamp,
@@ -52,19 +52,19 @@ impl Document {
         }
     }
 
-    /// With the value of a dimension.
+    /// Adds the value of a dimension.
     pub(super) fn dimension(self, dimension: Dimension, value: &str) -> Self {
         self.member(dimension.name(), value)
     }
 
-    /// With the value of a metric.
+    /// Adds the value of a metric.
     pub(super) fn metric(mut self, metric: Metric, value: u64) -> Self {
         self.metrics.push(metric);
         self.members.insert(metric.name(), Value::from(value));
         self
     }
 
-    /// With a member that is neither: Logs Insights finds it, CloudWatch makes nothing of it.
+    /// Adds a member that is neither. Logs Insights finds it, and CloudWatch ignores it.
     pub(super) fn member(mut self, name: &'static str, value: &str) -> Self {
         self.members.insert(name, Value::from(value));
         self

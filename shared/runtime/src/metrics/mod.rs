@@ -1,9 +1,9 @@
 //! Metrics of the functions, as CloudWatch extracts them from their logs: documents of the Embedded Metric Format
 //! (the CloudWatch user guide's "Specification: Embedded metric format").
 //!
-//! All names stand here; `infra/template.yaml` has the alarms and the dashboard over them. A dimension has few values by
-//! nature: a deployment, a step, a blocker's code. Ids are plain members of a document, which Logs Insights finds and
-//! CloudWatch makes no metric of.
+//! All names are defined here; `infra/template.yaml` has the alarms and the dashboard that use them. A dimension has only few
+//! values: a deployment, a step, a blocker's code. Ids are ordinary members of a document. Logs Insights finds them, and
+//! CloudWatch makes no metric of them.
 
 mod document;
 #[cfg(test)]
@@ -24,20 +24,20 @@ pub use document::Document;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "P1/RunPinning";
 
-/// A metric: what is counted or measured, once for each invocation that it is about.
+/// A metric: something that is counted or measured once for each invocation that it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
-    /// How long a step took that reached a verdict, in milliseconds. By deployment and step.
+    /// The duration of a step that reached a verdict, in milliseconds. By deployment and step.
     StepDuration,
     /// Steps that passed; for the admission, reruns that were admitted. By deployment and step.
     Passes,
     /// Steps that held; for the admission, reruns that were refused. By deployment and step.
     Holds,
-    /// Codes that a step raised, each counted once however many findings it has. By deployment, and by deployment and code.
+    /// Codes that a step raised. Each code counts once, however many findings it has. By deployment, and by deployment and code.
     Blockers,
-    /// Deliveries of an event that had started another execution already. By deployment.
+    /// Deliveries of an event that had already started another execution. By deployment.
     Duplicates,
-    /// Invocations without a verdict: faults, panics and payloads that cannot be read among them. By deployment and step.
+    /// Invocations without a verdict, including faults, panics and payloads that cannot be read. By deployment and step.
     Faults,
     /// Advances that M3.J committed to the ledger. By deployment.
     Advances,
@@ -46,7 +46,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// All of them.
+    /// All metrics.
     pub const ALL: [Metric; 8] = [
         Metric::StepDuration,
         Metric::Passes,
@@ -82,7 +82,7 @@ impl Metric {
         }
     }
 
-    /// The sets of dimensions that it is published by.
+    /// The sets of dimensions under which it is published.
     #[must_use]
     pub const fn dimensions(self) -> &'static [&'static [Dimension]] {
         match self {
@@ -95,7 +95,7 @@ impl Metric {
     }
 }
 
-/// What a metric is told apart by.
+/// A dimension of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// The deployment's name, [`DeploymentName`].
@@ -107,7 +107,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// All of them.
+    /// All dimensions.
     pub const ALL: [Dimension; 3] = [Dimension::Deployment, Dimension::Step, Dimension::Code];
 
     /// Its name in CloudWatch.
@@ -121,16 +121,16 @@ impl Dimension {
     }
 }
 
-/// An invocation, as its metrics see it.
+/// The data about an invocation that its metrics need.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation<'a> {
     /// The deployment.
     pub deployment: &'a DeploymentName,
     /// Lambda's id of the request.
     pub request_id: &'a str,
-    /// The P1 execution; none where the payload could not be read.
+    /// The P1 execution. `None` if the payload could not be read.
     pub execution: Option<&'a ExecutionArn>,
-    /// When it ended: milliseconds since 1970-01-01 UTC.
+    /// The time of its end, in milliseconds since 1970-01-01 UTC.
     pub ended_ms: u64,
 }
 
@@ -141,19 +141,19 @@ pub enum Ending<'a> {
     Answered {
         /// The result.
         result: &'a StepResult,
-        /// How long it took, in milliseconds.
+        /// The duration in milliseconds.
         duration_ms: u64,
     },
     /// With a fault.
     Faulted {
-        /// What was to be run.
+        /// The step or admission that was invoked.
         owner: Owner,
         /// The fault's name.
         fault: &'a str,
     },
 }
 
-/// The documents of one invocation: one for what it did, and one for each code that it raised, because a dimension has one
+/// The documents of one invocation: one for its outcome, and one for each code that it raised, because a dimension has only one
 /// value in a document.
 #[must_use]
 pub fn documents(invocation: &Invocation<'_>, ending: &Ending<'_>) -> Vec<Document> {
@@ -206,7 +206,7 @@ fn document_of(invocation: &Invocation<'_>) -> Document {
     }
 }
 
-/// The ids of a result, by which its documents are found in the log.
+/// Adds the ids of a result, so that its documents can be found in the log.
 fn about(document: Document, result: &StepResult) -> Document {
     let document = document
         .member("step", result.step.id())
@@ -217,15 +217,15 @@ fn about(document: Document, result: &StepResult) -> Document {
     }
 }
 
-/// The filter of the logs: whatever looks like a secret is taken out.
+/// Removes everything that looks like a secret, as the log's filter does.
 fn safe(text: &str) -> String {
     secrets::redact_text(text).unwrap_or_else(|| text.to_owned())
 }
 
-/// Writes the documents to `log`, a line each, in one go, so that no other line comes in between.
+/// Writes the documents to `log`, one line each, in a single write, so that no other line comes between them.
 ///
 /// # Errors
-/// When the log cannot be written.
+/// Fails if the log cannot be written.
 pub fn write(documents: &[Document], mut log: impl Write) -> std::io::Result<()> {
     let mut lines = Vec::new();
     for document in documents {

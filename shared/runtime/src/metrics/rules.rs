@@ -1,13 +1,13 @@
-//! The rules that the published specification of the Embedded Metric Format and its JSON schema have for a document, held
-//! against what is produced here. Where the two differ in a number, the stricter one counts.
+//! The rules for a document, from the published specification of the Embedded Metric Format and its JSON schema. The tests check
+//! the documents of this crate against them. If the two sources differ in a number, the stricter one is used.
 
 use serde_json::{Map, Value};
 
-/// The most bytes of a log event.
+/// The largest log event in bytes.
 const MAX_BYTES: usize = 256 * 1024;
-/// The most metric definitions of a directive.
+/// The largest number of metric definitions in a directive.
 const MAX_METRICS: usize = 100;
-/// The most keys of a dimension set: the JSON schema's nine; the API has come to take thirty.
+/// The largest number of keys in a dimension set. The JSON schema allows nine; the API now accepts thirty.
 const MAX_DIMENSIONS: usize = 9;
 
 const UNITS: [&str; 27] = [
@@ -40,7 +40,7 @@ const UNITS: [&str; 27] = [
     "None",
 ];
 
-/// Everything in which a line is no document of the format.
+/// Everything that is wrong with a line as a document of the format.
 pub(super) fn problems(line: &str) -> Vec<String> {
     if line.len() > MAX_BYTES || line.contains('\n') {
         return vec!["the line is too long, or several".to_owned()];

@@ -1,4 +1,4 @@
-//! What is published for which ending, and that every document is one of the format.
+//! Each ending publishes the right metrics, and every document follows the format.
 
 use p1_contract::blocker::Blocker;
 use p1_contract::request::{Concluded, Conclusion, StepResult};
@@ -40,7 +40,7 @@ fn concluded(verdict: PhaseVerdict, committed: bool) -> Conclusion {
     })
 }
 
-/// The lines of an ending, each held against the rules of the format.
+/// The lines of an ending. Each is checked against the rules of the format.
 fn lines(ending: &Ending<'_>) -> Vec<Value> {
     let (deployment, execution) = ("dev-full-p1".parse().unwrap(), execution());
     let invocation = Invocation {
@@ -68,7 +68,7 @@ fn answered(result: &StepResult) -> Vec<Value> {
     })
 }
 
-/// What CloudWatch makes of the lines: each metric by the values of its dimensions, in order.
+/// The metrics that CloudWatch extracts from the lines, with the values of their dimensions, in order.
 fn extracted(lines: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for line in lines {
@@ -192,7 +192,7 @@ fn a_fault_is_counted_by_step_and_named() {
     assert_eq!(lines[0]["fault"], "Transient");
 }
 
-/// Every dimension has a bounded set of values; an id that were one would make a metric of each run.
+/// Every dimension has a limited set of values. An id as a dimension would make a new metric for each run.
 #[test]
 fn no_id_is_a_dimension() {
     let mut hold = result(Step::PhaseVerdict, Blocker::ALL.to_vec());
@@ -267,7 +267,7 @@ fn a_deployment_name_fits_a_dimension() {
     }
 }
 
-/// The check itself: one change of a good document each, that the specification forbids.
+/// Tests the check itself: each case makes one change to a good document that the specification forbids.
 #[test]
 fn the_rules_find_what_is_no_document() {
     let good = answered(&result(Step::ConfigDigest, Vec::new())).remove(0);

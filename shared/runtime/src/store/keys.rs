@@ -1,8 +1,8 @@
-//! Keys as a listing gives them: any text that S3 takes, ours or not.
+//! The keys in a listing. They can be any text that S3 accepts, ours or not.
 
 use aws_sdk_s3::types::EncodingType;
 
-/// The key that a listing gives. S3 percent-encodes it on request: XML cannot carry every character of a key.
+/// Decodes a key from a listing. S3 percent-encodes keys on request, because XML cannot carry every character.
 #[must_use]
 pub fn decoded(key: &str, encoding: Option<&EncodingType>) -> String {
     if encoding != Some(&EncodingType::Url) {

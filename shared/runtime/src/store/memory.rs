@@ -1,4 +1,4 @@
-//! The store in memory: the same answers as S3's, for tests of the steps' logic.
+//! A store in memory that answers as S3 does, for tests of the steps' logic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,14 +77,14 @@ impl MemoryStore {
         })
     }
 
-    /// Puts an object as if nothing had ever been at its key: a test makes its example anew.
+    /// Puts an object as if its key had never been used, so that a test can rebuild its example.
     pub fn seed_anew(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
         let place = (bucket.to_owned(), key.to_owned());
         self.lock(|inner| inner.objects.remove(&place));
         self.seed(bucket, key, bytes)
     }
 
-    /// Puts an object as a create-only write does: the same bytes a second time are the version that is there.
+    /// Puts an object as a create-only write does. A second write of the same bytes returns the existing version.
     pub fn seed_once(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
         let bytes = bytes.into();
         let place = (bucket.to_owned(), key.to_owned());
@@ -98,7 +98,7 @@ impl MemoryStore {
         }
     }
 
-    /// Hides an object behind a delete marker, as whoever is no step of ours may try.
+    /// Hides an object behind a delete marker, as somebody outside P1 might do.
     pub fn delete(&self, bucket: &str, key: &str) {
         self.lock(|inner| {
             let place = (bucket.to_owned(), key.to_owned());
@@ -106,7 +106,7 @@ impl MemoryStore {
         });
     }
 
-    /// Sets whether a bucket exists, and is versioned.
+    /// Sets whether a bucket exists and is versioned.
     pub fn set_bucket(&self, name: &str, versioned: Option<bool>) {
         self.lock(|inner| match versioned {
             Some(versioned) => inner.buckets.insert(name.to_owned(), versioned),
@@ -119,7 +119,7 @@ impl MemoryStore {
         self.lock(|inner| inner.denied.push((bucket.to_owned(), key.to_owned())));
     }
 
-    /// Makes the next PUTs answer this, in order, without writing.
+    /// Sets the answers of the next PUTs, in order. They write nothing.
     pub fn script(&self, answers: Vec<PutAnswer>) {
         self.lock(|inner| inner.scripted = answers);
     }

@@ -1,8 +1,7 @@
 //! The evidence store: reads, and create-only writes with the contract's answer table (section 2).
 //!
-//! **There is no overwriting and no deleting method**: write-once is structural. Two sides answer the same
-//! questions, S3 and memory, and one conformance suite runs on both. A third, the recording of an execution that has
-//! ended, writes nothing at all.
+//! **No method overwrites or deletes**, so every object is written once. There are two implementations, S3 and memory, and one
+//! conformance suite runs on both. A third one, the recording of an execution that has ended, writes nothing.
 
 mod keys;
 #[cfg(any(test, feature = "memory"))]
@@ -28,9 +27,9 @@ pub use self::recorded::{RecordedStore, Recreated};
 pub use self::s3::S3Store;
 use crate::fault::Fault;
 
-/// The most bytes of a JSON document that is read.
+/// The largest JSON document in bytes that is read.
 pub const DOCUMENT_LIMIT: u64 = 1 << 20;
-/// The most bytes of a registry that is read.
+/// The largest registry in bytes that is read.
 pub const REGISTRY_LIMIT: u64 = 4 << 20;
 
 /// An object as it was read.
@@ -44,50 +43,50 @@ pub struct Object {
     pub etag: String,
 }
 
-/// The answer to a read. Anything else is a fault.
+/// The answer to a read. All other outcomes are faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
-    /// It is there.
+    /// The object exists.
     Found(Object),
-    /// It is not there, or not in that version.
+    /// The object or its version does not exist.
     NotFound,
     /// We may not read it.
     Denied,
-    /// It is larger than the limit of the read.
+    /// The object is larger than the limit of the read. The value is its length.
     TooLarge(u64),
 }
 
 /// The answer to one create-only PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutAnswer {
-    /// It was created.
+    /// The object was created.
     Created {
         /// The new version.
         version_id: Option<String>,
     },
     /// `PreconditionFailed`: the key exists.
     Exists,
-    /// `ConditionalRequestConflict`: a concurrent write to the key.
+    /// `ConditionalRequestConflict`: another write to the key is in progress.
     Conflict,
-    /// We may not write there, or there is no such bucket.
+    /// We may not write there, or the bucket does not exist.
     Refused(String),
-    /// Anything else, or no answer: it may or may not have been written.
+    /// Any other answer, or none. The object may or may not have been written.
     Unknown(String),
 }
 
-/// A key with all that ever happened to it. Foreign keys are listed too, so it is any text.
+/// A key with the number of its versions and delete markers. Foreign keys are listed too, so the key can be any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionCount {
     /// The key.
     pub key: String,
-    /// How many versions it has.
+    /// The number of its versions.
     pub versions: u32,
-    /// How many delete markers it has.
+    /// The number of its delete markers.
     pub delete_markers: u32,
 }
 
 impl VersionCount {
-    /// What is wrong with a key that is written once and never deleted, in words; none where nothing is.
+    /// The problem with a key that must be written once and never deleted. Returns `None` if there is no problem.
     #[must_use]
     pub fn rewritten(&self) -> Option<String> {
         let Self {
@@ -100,12 +99,12 @@ impl VersionCount {
     }
 }
 
-/// What a listing of versions found.
+/// The result of listing versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
-    /// The keys in order, at most as many as were asked for.
+    /// The keys in order. There are at most as many as were requested.
     pub counts: Vec<VersionCount>,
-    /// Whether these are all. The count of the last key is a lower bound where they are not.
+    /// Whether the list is complete. If it is not, the count of the last key is a lower bound.
     pub complete: bool,
 }
 
@@ -124,7 +123,7 @@ impl Versions {
     }
 }
 
-/// What a bucket is like.
+/// The properties of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketPosture {
     /// It answers.
@@ -132,9 +131,9 @@ pub enum BucketPosture {
         /// Whether versioning is enabled.
         versioned: bool,
     },
-    /// There is none of that name.
+    /// There is no bucket with this name.
     NotFound,
-    /// We may not ask.
+    /// We may not ask about it.
     Denied,
 }
 
@@ -143,21 +142,21 @@ pub enum BucketPosture {
 pub enum Store {
     /// S3.
     S3(S3Store),
-    /// What an execution left behind, for whoever recomputes it.
+    /// The recording of an execution, for recomputing it.
     Recorded(RecordedStore),
     /// Memory, for tests of the steps.
     #[cfg(any(test, feature = "memory"))]
     Memory(MemoryStore),
 }
 
-/// How often a write is tried before its outcome is given up as inconclusive.
+/// The number of attempts before the outcome of a write counts as inconclusive.
 const WRITE_ATTEMPTS: u32 = 4;
 
 impl Store {
-    /// Reads an object, the latest version or the one named.
+    /// Reads an object, in the named version or the latest one.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn read(
         &self,
         bucket: &BucketName,
@@ -182,10 +181,11 @@ impl Store {
         }
     }
 
-    /// Lists at most `limit` keys under `prefix`, in order. Keys that are no [`S3Key`] are among them: others write to the bucket too.
+    /// Lists at most `limit` keys under `prefix`, in order. The list includes keys that are no [`S3Key`], because other writers
+    /// use the bucket too.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn list(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Vec<String>, Fault> {
         match self {
             Store::S3(store) => store.list(bucket, prefix, limit).await,
@@ -198,7 +198,7 @@ impl Store {
     /// Lists at most `limit` keys under `prefix` with their versions and delete markers, in order.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn list_versions(&self, bucket: &BucketName, prefix: &str, limit: usize) -> Result<Versions, Fault> {
         match self {
             Store::S3(store) => store.list_versions(bucket, prefix, limit).await,
@@ -208,12 +208,12 @@ impl Store {
         }
     }
 
-    /// The versions and delete markers of one key; none of either where it was never written.
+    /// The versions and delete markers of one key. Both counts are 0 if the key was never written.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn versions_of(&self, bucket: &BucketName, key: &S3Key) -> Result<VersionCount, Fault> {
-        // No key under a prefix comes before the prefix itself.
+        // The prefix itself is the first of all keys under it.
         let listed = self.list_versions(bucket, key.as_str(), 1).await?;
         let own = listed.counts.into_iter().find(|count| count.key == key.as_str());
         Ok(own.unwrap_or_else(|| VersionCount {
@@ -223,10 +223,10 @@ impl Store {
         }))
     }
 
-    /// Asks whether the bucket answers, and is versioned.
+    /// Asks whether the bucket answers and is versioned.
     ///
     /// # Errors
-    /// When the store gives no answer.
+    /// Fails if the store gives no answer.
     pub async fn posture(&self, bucket: &BucketName) -> Result<BucketPosture, Fault> {
         match self {
             Store::S3(store) => store.posture(bucket).await,
@@ -256,8 +256,8 @@ impl Store {
                 }
                 PutAnswer::Refused(why) => return Written::Refused(why),
                 answer @ (PutAnswer::Exists | PutAnswer::Conflict | PutAnswer::Unknown(_)) => {
-                    // Somebody has written the key, perhaps we ourselves in an attempt whose answer was lost: only
-                    // its bytes tell.
+                    // The key was written, perhaps by an earlier attempt of ours whose answer was lost. Only the bytes show whose
+                    // object it is.
                     last = describe(&answer);
                     match self.read(bucket, key, None, FOREIGN_LIMIT).await {
                         Ok(Read::NotFound) => {}
@@ -273,7 +273,7 @@ impl Store {
     }
 }
 
-/// How much of an object that occupies a key is read to compare it: more than any evidence of ours has.
+/// How many bytes are read of an object that occupies a key, to compare it. No evidence of ours is larger.
 const FOREIGN_LIMIT: u64 = 8 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -320,13 +320,13 @@ fn judge(bucket: &BucketName, key: &S3Key, name: &str, hash: &Sha256Hex, read: R
     }
 }
 
-/// Exponential pause with full jitter: at most 100 ms, 200 ms, 400 ms.
+/// Waits with exponential backoff and full jitter: at most 100 ms, 200 ms, 400 ms.
 async fn pause(attempt: u32) {
     let most = 50_u64 << attempt.min(6);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=most))).await;
 }
 
-/// The reference to an object as it was read.
+/// The reference to an object that was read.
 #[must_use]
 pub fn object_ref(bucket: &BucketName, key: &S3Key, object: &Object) -> ObjectRef {
     ObjectRef {

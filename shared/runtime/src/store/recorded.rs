@@ -1,8 +1,8 @@
-//! The store as an execution left it: read-only, for whoever recomputes the execution from its evidence.
+//! The store as an execution left it. It is read-only, for recomputing the execution from its evidence.
 //!
-//! It writes nothing, anywhere. Creating an object answers with what became of that object then, as the recording has
-//! it, and is noted down, so that the bytes can be held against the recording's. Every other question is a fault: its
-//! answer stands in the observations, and a step that adopts those asks nothing.
+//! Creating an object writes nothing. It returns the recorded outcome for that object and notes the call, so that the bytes can
+//! be compared with the recording. Every other question is a fault, because its answer is in the observations, and a step that
+//! adopts those asks nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +15,12 @@ use p1_contract::reference::ArtifactRef;
 use super::{Object, Read};
 use crate::fault::Fault;
 
-/// An object that a step created while it observed, made again.
+/// An object that a step created while it observed, recreated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recreated {
     /// Its name.
     pub name: String,
-    /// Where it lies in the evidence bucket.
+    /// Its key in the evidence bucket.
     pub key: S3Key,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -41,7 +41,7 @@ struct Inner {
 }
 
 impl RecordedStore {
-    /// The recording of `bucket`, one version a key.
+    /// The recording of `bucket`, with one version of each key.
     #[must_use]
     pub fn new(bucket: BucketName, objects: BTreeMap<S3Key, Object>) -> Self {
         let (ends, creations) = (Mutex::default(), Mutex::default());
@@ -61,13 +61,13 @@ impl RecordedStore {
         self.inner.objects.get(key)
     }
 
-    /// Notes what became of writes, as the execution's summary says it. That an object could not be stored is to be seen in
-    /// no bucket; that it was stored counts for objects that the recording lacks.
+    /// Notes the outcomes of writes from the execution's summary. No bucket shows that an object could not be stored. An outcome
+    /// that it was stored is needed for objects that the recording lacks.
     pub fn note_ends(&self, ends: BTreeMap<S3Key, Written>) {
         *self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     }
 
-    /// Everything that was to be created since the last time this was asked, in the order of the calls.
+    /// Returns everything that was to be created since the last call, in the order of the calls.
     #[must_use]
     pub fn take_creations(&self) -> Vec<Recreated> {
         std::mem::take(&mut self.inner.creations.lock().unwrap_or_else(PoisonError::into_inner))
@@ -114,7 +114,7 @@ impl RecordedStore {
     }
 }
 
-/// What a recording cannot answer.
+/// The fault for a question that a recording cannot answer.
 pub(super) fn unanswerable(operation: String) -> Fault {
     Fault::internal(
         operation,

@@ -12,22 +12,22 @@ use super::{BucketPosture, Object, PutAnswer, Read, Versions};
 use crate::aws::{Answer, Call, Cause, words};
 use crate::fault::Fault;
 
-/// S3, through the SDK, whose own retries cover passing failures.
+/// S3 through the SDK, whose own retries handle transient failures.
 #[derive(Debug, Clone)]
 pub struct S3Store {
     client: Client,
 }
 
-/// How many keys and versions a page of a listing has at most.
+/// The largest number of keys and versions on one page of a listing.
 const PAGE: usize = 1_000;
 
-/// How many pages of versions are asked for, so that `limit` keys of few versions are all there.
+/// The number of pages of versions to request, so that `limit` keys with few versions are all included.
 fn most_pages(limit: usize) -> usize {
     limit / PAGE + 3
 }
 
 impl S3Store {
-    /// A store that asks through `client`.
+    /// A store that uses `client`.
     #[must_use]
     pub fn new(client: Client) -> Self {
         S3Store { client }
@@ -144,7 +144,7 @@ impl S3Store {
         let operation = || format!("list the versions of s3://{bucket}/{prefix}");
         let mut counts = std::collections::BTreeMap::<String, (u32, u32)>::new();
         let (mut key_marker, mut version_marker) = (None::<String>, None::<String>);
-        // A key may have any number of versions: what is asked for is bounded by pages too.
+        // A key may have any number of versions, so the number of pages is limited too.
         for _ in 0..most_pages(limit) {
             let request = self.client.list_object_versions().bucket(bucket.as_str());
             let answer = request
@@ -182,8 +182,8 @@ impl S3Store {
             }
             Err(error) => match Answer::of(Call::AskBucket, &error) {
                 Answer::NoBucket => Ok(BucketPosture::NotFound),
-                // A bucket of another region is another bucket than the deployment's, and out of reach from here; no retry
-                // changes that.
+                // A bucket in another region is not the deployment's bucket and cannot be reached from here. A retry does not
+                // change that.
                 Answer::Denied | Answer::Transient(Cause::Region) => Ok(BucketPosture::Denied),
                 _ => Err(Fault::transient(format!("query bucket {bucket}"), words(&error))),
             },

@@ -1,4 +1,4 @@
-//! The answer table of the contract's section 2, row by row.
+//! Tests the answer table of the contract's section 2, row by row.
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
@@ -207,7 +207,7 @@ async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
     ));
     recording.note_ends([(other.clone(), Written::Vanished)].into());
     assert_eq!(store.create(&bucket, &other, "b", b"{}").await, Written::Vanished);
-    // What was stored and is lost is answered by the version that it had.
+    // A stored object that the recording lacks is answered with its version.
     recording.note_ends(
         [
             (other.clone(), Written::Stored(stored)),

@@ -1,4 +1,4 @@
-//! What closes the page: lanes, cost, ledger, checklist, and what to do about a hold.
+//! The last sections of the page: lanes, cost, ledger, checklist, and what to do about a hold.
 
 use p1_audit::lineage::{Entry, Lineage};
 use p1_contract::artifacts::*;
@@ -18,11 +18,11 @@ pub(crate) struct Lane {
     pub(crate) name: Text,
     pub(crate) steps: Vec<Step>,
     pub(crate) covered: bool,
-    /// Each artifact's name, with its object where a closure of the verdict lists it.
+    /// Each artifact's name, with its object if a closure of the verdict lists it.
     pub(crate) evidence: Vec<(Text, Option<Object>)>,
 }
 
-/// The cost envelope and its outcome.
+/// The cost envelope and the actual cost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cost {
     pub(crate) limit: Option<Text>,
@@ -37,7 +37,7 @@ pub(crate) struct Cost {
     pub(crate) retired: Option<Text>,
     pub(crate) proofs: Vec<(Step, Text, bool)>,
     pub(crate) sources: Vec<Source>,
-    /// Where the spend and the alerts stand on the way to the limit, in thousandths; none where the limit is not known.
+    /// Spend and alerts in thousandths of the limit. `None` if the limit is not known.
     pub(crate) scale: Option<Scale>,
 }
 
@@ -86,13 +86,13 @@ pub(crate) struct Next {
     pub(crate) remedies: Vec<(p1_contract::blocker::Blocker, Text)>,
     /// The held summary's key.
     pub(crate) held: Option<Text>,
-    /// The reset receipt, for a file.
+    /// The reset receipt, as the content of a file.
     pub(crate) reset: Option<String>,
     /// The whole rerun input.
     pub(crate) input: Option<String>,
 }
 
-/// An artifact of the step's closure that the verdict rests on.
+/// An artifact in the step's closure that the verdict rests on.
 fn artifact<B: Body>(evidence: &Evidence<'_>, history: &History, step: Step) -> Option<B> {
     let summary = summary(history, step)?;
     let artifact = summary.artifact(B::NAME)?;
@@ -198,14 +198,14 @@ fn source(receipt: &CostSourceReceipt) -> Source {
     }
 }
 
-/// `amount` in thousandths of `limit`, at most 1,000: a length on the page, never a figure.
+/// `amount` in thousandths of `limit`, at most 1,000. It is used for the length of a bar and never shown as a number.
 fn thousandths(amount: &UsdAmount, limit: &UsdAmount) -> Option<u32> {
     let number = |amount: &UsdAmount| amount.as_str().parse::<f64>().ok();
     let (amount, limit) = (number(amount)?, number(limit)?);
     if limit <= 0.0 || amount < 0.0 {
         return None;
     }
-    // Bounded to 0 … 1,000 before it is cut to an integer.
+    // The value is limited to 0 … 1,000 before the conversion to an integer.
     Some((amount / limit * 1_000.0).round().clamp(0.0, 1_000.0) as u32)
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn checklist(history: &History) -> Vec<Item> {
         .collect()
 }
 
-/// The blockers that the phase summary registers as unresolved.
+/// The blockers that the phase summary lists as unresolved.
 pub(crate) fn unresolved(history: &History) -> Vec<Raised> {
     let phase = history.verdict.iter().map(|verdict| &verdict.summary.body);
     let blockers = phase.flat_map(|phase| &phase.unresolved_blockers);
@@ -270,7 +270,8 @@ pub(crate) fn next(history: &History) -> Option<Next> {
     })
 }
 
-/// JSON to be read by a person and pasted by one: everything outside ASCII is escaped, so that what is seen is what is pasted.
+/// JSON for reading and pasting. Everything outside ASCII is escaped, so that the visible text is exactly the text that is
+/// pasted.
 fn json<T: serde::Serialize>(value: &T) -> Option<String> {
     let pretty = serde_json::to_string_pretty(value).ok()?;
     let mut ascii = String::with_capacity(pretty.len());

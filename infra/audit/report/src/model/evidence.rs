@@ -1,4 +1,4 @@
-//! The documents of a directory, as far as they can be read, and the objects that they name.
+//! The readable documents of a directory, and the objects that they name.
 
 use p1_audit::EvidenceSet;
 use p1_audit::lineage::Lineage;
@@ -9,25 +9,25 @@ use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 
 use crate::text::Text;
 
-/// How an object's bytes in the directory relate to what names it.
+/// How an object's bytes in the directory compare with the reference to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bytes {
-    /// They have the hash that is named.
+    /// They have the hash in the reference.
     Same,
-    /// They have another.
+    /// They have another hash.
     Other,
     /// They are not in the directory.
     Missing,
-    /// They are in another bucket, and so not part of a mirror.
+    /// They are in another bucket, and therefore not part of a mirror.
     Elsewhere,
-    /// Nothing names their hash.
+    /// No reference gives their hash.
     Unnamed,
 }
 
 /// An object that evidence names.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
-    /// The artifact's name, where it has one.
+    /// The artifact's name. `None` if it has no name.
     pub(crate) name: Option<Text>,
     /// Its bucket.
     pub(crate) bucket: Option<Text>,
@@ -35,15 +35,15 @@ pub(crate) struct Object {
     pub(crate) key: Text,
     /// Its version.
     pub(crate) version: Option<Text>,
-    /// The hash that is named.
+    /// The hash in the reference.
     pub(crate) sha256: String,
-    /// The length that is named.
+    /// The length in the reference.
     pub(crate) bytes: Option<u64>,
-    /// What lies in the directory.
+    /// How the bytes in the directory compare with the reference.
     pub(crate) state: Bytes,
 }
 
-/// The evidence, for what names its objects.
+/// The evidence, for building the objects that it names.
 pub(crate) struct Evidence<'a> {
     set: &'a EvidenceSet,
     bucket: Option<BucketName>,
@@ -110,7 +110,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// A file of the directory that nothing is held against here.
+    /// A file of the directory, without a reference to compare it with.
     pub(crate) fn file(&self, key: &str) -> Option<Object> {
         let file = self.set.files.get(key)?;
         let listed = self.set.listed.get(key);

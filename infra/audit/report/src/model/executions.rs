@@ -12,22 +12,22 @@ use p1_contract::verdict::PhaseVerdict;
 use super::evidence::{Bytes, Evidence};
 use crate::text::Text;
 
-/// How a step came out in one execution.
+/// The outcome of a step in one execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It passed.
     Pass,
-    /// It holds; a no-go when one of its blockers is.
+    /// It holds the run. The severity is a no-go if one of its blockers is a no-go.
     Held(Severity),
-    /// An earlier execution closed it; its number, where that is known.
+    /// An earlier execution closed it. The value is that execution's number, if it is known.
     Carried(Option<usize>),
     /// It did not run.
     NotReached,
-    /// Its summary is there and is not what it must be.
+    /// Its summary exists but is not valid.
     Unreadable,
-    /// Its summary is named and not there.
+    /// Its summary is named but missing.
     Missing,
-    /// Its summary has other bytes than the closure that names it.
+    /// Its summary has other bytes than the closure names.
     Changed,
 }
 
@@ -43,17 +43,17 @@ pub(crate) struct Node {
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// An advance stands in the ledger, under this number.
+    /// The ledger holds an advance in the record with this number.
     Advance(u32),
-    /// A hold stands in the ledger, under this number.
+    /// The ledger holds a hold in the record with this number.
     Hold(u32),
-    /// A hold of a run that never had a ledger.
+    /// The run was held and never had a ledger.
     HoldWithoutLedger,
-    /// A verdict that the ledger does not have.
+    /// The ledger does not hold its verdict.
     Void,
     /// The rerun was refused.
     Refused,
-    /// One state was asked for.
+    /// Only one state was requested.
     SingleState,
     /// No verdict was reached.
     NoVerdict,
@@ -70,20 +70,20 @@ pub(crate) struct Admission {
 /// One execution of the state machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
-    /// From 1, in the order in which they started.
+    /// The number in order of start, from 1.
     pub(crate) number: usize,
-    /// Its name; none where nothing in the directory says whose the steps are.
+    /// Its name. `None` if the directory does not say which execution ran the steps.
     pub(crate) name: Option<Text>,
     pub(crate) arn: Option<Text>,
     pub(crate) started: Option<Stamp>,
-    /// Whether the directory is this execution's.
+    /// Whether the directory belongs to this execution.
     pub(crate) own: bool,
     pub(crate) admission: Option<Admission>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) ending: Ending,
 }
 
-/// How a step came out, as its own closing summary says.
+/// The outcome of a step, from its own closing summary.
 pub(crate) fn outcome(closing: &Closing) -> Outcome {
     match closing.summary() {
         None => Outcome::Unreadable,
@@ -102,15 +102,15 @@ fn codes_of(closing: &Closing) -> Vec<Blocker> {
         .unwrap_or_default()
 }
 
-/// The executions, what they closed, and the phase summary that the evidence is about.
+/// The executions, the steps that they closed, and the phase summary of the evidence.
 pub(crate) struct History {
     pub(crate) executions: Vec<Execution>,
     pub(crate) closings: Vec<Closing>,
-    /// The verdict that the evidence is about.
+    /// The verdict of the evidence.
     pub(crate) verdict: Option<Verdict>,
 }
 
-/// Finds them all.
+/// Finds all executions.
 pub(crate) fn history(evidence: &Evidence<'_>, lineage: &Lineage<'_>) -> History {
     let execution = |known: &Known| execution(evidence, lineage, known, lineage.verdict_of(known).as_ref());
     let own = lineage.own().map(ExecutionArn::as_str);

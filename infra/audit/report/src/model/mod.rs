@@ -1,4 +1,4 @@
-//! A directory as plain data: everything that the page shows, and nothing of how it looks.
+//! A directory as plain data. It holds everything that the page shows and nothing about its appearance.
 
 mod closing;
 mod evidence;
@@ -21,17 +21,17 @@ use p1_contract::attestation::is_sidecar;
 
 use crate::text::Text;
 
-/// One thing that `verify` found wrong.
+/// One problem that `verify` found.
 #[derive(Debug, Clone)]
 pub(crate) struct Remark {
     pub(crate) grade: Grade,
     pub(crate) subject: Text,
     pub(crate) detail: Text,
-    /// The subject as `verify` gave it, to be compared and never shown.
+    /// The subject as `verify` gave it. It is only compared and never shown.
     raw: String,
 }
 
-/// What `verify` makes of the signature, and the files that it is made of.
+/// The result of `verify` for the signature, and the files of the signature.
 #[derive(Debug)]
 pub(crate) struct Signed {
     pub(crate) state: SignatureState,
@@ -39,7 +39,7 @@ pub(crate) struct Signed {
     pub(crate) files: Vec<Object>,
 }
 
-/// What the directory states as the verdict of the phase.
+/// The verdict of the phase, as the directory states it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stated {
     pub(crate) verdict: &'static str,
@@ -51,7 +51,7 @@ pub(crate) struct Stated {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) standing: Standing,
-    /// The verdict that counts; none where none does.
+    /// The verdict that counts. `None` if no verdict counts.
     pub(crate) verdict: Option<Text>,
     pub(crate) stated: Option<Stated>,
     pub(crate) platform_run_id: Option<Text>,
@@ -71,7 +71,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Reads what was checked.
+    /// Builds the model from the evidence and the result of `verify`.
     pub(crate) fn of(set: &EvidenceSet, report: &Report) -> Self {
         let lineage = Lineage::of(set);
         let evidence = Evidence::of(&lineage);

@@ -1,4 +1,4 @@
-//! The ten steps and the admission: what each attempt at one checked, raised, wrote and read.
+//! The ten steps and the admission: what each attempt checked, raised, wrote and read.
 
 use p1_audit::lineage::Closing;
 use p1_contract::blocker::{Blocker, Finding, Severity};
@@ -13,7 +13,7 @@ use super::executions::{History, Outcome, outcome};
 use super::particulars::{Particulars, particulars};
 use crate::text::Text;
 
-/// A blocker with what the taxonomy says of its code.
+/// A blocker, with the taxonomy's data about its code.
 #[derive(Debug, Clone)]
 pub(crate) struct Raised {
     pub(crate) code: Blocker,
@@ -44,35 +44,35 @@ pub(crate) struct Attempt {
     pub(crate) execution: usize,
     pub(crate) phase_execution_id: String,
     pub(crate) outcome: Outcome,
-    /// The summary, as far as something names it.
+    /// The summary. `None` if nothing names it.
     pub(crate) summary: Option<Object>,
     pub(crate) next_gate: Option<Text>,
     pub(crate) blockers: Vec<Raised>,
     pub(crate) particulars: Particulars,
     pub(crate) artifacts: Vec<Object>,
     pub(crate) inputs: Vec<Object>,
-    /// The closures that it rests on, and the number of the execution that closed each.
+    /// The closures that it rests on, each with the number of the execution that closed it.
     pub(crate) upstream: Vec<(Text, Option<usize>)>,
-    /// What `verify` says of these objects.
+    /// The findings of `verify` about these objects.
     pub(crate) remarks: Vec<Remark>,
     /// Why the summary or an artifact cannot be shown.
     pub(crate) unreadable: Vec<(Text, Text)>,
 }
 
-/// A step, with the attempt that the verdict rests on first among the others.
+/// A step with its attempts.
 #[derive(Debug, Clone)]
 pub(crate) struct StepView {
-    /// None for the admission of a rerun.
+    /// The step. `None` for the admission of a rerun.
     pub(crate) step: Option<Step>,
-    /// How it came out in the execution that the directory is of.
+    /// Its outcome in the execution that the directory belongs to.
     pub(crate) outcome: Outcome,
     /// The attempt that the verdict rests on.
     pub(crate) deciding: Option<Attempt>,
-    /// The others, in the order of their executions.
+    /// The other attempts, in the order of their executions.
     pub(crate) others: Vec<Attempt>,
 }
 
-/// Every step; the admission comes first, where there was one.
+/// Every step. The admission comes first, if there was one.
 pub(crate) fn steps(evidence: &Evidence<'_>, history: &History, remarks: &[Remark]) -> Vec<StepView> {
     let admission = history
         .closings
@@ -94,7 +94,7 @@ fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Op
         None => step == Some(Step::PhaseVerdict) && Some(&closed.id) == last,
     };
     let of_step: Vec<&Closing> = history.closings.iter().filter(|closed| closed.step == step).collect();
-    // Without a verdict the latest attempt is the one that stands.
+    // Without a verdict, the latest attempt counts.
     let deciding = match verdict {
         Some(_) => of_step.iter().copied().find(decides),
         None => of_step.last().copied(),
@@ -118,7 +118,7 @@ fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Op
     }
 }
 
-/// The outcome in the execution that closed the step: there a changed summary shows.
+/// The outcome in the execution that closed the step. A changed summary is visible there.
 fn decided(history: &History, deciding: &Closing, step: Step) -> Outcome {
     let execution = history
         .executions

@@ -1,4 +1,4 @@
-//! The rest of the page: lanes, cost, ledger, checklist, and how to check all of it without this page.
+//! The last sections of the page: lanes, cost, ledger, checklist, and how to check everything without this page.
 
 use maud::{Markup, html};
 
@@ -104,7 +104,7 @@ fn cost_body(cost: &Cost) -> Markup {
     }
 }
 
-/// The spend on the way to the limit. The figures beside it say the same.
+/// A bar that shows the spend in relation to the limit. The numbers beside it say the same.
 fn scale_drawn(scale: &Scale) -> Markup {
     html! {
         svg.scale viewBox="0 0 1000 26" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
@@ -199,7 +199,8 @@ pub(super) fn check(model: &Model) -> Markup {
     }
 }
 
-/// The question to the bucket. What is not a plain word is left for the reader to fill in: it could be more than a word to a shell.
+/// The command that asks the bucket. A value that is not a plain word is left for the reader to fill in, because a shell could
+/// interpret it.
 fn ask(bucket: Option<&Text>, key: &Text) -> String {
     let bucket = bucket.and_then(Text::for_shell).unwrap_or("BUCKET");
     let key = key.for_shell().unwrap_or("KEY");

@@ -1,4 +1,4 @@
-//! The page as HTML. Everything is built by `maud`, which escapes what it is given; nothing here writes markup as text.
+//! The page as HTML. `maud` builds all of it and escapes its input; this module never writes markup as text.
 
 mod closing;
 mod graph;
@@ -12,7 +12,7 @@ use p1_contract::hash::Sha256Hex;
 
 use super::model::Model;
 
-/// The whole style sheet; the page's policy allows it by its hash, and nothing else.
+/// The only style sheet. The page's policy allows it by its hash, and nothing else.
 const STYLE: &str = include_str!("style.css");
 
 /// The page.
@@ -34,7 +34,7 @@ pub(super) fn page(model: &Model) -> String {
                 meta name="robots" content="noindex, nofollow";
                 meta name="format-detection" content="telephone=no";
                 title { (word) " · " (run) " · P1 evidence report" }
-                // The only text that is not escaped: our own file.
+                // This is the only text that is not escaped, because it is our own file.
                 style { (PreEscaped(STYLE)) }
             }
             body class=(verdict::class(model.standing)) {
@@ -65,7 +65,7 @@ pub(super) fn page(model: &Model) -> String {
     .into_string()
 }
 
-/// Nothing is loaded, nothing runs, nothing is sent; the one style sheet is known by its hash.
+/// The policy: the page loads nothing, runs nothing and sends nothing. The hash allows the one style sheet.
 fn policy() -> String {
     let hash = Base64::encode_string(&Sha256Hex::of(STYLE.as_bytes()).to_bytes());
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")

@@ -1,4 +1,4 @@
-//! The pieces that every section is made of: marks, tables, objects.
+//! The parts that all sections use: marks, tables, objects.
 
 use maud::{Markup, html};
 use p1_contract::blocker::Severity;
@@ -6,7 +6,7 @@ use p1_contract::blocker::Severity;
 use crate::model::{Bytes, Object, Outcome};
 use crate::text::Text;
 
-/// A sign that says its meaning by shape; its colour only repeats it.
+/// A sign whose shape gives its meaning. The colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     /// A tick in a disc.
@@ -26,7 +26,7 @@ pub(super) enum Mark {
 }
 
 impl Mark {
-    /// The class that colours it.
+    /// The class that gives it its colour.
     pub(super) fn class(self) -> &'static str {
         match self {
             Mark::Pass => "is-pass",
@@ -75,7 +75,7 @@ impl Mark {
         }
     }
 
-    /// The mark in running text. A word stands beside it always, so it says nothing to a screen reader.
+    /// The mark in running text. A word always stands beside it, so screen readers skip it.
     pub(super) fn inline(self) -> Markup {
         let (outline, sign) = self.paths();
         html! {
@@ -120,7 +120,7 @@ pub(super) fn outcome(outcome: Outcome) -> String {
     }
 }
 
-/// A mark and a word for something that holds or does not.
+/// A mark and a word for something that passes or does not.
 pub(super) fn holds(pass: bool) -> Markup {
     if pass {
         Mark::Pass.with("holds")
@@ -129,7 +129,7 @@ pub(super) fn holds(pass: bool) -> Markup {
     }
 }
 
-/// How an object's bytes are.
+/// A mark and a word for the state of an object's bytes.
 pub(super) fn bytes(state: Bytes) -> Markup {
     match state {
         Bytes::Same => Mark::Pass.with("bytes match"),
@@ -140,7 +140,7 @@ pub(super) fn bytes(state: Bytes) -> Markup {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with separated thousands.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -153,12 +153,12 @@ pub(super) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// `1 object`, `2 objects`.
+/// Returns `1 object`, `2 objects`.
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number as u64), if number == 1 { one } else { many })
 }
 
-/// A value in the fixed-width face; it breaks anywhere rather than be cut.
+/// A value in the fixed-width font. It can break anywhere, so that it is never cut off.
 pub(super) fn value(text: &Text) -> Markup {
     html! { code.value { (text) } }
 }
@@ -166,12 +166,12 @@ pub(super) fn value(text: &Text) -> Markup {
 /// A cell of a table.
 pub(super) struct Cell {
     content: Markup,
-    /// Whether it names its row.
+    /// Whether this cell is the heading of its row.
     names: bool,
 }
 
 impl Cell {
-    /// The cell that names the row.
+    /// The cell that is the heading of its row.
     pub(super) fn head(content: impl maud::Render) -> Self {
         Cell {
             content: content.render(),
@@ -189,11 +189,11 @@ impl<T: maud::Render> From<T> for Cell {
     }
 }
 
-/// The most rows of one table.
+/// The largest number of rows in one table.
 const ROWS: usize = 400;
 
-/// A table. On a narrow page its rows become blocks: the roles keep it a table all the same, and each cell bears its column's
-/// name.
+/// A table. On a narrow page its rows become blocks. ARIA roles keep its meaning as a table, and each cell carries the name of
+/// its column.
 pub(super) fn table(caption: &str, columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> Markup {
     let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
     let more = rows.len().saturating_sub(ROWS);

@@ -1,4 +1,4 @@
-//! The ten steps: what each checked, raised, wrote and read, and every attempt at it.
+//! The ten steps: what each one checked, raised, wrote and read, and every attempt at it.
 
 use maud::{Markup, html};
 use p1_contract::step::Step;
@@ -8,7 +8,7 @@ use super::verdict::{blockers, remarks};
 use crate::model::{Attempt, Handle, Model, Outcome, Particulars, StepView};
 use crate::text::Text;
 
-/// What a step settles, in a line.
+/// The purpose of a step in one line.
 pub(super) fn purpose(step: Option<Step>) -> &'static str {
     match step {
         None => {
@@ -125,7 +125,7 @@ fn attempt_body(model: &Model, view: &StepView, attempt: &Attempt, level: u8) ->
     }
 }
 
-/// An execution in a few words.
+/// A short name of an execution.
 pub(super) fn execution(model: &Model, number: usize) -> Markup {
     let name = model
         .executions
@@ -186,7 +186,7 @@ fn checks(title: &str, said: &Particulars, open: bool) -> Markup {
     }
 }
 
-/// What was seen: a digest in the face of digests, words as words.
+/// An observed value: a digest in the font of digests, other text as text.
 fn seen(text: &Text) -> Markup {
     if text.is_digest() {
         value(text)

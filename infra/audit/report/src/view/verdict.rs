@@ -1,4 +1,4 @@
-//! The head of the page: what the directory proves, what is wrong with it, and what to do about a hold.
+//! The top of the page: what the directory proves, what is wrong with it, and what to do about a hold.
 
 use maud::{Markup, html};
 use p1_audit::findings::Grade;
@@ -47,7 +47,7 @@ fn meaning(standing: Standing) -> &'static str {
     }
 }
 
-/// Whether what the directory says may be taken as said by P1.
+/// Whether P1 wrote the directory's statements unchanged.
 pub(super) fn is_intact(standing: Standing) -> bool {
     matches!(standing, Standing::Pinned | Standing::Held)
 }
@@ -117,7 +117,7 @@ fn stated(model: &Model) -> Markup {
     }
 }
 
-/// A place of its own for the signature: what it is worth, by which key, and the files that it is made of.
+/// The section about the signature: how far it can be trusted, which key made it, and which files hold it.
 fn signature(model: &Model) -> Markup {
     let signed = &model.signature;
     let (mark, word, meaning) = match signed.state {
@@ -163,7 +163,7 @@ fn signature(model: &Model) -> Markup {
     }
 }
 
-/// What `verify` found wrong; nothing where nothing is.
+/// The problems that `verify` found. Empty if there are none.
 pub(super) fn findings(model: &Model) -> Markup {
     if model.remarks.is_empty() {
         return html! {};
@@ -181,7 +181,7 @@ pub(super) fn findings(model: &Model) -> Markup {
     }
 }
 
-/// Findings by object, in the order in which the objects first turned up.
+/// Findings by object, in the order in which the objects first occur.
 pub(super) fn remarks(caption: &str, remarks: &[Remark]) -> Markup {
     let mut objects: Vec<(&Remark, Vec<&Remark>)> = Vec::new();
     for remark in remarks {
@@ -212,7 +212,7 @@ fn grade(grade: Grade) -> Markup {
     }
 }
 
-/// What holds the run, and what to do.
+/// The blockers of the run, and what to do about them.
 pub(super) fn hold(model: &Model) -> Markup {
     if model.next.is_none() && model.unresolved.is_empty() {
         return html! {};
@@ -267,7 +267,7 @@ fn action(next: &Next) -> Markup {
     }
 }
 
-/// The code of a blocker with its severity, by word and shape.
+/// The code of a blocker, with its severity as a word and a shape.
 fn chip(code: Blocker) -> Markup {
     let mark = if code.severity() == Severity::S1 {
         Mark::NoGo

@@ -18,7 +18,7 @@ fn closed(step: Step) -> Value {
     answer
 }
 
-/// The history of an execution that passed these steps; its first event is from the second after its start.
+/// The history of an execution that passed these steps. Its first event is one second after its start.
 fn history(steps: &[Step]) -> Value {
     let input = json!({"m2_handoff": {"key": KEY}}).to_string();
     let mut events = vec![json!({

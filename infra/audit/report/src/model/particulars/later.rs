@@ -1,4 +1,4 @@
-//! M3.F to M3.J, and the admission of a rerun.
+//! Details of M3.F to M3.J, and of the admission of a rerun.
 
 use p1_contract::artifacts::*;
 use p1_contract::blocker::Blocker;

@@ -1,4 +1,4 @@
-//! What the artifacts of a step say that its summary does not: checks, receipts, and facts worth a line.
+//! Details of a step that are in its artifacts and not in its summary: checks, receipts, and other facts.
 
 mod later;
 mod up_to_publication;
@@ -12,7 +12,7 @@ use up_to_publication::{config_digest, handle_closure, orchestrator, publication
 use super::evidence::Evidence;
 use crate::text::Text;
 
-/// A check and how it came out.
+/// A check and its result.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) name: Text,
@@ -20,7 +20,7 @@ pub(crate) struct Check {
     pub(crate) detail: Text,
 }
 
-/// A question that was asked outside, and its answer.
+/// A question to another service, and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {
     pub(crate) check: Text,
@@ -38,7 +38,7 @@ pub(crate) struct Handle {
     pub(crate) source: Option<&'static str>,
 }
 
-/// What the artifacts of one attempt say.
+/// The details in the artifacts of one attempt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Particulars {
     pub(crate) checks: Vec<Check>,
@@ -83,7 +83,7 @@ impl Particulars {
     }
 }
 
-/// Reads the artifacts that a summary lists; what is listed and cannot be read is noted.
+/// Reads the artifacts that a summary lists. Notes each one that is listed but cannot be read.
 struct Reader<'a> {
     evidence: &'a Evidence<'a>,
     summary: &'a ExecutionSummary,
@@ -103,7 +103,7 @@ impl Reader<'_> {
     }
 }
 
-/// What the artifacts of one attempt at `step` say; none is the admission of a rerun.
+/// The details in the artifacts of one attempt at `step`. `None` means the admission of a rerun.
 pub(crate) fn particulars(
     evidence: &Evidence<'_>,
     step: Option<Step>,

@@ -1,4 +1,4 @@
-//! M3.A to M3.E.
+//! Details of M3.A to M3.E.
 
 use p1_contract::artifacts::*;
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub(super) fn handle_closure(reader: &mut Reader<'_>, said: &mut Particulars) {
         for result in &snapshot.verification_results {
             match result.pass {
                 Some(pass) => said.check(&result.check, pass, &result.detail),
-                // Neither pass nor fail.
+                // The check neither passed nor failed.
                 None => said.fact("not configured", format!("{}: {}", result.check, result.detail)),
             }
         }
@@ -151,7 +151,7 @@ pub(super) fn publication(reader: &mut Reader<'_>, said: &mut Particulars) {
     }
 }
 
-/// A handle's value as text: strings as they are, everything else as JSON.
+/// A handle's value as text: strings unchanged, everything else as JSON.
 fn shown(value: &Value) -> Text {
     match value {
         Value::String(text) => Text::new(text),

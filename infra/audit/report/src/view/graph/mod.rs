@@ -1,7 +1,7 @@
-//! The state machine, once for each execution: ten steps, their gates, the way to the rollup, and a rerun's admission.
+//! The state machine, drawn once for each execution: ten steps, their gates, the path to the rollup, and a rerun's admission.
 //!
-//! Two drawings of each, one across and one down; the style sheet shows the one that fits. The table beneath says the same in
-//! words.
+//! There are two drawings of each, one horizontal and one vertical. The style sheet shows the one that fits. The table below says
+//! the same in words.
 
 mod tall;
 mod wide;
@@ -15,10 +15,10 @@ use super::steps::{anchor, execution, name};
 use super::verdict::is_intact;
 use crate::model::{Ending, Execution, Model, Node, Outcome};
 
-/// The most executions that are drawn.
+/// The largest number of executions that are drawn.
 const DRAWN: usize = 12;
 
-/// The gate behind a step.
+/// The gate after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Open,
@@ -36,7 +36,7 @@ fn gate(node: &Node, execution: &Execution) -> Gate {
     }
 }
 
-/// Whether the execution went through the step itself.
+/// Whether the execution ran the step itself.
 fn ran(node: &Node) -> bool {
     !matches!(node.outcome, Outcome::NotReached | Outcome::Carried(_))
 }
@@ -46,7 +46,7 @@ fn first(execution: &Execution) -> Option<&Node> {
     execution.nodes.iter().find(|node| ran(node))
 }
 
-/// The step whose closed gate sent the execution to the rollup.
+/// The index of the step whose closed gate sent the execution to the rollup.
 fn diverted(execution: &Execution) -> Option<usize> {
     let held = |node: &&Node| node.step < Step::GateRollup && gate(node, execution) == Gate::Closed;
     let reached = execution
@@ -61,7 +61,7 @@ fn place(step: Step) -> usize {
     step.before().count()
 }
 
-/// The two lines in the box at the end, and whether it is a good end.
+/// The two lines in the last box, and its mark.
 fn end(ending: Ending) -> (&'static str, String, Mark) {
     match ending {
         Ending::Advance(record) => ("Advance", format!("ledger {record}"), Mark::Pass),
@@ -74,7 +74,7 @@ fn end(ending: Ending) -> (&'static str, String, Mark) {
     }
 }
 
-/// How an execution ended, as a sentence's end.
+/// How an execution ended, as the end of a sentence.
 fn ended(ending: Ending) -> String {
     match ending {
         Ending::Advance(record) => format!("ADVANCE_TO_M4, committed as ledger record {record}"),
@@ -87,7 +87,7 @@ fn ended(ending: Ending) -> String {
     }
 }
 
-/// The outcome with the first code, short enough for a drawing.
+/// The outcome with the first code, short enough for the drawing.
 fn short(node: &Node) -> String {
     match (node.outcome, node.codes.as_slice()) {
         (Outcome::Held(_), [one]) => one.code().to_owned(),
@@ -152,7 +152,7 @@ fn figure(model: &Model, drawn: &Execution) -> Markup {
     }
 }
 
-/// Title and description of a drawing, for those who do not see it.
+/// Title and description of a drawing, for readers who cannot see it.
 fn described(execution: &Execution, id: &str) -> Markup {
     html! {
         title id={ (id) "-title" } { "State machine of execution " (execution.number) ": " (ended(execution.ending)) }
@@ -176,7 +176,7 @@ fn codes(codes: &[Blocker]) -> String {
     }
 }
 
-/// What the drawings say, in words, with the way to each step.
+/// The content of the drawings in words, with a link to each step.
 fn by_step(model: &Model) -> Markup {
     table(
         "Step by step, and which execution closed each",

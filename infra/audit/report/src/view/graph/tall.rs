@@ -1,4 +1,4 @@
-//! The drawing down: one column, for phones and paper.
+//! The vertical drawing: one column, for phones and paper.
 
 use maud::{Markup, html};
 use p1_contract::step::Step;
@@ -12,13 +12,13 @@ const LEFT: i32 = 38;
 const WIDTH: i32 = 246;
 const HEIGHT: i32 = 44;
 const PITCH: i32 = 76;
-/// The top of the first step's box; the entry stands above it.
+/// The top of the first step's box. The entry is above it.
 const TOP: i32 = 74;
-/// Where the gates stand.
+/// The horizontal position of the gates.
 const MIDDLE: i32 = LEFT + 36;
-/// Where a closed gate's way runs.
+/// The horizontal position of the path that a closed gate leads to.
 const RAIL: i32 = LEFT + WIDTH + 24;
-/// Where a rerun's way runs.
+/// The horizontal position of a rerun's path.
 const ENTRY: i32 = 14;
 const GATE: i32 = 9;
 

@@ -1,4 +1,4 @@
-//! The drawing across: one row, for pages wider than about 900 pixels.
+//! The horizontal drawing: one row, for pages wider than about 900 pixels.
 
 use maud::{Markup, html};
 use p1_contract::step::Step;
@@ -13,7 +13,7 @@ const WIDTH: i32 = 74;
 const HEIGHT: i32 = 46;
 /// The top of the boxes.
 const TOP: i32 = 86;
-/// Where the ways above the boxes run.
+/// The vertical position of the paths above the boxes.
 const RAIL: i32 = 34;
 const MIDDLE: i32 = TOP + HEIGHT / 2;
 const GATE: i32 = 9;
@@ -37,7 +37,7 @@ pub(super) fn drawing(execution: &Execution) -> Markup {
     html! {
         svg.graph role="img" viewBox="0 0 1212 196" aria-labelledby={ (id) "-title" } aria-describedby={ (id) "-desc" } {
             (described(execution, &id))
-            // The way that a closed gate would take.
+            // The path that a closed gate leads to.
             @if let Some(begins) = begins {
                 @for gate in begins..rollup { path.way.unused d=(up_to_rail(gate_at(gate))) {} }
                 @if begins < rollup {
@@ -91,7 +91,7 @@ fn entry(execution: &Execution, begins: Option<usize>) -> Markup {
     }
 }
 
-/// The way from a step through its gate to what follows.
+/// The path from a step through its gate to the next box.
 fn onward(execution: &Execution, node: &Node) -> Markup {
     let at = place(node.step);
     let (from, to) = (left(at) + WIDTH, left(at + 1));
@@ -133,7 +133,7 @@ fn gate_drawn(execution: &Execution, node: &Node) -> Markup {
     diamond(gate_at(place(node.step)), MIDDLE, gate(node, execution))
 }
 
-/// A gate: a tick where it is open, a bar where it is closed, nothing where nobody came to it.
+/// A gate: a tick if it is open, a bar if it is closed, nothing if the execution did not reach it.
 pub(super) fn diamond(x: i32, y: i32, gate: Gate) -> Markup {
     let (class, sign) = match gate {
         Gate::Open => ("gate open", format!("M{} {}l2.6 2.6l4.6 -5.2", x - 4, y)),
