@@ -13,36 +13,39 @@ use crate::exit;
 
 /// The text of `verify --help` below the exit statuses.
 const VERIFY_NOTES: &str = "\
-In a bucket a run is named by its root, s3://BUCKET/evidence/runs/<platform_run_id>/, for the verdict that was committed last,
-or by the folder of a step below s3://BUCKET/evidence/dev_full/run_control/, for M3.J's the verdict of that execution. It is read by
-the ordinary AWS credentials and region, AWS_ENDPOINT_URL too, and never written to: s3:ListBucket, s3:ListBucketVersions,
-s3:GetObject and s3:GetObjectVersion. A second version of a key or a delete marker is tampering. What may not be read or gives
-no answer makes the evidence incomplete, never tampered.
+A run in a bucket is named in one of two ways:
+  s3://BUCKET/evidence/runs/<platform_run_id>/   checks the verdict that was committed last
+  s3://BUCKET/evidence/dev_full/run_control/<id>/   checks the verdict of the execution that this folder of M3.J is of; for any
+                                                 other step, the verdict that was committed last
+The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_URL. That needs s3:ListBucket,
+s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion. Nothing is written. A second version of a key, or a delete marker,
+is tampering. An object that may not be read, or that gives no answer, makes the evidence incomplete and never tampered.
 
 Signature:
-  UNSIGNED  there is none: whoever can rewrite the whole directory can make another whole run of it
-  SIGNED    valid under the key that lies beside it: nothing was changed since, but whose key it is, is not known
+  UNSIGNED  there is no signature. Whoever can rewrite the whole directory can replace the run by another one
+  SIGNED    valid under the key beside it: nothing was changed since, but nothing tells whose key it is
   VERIFIED  valid under a key that --key names
-  INVALID   changed, or not what the evidence gives (2), or not whole (3)
-With --key every verdict in the directory must be signed by one of the keys: one by another key is 2, one that is not signed
-is 3. objects.json and execution_history.json are the mirror's and the engine's account, and are not signed: of the latter,
-the execution and its outcome are read.";
+  INVALID   changed, or not what the evidence gives (exit status 2), or not whole (3)
+With --key, every verdict in the directory must be signed by one of the keys. A verdict by another key is 2, an unsigned one is 3.
+objects.json (written by the mirror) and execution_history.json (by the engine) are not signed. Of the history, `verify` reads the
+execution and its outcome.";
 
 /// The text of `replay --help` below the exit statuses.
 const REPLAY_NOTES: &str = "\
-A step is computed again from its input and its stored observations, by the function's own code. What it observed is taken
-as it stands there, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
+A step is computed again from its input and its stored observations, by the function's own code. Its observations are taken as
+they stand, and so are version ids and entity tags, which only S3 gives. Nothing is asked, and nothing is written.";
 
 /// The text of `diff --help` below the exit statuses.
 const DIFF_NOTES: &str = "\
-Whatever `verify` makes of a directory is said, and it is compared all the same. Of a handle that differs: the ids that change through
-it, and the steps that read it. A held run whose closed steps read none of what differs could have been resumed.";
+A directory is compared whatever `verify` finds in it, and the output says what that was. For each handle that differs, it names
+the ids that change through the handle, and the steps that read it. A held run could have been resumed if no step that it closed
+reads anything that differs.";
 
 /// The text of `report --help` below the exit statuses.
 const REPORT_NOTES: &str = "\
-The page is made whatever the standing of the evidence is, and says it; the exit status is as `verify` has it.
+Any evidence directory gives a page, and the page says its standing. The exit status is the one of `verify`.
 
-The page is written beside the directory, never into it: there it would be a foreign file among the evidence.";
+The page is written beside the directory and never into it, where it would be a foreign file among the evidence.";
 
 /// The program's name on the command line.
 const PROGRAM: &str = if cfg!(feature = "operator") { "cargo p1" } else { "p1" };

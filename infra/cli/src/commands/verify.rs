@@ -132,7 +132,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     );
     let counts = report.counts;
     lines.push(format!(
-        "  {:<16}  {} objects, {} hashes held, {} closures walked; {} named, not mirrored",
+        "  {:<16}  {} objects, {} hashes compared, {} closures walked; {} named, not mirrored",
         "checked", counts.objects, counts.hashes, counts.closures, counts.named_not_mirrored
     ));
     if report.foreign.count > 0 {

@@ -84,7 +84,7 @@ fn counts(model: &Model) -> Markup {
     html! {
         ul.counts aria-label="What was checked" {
             li { b { (grouped(counts.objects as u64)) } " objects" }
-            li { b { (grouped(counts.hashes as u64)) } " hashes held against bytes" }
+            li { b { (grouped(counts.hashes as u64)) } " hashes compared with bytes" }
             li { b { (grouped(counts.closures as u64)) } " closures walked" }
             li { b { (grouped(counts.named_not_mirrored as u64)) } " named in other buckets" }
             li { b { (grouped(model.remarks.len() as u64)) } (if model.remarks.len() == 1 { " finding" } else { " findings" }) }
