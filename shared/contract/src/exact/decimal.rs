@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The largest power of ten that is read. Nobody writes one, and with it no sum overflows.
+/// The largest power of ten that is read. It bounds the number's one form, not how it is written, so that every text of one worth is
+/// read or none is.
 const MAX_EXPONENT: i64 = 1_000_000_000_000;
 
 /// How many zeros are written out instead of an exponent.
@@ -54,10 +55,11 @@ impl Decimal {
         let power = power.map_or(Some(0), |power| power.parse::<i64>().ok())?;
         let places = i64::try_from(fraction.len()).ok()?;
         let tail = i64::try_from(written.len() - without_tail.len()).ok()?;
-        (power.unsigned_abs() <= MAX_EXPONENT.unsigned_abs()).then(|| Self {
+        let exponent = power.checked_sub(places)?.checked_add(tail)?;
+        (exponent.unsigned_abs() <= MAX_EXPONENT.unsigned_abs()).then(|| Self {
             is_negative,
             digits: digits.to_owned(),
-            exponent: power - places + tail,
+            exponent,
         })
     }
 }
@@ -113,6 +115,20 @@ mod tests {
                 assert_eq!(shown(text).as_deref(), Some(form), "{text}");
             }
         }
+        for texts in [
+            // Found by fuzzing: a tail of zeros carries the one form past the bound.
+            ["9690e1000000000000", "969e1000000000001"],
+            ["0.1e-1000000000000", "1e-1000000000001"],
+        ] {
+            assert_eq!(texts.map(shown), [None, None], "{texts:?}");
+        }
+        for texts in [
+            ["10e999999999999", "0.1e1000000000001"],
+            ["10e-1000000000001", "0.001e-999999999997"],
+        ] {
+            assert!(shown(texts[0]).is_some(), "{texts:?}");
+            assert_eq!(shown(texts[0]), shown(texts[1]), "{texts:?}");
+        }
         assert_ne!(shown("12345678901234567890"), shown("12345678901234567891"));
         assert_ne!(shown("0.1"), shown("0.10000000000000000000000001"));
         assert_ne!(shown("1"), shown("-1"));
@@ -151,6 +167,15 @@ mod tests {
         fn what_is_shown_is_the_number(text in "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?") {
             let number = Decimal::parse(&text).unwrap();
             prop_assert_eq!(Decimal::parse(&number.to_string()), Some(number));
+        }
+
+        #[test]
+        fn at_the_bound_what_is_shown_is_the_number(
+            text in "-?[1-9][0-9]{0,6}0{0,6}(\\.0{0,6}[0-9]{1,6})?[eE][+-]?(99999999999[0-9]|100000000000[0-9])"
+        ) {
+            if let Some(number) = Decimal::parse(&text) {
+                prop_assert_eq!(Decimal::parse(&number.to_string()), Some(number));
+            }
         }
 
         #[test]
