@@ -51,7 +51,14 @@ RUN_IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
 # The revisions of evidence that this file knows (`schema_version`), and the fields that revision 2 added to an artifact. A
 # dotted name is a field of an object inside, in a list that of every element.
 REVISIONS = [1, 2]
-ADDED_IN_2 = {}
+ADDED_IN_2 = {
+    **{f"m3{letter}_execution_summary": ["secret_scan"] for letter in "abcdefghij"},
+    "m3g_admission_summary": ["secret_scan"],
+    "m3b_run_id_generation_snapshot": ["platform_run_id_regex"],
+    "m3_execution_summary": ["completion_checklist.status"],
+}
+# The version of the rules by which P1 looks for secrets.
+SECRET_RULES = 1
 
 # What people make as well; it has a version of its own.
 BILLING = "p1_billing_artifact"
@@ -115,6 +122,17 @@ def ids_of(document):
 def identity_hash(execution_arn, step):
     """The last part of a phase execution id: it follows from the execution and the step."""
     return sha256(f"{execution_arn}\n{step}".encode())[:12]
+
+
+def count_strings(value):
+    """The keys and the texts of a JSON value."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, list):
+        return sum(count_strings(item) for item in value)
+    if isinstance(value, dict):
+        return sum(1 + count_strings(item) for item in value.values())
+    return 0
 
 
 def each_has(value, path, expected):
@@ -593,6 +611,7 @@ class Check:
         self.check_order_of_ledger()
         summaries, artifacts = self.check_summaries(phase)
         self.check_revisions()
+        self.check_secret_scans()
         self.check_gates(phase)
         for key, document in self.docs.items():
             ids = ids_of(document)
@@ -638,7 +657,8 @@ class Check:
 
         # Summaries have the same fields, but for the ids of the run, which those before M3.B cannot have.
         # A summary lists what could not be stored only where there is such an object.
-        optional = {*RUN_IDS, "not_stored"}
+        # Those of revision 1 do not say what was scanned for secrets.
+        optional = {*RUN_IDS, "not_stored", "secret_scan"}
         fields = set.intersection(*(set(document) for _, document in self.closures)) | optional
         summaries, artifacts = {}, {}
         for closure, document in self.closures:
@@ -679,6 +699,29 @@ class Check:
             for upstream in summary["upstream"]:
                 is_later = self.docs.get(upstream["key"], summary)["schema_version"] > own
                 self.expect(closure["key"], "its revision", is_later, False)
+
+    def check_secret_scans(self):
+        """What a summary says of its scan for secrets fits what it published. What was created before is not scanned here."""
+        for closure, summary in self.closures:
+            scan = summary.get("secret_scan")
+            letter = "g_admission" if closure["step"] == "ADMISSION" else closure["step"][-1].lower()
+            name = f"m3{letter}_observations"
+            keys = [reference["key"] for reference in summary["artifacts"] if reference["name"] == name]
+            observations = self.docs.get(keys[0]) if keys else None
+            if scan is None or observations is None:
+                continue
+            created = {reference["key"] for reference in observations["created"]}
+            published = [reference["key"] for reference in summary["artifacts"] if reference["key"] not in created]
+            lost = summary.get("not_stored", [])
+            found = (scan["rules_version"] in range(1, SECRET_RULES + 1), scan["documents"])
+            self.expect(closure["key"], "its scan for secrets", found, (True, len(published) + len(lost)))
+            enough = scan["hits"] >= len(observations["redactions"])
+            self.expect(closure["key"], "its scan for secrets", enough, True)
+            if lost or not all(key in self.docs or key.endswith(".md") for key in published):
+                continue
+            documents = [observations["observed"] if key == keys[0] else self.docs.get(key, "") for key in published]
+            found = sum(count_strings(document) for document in documents)
+            self.expect(closure["key"], "its scan for secrets", scan["strings"], found)
 
     def check_gates(self, phase):
         """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""
