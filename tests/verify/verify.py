@@ -617,6 +617,7 @@ class Check:
             ids = ids_of(document)
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
         self.check_ids(artifacts)
+        self.check_written_at(artifacts)
         self.check_verdict(phase, summaries, artifacts)
 
     def check_order_of_ledger(self):
@@ -742,6 +743,12 @@ class Check:
                 found += [document[name] for name in GATE_FIELDS if name in document]
                 expected += [True, 0, []]
             self.expect(key, "what later phases gate on", found, expected)
+
+    def check_written_at(self, artifacts):
+        """Evidence knows one time: the run header repeats it under the name that the registry gives."""
+        header = self.docs.get(artifacts.get("run_header", {}).get("key"), {})
+        written = header.get("written_at_utc", header.get("pinned_at_utc"))
+        self.expect("run_header", "the time that it was written at", written, header.get("pinned_at_utc"))
 
     def check_ids(self, artifacts):
         """The digest of the configuration and the scenario's id follow from the seed that M3.B recorded."""

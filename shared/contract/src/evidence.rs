@@ -313,7 +313,8 @@ pub struct SecretScan {
     /// How many strings stood in them, keys and values; a Markdown document is one. Of the observations only `observed`, where
     /// alone something from outside stands.
     pub strings: u64,
-    /// How many secrets were found, and redacted before anything was published.
+    /// At how many places a secret was found: by the step in what it read, and in what would have been published. None of them
+    /// was published.
     pub hits: u64,
 }
 

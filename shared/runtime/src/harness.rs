@@ -94,6 +94,8 @@ impl Harness {
             .map_err(|e| Fault::internal("read the stored observations", e.to_string()))?;
         let mut evaluation = step.evaluate(input, &observed)?;
         let mut published = self.publish::<S>(&ctx, &mut evaluation, &observations).await?;
+        let found = evaluation.findings.iter().filter(|finding| finding.code.is_secret());
+        published.scan.hits += found.count() as u64;
         published.findings.append(&mut evaluation.findings);
         let mut created = observations.created;
         created.push(stored);
