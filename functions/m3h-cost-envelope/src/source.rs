@@ -63,7 +63,8 @@ pub(crate) fn recreate(input: &StepInput, source: &SourceFact) -> Result<Vec<Rec
     Ok(made)
 }
 
-async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Fault> {
+/// A pinned billing artifact.
+pub(crate) async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Fault> {
     let answer = read(ctx, &uri.bucket, &uri.key).await?;
     Ok(answer.unwrap_or_else(|| SourceAnswer::Unusable {
         problem: "is missing".to_owned(),
