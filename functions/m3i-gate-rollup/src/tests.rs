@@ -39,6 +39,11 @@ fn close(execution: &mut TestExecution, first: Step, last: Step, blockers: &[Fin
 
 /// A rerun of the run that `held` was the last summary of: the execution `name`, admitted.
 fn resume(execution: &mut TestExecution, name: &str, held: &ClosureRef) {
+    admission(execution, name, held, Vec::new());
+}
+
+/// [`resume`], with these blockers of the admission.
+fn admission(execution: &mut TestExecution, name: &str, held: &ClosureRef, blockers: Vec<Finding>) {
     execution.arn = TestExecution::named(name).arn;
     execution
         .closures
@@ -58,7 +63,7 @@ fn resume(execution: &mut TestExecution, name: &str, held: &ClosureRef) {
         admitted: true,
     };
     let bytes = execution.document(Step::RerunDiscipline, receipt);
-    execution.close(Owner::Admission, &[(RerunAdmissionReceipt::NAME, bytes)], Vec::new());
+    execution.close(Owner::Admission, &[(RerunAdmissionReceipt::NAME, bytes)], blockers);
 }
 
 fn green() -> TestExecution {
@@ -156,7 +161,7 @@ async fn a_retry_writes_the_same_bytes() {
 #[tokio::test]
 async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_more() {
     let lock = Blocker::RunLockNotOurs.on("ledger", "held by another");
-    let machine = Blocker::OrchestratorUnavailable.on("machine", "not ACTIVE");
+    let machine = Blocker::StateMachineUnavailable.on("machine", "not ACTIVE");
     let scope = Blocker::CostHandleInvalid.on("COST_CAPTURE_SCOPE", "still holds TO_PIN");
     let resolved = |execution: &TestExecution| {
         let register: RollupBlockerRegister = published(execution);
@@ -209,8 +214,8 @@ async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_mo
     assert_eq!(
         listed,
         [
-            (lock.code, first.clone(), fourth.clone()),
             (machine.code, first.clone(), fourth.clone()),
+            (lock.code, first.clone(), fourth.clone()),
             (lock.code, second, fourth),
             (scope.code, held, now),
         ]
@@ -325,11 +330,9 @@ async fn the_admission_is_audited_too() {
     assert_eq!(register.unresolved_count, 1, "one cause: {register:?}");
 
     let mut execution = green();
-    execution.close(
-        Owner::Admission,
-        &[],
-        vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")],
-    );
+    let held = execution.closures["M3.H"].clone();
+    let refusal = vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")];
+    admission(&mut execution, "start", &held, refusal);
     assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
 
     let mut execution = green();
