@@ -2,13 +2,13 @@
 
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::{Stamp, UsdAmount};
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::cost_envelope::{
     Observed, ProofFact, ProofState, RegistryFact, SourceAnswer, SourceFact, SourceKind,
 };
 use p1_contract::request::StepInput;
+use p1_contract::revision;
 use p1_contract::secrets::SecretHit;
 use p1_contract::step::Step;
 use p1_runtime::{Artifact, Content};
@@ -285,7 +285,7 @@ fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, 
 /// What is wrong with a billing artifact, whoever bills.
 fn shape(billing: &BillingArtifact) -> Vec<String> {
     let version = billing.schema_version.to_string();
-    let expected = SCHEMA_VERSION.to_string();
+    let expected = revision::version_of(BILLING_ARTIFACT).to_string();
     let fields = [
         expect(version == expected, "schema_version", &version, expected.as_str()),
         expect(

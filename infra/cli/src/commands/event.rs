@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use p1_audit::history::{History, TaskRun};
 use p1_audit::text;
 use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::request::StepResult;
 use p1_contract::settings::Settings;
