@@ -2,14 +2,11 @@
 
 use p1_contract::handles::{HandleFacts, HandleProblem};
 use p1_contract::ids::S3Uri;
-use p1_contract::observations::cost_envelope::{SourceAnswer, SourceFact, SourceKind};
-use p1_runtime::{Fault, StepContext};
 
-use crate::rules::USD;
-use crate::{source, terms};
+use crate::billing::USD;
 
 const MODE: &str = "M3H_DATABRICKS_COST_SOURCE_MODE";
-const URI: &str = "M3H_DATABRICKS_COST_SOURCE_URI";
+pub(crate) const URI: &str = "M3H_DATABRICKS_COST_SOURCE_URI";
 const CURRENCY: &str = "M3H_DATABRICKS_COST_SOURCE_CURRENCY";
 const ARTIFACTS_BUCKET: &str = "S3_ARTIFACTS_BUCKET";
 
@@ -55,19 +52,4 @@ fn uri(handles: &HandleFacts) -> Result<S3Uri, HandleProblem> {
         return Err(handles.wrong(URI, &problem));
     }
     Ok(uri)
-}
-
-/// Reads the bill, where the source is enabled and pinned.
-pub(crate) async fn observe(ctx: &StepContext<'_>, handles: Option<&HandleFacts>) -> Result<SourceFact, Fault> {
-    let enabled = handles.filter(|handles| handles.flag(terms::DATABRICKS_ENABLED) == Ok(true));
-    let (object, answer) = match enabled.map(pin) {
-        Some(Ok(uri)) => (uri.to_string(), source::pinned(ctx, &uri).await?),
-        Some(Err(_)) | None => (URI.to_owned(), SourceAnswer::NotAsked),
-    };
-    Ok(SourceFact {
-        kind: SourceKind::BillingArtifact,
-        object,
-        answer,
-        not_kept: None,
-    })
 }

@@ -13,6 +13,7 @@ use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Author, Evaluation, Fault};
 
+use crate::billing::USD;
 use crate::rules;
 use crate::terms::{self, Terms};
 
@@ -26,7 +27,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
     let envelope_findings = rules::envelope(&terms);
     let envelope_valid = terms.limit.is_some()
         && terms.alerts.iter().all(Option::is_some)
-        && terms.currency.as_deref() == Some(rules::USD)
+        && terms.currency.as_deref() == Some(USD)
         && envelope_findings.is_empty();
     findings.extend(envelope_findings);
     let aws_findings = rules::aws(&observed.source, &terms, input.stamp);

@@ -61,7 +61,7 @@ impl StepLogic for CostEnvelope {
         let spend = async {
             let registry = registry(ctx).await?;
             let source = source::observe(ctx, &self.explorer, registry.handles());
-            let (source, databricks) = try_join(source, databricks::observe(ctx, registry.handles())).await?;
+            let (source, databricks) = try_join(source, source::databricks(ctx, registry.handles())).await?;
             Ok::<_, Fault>((registry, source, databricks))
         };
         let ((upstream, proofs), (registry, source, databricks)) = try_join(audits, spend).await?;

@@ -13,12 +13,10 @@ use p1_contract::secrets::SecretHit;
 use p1_contract::step::Step;
 use p1_runtime::{Artifact, Content};
 
+use crate::billing::USD;
 use crate::explorer::{METRIC, SOURCE as EXPLORER_SOURCE};
 use crate::proof::UPSTREAM;
 use crate::terms::{self, Terms};
-
-/// The one currency of P1's budget.
-pub(crate) const USD: &str = "USD";
 
 /// The `source` of a bill of AWS: of a pinned billing artifact, or of an answer of Cost Explorer.
 const AWS_SOURCES: [&str; 2] = ["aws_billing", EXPLORER_SOURCE];
