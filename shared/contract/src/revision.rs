@@ -39,6 +39,22 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3g_admission_summary", SCANNED),
     ("m3b_run_id_generation_snapshot", &["platform_run_id_regex"]),
     ("m3_execution_summary", &["completion_checklist.status"]),
+    ("m3h_observations", &["observed.databricks"]),
+    (
+        "m3h_phase_budget_envelope",
+        &[
+            "phase_window_end_utc",
+            "phase_window_start_utc",
+            "window_end_utc",
+            "window_start_utc",
+        ],
+    ),
+    (
+        "m3h_phase_cost_outcome_receipt",
+        &["phase_window_end_utc", "phase_window_start_utc"],
+    ),
+    ("m3i_blocker_register", &["resolved_blockers"]),
+    ("m3i_observations", &["observed.earlier"]),
 ];
 
 /// What every closing summary gained.

@@ -8,9 +8,11 @@ mod chain;
 mod judged;
 mod meaning;
 mod pinned;
+mod resolved;
 mod shape;
 mod signature;
 mod verified;
+mod windows;
 
 use std::collections::BTreeSet;
 
