@@ -209,6 +209,7 @@ impl Stage {
     pub fn registry(&self) -> String {
         let profile = self.platform.profile();
         let names = Names {
+            environment: profile.environment.clone(),
             account: profile.account.clone(),
             region: profile.region.clone(),
             evidence_bucket: self.platform.evidence_bucket().to_owned(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
+use p1_contract::ids::Environment;
 use p1_contract::observations::{ExecutionAnswer, MachineAnswer};
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
@@ -75,6 +76,7 @@ pub fn signing_key(n: u8) -> SigningKey {
 /// The sample platform's registry, with the names of this platform.
 pub fn registry() -> String {
     let names = Names {
+        environment: Environment::default(),
         account: "123456789012".to_owned(),
         region: "eu-west-2".to_owned(),
         evidence_bucket: EVIDENCE.to_owned(),

@@ -1,6 +1,6 @@
 //! The AWS cost source: a pinned billing artifact, or the day's answer of Cost Explorer.
 
-use p1_contract::handles::HandleFacts;
+use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::S3Uri;
 use p1_contract::observations::cost_envelope::{SourceAnswer, SourceFact, SourceKind};
 use p1_contract::request::StepInput;
@@ -18,7 +18,7 @@ pub(crate) async fn observe(
     explorer: &CostExplorer,
     handles: Option<&HandleFacts>,
 ) -> Result<SourceFact, Fault> {
-    let is_off = handles.is_some_and(|handles| handles.flag(terms::AWS_ENABLED) == Ok(false));
+    let is_off = handles.is_some_and(|facts| facts.flag(handles::AWS_COST_CAPTURE_ENABLED) == Ok(false));
     match &ctx.settings().cost_source {
         CostSource::BillingArtifact(uri) => {
             let answer = if is_off {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use p1_contract::ids::Environment;
 use serde::Deserialize;
 
 use crate::checkout::Checkout;
@@ -16,6 +17,9 @@ pub struct Profile {
     pub account: String,
     /// Region, for example `eu-west-2`.
     pub region: String,
+    /// The environment: the platform's name for this copy of itself.
+    #[serde(default)]
+    pub environment: Environment,
     /// CloudFormation stack.
     pub stack_name: String,
     /// Bucket of the evidence.
@@ -200,6 +204,10 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_fields_are_refused() {
+        let mut malformed = default();
+        malformed["environment"] = "Prod".into();
+        let error = serde_json::from_value::<Profile>(malformed).unwrap_err();
+        assert!(error.to_string().contains("`Prod` is not an environment"), "{error}");
         let mut extra = default();
         extra["bucket"] = "x".into();
         assert!(

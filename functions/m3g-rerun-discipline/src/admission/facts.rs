@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join_all, try_join3};
 use p1_contract::artifacts::RunIdentitySeed;
-use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::PhaseExecutionId;
+use p1_contract::ids::{PhaseExecutionId, below_run_control};
 use p1_contract::input::{HeldSummary, Rerun};
 use p1_contract::observations::admission::{AdmissionFacts, HeldFacts, History, StepReading};
 use p1_contract::observations::{AuditProblem, Learned};
@@ -23,7 +22,7 @@ use crate::fact::todays_registry;
 
 /// Gathers the facts.
 pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<AdmissionFacts, Fault> {
-    let keys = handles::read_by_any();
+    let keys = handles::names_read_by_any(ctx.environment());
     let (held, registry) = try_join(held(ctx, &rerun.held), todays_registry(ctx, &keys)).await?;
     let Learned::Found(facts) = &held else {
         let seed = Learned::Problem("the held summary is not known".to_owned());
@@ -154,7 +153,7 @@ async fn held(ctx: &StepContext<'_>, held: &HeldSummary) -> Result<Learned<HeldF
 
 /// The step and phase execution that a summary's key names.
 fn place(held: &HeldSummary) -> Option<(Step, PhaseExecutionId)> {
-    let (id, _) = held.key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+    let (id, _) = below_run_control(held.key.as_str())?.split_once('/')?;
     let step = Step::GATED
         .into_iter()
         .find(|step| id.split('_').next() == Some(step.prefix()))?;
@@ -225,7 +224,10 @@ async fn readings(
         let handles = match pin {
             Learned::Problem(why) => Learned::Problem(why),
             Learned::Found(pin) => match registries.get(pin).map(Learned::as_result) {
-                Some(Ok(registry)) => Learned::Found(HandleFacts::read(registry, handles::read_by(step))),
+                Some(Ok(registry)) => Learned::Found(HandleFacts::read(
+                    registry,
+                    &handles::names_read_by(step, ctx.environment()),
+                )),
                 Some(Err(why)) => Learned::Problem(why.to_owned()),
                 None => Learned::Problem(format!("{} was not read", pin.key)),
             },

@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use p1_audit::text;
-use p1_contract::ids::{BucketName, S3Uri, StateMachineArn};
+use p1_contract::ids::{BucketName, Environment, S3Uri, StateMachineArn};
 use p1_local::Deployment;
 use p1_local::sample::Names;
 
@@ -23,6 +23,8 @@ pub struct Target {
     pub state_machine: StateMachineArn,
     /// Its role.
     pub role_arn: String,
+    /// The environment.
+    pub environment: Environment,
     /// The bucket of the evidence.
     pub evidence_bucket: BucketName,
     /// The bucket of the oracle store. `None` if the stack names none.
@@ -59,6 +61,7 @@ impl Target {
             BucketName::parse(&deployment.evidence_bucket).map_err(|error| unusable("EvidenceBucket", &error))?;
         let role_arn = deployment.state_machine_role_arn.clone();
         let names = Names {
+            environment: deployment.environment.clone(),
             account: state_machine.account().to_owned(),
             region: state_machine.region().to_owned(),
             evidence_bucket: evidence_bucket.to_string(),
@@ -77,6 +80,7 @@ impl Target {
             sfn: aws_sdk_sfn::Client::new(config),
             state_machine,
             role_arn,
+            environment: deployment.environment.clone(),
             evidence_bucket,
             object_store_bucket: BucketName::parse(&deployment.object_store_bucket).ok(),
             registry: uri("RegistryUri", &deployment.registry_uri)?,
@@ -113,6 +117,7 @@ pub(crate) mod tests {
     fn deployment() -> Deployment {
         let outputs = [
             ("Region", "eu-west-2"),
+            ("Environment", "dev_full"),
             ("Account", "111122223333"),
             (
                 "StateMachineArn",
