@@ -7,6 +7,7 @@ mod aws_failures;
 mod blocker_codes;
 mod concurrent_runs;
 mod duplicate_deliveries;
+mod environments;
 mod faulted_executions;
 mod input_forms;
 mod ledger;

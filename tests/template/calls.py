@@ -27,6 +27,8 @@ from source import REGION, ROOT
 
 TABLE = ROOT / "tests/template/calls.json"
 
+# The environment of calls.json, which is the default one.
+ENVIRONMENT = "dev_full"
 STAMP = "20260223T061612Z"
 EXECUTION = "5c3c0f8e-0000-0000-0000-000000000000"
 
@@ -66,6 +68,7 @@ class Places:
         self.deployment = deployment
         parameters = deployment.parameters
         self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
+        self.run_control = f"evidence/{parameters['Environment']}/run_control"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
         self.machine = deployment.arn("StateMachine")
@@ -89,10 +92,14 @@ class Places:
         """The objects of a row."""
         match place:
             case "evidence":
-                return [f"{self.evidence}/{sample(key)}"]
+                return [f"{self.evidence}/{self.sample(key)}"]
             case "object_store":
                 return [f"{self.object_store}/{sample(key)}"]
         return self.documents(place)
+
+    def sample(self, key: str) -> str:
+        """A key of evidence that a pattern of calls.json stands for, in the deployment's environment."""
+        return sample(key).replace(f"evidence/{ENVIRONMENT}/run_control", self.run_control)
 
     def may_be_missing(self, place: str) -> str | None:
         """The bucket in which the code must see that an object is missing: without s3:ListBucket S3 answers AccessDenied."""
@@ -152,9 +159,9 @@ def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
             if places.evidence_key:
                 yield Call(role, "kms:GenerateDataKey", places.evidence_key, THROUGH_S3)
         case "s3", "ListObjectsV2":
-            yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": sample(row["key"])})
+            yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": places.sample(row["key"])})
         case "s3", "ListObjectVersions":
-            yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": sample(row["key"])})
+            yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": places.sample(row["key"])})
         case "s3", "GetBucketVersioning":
             yield Call(role, "s3:GetBucketVersioning", places.evidence)
         case "states", "DescribeStateMachine":
@@ -249,7 +256,7 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
         yield Call(role, "ssm:GetParameter", regional("ssm", f"parameter{name}"))
         yield Call(role, "ssm:GetParameters", regional("ssm", f"parameter{name}"))
     yield Call(role, "ssm:GetParametersByPath", regional("ssm", f"parameter{path}"))
-    for key in (f"evidence/dev_full/run_control/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
+    for key in (f"{places.run_control}/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
         yield Call(role, "s3:GetObject", f"{places.evidence}/{key}")
         yield Call(role, "s3:GetObjectVersion", f"{places.evidence}/{key}", {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"})
     yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": "evidence/runs/"})
@@ -275,10 +282,10 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
 def of_other_phases(deployment: Deployment) -> Iterator[Call]:
     """The calls of M2 and of the phases from M4 on, with the policies that docs/terraform.md gives them."""
     places = Places(deployment)
-    receipt = f"{places.evidence}/evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+    receipt = f"{places.evidence}/{places.run_control}/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
     via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
     m2 = policy(
-        allow("s3:PutObject", f"{places.evidence}/evidence/dev_full/run_control/m2j_*"),
+        allow("s3:PutObject", f"{places.evidence}/{places.run_control}/m2j_*"),
         allow("kms:GenerateDataKey", places.evidence_key, Condition=via_s3),
     )
     # The object is written in one piece or in parts. The completion of the parts creates it.
@@ -288,7 +295,7 @@ def of_other_phases(deployment: Deployment) -> Iterator[Call]:
     later = policy(
         allow(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{places.evidence}/evidence/dev_full/run_control/m3*", f"{places.evidence}/evidence/runs/*"],
+            [f"{places.evidence}/{places.run_control}/m3*", f"{places.evidence}/evidence/runs/*"],
         ),
         allow("s3:ListBucket", places.evidence),
         allow("kms:Decrypt", places.evidence_key),
@@ -296,7 +303,7 @@ def of_other_phases(deployment: Deployment) -> Iterator[Call]:
         allow("kms:GenerateDataKey", places.evidence_key),
     )
     for key in (
-        f"evidence/dev_full/run_control/m3j_{STAMP}/m4_entry_readiness_receipt.json",
+        f"{places.run_control}/m3j_{STAMP}/m4_entry_readiness_receipt.json",
         f"evidence/runs/{STAMP}/run.json",
     ):
         yield Call(LATER_PHASE_ROLE, "s3:GetObject", f"{places.evidence}/{key}", {}, later)
@@ -378,7 +385,7 @@ def own_keys() -> dict[str, set[str]]:
     return found | {RECEIPT: {UPSTREAM_ROLE}}
 
 
-RECEIPT = f"evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+RECEIPT = f"evidence/{ENVIRONMENT}/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
 
 
 def all_calls(deployment: Deployment) -> list[Call]:

@@ -38,6 +38,7 @@ USUAL = {
 # Deployments that differ in what a step may do: the parameters besides the usual ones.
 DEPLOYMENTS = {
     "usual": {},
+    "another environment": {"Environment": "prod_eu"},
     "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
     "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
     "no stack outputs": {"StackOutputsUris": ""},

@@ -25,6 +25,7 @@ BILLED = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/
 OTHERS = {
     "Architecture": "x86_64",
     "FunctionNamePrefix": "other-p1",
+    "Environment": "other",
     "EvidenceBucketName": "other-evidence",
     "ObjectStoreBucketName": "other-object-store",
     "ArtifactsBucketName": "other-artifacts",

@@ -30,9 +30,11 @@ import sys
 TAMPERED = 2
 INCOMPLETE = 3
 
-# Every step's folder lies here; M2's receipt does too, and is none of P1's documents.
-RUN_CONTROL = "evidence/dev_full/run_control/"
-M2_RECEIPTS = RUN_CONTROL + "m2j_"
+# Every step's folder lies below the run control of its environment; M2's receipt does too, and is none of P1's documents. Runs lie
+# beside it, so that no environment is called `runs`.
+RUN_CONTROL = re.compile(r"evidence/(?!runs/)([a-z][a-z0-9_]{1,31})/run_control/")
+# The environment of settings that name none, as those of revision 1.
+DEFAULT_ENVIRONMENT = "dev_full"
 
 STEPS = ["M3." + letter for letter in "ABCDEFGHIJ"]
 # The name of each step's summary. The admission of a rerun is a part of M3.G with a summary of its own.
@@ -99,6 +101,16 @@ def folder_of(key):
     return key.rsplit("/", 1)[0] + "/"
 
 
+def environment_of(key):
+    """The environment in whose run control a key lies, if it lies in one."""
+    place = RUN_CONTROL.match(key)
+    return place and place[1]
+
+
+def is_m2_receipt(key):
+    return RUN_CONTROL.sub("", key, count=1).startswith("m2j_")
+
+
 def ids_of(document):
     """Those ids of the run that the document has."""
     return {name: document[name] for name in RUN_IDS if name in document}
@@ -144,6 +156,9 @@ class Check:
         self.ledger_has_gap = False
         self.committed = None
         self.phase_key = None
+
+        # The run control that all keys lie in; the first one, where they lie in more.
+        self.run_control = f"evidence/{DEFAULT_ENVIRONMENT}/run_control/"
 
         # The result: the run's ids, and whether it advances (None without a phase summary).
         self.run = {}
@@ -258,8 +273,12 @@ class Check:
                 self.report(key, "is a foreign file")
 
     def read_documents(self):
+        environments = sorted({environment_of(key) for key in self.files} - {None})
+        self.expect("evidence/", "the number of its environments", len(environments) < 2, True)
+        if environments:
+            self.run_control = f"evidence/{environments[0]}/run_control/"
         for key, data in self.files.items():
-            if not key.endswith(".json") or key.endswith(tuple(ENVELOPES)) or key.startswith(M2_RECEIPTS):
+            if not key.endswith(".json") or key.endswith(tuple(ENVELOPES)) or is_m2_receipt(key):
                 continue
             document = self.parse(key, data, dict)
             if document is not None:
@@ -270,12 +289,16 @@ class Check:
             if document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
 
-    @staticmethod
-    def is_in_its_folder(key, document):
+        for key, document in self.docs.items():
+            if "settings" in document:
+                named = document["settings"].get("environment", DEFAULT_ENVIRONMENT)
+                self.expect(key, "its environment", environment_of(key), named)
+
+    def is_in_its_folder(self, key, document):
         """A document of a step names the phase execution whose folder it lies in; those of a run lie below its root."""
         if "artifact" not in document:
             return False
-        return key.startswith((RUN_CONTROL + document.get("phase_execution_id", ""), "evidence/runs/"))
+        return key.startswith((self.run_control + document.get("phase_execution_id", ""), "evidence/runs/"))
 
     def check_handle_verification(self, key, document):
         """How M3.A verified the handles: results, methods and verdict fit together."""
@@ -614,7 +637,7 @@ class Check:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
             is_derived = self.execution_arn is None or step_by_identity.get(identity) == step
             self.expect(key, "its id", is_derived, True)
-            self.expect(key, "its place", key, f"{RUN_CONTROL}{identity}/{SUMMARIES[step]}.json")
+            self.expect(key, "its place", key, f"{self.run_control}{identity}/{SUMMARIES[step]}.json")
             self.expect(key, "its fields", set(document) - fields, set())
             passes = document["overall_pass"]
             found = (passes, document["blocker_count"], document["next_gate"] == "HOLD")
