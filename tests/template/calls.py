@@ -190,6 +190,7 @@ SAMPLING = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetS
 def of_services(deployment: Deployment) -> Iterator[Call]:
     """The calls that Lambda, Step Functions and EventBridge make with the roles, and those with which they assume them."""
     places = Places(deployment)
+    machine_role, of_machine = the_machine_s_role(deployment)
     for step in STEPS:
         role, group = f"M3{step}Role", deployment.ref(f"M3{step}LogGroup")
         yield Call("lambda.amazonaws.com", "sts:AssumeRole", deployment.arn(role))
@@ -202,13 +203,13 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
         # An execution keeps the versions that it began with: any version may be invoked.
         for version in ("1", "17"):
             function = f"{deployment.arn(f'M3{step}Function')}:{version}"
-            yield Call("StateMachineRole", "lambda:InvokeFunction", function)
+            yield Call(machine_role, "lambda:InvokeFunction", function, policy=of_machine)
     for action in DELIVERIES:
-        yield Call("StateMachineRole", f"logs:{action}", "*")
+        yield Call(machine_role, f"logs:{action}", "*", policy=of_machine)
     for action in SAMPLING:
-        yield Call("StateMachineRole", f"xray:{action}", "*")
+        yield Call(machine_role, f"xray:{action}", "*", policy=of_machine)
     # Step Functions developer guide, "Prevent cross-service confused deputy": the machine's ARN, or a version's.
-    for source in (places.machine, f"{places.machine}:1"):
+    for source in (places.machine, f"{places.machine}:1") if "StateMachineRole" in deployment else ():
         keys = {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT}
         yield Call("states.amazonaws.com", "sts:AssumeRole", deployment.arn("StateMachineRole"), keys)
     rule = deployment.arn("HandoffRule")
@@ -217,6 +218,28 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
     yield Call("HandoffRole", "states:StartExecution", places.machine, qualified(deployment))
     # EventBridge user guide, "Using dead-letter queues": the rule's ARN is the source.
     yield Call("events.amazonaws.com", "sqs:SendMessage", deployment.arn("HandoffDeadLetters"), {"aws:SourceArn": rule})
+
+
+def the_machine_s_role(deployment: Deployment) -> tuple[str, dict | None]:
+    """The machine's role: one of the deployment, or a given one, which has the policy that the guide asks for."""
+    if "StateMachineRole" in deployment:
+        return "StateMachineRole", None
+    return deployment["StateMachine"]["RoleArn"], guided(deployment, "state-machine-role-policy.json")
+
+
+def guided(deployment: Deployment, name: str) -> dict:
+    """A policy of the machine's role as the guide has it for a role that exists, with its places filled in."""
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    parameters = deployment.parameters
+    filled = {
+        "REGION": REGION,
+        "ACCOUNT": ACCOUNT,
+        "PREFIX": parameters["FunctionNamePrefix"],
+        "MACHINE": parameters["StateMachineName"],
+    }
+    for place, value in filled.items():
+        text = text.replace(place, value)
+    return json.loads(text)
 
 
 def qualified(deployment: Deployment, qualifier: str = "live") -> dict:

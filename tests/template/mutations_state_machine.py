@@ -26,6 +26,16 @@ MUTATIONS: list[Mutation] = [
         caught_by="test_its_role_has_exactly_what_it_needs test_its_role_invokes_versions_and_no_function_as_such",
     ),
     mutation(
+        "a role is made though one is given",
+        drop("StateMachineRole/Condition"),
+        caught_by="test_a_role_that_exists_takes_its_place",
+    ),
+    mutation(
+        "the others are told of the role that is made",
+        put("/Outputs/StateMachineRoleArn/Value", {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${StateMachineRoleName}"}),
+        caught_by="test_a_role_that_exists_takes_its_place",
+    ),
+    mutation(
         "the machine may read evidence",
         add(
             ORCHESTRATE,

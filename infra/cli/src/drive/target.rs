@@ -68,7 +68,8 @@ impl Target {
             object_store_bucket: deployment.object_store_bucket.clone(),
             artifacts_bucket: deployment.artifacts_bucket.clone(),
             state_machine: state_machine.name().to_owned(),
-            state_machine_role: role_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            // With its path, which is a part of the ARN too.
+            state_machine_role: role_arn.split_once(":role/").unwrap_or_default().1.to_owned(),
         };
         // The SDK retries with a fresh connection. S3's path style works with any loopback port.
         let s3 = aws_sdk_s3::config::Builder::from(config)
