@@ -11,9 +11,15 @@ use p1_local::progress::Lines;
 use p1_tests::stage::{Stage, on_stage_of_its_own};
 use serde_json::json;
 
-/// The profile and the parameters of a second platform in the same account, where no name may be used twice.
-fn second() -> (Profile, BTreeMap<String, String>) {
-    let profile = Profile {
+/// The profile of a second platform in the same account, where no name may be used twice.
+fn second() -> Profile {
+    let parameters = [
+        ("FunctionNamePrefix", "second-platform-p1"),
+        ("OperatorRoleName", "second-platform-p1-operator"),
+        ("ParameterPath", "/second-platform/p1"),
+    ];
+    Profile {
+        parameters: parameters.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         environment: Environment::parse("prod_eu").unwrap(),
         stack_name: "second-platform-p1".to_owned(),
         evidence_bucket: "second-platform-evidence".to_owned(),
@@ -22,14 +28,7 @@ fn second() -> (Profile, BTreeMap<String, String>) {
         state_machine_name: "second-platform-run-v0".to_owned(),
         state_machine_role_name: "second-platform-stepfunctions".to_owned(),
         ..Profile::load(None).unwrap()
-    };
-    let parameters = [
-        ("FunctionNamePrefix", "second-platform-p1"),
-        ("OperatorRoleName", "second-platform-p1-operator"),
-        ("ParameterPath", "/second-platform/p1"),
-    ];
-    let parameters = parameters.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    (profile, parameters.into())
+    }
 }
 
 /// Every object of the platform's evidence bucket, with its versions.
@@ -54,13 +53,12 @@ async fn put_receipt(stage: &Stage, environment: &Environment) -> String {
 #[test]
 fn two_environments_of_one_account_share_nothing() {
     on_stage_of_its_own(async |stage| {
-        let (dev_full, prod_eu) = (Environment::default(), second().0.environment);
+        let (dev_full, prod_eu) = (Environment::default(), second().environment);
         stage.run().await.expect_advance();
         let (of_first, started_first) = (everything(stage).await, stage.executions().await);
         assert_eq!(roots(&of_first), BTreeSet::from(["dev_full", "runs"]));
 
-        let (profile, parameters) = second();
-        let first = stage.platform.deploy_beside(profile, parameters, &Lines).await.unwrap();
+        let first = stage.platform.deploy_beside(second(), &Lines).await.unwrap();
         stage.seed().await;
         let second_run = stage.run().await.expect_advance();
         let of_second = everything(stage).await;

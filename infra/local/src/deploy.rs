@@ -187,9 +187,10 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
         ("OperatorPrincipalArns", &operators),
     ]);
     all.extend(
-        options
+        profile
             .parameters
             .iter()
+            .chain(&options.parameters)
             .map(|(key, value)| (key.as_str(), value.as_str())),
     );
     all.iter()

@@ -141,22 +141,17 @@ impl Platform {
         Ok(())
     }
 
-    /// Deploys the template to the same engine again, as another stack with the names of `profile` and these parameters. The platform
+    /// Deploys the template to the same engine again, as another stack with the names of `profile`. The platform
     /// is that stack from then on; the result is the one that it was, which goes on beside it.
     ///
     /// # Errors
     /// Fails with [`PlatformError`]. The platform then stays what it was.
-    pub async fn deploy_beside(
-        &mut self,
-        profile: Profile,
-        parameters: BTreeMap<String, String>,
-        progress: &dyn Progress,
-    ) -> Result<Stack, PlatformError> {
+    pub async fn deploy_beside(&mut self, profile: Profile, progress: &dyn Progress) -> Result<Stack, PlatformError> {
         let before = self.be(Stack {
             profile,
             deployment: self.state.deployment.clone(),
         });
-        match self.redeploy(1, parameters, progress).await {
+        match self.redeploy(1, BTreeMap::new(), progress).await {
             Ok(()) => Ok(before),
             Err(error) => {
                 self.be(before);

@@ -1,6 +1,7 @@
 //! The profile of a local platform: its account, region and names. They never come from the registry under test, so a broken
 //! registry still finds a working platform.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use p1_contract::ids::Environment;
@@ -32,6 +33,10 @@ pub struct Profile {
     pub state_machine_name: String,
     /// The role of the state machine.
     pub state_machine_role_name: String,
+    /// Further parameters of the template, such as `FunctionNamePrefix` of a second stack. They replace those that follow from the
+    /// names above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Profile {
