@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::PhaseExecutionId;
+use super::PhaseExecutionId;
 use crate::parse_error::text_newtype;
 
 text_newtype! {
