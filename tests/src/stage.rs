@@ -300,14 +300,15 @@ impl Stage {
                 .replace("{oracle_source_namespace}", &namespace)
                 .replace("{oracle_engine_run_id}", &engine_run)
                 .replace("{output_id}", id);
-            if !self.manifests.lock().unwrap().insert(key.clone()) {
+            let uri = format!("s3://{}/{key}", self.platform.object_store_bucket());
+            if !self.manifests.lock().unwrap().insert(uri.clone()) {
                 continue;
             }
-            let uri = format!("s3://{}/{key}", self.platform.object_store_bucket())
-                .parse()
-                .unwrap();
-            self.put(&uri, sample::stream_view_manifest(&namespace, &engine_run, id))
-                .await;
+            self.put(
+                &uri.parse().unwrap(),
+                sample::stream_view_manifest(&namespace, &engine_run, id),
+            )
+            .await;
         }
     }
 
