@@ -7,6 +7,7 @@ mod aws_calls;
 mod aws_failures;
 mod blocker_codes;
 mod concurrent_runs;
+mod costs;
 mod duplicate_deliveries;
 mod environments;
 mod faulted_executions;

@@ -11,6 +11,8 @@ use p1_contract::pattern;
 use p1_contract::step::Step;
 use p1_runtime::{Fault, key_in};
 
+use crate::databricks;
+
 /// Flags that must be true or false. P1 writes envelope and receipt and stops without them, whatever they say.
 const FLAGS: [FixedHandle; 3] = [
     handles::PHASE_COST_OUTCOME_REQUIRED,
@@ -39,6 +41,8 @@ pub(crate) struct Terms {
     pub(crate) databricks_enabled: Option<bool>,
     pub(crate) databricks_reason: Option<String>,
     pub(crate) databricks_gate: Option<String>,
+    /// Why the enabled Databricks source is not pinned.
+    pub(crate) databricks_unpinned: Vec<HandleProblem>,
     pub(crate) receipt_fields: Option<String>,
     pub(crate) billing_region: Option<String>,
     patterns: [Option<String>; 3],
@@ -65,6 +69,11 @@ impl Terms {
             text(handles::COST_OUTCOME_RECEIPT_REQUIRED_FIELDS),
         );
         let patterns = PATTERNS.map(|(handle, _)| text(handle));
+        let databricks_enabled = keep(handles.flag(handles::DATABRICKS_COST_CAPTURE_ENABLED), findings);
+        let databricks_unpinned = match databricks_enabled {
+            Some(true) => databricks::pin(handles).err().unwrap_or_default(),
+            _ => Vec::new(),
+        };
         Terms {
             limit: keep(
                 amount(handles, &handles::MONTHLY_BUDGET_LIMIT_USD.name(environment)),
@@ -74,7 +83,7 @@ impl Terms {
             currency,
             scope,
             aws_enabled: keep(handles.flag(handles::AWS_COST_CAPTURE_ENABLED), findings),
-            databricks_enabled: keep(handles.flag(handles::DATABRICKS_COST_CAPTURE_ENABLED), findings),
+            databricks_enabled,
             // Required only when the source is deferred, and then by a rule of its own.
             databricks_reason: handles
                 .text(handles::DATABRICKS_COST_CAPTURE_DEFER_REASON)
@@ -84,6 +93,7 @@ impl Terms {
                 .text(handles::DATABRICKS_COST_CAPTURE_REENABLE_GATE)
                 .ok()
                 .map(str::to_owned),
+            databricks_unpinned,
             receipt_fields,
             billing_region: keep(billing_region(handles).map(str::to_owned), findings),
             patterns,

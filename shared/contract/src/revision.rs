@@ -34,9 +34,23 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3f_observations", &["settings.environment"]),
     ("m3g_observations", &["settings.environment"]),
     ("m3g_admission_observations", &["settings.environment"]),
-    ("m3h_observations", &["settings.environment"]),
-    ("m3i_observations", &["settings.environment"]),
+    ("m3h_observations", &["observed.databricks", "settings.environment"]),
+    ("m3i_observations", &["observed.earlier", "settings.environment"]),
     ("m3j_observations", &["settings.environment"]),
+    (
+        "m3h_phase_budget_envelope",
+        &[
+            "phase_window_end_utc",
+            "phase_window_start_utc",
+            "window_end_utc",
+            "window_start_utc",
+        ],
+    ),
+    (
+        "m3h_phase_cost_outcome_receipt",
+        &["phase_window_end_utc", "phase_window_start_utc"],
+    ),
+    ("m3i_blocker_register", &["resolved_blockers"]),
 ];
 
 /// Documents that people make as well: each has a version of its own, which revisions of evidence do not change.
