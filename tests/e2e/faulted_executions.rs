@@ -1,8 +1,8 @@
 //! Faults of whole executions: a function killed, an event that is none, and a run that goes on after a fault.
 
-use p1_contract::evidence::{observations_name, phase_folder, summary_name};
+use p1_contract::evidence::{observations_name, summary_name};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{PhaseExecutionId, Stamp};
+use p1_contract::ids::{Environment, PhaseExecutionId, Stamp};
 use p1_contract::step::Step;
 use p1_tests::stage::{Ended, Stage, on_stage};
 use rustix::process::Signal;
@@ -15,7 +15,7 @@ const TRIES: usize = 40;
 
 /// The folder of a step's phase execution.
 pub(crate) fn folder(arn: &str, stamp: Stamp, step: Step) -> String {
-    phase_folder(&PhaseExecutionId::derive(step, stamp, arn))
+    Environment::default().phase_folder(&PhaseExecutionId::derive(step, stamp, arn))
 }
 
 /// When an execution started, as evidence knows it.

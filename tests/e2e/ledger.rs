@@ -72,7 +72,10 @@ impl Worker {
         let bucket = self.input.settings.evidence_bucket.clone();
         let key = format!(
             "{}m3_execution_summary.json",
-            p1_contract::evidence::phase_folder(&self.input.phase_execution_id(Step::PhaseVerdict))
+            self.input
+                .settings
+                .environment
+                .phase_folder(&self.input.phase_execution_id(Step::PhaseVerdict))
         );
         ObjectRef {
             bucket,

@@ -1,6 +1,7 @@
 //! Runs through the real engine, with the real functions, on one local platform.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
+mod adopt;
 mod audits;
 mod aws_calls;
 mod aws_failures;
@@ -8,6 +9,7 @@ mod blocker_codes;
 mod concurrent_runs;
 mod costs;
 mod duplicate_deliveries;
+mod environments;
 mod faulted_executions;
 mod input_forms;
 mod ledger;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use p1_contract::evidence::{observations_name, phase_folder};
-use p1_contract::ids::{PhaseExecutionId, S3Uri, Stamp};
+use p1_contract::evidence::observations_name;
+use p1_contract::ids::{Environment, PhaseExecutionId, S3Uri, Stamp};
 use p1_contract::step::Step;
 use p1_local::progress::Lines;
 use p1_local::sample;
@@ -25,7 +25,7 @@ async fn run_with(stage: &mut Stage, parameters: &[(&str, &str)]) -> Ended {
 async fn key(stage: &Stage, ended: &Ended, step: Step, file: &str) -> String {
     let stamp = Stamp::from_rfc3339_floor(&stage.start_time(&ended.arn).await).unwrap();
     let id = PhaseExecutionId::derive(step, stamp, &ended.arn);
-    format!("{}{file}", phase_folder(&id))
+    format!("{}{file}", Environment::default().phase_folder(&id))
 }
 
 /// The settings by which a step says it went.

@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 
 use p1::drive::sample_platform::RECEIPT_STAMP;
-use p1_contract::evidence::{phase_folder, summary_name};
-use p1_contract::ids::{PhaseExecutionId, Stamp};
+use p1_contract::evidence::summary_name;
+use p1_contract::ids::{Environment, PhaseExecutionId, Stamp};
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
@@ -49,7 +49,7 @@ fn events() -> Vec<(String, Value)> {
             "phase_execution_id": id.as_str(),
             "overall_pass": true,
             "bucket": profile.evidence_bucket,
-            "key": format!("{}{}.json", phase_folder(&id), summary_name(step)),
+            "key": format!("{}{}.json", Environment::default().phase_folder(&id), summary_name(step)),
             "version_id": NO_VERSION,
             "sha256": "0".repeat(64)
         })

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use m3j_phase_verdict::Signer;
 use p1_contract::blocker::Blocker;
 use p1_contract::canonical::to_document;
-use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
@@ -100,7 +99,10 @@ pub async fn occupied(start_time: &str) -> Mirrored {
     let mut world = at(start_time, Signer::Off);
     let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
     let id = PhaseExecutionId::derive(Step::ConfigDigest, stamp, &world.execution);
-    let key = format!("{}m3c_run_config_payload.json", phase_folder(&id));
+    let key = format!(
+        "{}m3c_run_config_payload.json",
+        Environment::default().phase_folder(&id)
+    );
     world.store.seed(EVIDENCE, &key, "foreign");
     let mut tasks = Tasks::new();
     let result = close(&mut world, Step::HandleClosure, &mut tasks).await;

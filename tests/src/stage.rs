@@ -16,7 +16,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_sdk_sfn::types::ExecutionStatus;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{S3Uri, Stamp};
+use p1_contract::ids::{Environment, S3Uri, Stamp};
 use p1_contract::registry;
 use p1_local::progress::Lines;
 use p1_local::sample::{self, Names};
@@ -209,6 +209,7 @@ impl Stage {
     pub fn registry(&self) -> String {
         let profile = self.platform.profile();
         let names = Names {
+            environment: profile.environment.clone(),
             account: profile.account.clone(),
             region: profile.region.clone(),
             evidence_bucket: self.platform.evidence_bucket().to_owned(),
@@ -257,7 +258,8 @@ impl Stage {
         }
     }
 
-    async fn seed(&self) {
+    /// Puts the valid inputs.
+    pub async fn seed(&self) {
         self.put_registry(&self.registry()).await;
         self.put_stack_outputs(None).await;
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -298,14 +300,15 @@ impl Stage {
                 .replace("{oracle_source_namespace}", &namespace)
                 .replace("{oracle_engine_run_id}", &engine_run)
                 .replace("{output_id}", id);
-            if !self.manifests.lock().unwrap().insert(key.clone()) {
+            let uri = format!("s3://{}/{key}", self.platform.object_store_bucket());
+            if !self.manifests.lock().unwrap().insert(uri.clone()) {
                 continue;
             }
-            let uri = format!("s3://{}/{key}", self.platform.object_store_bucket())
-                .parse()
-                .unwrap();
-            self.put(&uri, sample::stream_view_manifest(&namespace, &engine_run, id))
-                .await;
+            self.put(
+                &uri.parse().unwrap(),
+                sample::stream_view_manifest(&namespace, &engine_run, id),
+            )
+            .await;
         }
     }
 
@@ -372,10 +375,18 @@ impl Stage {
 
     /// The key of a receipt of an M2 execution of its own.
     pub fn new_receipt_key() -> String {
+        Self::new_receipt_key_of(&Environment::default())
+    }
+
+    /// The key of a receipt of an M2 execution of its own in this environment.
+    pub fn new_receipt_key_of(environment: &Environment) -> String {
         let second = RECEIPTS.fetch_add(1, Ordering::Relaxed);
         let stamp = jiff::Timestamp::new(1_750_000_000 + i64::try_from(second).unwrap(), 0).unwrap();
         let stamp = Stamp::from_rfc3339_floor(&stamp.to_string()).unwrap().compact();
-        format!("evidence/dev_full/run_control/m2j_{stamp}/m2j_m3_entry_readiness_receipt.json")
+        format!(
+            "{}m2j_{stamp}/m2j_m3_entry_readiness_receipt.json",
+            environment.run_control_root()
+        )
     }
 
     /// The green receipt of the M2 execution that this key is of.
@@ -404,7 +415,7 @@ impl Stage {
 
     /// Publishes M2's receipt as `change` leaves it; the execution that the rule starts.
     pub async fn deliver_receipt(&self, change: impl FnOnce(&mut Value)) -> String {
-        let key = Self::new_receipt_key();
+        let key = Self::new_receipt_key_of(&self.platform.profile().environment);
         let mut receipt: Value = serde_json::from_slice(&Self::receipt_at(&key)).unwrap();
         change(&mut receipt);
         let receipt = receipt.to_string().into_bytes();
@@ -437,7 +448,7 @@ impl Stage {
     }
 
     /// The newest executions.
-    async fn executions(&self) -> Vec<String> {
+    pub async fn executions(&self) -> Vec<String> {
         let request = self
             .sfn
             .list_executions()

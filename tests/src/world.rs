@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use m3j_phase_verdict::{LocalKey, PhaseVerdictStep, Signer};
+use p1_contract::ids::Environment;
 use p1_contract::observations::{ExecutionAnswer, MachineAnswer};
 use p1_contract::request::{Closures, Mode, StepResult, TaskCall};
 use p1_contract::settings::{CostSource, Settings};
@@ -39,6 +40,8 @@ pub const BILLING: &str = "p1/billing.json";
 
 /// The platform and one execution on it.
 pub struct World {
+    /// The environment.
+    pub environment: Environment,
     /// All buckets.
     pub store: MemoryStore,
     /// What Step Functions says of state machines, by ARN.
@@ -74,7 +77,13 @@ pub fn signing_key(n: u8) -> SigningKey {
 
 /// The sample platform's registry, with the names of this platform.
 pub fn registry() -> String {
+    registry_of(&Environment::default())
+}
+
+/// The same in another environment.
+fn registry_of(environment: &Environment) -> String {
     let names = Names {
+        environment: environment.clone(),
         account: "123456789012".to_owned(),
         region: "eu-west-2".to_owned(),
         evidence_bucket: EVIDENCE.to_owned(),
@@ -95,6 +104,11 @@ impl Default for World {
 impl World {
     /// The valid example, from which every test departs by one change.
     pub fn new() -> Self {
+        Self::of(Environment::default())
+    }
+
+    /// The same in another environment.
+    pub fn of(environment: Environment) -> Self {
         let store = MemoryStore::with_buckets(&[EVIDENCE, OBJECTS, ARTIFACTS]);
         let machine = MachineAnswer::Found {
             arn: MACHINE.to_owned(),
@@ -102,21 +116,21 @@ impl World {
             status: "ACTIVE".to_owned(),
             role_arn: ROLE.to_owned(),
         };
+        let key = RECEIPT.replace("evidence/dev_full/", &format!("evidence/{environment}/"));
         let world = World {
+            environment,
             store,
             machines: BTreeMap::from([(MACHINE.to_owned(), machine)]),
             executions: BTreeMap::new(),
             execution: format!("{}:run-1", MACHINE.replace(":stateMachine:", ":execution:")),
             start_time: "2026-02-23T17:43:07.250Z".to_owned(),
-            input: json!({"m2_handoff": {"key": RECEIPT}}),
+            input: json!({"m2_handoff": {"key": key}}),
             closures: Closures::new(),
             signer: Signer::Off,
             stack_outputs: format!("s3://{ARTIFACTS}/{STACK}"),
         };
-        world.store.seed(ARTIFACTS, REGISTRY, registry());
-        world
-            .store
-            .seed(EVIDENCE, RECEIPT, sample::m2_receipt("20260223T061612Z"));
+        world.store.seed(ARTIFACTS, REGISTRY, registry_of(&world.environment));
+        world.store.seed(EVIDENCE, &key, sample::m2_receipt("20260223T061612Z"));
         world
             .store
             .seed(ARTIFACTS, BILLING, sample::billing(jiff::civil::date(2026, 2, 23)));
@@ -179,6 +193,7 @@ impl World {
                 .map(|text| text.parse().unwrap())
                 .collect(),
             cost_source: CostSource::BillingArtifact(uri(BILLING)),
+            environment: self.environment.clone(),
             ..p1_runtime::testing::settings(EVIDENCE)
         };
         let call = TaskCall {

@@ -61,8 +61,9 @@ fn payload(mode: &str) -> Value {
 }
 
 /// The deployment's settings, as the template hands them to the state machine: field and substitution.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("deployment", "Deployment"),
+    ("environment", "Environment"),
     ("evidence_bucket", "EvidenceBucket"),
     ("registry_uri", "RegistryUri"),
     ("stack_outputs_uris", "StackOutputsUris"),

@@ -27,6 +27,8 @@ from source import REGION, ROOT
 
 TABLE = ROOT / "tests/template/calls.json"
 
+# The environment of calls.json, which is the default one.
+ENVIRONMENT = "dev_full"
 STAMP = "20260223T061612Z"
 EXECUTION = "5c3c0f8e-0000-0000-0000-000000000000"
 
@@ -66,6 +68,7 @@ class Places:
         self.deployment = deployment
         parameters = deployment.parameters
         self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
+        self.run_control = f"evidence/{parameters['Environment']}/run_control"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
         self.machine = deployment.arn("StateMachine")
@@ -89,12 +92,16 @@ class Places:
         """The objects of a row."""
         match place:
             case "evidence":
-                return [f"{self.evidence}/{sample(key)}"]
+                return [f"{self.evidence}/{self.sample(key)}"]
             case "object_store":
                 return [f"{self.object_store}/{sample(key)}"]
             case "artifacts":
                 return [f"{self.artifacts}/{sample(key)}"]
         return self.documents(place)
+
+    def sample(self, key: str) -> str:
+        """A key of evidence that a pattern of calls.json stands for, in the deployment's environment."""
+        return sample(key).replace(f"evidence/{ENVIRONMENT}/run_control", self.run_control)
 
     def may_be_missing(self, place: str) -> str | None:
         """The bucket in which the code must see that an object is missing: without s3:ListBucket S3 answers AccessDenied."""
@@ -155,9 +162,9 @@ def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:
             if places.evidence_key:
                 yield Call(role, "kms:GenerateDataKey", places.evidence_key, THROUGH_S3)
         case "s3", "ListObjectsV2":
-            yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": sample(row["key"])})
+            yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": places.sample(row["key"])})
         case "s3", "ListObjectVersions":
-            yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": sample(row["key"])})
+            yield Call(role, "s3:ListBucketVersions", places.evidence, {"s3:prefix": places.sample(row["key"])})
         case "s3", "GetBucketVersioning":
             yield Call(role, "s3:GetBucketVersioning", places.evidence)
         case "states", "DescribeStateMachine":
@@ -186,6 +193,7 @@ SAMPLING = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetS
 def of_services(deployment: Deployment) -> Iterator[Call]:
     """The calls that Lambda, Step Functions and EventBridge make with the roles, and those with which they assume them."""
     places = Places(deployment)
+    machine_role, of_machine = the_machine_s_role(deployment)
     for step in STEPS:
         role, group = f"M3{step}Role", deployment.ref(f"M3{step}LogGroup")
         yield Call("lambda.amazonaws.com", "sts:AssumeRole", deployment.arn(role))
@@ -198,13 +206,13 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
         # An execution keeps the versions that it began with: any version may be invoked.
         for version in ("1", "17"):
             function = f"{deployment.arn(f'M3{step}Function')}:{version}"
-            yield Call("StateMachineRole", "lambda:InvokeFunction", function)
+            yield Call(machine_role, "lambda:InvokeFunction", function, policy=of_machine)
     for action in DELIVERIES:
-        yield Call("StateMachineRole", f"logs:{action}", "*")
+        yield Call(machine_role, f"logs:{action}", "*", policy=of_machine)
     for action in SAMPLING:
-        yield Call("StateMachineRole", f"xray:{action}", "*")
+        yield Call(machine_role, f"xray:{action}", "*", policy=of_machine)
     # Step Functions developer guide, "Prevent cross-service confused deputy": the machine's ARN, or a version's.
-    for source in (places.machine, f"{places.machine}:1"):
+    for source in (places.machine, f"{places.machine}:1") if "StateMachineRole" in deployment else ():
         keys = {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT}
         yield Call("states.amazonaws.com", "sts:AssumeRole", deployment.arn("StateMachineRole"), keys)
     rule = deployment.arn("HandoffRule")
@@ -213,6 +221,28 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
     yield Call("HandoffRole", "states:StartExecution", places.machine, qualified(deployment))
     # EventBridge user guide, "Using dead-letter queues": the rule's ARN is the source.
     yield Call("events.amazonaws.com", "sqs:SendMessage", deployment.arn("HandoffDeadLetters"), {"aws:SourceArn": rule})
+
+
+def the_machine_s_role(deployment: Deployment) -> tuple[str, dict | None]:
+    """The machine's role: one of the deployment, or a given one, which has the policy that the guide asks for."""
+    if "StateMachineRole" in deployment:
+        return "StateMachineRole", None
+    return deployment["StateMachine"]["RoleArn"], guided(deployment, "state-machine-role-policy.json")
+
+
+def guided(deployment: Deployment, name: str) -> dict:
+    """A policy of the machine's role as the guide has it for a role that exists, with its places filled in."""
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    parameters = deployment.parameters
+    filled = {
+        "REGION": REGION,
+        "ACCOUNT": ACCOUNT,
+        "PREFIX": parameters["FunctionNamePrefix"],
+        "MACHINE": parameters["StateMachineName"],
+    }
+    for place, value in filled.items():
+        text = text.replace(place, value)
+    return json.loads(text)
 
 
 def qualified(deployment: Deployment, qualifier: str = "live") -> dict:
@@ -252,7 +282,7 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
         yield Call(role, "ssm:GetParameter", regional("ssm", f"parameter{name}"))
         yield Call(role, "ssm:GetParameters", regional("ssm", f"parameter{name}"))
     yield Call(role, "ssm:GetParametersByPath", regional("ssm", f"parameter{path}"))
-    for key in (f"evidence/dev_full/run_control/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
+    for key in (f"{places.run_control}/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
         yield Call(role, "s3:GetObject", f"{places.evidence}/{key}")
         yield Call(role, "s3:GetObjectVersion", f"{places.evidence}/{key}", {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"})
     yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": "evidence/runs/"})
@@ -278,10 +308,10 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
 def of_other_phases(deployment: Deployment) -> Iterator[Call]:
     """The calls of M2 and of the phases from M4 on, with the policies that docs/terraform.md gives them."""
     places = Places(deployment)
-    receipt = f"{places.evidence}/evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+    receipt = f"{places.evidence}/{places.run_control}/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
     via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
     m2 = policy(
-        allow("s3:PutObject", f"{places.evidence}/evidence/dev_full/run_control/m2j_*"),
+        allow("s3:PutObject", f"{places.evidence}/{places.run_control}/m2j_*"),
         allow("kms:GenerateDataKey", places.evidence_key, Condition=via_s3),
     )
     # The object is written in one piece or in parts. The completion of the parts creates it.
@@ -291,7 +321,7 @@ def of_other_phases(deployment: Deployment) -> Iterator[Call]:
     later = policy(
         allow(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{places.evidence}/evidence/dev_full/run_control/m3*", f"{places.evidence}/evidence/runs/*"],
+            [f"{places.evidence}/{places.run_control}/m3*", f"{places.evidence}/evidence/runs/*"],
         ),
         allow("s3:ListBucket", places.evidence),
         allow("kms:Decrypt", places.evidence_key),
@@ -299,7 +329,7 @@ def of_other_phases(deployment: Deployment) -> Iterator[Call]:
         allow("kms:GenerateDataKey", places.evidence_key),
     )
     for key in (
-        f"evidence/dev_full/run_control/m3j_{STAMP}/m4_entry_readiness_receipt.json",
+        f"{places.run_control}/m3j_{STAMP}/m4_entry_readiness_receipt.json",
         f"evidence/runs/{STAMP}/run.json",
     ):
         yield Call(LATER_PHASE_ROLE, "s3:GetObject", f"{places.evidence}/{key}", {}, later)
@@ -381,7 +411,7 @@ def own_keys() -> dict[str, set[str]]:
     return found | {RECEIPT: {UPSTREAM_ROLE}}
 
 
-RECEIPT = f"evidence/dev_full/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
+RECEIPT = f"evidence/{ENVIRONMENT}/run_control/m2j_{STAMP}/m2j_m3_entry_readiness_receipt.json"
 
 
 def all_calls(deployment: Deployment) -> list[Call]:

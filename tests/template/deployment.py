@@ -18,6 +18,7 @@ UPSTREAM_ROLE = f"arn:aws:iam::{ACCOUNT}:role/upstream-m2"
 BREAK_GLASS_ROLE = f"arn:aws:iam::{ACCOUNT}:role/break-glass"
 DEPLOYMENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployment"
 LATER_PHASE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/later-m4"
+MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/platform/orchestrator"
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/administrator"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/people/operator"
 ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
@@ -38,6 +39,8 @@ USUAL = {
 # Deployments that differ in what a step may do: the parameters besides the usual ones.
 DEPLOYMENTS = {
     "usual": {},
+    "another environment": {"Environment": "prod_eu"},
+    "given role of the machine": {"StateMachineRoleArn": MACHINE_ROLE},
     "billing artifact": {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"},
     "both cost sources": {"BillingArtifactUri": "s3://billing/month.json"},
     "no stack outputs": {"StackOutputsUris": ""},

@@ -202,7 +202,7 @@ MUTATIONS: list[Mutation] = [
         "M3.C may write the folder of M3.D",
         add(
             "M3cRole/Properties/Policies/0/PolicyDocument/Statement/Sid=Publish/Resource",
-            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}/evidence/dev_full/run_control/m3d_*"},
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}/evidence/${Environment}/run_control/m3d_*"},
         ),
         caught_by="test_only_the_step_roles_write_their_folders test_each_step_has_exactly_what_it_uses",
     ),

@@ -10,7 +10,7 @@ MUTATIONS: list[Mutation] = [
         "the machine may invoke every function",
         put(f"{ORCHESTRATE}/Sid=InvokeSteps/Resource", "*"),
         caught_by="test_its_role_has_exactly_what_it_needs test_its_role_invokes_versions_and_no_function_as_such "
-        "test_every_resource_is_named_where_aws_can",
+        "test_every_resource_is_named_where_aws_can test_the_guide_says_what_a_role_that_exists_needs",
     ),
     mutation(
         "the machine may invoke an eleventh function",
@@ -24,6 +24,26 @@ MUTATIONS: list[Mutation] = [
         "the machine may invoke unpublished code",
         put(f"{ORCHESTRATE}/Sid=InvokeSteps/Resource/0", {"Fn::Sub": "${M3aFunction.Arn}*"}),
         caught_by="test_its_role_has_exactly_what_it_needs test_its_role_invokes_versions_and_no_function_as_such",
+    ),
+    mutation(
+        "the machine runs as the role that is made",
+        put(f"{MACHINE}/Role", {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${StateMachineRoleName}"}),
+        caught_by="test_a_role_that_exists_takes_its_place",
+    ),
+    mutation(
+        "with a given role no receipt starts a run",
+        put("HandoffRule/Condition", "CreatesStateMachineRole"),
+        caught_by="test_a_role_that_exists_takes_its_place",
+    ),
+    mutation(
+        "a role is made though one is given",
+        drop("StateMachineRole/Condition"),
+        caught_by="test_a_role_that_exists_takes_its_place",
+    ),
+    mutation(
+        "the others are told of the role that is made",
+        put("/Outputs/StateMachineRoleArn/Value", {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${StateMachineRoleName}"}),
+        caught_by="test_a_role_that_exists_takes_its_place",
     ),
     mutation(
         "the machine may read evidence",
@@ -45,7 +65,7 @@ MUTATIONS: list[Mutation] = [
     mutation(
         "any machine of any account may take on the role",
         drop("StateMachineRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition"),
-        caught_by="test_only_step_functions_takes_on_its_role",
+        caught_by="test_the_guide_says_what_a_role_that_exists_needs test_only_step_functions_takes_on_its_role",
     ),
     mutation(
         "a Task invokes the newest code",

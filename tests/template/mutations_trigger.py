@@ -18,6 +18,11 @@ MUTATIONS: list[Mutation] = [
         caught_by="test_a_receipt_in_the_evidence_bucket_matches",
     ),
     mutation(
+        "the rule hears every environment",
+        put(KEY, "evidence/*/run_control/m2j_*/m2j_m3_entry_readiness_receipt.json"),
+        caught_by="test_a_receipt_in_the_evidence_bucket_matches",
+    ),
+    mutation(
         "the rule hears all buckets",
         drop("HandoffRule/Properties/EventPattern/detail/bucket"),
         caught_by="test_a_receipt_in_the_evidence_bucket_matches",

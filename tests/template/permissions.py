@@ -50,6 +50,7 @@ class Places:
     def __init__(self, deployment: Deployment):
         parameters = deployment.parameters
         self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
+        self.run_control = f"{self.evidence}/evidence/{parameters['Environment']}/run_control"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
         self.machine = deployment.arn("StateMachine")
@@ -59,7 +60,7 @@ class Places:
         """The resource of a place in the tables above."""
         match place.split("/", 1):
             case ["control", key]:
-                return f"{self.evidence}/evidence/dev_full/run_control/{key}"
+                return f"{self.run_control}/{key}"
             case ["runs"]:
                 return f"{self.evidence}/evidence/runs/*"
             case ["ledger"]:

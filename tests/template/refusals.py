@@ -19,6 +19,7 @@ from calls import (
     of_functions,
     own_keys,
     unique,
+    STAMP,
 )
 from deployment import (
     ADMINISTRATOR,
@@ -94,7 +95,9 @@ def of_steps(deployment: Deployment) -> Iterator[Call]:
             ("states:DescribeStateMachine", f"{places.machine}-2"),
             ("states:DescribeExecution", places.execution.replace(":execution:", ":execution:other-")),
             ("s3:GetObject", f"{places.artifacts}/p1/another.md"),
-            ("s3:GetObject", f"{places.evidence}/evidence/dev_full/run_control/m1_secret/key.json"),
+            ("s3:GetObject", f"{places.evidence}/{places.run_control}/m1_secret/key.json"),
+            ("s3:GetObject", f"{places.evidence}/evidence/other/run_control/m3a_{STAMP}/m3a_observations.json"),
+            ("s3:PutObject", f"{places.evidence}/evidence/other/run_control/m3a_{STAMP}/m3a_observations.json"),
             ("s3:ListBucket", "arn:aws:s3:::another-bucket"),
             ("lambda:InvokeFunction", f"{deployment.arn('M3jFunction')}:1"),
         ):

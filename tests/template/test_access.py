@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import fnmatch
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -16,10 +15,9 @@ import pytest
 
 from access import listed, policies
 from calls import Call, all_calls, of_functions, of_operators, of_services, rows
-from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, STEPS, Deployment, Platform
+from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, STEPS, Deployment, Platform, at
 from oracle import ALLOWED, ORACLE, Document, Request
 from refusals import all_refusals
-from source import ROOT
 
 # A deployment that has every statement of every policy except one. A check compares it with the other deployments.
 FULL = {
@@ -46,12 +44,14 @@ def test_every_call_is_allowed(platform: Platform, access: Counter):
     access["allowed"] += len(decided)
 
 
-def test_the_table_has_the_call_of_the_init_phase():
-    """Every step has a row for the request with which the init phase makes its connection, at the key that the code asks for."""
-    text = (ROOT / "shared/runtime/src/clients.rs").read_text("utf-8")
-    (key,) = re.findall(r'const NOTHING: &str = "([^"]+)";', text)
+def test_the_table_has_the_call_of_the_init_phase(platform: Platform):
+    """Every step has a row for the request with which the init phase makes its connection, at the key that the functions are given."""
+    deployment = platform.deploy()
+    uri = at(deployment["M3aFunction"], "Environment/Variables/P1_WARM_UP_URI")
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    assert bucket == deployment.parameters["EvidenceBucketName"]
     warmed_up = {row["owner"]: row["key"] for row in rows() if row["operation"] == "HeadObject"}
-    assert warmed_up == {f"M3.{step.upper()}": f"evidence/dev_full/run_control/{key}" for step in STEPS}
+    assert warmed_up == {f"M3.{step.upper()}": key for step in STEPS}
 
 
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)

@@ -308,6 +308,7 @@ def test_the_guide_says_what_the_owner_of_an_existing_bucket_must_add(platform: 
     deployment = platform.deploy(DeploymentRoleArn=DEPLOYMENT_ROLE)
     text = (ROOT / "docs/evidence-bucket-policy.json").read_text("utf-8")
     filled = {
+        "ENVIRONMENT": deployment.parameters["Environment"],
         "BUCKET": deployment.parameters["EvidenceBucketName"],
         "PREFIX": deployment.parameters["FunctionNamePrefix"],
         "BREAK_GLASS_ROLE_ARN": BREAK_GLASS_ROLE,

@@ -12,6 +12,7 @@ from deployment import (
     DEPLOYMENT_ROLE,
     GIVEN_KEY,
     LATER_PHASE_ROLE,
+    MACHINE_ROLE,
     USUAL,
     Deployment,
     Platform,
@@ -25,6 +26,7 @@ BILLED = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/
 OTHERS = {
     "Architecture": "x86_64",
     "FunctionNamePrefix": "other-p1",
+    "Environment": "other",
     "EvidenceBucketName": "other-evidence",
     "ObjectStoreBucketName": "other-object-store",
     "ArtifactsBucketName": "other-artifacts",
@@ -45,6 +47,7 @@ OTHERS = {
     "PermissionsBoundaryArn": BOUNDARY,
     "StateMachineName": "other-machine",
     "StateMachineRoleName": "other-role",
+    "StateMachineRoleArn": MACHINE_ROLE,
     "PublishStateMachineVersion": "false",
     "Observability": "basic",
     "RegistryUri": "s3://registry/handles.md",

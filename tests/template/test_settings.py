@@ -20,6 +20,7 @@ from test_parameters import BESIDE, OTHERS
 # The settings, each with the key of its substitution in the definition.
 SETTINGS = {
     "FunctionNamePrefix": "Deployment",
+    "Environment": "Environment",
     "EvidenceBucketName": "EvidenceBucket",
     "RegistryUri": "RegistryUri",
     "StackOutputsUris": "StackOutputsUris",
@@ -31,7 +32,7 @@ SETTINGS = {
 }
 
 # The variables of a function that may depend on a parameter, with the reason. No decision depends on them.
-EXCEPTED = {"P1_WARM_UP_BUCKET": "the bucket to make the first connection to; of another nothing is asked"}
+EXCEPTED = {"P1_WARM_UP_URI": "the object to make the first connection for; nothing is done with the answer"}
 
 # The parameters that other properties of a function may depend on, with the reason.
 PROPERTIES_EXCEPTED = {

@@ -4,7 +4,8 @@ import json
 
 import permissions
 from access import ALLOWED, decide
-from deployment import STEPS, Platform, at, one
+from calls import guided
+from deployment import MACHINE_ROLE, STEPS, Platform, at, one
 from identifiers import ACCOUNT
 from source import ROOT
 
@@ -37,6 +38,24 @@ def test_only_step_functions_takes_on_its_role(platform: Platform):
     assert statement["Principal"] == {"Service": "states.amazonaws.com"}
     assert at(statement, "Condition/StringEquals/aws:SourceAccount") == ACCOUNT
     assert at(statement, "Condition/ArnLike/aws:SourceArn") == [machine, f"{machine}:*"]
+
+
+def test_a_role_that_exists_takes_its_place(platform: Platform):
+    """Given a role, the machine runs as it, no other one is made, and everybody who asks is told that one."""
+    given = platform.deploy(StateMachineRoleArn=MACHINE_ROLE)
+    assert given["StateMachine"]["RoleArn"] == MACHINE_ROLE
+    assert "StateMachineRole" not in given
+    assert given["StateMachineRoleArnParameter"]["Value"] == given.outputs["StateMachineRoleArn"] == MACHINE_ROLE
+    assert set(platform.deploy().resources) - set(given.resources) == {"StateMachineRole"}
+
+
+def test_the_guide_says_what_a_role_that_exists_needs(platform: Platform):
+    """The policies that the guide gives to the owner of an existing role are those of the role that is made."""
+    deployment = platform.deploy()
+    role = deployment["StateMachineRole"]
+    assert guided(deployment, "state-machine-role-trust.json") == role["AssumeRolePolicyDocument"]
+    (inline,) = role["Policies"]
+    assert guided(deployment, "state-machine-role-policy.json") == inline["PolicyDocument"]
 
 
 def test_every_task_invokes_a_published_version(platform: Platform):

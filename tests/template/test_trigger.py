@@ -3,7 +3,7 @@
 import fnmatch
 
 from access import ALLOWED, DENIED, decide, listed
-from calls import RECEIPT
+from calls import ENVIRONMENT, RECEIPT
 from deployment import Platform, at, one
 from identifiers import ACCOUNT
 
@@ -25,7 +25,8 @@ def test_a_receipt_in_the_evidence_bucket_matches(platform: Platform):
     assert at(pattern, "detail/bucket/name") == [deployment.parameters["EvidenceBucketName"]]
     key = one(at(pattern, "detail/object/key") or [], "key")
     assert fnmatch.fnmatchcase(RECEIPT, key["wildcard"])
-    for other in (RECEIPT.replace("m2j_m3", "m2k_m3"), RECEIPT.replace("m2j_2", "m3a_2"), RECEIPT + ".bak"):
+    others = {("m2j_m3", "m2k_m3"), ("m2j_2", "m3a_2"), (".json", ".json.bak"), (ENVIRONMENT, "other")}
+    for other in (RECEIPT.replace(*change) for change in others):
         assert not fnmatch.fnmatchcase(other, key["wildcard"]), other
 
 

@@ -6,6 +6,7 @@
 mod beside_objects;
 mod damage;
 mod diffs;
+mod environments;
 mod foreign_verdicts;
 mod forgery;
 mod later_phases;

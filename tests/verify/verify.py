@@ -30,9 +30,11 @@ import sys
 TAMPERED = 2
 INCOMPLETE = 3
 
-# Every step's folder lies here; M2's receipt does too, and is none of P1's documents.
-RUN_CONTROL = "evidence/dev_full/run_control/"
-M2_RECEIPTS = RUN_CONTROL + "m2j_"
+# Every step's folder lies below the run control of its environment; M2's receipt does too, and is none of P1's documents. Runs lie
+# beside it, so that no environment is called `runs`.
+RUN_CONTROL = re.compile(r"evidence/(?!runs/)([a-z][a-z0-9_]{1,31})/run_control/")
+# The environment of settings that name none, as those of revision 1.
+DEFAULT_ENVIRONMENT = "dev_full"
 
 STEPS = ["M3." + letter for letter in "ABCDEFGHIJ"]
 # The name of each step's summary. The admission of a rerun is a part of M3.G with a summary of its own.
@@ -56,13 +58,22 @@ ADDED_IN_2 = {
     "m3g_admission_summary": ["secret_scan"],
     "m3b_run_id_generation_snapshot": ["platform_run_id_regex"],
     "m3_execution_summary": ["completion_checklist.status"],
-    "m3h_observations": ["observed.databricks"],
+    "m3a_observations": ["settings.environment"],
+    "m3b_observations": ["settings.environment"],
+    "m3c_observations": ["settings.environment"],
+    "m3d_observations": ["settings.environment"],
+    "m3e_observations": ["settings.environment"],
+    "m3f_observations": ["settings.environment"],
+    "m3g_observations": ["settings.environment"],
+    "m3g_admission_observations": ["settings.environment"],
+    "m3j_observations": ["settings.environment"],
+    "m3h_observations": ["observed.databricks", "settings.environment"],
     "m3h_phase_budget_envelope": [
         "phase_window_end_utc", "phase_window_start_utc", "window_end_utc", "window_start_utc",
     ],
     "m3h_phase_cost_outcome_receipt": ["phase_window_end_utc", "phase_window_start_utc"],
     "m3i_blocker_register": ["resolved_blockers"],
-    "m3i_observations": ["observed.earlier"],
+    "m3i_observations": ["observed.earlier", "settings.environment"],
 }
 # The version of the rules by which P1 looks for secrets.
 SECRET_RULES = 1
@@ -123,6 +134,16 @@ def file_name(key):
 def folder_of(key):
     """The folder of a key, with its last slash."""
     return key.rsplit("/", 1)[0] + "/"
+
+
+def environment_of(key):
+    """The environment in whose run control a key lies, if it lies in one."""
+    place = RUN_CONTROL.match(key)
+    return place and place[1]
+
+
+def is_m2_receipt(key):
+    return RUN_CONTROL.sub("", key, count=1).startswith("m2j_")
 
 
 def ids_of(document):
@@ -192,6 +213,9 @@ class Check:
         self.ledger_has_gap = False
         self.committed = None
         self.phase_key = None
+
+        # The run control that all keys lie in; the first one, where they lie in more.
+        self.run_control = f"evidence/{DEFAULT_ENVIRONMENT}/run_control/"
 
         # The result: the run's ids, and whether it advances (None without a phase summary).
         self.run = {}
@@ -306,8 +330,12 @@ class Check:
                 self.report(key, "is a foreign file")
 
     def read_documents(self):
+        environments = sorted({environment_of(key) for key in self.files} - {None})
+        self.expect("evidence/", "the number of its environments", len(environments) < 2, True)
+        if environments:
+            self.run_control = f"evidence/{environments[0]}/run_control/"
         for key, data in self.files.items():
-            if not key.endswith(".json") or key.endswith(tuple(ENVELOPES)) or key.startswith(M2_RECEIPTS):
+            if not key.endswith(".json") or key.endswith(tuple(ENVELOPES)) or is_m2_receipt(key):
                 continue
             document = self.parse(key, data, dict)
             if document is not None:
@@ -319,6 +347,11 @@ class Check:
             if document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
 
+        for key, document in self.docs.items():
+            if "settings" in document:
+                named = document["settings"].get("environment", DEFAULT_ENVIRONMENT)
+                self.expect(key, "its environment", environment_of(key), named)
+
     @staticmethod
     def has_fields_of_its_revision(document):
         name, version = document.get("artifact"), document.get("schema_version")
@@ -327,12 +360,11 @@ class Check:
         fields = [field.split(".") for field in ADDED_IN_2.get(name, [])]
         return version in REVISIONS and all(each_has(document, field, version >= 2) for field in fields)
 
-    @staticmethod
-    def is_in_its_folder(key, document):
+    def is_in_its_folder(self, key, document):
         """A document of a step names the phase execution whose folder it lies in; those of a run lie below its root."""
         if "artifact" not in document:
             return False
-        return key.startswith((RUN_CONTROL + document.get("phase_execution_id", ""), "evidence/runs/"))
+        return key.startswith((self.run_control + document.get("phase_execution_id", ""), "evidence/runs/"))
 
     def check_handle_verification(self, key, document):
         """How M3.A verified the handles: results, methods and verdict fit together."""
@@ -677,7 +709,7 @@ class Check:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
             is_derived = self.execution_arn is None or step_by_identity.get(identity) == step
             self.expect(key, "its id", is_derived, True)
-            self.expect(key, "its place", key, f"{RUN_CONTROL}{identity}/{SUMMARIES[step]}.json")
+            self.expect(key, "its place", key, f"{self.run_control}{identity}/{SUMMARIES[step]}.json")
             self.expect(key, "its fields", set(document) - fields, set())
             passes = document["overall_pass"]
             found = (passes, document["blocker_count"], document["next_gate"] == "HOLD")

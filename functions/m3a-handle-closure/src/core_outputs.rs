@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::exact::Exact;
-use p1_contract::handles::{REQUIRED, SourceClass, VerificationMethod, source_class};
+use p1_contract::handles::{self, FixedHandle, REQUIRED, SourceClass, VerificationMethod, source_class};
 use p1_contract::ids::IamPrincipalArn;
 use p1_contract::observations::MachineAnswer;
 use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact, StackClaim};
 use p1_contract::request::StepInput;
 
 /// The handles that name fields of evidence, and the names that evidence has.
-const FIELDS: [(&str, &str); 3] = [
-    ("FIELD_PLATFORM_RUN_ID", "platform_run_id"),
-    ("FIELD_SCENARIO_RUN_ID", "scenario_run_id"),
-    ("FIELD_CONFIG_DIGEST", "config_digest"),
+const FIELDS: [(FixedHandle, &str); 3] = [
+    (handles::FIELD_PLATFORM_RUN_ID, "platform_run_id"),
+    (handles::FIELD_SCENARIO_RUN_ID, "scenario_run_id"),
+    (handles::FIELD_CONFIG_DIGEST, "config_digest"),
 ];
-
-const APPLY_ROLE: &str = "ROLE_TERRAFORM_APPLY_DEV_FULL";
 
 /// What came of V6.
 pub(crate) struct CoreOutputs {
@@ -108,7 +106,8 @@ fn field_names(observed: &Observed) -> Vec<Finding> {
 
 /// Whoever applies the platform is a role or a user of this account.
 fn apply_role(input: &StepInput, observed: &Observed) -> Option<Finding> {
-    let value = observed.handles.value(APPLY_ROLE).ok()?;
+    let key = handles::ROLE_TERRAFORM_APPLY.name(&input.settings.environment);
+    let value = observed.handles.value(&key).ok()?;
     let own = &input.state_machine;
     let problem = match value.as_str().map(IamPrincipalArn::parse) {
         Some(Ok(arn)) if arn.account() != own.account() => {
@@ -121,14 +120,14 @@ fn apply_role(input: &StepInput, observed: &Observed) -> Option<Finding> {
         Some(Err(error)) => error.to_string(),
         None => "is not a text, and so not the ARN of an IAM role or user".to_owned(),
     };
-    Some(Blocker::HandleContradiction.on(APPLY_ROLE, problem))
+    Some(Blocker::HandleContradiction.on(key, problem))
 }
 
 /// A bucket or an orchestrator that is there, but is not the deployment's.
 fn foreign_deployment(input: &StepInput, observed: &Observed) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own_bucket = &observed.deployment.evidence_bucket;
-    if let Ok(name) = observed.handles.text("S3_EVIDENCE_BUCKET") {
+    if let Ok(name) = observed.handles.text(handles::S3_EVIDENCE_BUCKET) {
         let answers = matches!(observed.bucket, Some(BucketFact::Versioned | BucketFact::Unversioned));
         if answers && name != own_bucket.as_str() {
             let detail = format!("is not the deployment's evidence bucket {own_bucket}");
@@ -146,10 +145,13 @@ fn foreign_deployment(input: &StepInput, observed: &Observed) -> Vec<Finding> {
 
 /// By what each required handle was verified. `asked` says whether AWS has confirmed the one that it was asked about.
 pub(crate) fn methods(
+    input: &StepInput,
     observed: &Observed,
     findings: &[Finding],
     asked: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, VerificationMethod> {
+    let environment = &input.settings.environment;
+    let apply_role = handles::ROLE_TERRAFORM_APPLY.name(environment);
     let agreed = |key: &str| {
         let mut claims = observed.stack_outputs.iter().flat_map(|stack| &stack.claims);
         claims.any(|claim| claim.handle == key && pair(observed, claim).is_some_and(|(one, two)| one.agrees_with(&two)))
@@ -165,10 +167,13 @@ pub(crate) fn methods(
             (true, true) => VerificationMethod::StackOutputAndControlPlane,
             (true, false) => VerificationMethod::StackOutput,
             (false, true) => VerificationMethod::ControlPlane,
-            (false, false) if FIELDS.iter().any(|(field, _)| *field == key) => VerificationMethod::EvidenceFieldName,
-            (false, false) if key == APPLY_ROLE => VerificationMethod::PrincipalArn,
+            (false, false) if FIELDS.iter().any(|(field, _)| field.as_ref() == key) => {
+                VerificationMethod::EvidenceFieldName
+            }
+            (false, false) if key == apply_role => VerificationMethod::PrincipalArn,
             (false, false) => VerificationMethod::RegistryAlone,
         }
     };
-    REQUIRED.iter().map(|key| ((*key).to_owned(), method(key))).collect()
+    let required = handles::names(&REQUIRED, environment);
+    required.into_iter().map(|key| (key.clone(), method(&key))).collect()
 }

@@ -8,7 +8,7 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding, settle};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::{self, HandleStatus, REQUIRED, VerificationMethod};
+use p1_contract::handles::{self, FixedHandle, HandleStatus, REQUIRED, VerificationMethod};
 use p1_contract::observations::MachineAnswer;
 use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact};
 use p1_contract::request::StepInput;
@@ -37,9 +37,10 @@ struct Checks {
 }
 
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
+    let required = handles::names(&REQUIRED, &input.settings.environment);
     let checks = Checks {
-        handles: existing(observed),
-        placeholders: unresolved(observed),
+        handles: existing(&required, observed),
+        placeholders: unresolved(&required, observed),
         handoff: handoff(observed),
         orchestrator: orchestrator(observed),
         bucket: bucket(observed),
@@ -47,8 +48,8 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
         secrets: secrets(observed),
     };
     let verified = Verified {
-        results: verification(observed, &checks),
-        methods: methods(observed, &checks.outputs.findings, |key| {
+        results: verification(&required, observed, &checks),
+        methods: methods(input, observed, &checks.outputs.findings, |key| {
             is_confirmed(input, observed, &checks, key)
         }),
     };
@@ -67,7 +68,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
     let pass = findings.is_empty();
     let author = Author::new(input, Step::HandleClosure, RunIds::default());
     let wave = vec![
-        author.artifact(snapshot(observed, verified, pass))?,
+        author.artifact(snapshot(input, &required, observed, verified, pass))?,
         author.artifact(HandleBlockerRegister {
             blockers: findings.iter().map(RegisteredBlocker::from).collect(),
             overall_pass: pass,
@@ -84,12 +85,12 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
 }
 
 /// V1: a registry that is not there is one cause, and one blocker.
-fn existing(observed: &Observed) -> Vec<Finding> {
+fn existing(required: &[String], observed: &Observed) -> Vec<Finding> {
     let uri = &observed.deployment.registry_uri;
     match &observed.registry {
         RegistryFact::Missing => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry is not there")],
         RegistryFact::Denied => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry may not be read")],
-        RegistryFact::Read { .. } => REQUIRED
+        RegistryFact::Read { .. } => required
             .iter()
             .filter(|key| observed.handles.status(key) == HandleStatus::Missing)
             .filter_map(|key| observed.handles.value(key).err())
@@ -99,14 +100,14 @@ fn existing(observed: &Observed) -> Vec<Finding> {
 }
 
 /// V2.
-fn unresolved(observed: &Observed) -> Vec<Finding> {
-    let open = |key: &&&str| {
+fn unresolved(required: &[String], observed: &Observed) -> Vec<Finding> {
+    let open = |key: &&String| {
         matches!(
             observed.handles.status(key),
             HandleStatus::Placeholder | HandleStatus::Unresolved
         )
     };
-    REQUIRED
+    required
         .iter()
         .filter(open)
         .filter_map(|key| observed.handles.value(key).err())
@@ -128,7 +129,7 @@ fn handoff(observed: &Observed) -> Vec<Finding> {
 
 /// V4: the machine of the registry's name is there and ACTIVE. That it is this one is V6's business.
 fn orchestrator(observed: &Observed) -> Vec<Finding> {
-    let Ok(name) = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0") else {
+    let Ok(name) = observed.handles.text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0) else {
         return Vec::new();
     };
     let problem = match &observed.machine {
@@ -143,7 +144,7 @@ fn orchestrator(observed: &Observed) -> Vec<Finding> {
 
 /// V5.
 fn bucket(observed: &Observed) -> Vec<Finding> {
-    let Ok(name) = observed.handles.text("S3_EVIDENCE_BUCKET") else {
+    let Ok(name) = observed.handles.text(handles::S3_EVIDENCE_BUCKET) else {
         return Vec::new();
     };
     let own = name == observed.deployment.evidence_bucket.as_str();
@@ -172,7 +173,7 @@ fn secrets(observed: &Observed) -> Vec<Finding> {
 /// Whether AWS has confirmed what the handle names, and that it is the deployment's.
 fn is_confirmed(input: &StepInput, observed: &Observed, checks: &Checks, key: &str) -> bool {
     match (key, &observed.machine) {
-        ("S3_EVIDENCE_BUCKET", _) => {
+        (key, _) if key == handles::S3_EVIDENCE_BUCKET.as_ref() => {
             checks.bucket.is_empty() && observed.handles.text(key) == Ok(observed.deployment.evidence_bucket.as_str())
         }
         (_, Some(MachineAnswer::Found { arn, .. })) => {
@@ -188,7 +189,7 @@ struct Verified {
     methods: BTreeMap<String, VerificationMethod>,
 }
 
-fn verification(observed: &Observed, checks: &Checks) -> Vec<VerificationResult> {
+fn verification(required: &[String], observed: &Observed, checks: &Checks) -> Vec<VerificationResult> {
     let check = |id: &str, findings: &[Finding], held: String| {
         let (status, detail) = match findings.first() {
             None => (CheckStatus::Pass, held),
@@ -207,12 +208,12 @@ fn verification(observed: &Observed, checks: &Checks) -> Vec<VerificationResult>
         };
         VerificationResult::new(id, status, detail)
     };
-    let resolved = REQUIRED
+    let resolved = required
         .iter()
         .filter(|key| observed.handles.value(key).is_ok())
         .count();
     // A check whose question could not be asked, because the handle has no value, has not passed.
-    let named = |check: VerificationResult, key: &str| {
+    let named = |check: VerificationResult, key: FixedHandle| {
         if observed.handles.value(key).is_ok() {
             check
         } else {
@@ -235,17 +236,17 @@ fn verification(observed: &Observed, checks: &Checks) -> Vec<VerificationResult>
         check(
             V1,
             &checks.handles,
-            format!("{} required handles are declared", REQUIRED.len()),
+            format!("{} required handles are declared", required.len()),
         ),
         check(
             V2,
             &checks.placeholders,
-            format!("{resolved} of {} required handles have a value", REQUIRED.len()),
+            format!("{resolved} of {} required handles have a value", required.len()),
         ),
         check(V3, &checks.handoff, "the M2 receipt is green".to_owned()),
         named(
             check(V4, &checks.orchestrator, "the state machine is ACTIVE".to_owned()),
-            "SFN_PLATFORM_RUN_ORCHESTRATOR_V0",
+            handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0,
         ),
         named(
             check(
@@ -253,27 +254,33 @@ fn verification(observed: &Observed, checks: &Checks) -> Vec<VerificationResult>
                 &checks.bucket,
                 "the evidence bucket answers and is versioned".to_owned(),
             ),
-            "S3_EVIDENCE_BUCKET",
+            handles::S3_EVIDENCE_BUCKET,
         ),
         outputs,
     ]
 }
 
-fn snapshot(observed: &Observed, verified: Verified, overall_pass: bool) -> HandleClosureSnapshot {
+fn snapshot(
+    input: &StepInput,
+    required: &[String],
+    observed: &Observed,
+    verified: Verified,
+    overall_pass: bool,
+) -> HandleClosureSnapshot {
     let facts = &observed.handles;
     let keys = |status: &[HandleStatus]| -> Vec<String> {
-        REQUIRED
+        required
             .iter()
             .filter(|key| status.contains(&facts.status(key)))
-            .map(|key| (*key).to_owned())
+            .map(|key| key.clone())
             .collect()
     };
-    let resolved: BTreeMap<_, _> = REQUIRED
+    let resolved: BTreeMap<_, _> = required
         .iter()
-        .filter_map(|key| facts.value(key).ok().map(|value| ((*key).to_owned(), value.clone())))
+        .filter_map(|key| facts.value(key).ok().map(|value| (key.clone(), value.clone())))
         .collect();
     HandleClosureSnapshot {
-        required_handles: REQUIRED.iter().map(|key| (*key).to_owned()).collect(),
+        required_handles: required.iter().map(|key| key.clone()).collect(),
         resolved_handles: resolved,
         unresolved_handles: keys(&[
             HandleStatus::Missing,
@@ -282,15 +289,15 @@ fn snapshot(observed: &Observed, verified: Verified, overall_pass: bool) -> Hand
             HandleStatus::Contradiction,
         ]),
         placeholder_handles: keys(&[HandleStatus::Placeholder]),
-        source_class_by_handle: REQUIRED
+        source_class_by_handle: required
             .iter()
-            .map(|key| ((*key).to_owned(), handles::source_class(key)))
+            .map(|key| (key.clone(), handles::source_class(key)))
             .collect(),
         verification_method_by_handle: Some(verified.methods),
         verification_results: verified.results,
-        decision_completeness: handles::read_by_any()
+        decision_completeness: handles::names_read_by_any(&input.settings.environment)
             .into_iter()
-            .map(|key| (key.to_owned(), facts.status(key)))
+            .map(|key| (key.clone(), facts.status(&key)))
             .collect(),
         overall_pass,
     }
@@ -318,7 +325,10 @@ fn receipts(input: &StepInput, observed: &Observed) -> Vec<CommandReceipt> {
         Some(MachineAnswer::Denied) => "AccessDenied".to_owned(),
         None => "not asked".to_owned(),
     };
-    let name = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0").unwrap_or("");
+    let name = observed
+        .handles
+        .text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0)
+        .unwrap_or("");
     let target = format!(
         "{name} in {} of {}",
         input.state_machine.region(),
@@ -332,7 +342,7 @@ fn receipts(input: &StepInput, observed: &Observed) -> Vec<CommandReceipt> {
         Some(BucketFact::Denied) => "AccessDenied",
         None => "not asked",
     };
-    let name = observed.handles.text("S3_EVIDENCE_BUCKET").unwrap_or("");
+    let name = observed.handles.text(handles::S3_EVIDENCE_BUCKET).unwrap_or("");
     receipts.push(CommandReceipt::new(V5, "s3:GetBucketVersioning", name, bucket));
     for stack in &observed.stack_outputs {
         let outcome = stack

@@ -23,7 +23,7 @@ fn claim_of(ctx: &StepContext<'_>) -> Result<Option<Claim>, Fault> {
     let claim = EventClaim::new(&ctx.input.execution, &receipt.key, sequencer);
     let bytes = canonical::document_of(&claim).map_err(|e| Fault::internal("render the event claim", e.to_string()))?;
     Ok(Some(Claim {
-        key: run_control_key(&format!("_events/{id}.json"))?,
+        key: run_control_key(ctx.environment(), &format!("_events/{id}.json"))?,
         bytes,
     }))
 }

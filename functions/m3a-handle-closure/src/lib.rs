@@ -50,13 +50,12 @@ impl StepLogic for HandleClosure {
 
         let (fact, registry) = read_registry(ctx, registry)?;
         let mut secrets = registry.as_ref().map_or_else(Vec::new, |(_, hits)| hits.clone());
-        let mut keys = handles::read_by_any();
-        keys.extend(handles::REQUIRED);
+        let mut keys = handles::names_read_by_any(ctx.environment());
         let claimed: Vec<String> = stacks
             .iter()
             .flat_map(|(fact, _)| stack_outputs::handles(fact))
             .collect();
-        keys.extend(claimed.iter().map(String::as_str));
+        keys.extend(claimed.iter().cloned());
         let empty = HandleFacts::default();
         let mut handles = registry
             .as_ref()
@@ -170,7 +169,7 @@ fn redact(handles: &mut HandleFacts) {
 
 /// The machine of the registry's name, in the account and region of the machine that this execution runs on.
 fn named_machine(input: &StepInput, handles: &HandleFacts) -> Option<StateMachineArn> {
-    let name = handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0").ok()?;
+    let name = handles.text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0).ok()?;
     let own = &input.state_machine;
     StateMachineArn::for_name(own.region(), own.account(), name, own.partition()).ok()
 }
@@ -184,7 +183,7 @@ async fn ask_machine(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Opt
 
 async fn ask_bucket(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Option<BucketFact>, Fault> {
     let Some(name) = handles
-        .text("S3_EVIDENCE_BUCKET")
+        .text(handles::S3_EVIDENCE_BUCKET)
         .ok()
         .and_then(|name| BucketName::parse(name).ok())
     else {

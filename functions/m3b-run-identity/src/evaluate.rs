@@ -4,7 +4,7 @@ use p1_contract::artifacts::{CollisionProbeReceipts, ProbeOutcome, RunIdGenerati
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical;
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::{self, HandleProblem};
+use p1_contract::handles::{self, FixedHandle, HandleProblem};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{
     DIGEST_PROFILE, DerivationError, DigestInput, EQUIVALENCE_KEY_INPUT, SeedInputs, composite_manifest_digest,
@@ -20,7 +20,7 @@ use p1_runtime::{Author, Evaluation, Fault};
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let mut findings = Vec::new();
     let run = identity(observed, &mut findings);
-    let seed = seed_inputs(observed, &mut findings);
+    let seed = seed_inputs(input, observed, &mut findings);
     let scenario = seed.as_ref().and_then(|seed| scenario(seed, &mut findings));
     let recomputes = match (&seed, &scenario) {
         (Some(seed), Some(scenario)) => is_stable(seed, scenario, &mut findings),
@@ -49,7 +49,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
             final_platform_run_id: run,
             scenario_derivation_mode: observed
                 .handles
-                .text("SCENARIO_RUN_ID_DERIVATION_MODE")
+                .text(handles::SCENARIO_RUN_ID_DERIVATION_MODE)
                 .ok()
                 .map(str::to_owned),
             scenario_derivation_recompute_pass: recomputes,
@@ -93,14 +93,14 @@ fn contract(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
 }
 
 /// What the scenario is derived from, or every reason why it cannot be.
-fn seed_inputs(observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedInputs> {
+fn seed_inputs(input: &StepInput, observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedInputs> {
     if let Some(why) = &observed.registry_problem {
         findings.push(contract("registry", why.as_str()));
         return None;
     }
     let before = findings.len();
     let handles = &observed.handles;
-    for key in handles::read_by(Step::RunIdentity) {
+    for key in handles::names_read_by(Step::RunIdentity, &input.settings.environment) {
         if let Err(HandleProblem { key, problem }) = handles.value(key) {
             findings.push(contract(key, problem));
         }
@@ -115,10 +115,10 @@ fn seed_inputs(observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedI
             None
         }
     };
-    match handles.text("SCENARIO_EQUIVALENCE_KEY_INPUT") {
+    match handles.text(handles::SCENARIO_EQUIVALENCE_KEY_INPUT) {
         Ok(EQUIVALENCE_KEY_INPUT) | Err(_) => {}
         Ok(other) => findings.push(contract(
-            "SCENARIO_EQUIVALENCE_KEY_INPUT",
+            handles::SCENARIO_EQUIVALENCE_KEY_INPUT,
             format!("`{other}` is not known, expected {EQUIVALENCE_KEY_INPUT}"),
         )),
     }
@@ -129,11 +129,11 @@ fn seed_inputs(observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedI
     let config_digest = match digest_input.digest() {
         Ok(digest) => digest,
         Err(error) => {
-            findings.push(contract("ORACLE_SORT_KEY_BY_OUTPUT_ID", error.to_string()));
+            findings.push(contract(handles::ORACLE_SORT_KEY_BY_OUTPUT_ID, error.to_string()));
             return None;
         }
     };
-    let text = |key: &str| handles.text(key).map(str::to_owned).unwrap_or_default();
+    let text = |key: FixedHandle| handles.text(key).map(str::to_owned).unwrap_or_default();
     Some(SeedInputs {
         digest_profile: DIGEST_PROFILE.to_owned(),
         config_digest,
@@ -141,9 +141,9 @@ fn seed_inputs(observed: &Observed, findings: &mut Vec<Finding>) -> Option<SeedI
         oracle_input_manifest_uri: manifest.uri,
         oracle_input_manifest_sha256: manifest.sha256,
         oracle_input_manifest_entries: manifest.entries,
-        scenario_fields: field_list(&text("SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS")),
-        scenario_derivation_mode: text("SCENARIO_RUN_ID_DERIVATION_MODE"),
-        canonicalization_mode: text("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE"),
+        scenario_fields: field_list(&text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS)),
+        scenario_derivation_mode: text(handles::SCENARIO_RUN_ID_DERIVATION_MODE),
+        canonicalization_mode: text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE),
     })
 }
 
@@ -209,15 +209,15 @@ fn scenario(seed: &SeedInputs, findings: &mut Vec<Finding>) -> Option<ScenarioRu
         Err(error) => {
             let (subject, detail) = match error {
                 DerivationError::UnknownMode(mode) => (
-                    "SCENARIO_RUN_ID_DERIVATION_MODE",
+                    handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str(),
                     format!("`{mode}` is not known, and nothing is guessed"),
                 ),
                 DerivationError::UnknownField(field) => (
-                    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+                    handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str(),
                     format!("`{field}` is not known, and nothing is guessed"),
                 ),
                 DerivationError::FieldList => (
-                    "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+                    handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str(),
                     "lists no field, or one field twice".to_owned(),
                 ),
                 DerivationError::NotCanonical(why) => ("scenario_run_id", why),

@@ -33,7 +33,13 @@ impl StepLogic for RunIdentity {
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let registry = ctx.pinned_registry().await?;
         let (handles, registry_problem) = match &registry {
-            Ok(registry) => (HandleFacts::read(registry, handles::read_by(Step::RunIdentity)), None),
+            Ok(registry) => (
+                HandleFacts::read(
+                    registry,
+                    &handles::names_read_by(Step::RunIdentity, &ctx.settings().environment),
+                ),
+                None,
+            ),
             Err(why) => (HandleFacts::default(), Some(why.clone())),
         };
         let reservation = reserve(ctx);

@@ -2,7 +2,7 @@
 //! (contract section 4).
 
 use futures_util::future::try_join_all;
-use p1_contract::handles::HandleFacts;
+use p1_contract::handles::{self, FixedHandle, HandleFacts};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 use p1_contract::observations::run_identity::{ManifestFact, ManifestRead};
@@ -15,7 +15,7 @@ const AT_ONCE: usize = 64;
 
 pub(crate) async fn read(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<ManifestFact, Fault> {
     if let Some(pinned) = ctx.input.input.pinned_manifest() {
-        let store = handles.text("ORACLE_STORE_BUCKET").ok().map(str::to_owned);
+        let store = handles.text(handles::ORACLE_STORE_BUCKET).ok().map(str::to_owned);
         // Nothing is read from elsewhere than the oracle store.
         let read = if store.as_deref() == Some(pinned.uri.bucket.as_str()) {
             one(ctx, &pinned.uri.bucket, "", pinned.uri.key.clone()).await?
@@ -56,21 +56,21 @@ struct Places {
 
 fn places(handles: &HandleFacts) -> Result<Places, (String, String)> {
     let named = |problem: p1_contract::handles::HandleProblem| (problem.key, problem.problem);
-    let wrong = |key: &str, problem: String| (key.to_owned(), problem);
-    let store = handles.text("ORACLE_STORE_BUCKET").map_err(named)?;
-    let bucket = BucketName::parse(store).map_err(|e| wrong("ORACLE_STORE_BUCKET", e.to_string()))?;
-    let namespace = handles.text("ORACLE_SOURCE_NAMESPACE").map_err(named)?;
-    let engine_run = handles.text("ORACLE_ENGINE_RUN_ID").map_err(named)?;
+    let wrong = |key: FixedHandle, problem: String| (key.into(), problem);
+    let store = handles.text(handles::ORACLE_STORE_BUCKET).map_err(named)?;
+    let bucket = BucketName::parse(store).map_err(|e| wrong(handles::ORACLE_STORE_BUCKET, e.to_string()))?;
+    let namespace = handles.text(handles::ORACLE_SOURCE_NAMESPACE).map_err(named)?;
+    let engine_run = handles.text(handles::ORACLE_ENGINE_RUN_ID).map_err(named)?;
     let tokens = [
         ("oracle_source_namespace", namespace),
         ("oracle_engine_run_id", engine_run),
     ];
-    let key = "S3_STREAM_VIEW_PREFIX_PATTERN";
+    let key = handles::S3_STREAM_VIEW_PREFIX_PATTERN;
     let prefix = pattern::fill(handles.text(key).map_err(named)?, &tokens).map_err(|e| wrong(key, e.to_string()))?;
-    let key = "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN";
+    let key = handles::S3_STREAM_VIEW_MANIFEST_KEY_PATTERN;
     let manifest = handles.text(key).map_err(named)?;
     let mut keys = Vec::new();
-    for output_id in handles.texts("ORACLE_REQUIRED_OUTPUT_IDS").map_err(named)? {
+    for output_id in handles.texts(handles::ORACLE_REQUIRED_OUTPUT_IDS).map_err(named)? {
         let tokens = [tokens[0], tokens[1], ("output_id", output_id.as_str())];
         let resolved = pattern::resolve(manifest, &tokens).map_err(|e| wrong(key, format!("{output_id}: {e}")))?;
         keys.push((output_id, resolved));

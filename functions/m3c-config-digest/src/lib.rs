@@ -9,7 +9,7 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::{self, HandleFacts, HandleProblem};
+use p1_contract::handles::{self, FixedHandle, HandleFacts, HandleProblem};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{
     CANONICALIZATION_MODE, DIGEST_ALGO, DIGEST_PROFILE, DigestInput, digest_from_handle_values,
@@ -35,7 +35,10 @@ impl StepLogic for ConfigDigest {
         };
         let ((run, seed), registry) = futures_util::try_join!(identity, ctx.pinned_registry())?;
         let registry = registry.map_err(|why| Fault::internal("read the pinned registry", why))?;
-        let handles = HandleFacts::read(&registry, handles::read_by(Step::ConfigDigest));
+        let handles = HandleFacts::read(
+            &registry,
+            &handles::names_read_by(Step::ConfigDigest, &ctx.settings().environment),
+        );
         Ok(Observed { run, seed, handles })
     }
 
@@ -52,12 +55,12 @@ impl StepLogic for ConfigDigest {
             ..observed.run.clone()
         };
         let author = Author::new(input, Step::ConfigDigest, run.clone());
-        let text = |key: &str| handles.text(key).ok().map(str::to_owned);
+        let text = |key: FixedHandle| handles.text(key).ok().map(str::to_owned);
         let mut wave: Vec<Artifact> = vec![
             author.artifact(ConfigDigestSnapshot {
-                canonicalization_mode: text("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE"),
-                digest_algo: text("CONFIG_DIGEST_ALGO"),
-                digest_field: text("CONFIG_DIGEST_FIELD"),
+                canonicalization_mode: text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE),
+                digest_algo: text(handles::CONFIG_DIGEST_ALGO),
+                digest_field: text(handles::CONFIG_DIGEST_FIELD),
                 recompute_digest: digests.from_values.clone(),
                 digest_match: run.config_digest.is_some(),
                 overall_pass: findings.is_empty(),
@@ -78,28 +81,28 @@ impl StepLogic for ConfigDigest {
 
 /// Mode, algorithm and field name are the contract's, or nothing is guessed.
 fn contract(handles: &HandleFacts, findings: &mut Vec<Finding>) {
-    let expect = |key: &str, expected: &str, blocker: Blocker| -> Option<Finding> {
+    let expect = |key: FixedHandle, expected: &str, blocker: Blocker| -> Option<Finding> {
         match handles.text(key) {
             Ok(value) if value == expected => None,
             Ok(value) => Some(blocker.on(key, format!("`{value}` is not known, expected {expected}"))),
             Err(HandleProblem { key, problem }) => Some(blocker.on(key, problem)),
         }
     };
-    let mode = "SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE";
+    let mode = handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE;
     findings.extend(expect(mode, CANONICALIZATION_MODE, Blocker::CanonicalizationUnknown));
     findings.extend(expect(
-        "CONFIG_DIGEST_ALGO",
+        handles::CONFIG_DIGEST_ALGO,
         DIGEST_ALGO,
         Blocker::DigestContractInvalid,
     ));
     // The field's name stands in every artifact: it is `config_digest`, and both handles say so.
     findings.extend(expect(
-        "CONFIG_DIGEST_FIELD",
+        handles::CONFIG_DIGEST_FIELD,
         "config_digest",
         Blocker::DigestContractInvalid,
     ));
     findings.extend(expect(
-        "FIELD_CONFIG_DIGEST",
+        handles::FIELD_CONFIG_DIGEST,
         "config_digest",
         Blocker::DigestContractInvalid,
     ));

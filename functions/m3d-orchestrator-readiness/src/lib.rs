@@ -6,7 +6,7 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::{self, HandleFacts, HandleProblem};
+use p1_contract::handles::{self, FixedHandle, HandleFacts, HandleProblem};
 use p1_contract::ids::{PlatformRunId, StateMachineArn};
 use p1_contract::ledger::LedgerKind;
 use p1_contract::observations::MachineAnswer;
@@ -29,7 +29,10 @@ impl StepLogic for OrchestratorReadiness {
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let (digest, registry) = futures_util::try_join!(ctx.upstream(Step::ConfigDigest), ctx.pinned_registry())?;
         let registry = registry.map_err(|why| Fault::internal("read the pinned registry", why))?;
-        let handles = HandleFacts::read(&registry, handles::read_by(Step::OrchestratorReadiness));
+        let handles = HandleFacts::read(
+            &registry,
+            &handles::names_read_by(Step::OrchestratorReadiness, &ctx.settings().environment),
+        );
         let run = digest.header.run();
         let (machine, ledger) = futures_util::try_join!(ask_machine(ctx, &handles), read_ledger(ctx, &run))?;
         Ok(Observed {
@@ -42,7 +45,7 @@ impl StepLogic for OrchestratorReadiness {
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let findings = [
-            handle_findings(observed),
+            handle_findings(input, observed),
             machine_findings(input, observed),
             lock_findings(input, observed),
         ]
@@ -65,7 +68,7 @@ impl StepLogic for OrchestratorReadiness {
 }
 
 async fn ask_machine(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Option<MachineAnswer>, Fault> {
-    let Ok(name) = handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0") else {
+    let Ok(name) = handles.text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0) else {
         return Ok(None);
     };
     let own = &ctx.input.state_machine;
@@ -98,21 +101,21 @@ async fn read_ledger(ctx: &StepContext<'_>, run: &RunIds) -> Result<LedgerFact, 
     })
 }
 
-fn handle_findings(observed: &Observed) -> Vec<Finding> {
+fn handle_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
     let handles = &observed.handles;
     let mut findings = Vec::new();
-    for key in handles::read_by(Step::OrchestratorReadiness) {
+    for key in handles::names_read_by(Step::OrchestratorReadiness, &input.settings.environment) {
         if let Err(HandleProblem { key, problem }) = handles.text(key) {
             findings.push(Blocker::OrchestratorHandleInvalid.on(key, problem));
         }
     }
-    if let Ok(authority) = handles.text("SR_READY_COMMIT_AUTHORITY")
+    if let Ok(authority) = handles.text(handles::SR_READY_COMMIT_AUTHORITY)
         && authority != AUTHORITY
     {
         let detail = format!("`{authority}` is not allowed, expected {AUTHORITY}");
-        findings.push(Blocker::OrchestratorHandleInvalid.on("SR_READY_COMMIT_AUTHORITY", detail));
+        findings.push(Blocker::OrchestratorHandleInvalid.on(handles::SR_READY_COMMIT_AUTHORITY, detail));
     }
-    let key = "REQUIRED_PLATFORM_RUN_ID_ENV_KEY";
+    let key = handles::REQUIRED_PLATFORM_RUN_ID_ENV_KEY;
     if handles.text(key).is_ok_and(|name| !is_env_key(name)) {
         findings.push(Blocker::RunScopeKeyInvalid.on(key, "is not the name of an environment variable"));
     }
@@ -120,7 +123,7 @@ fn handle_findings(observed: &Observed) -> Vec<Finding> {
 }
 
 fn machine_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
-    let Ok(name) = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0") else {
+    let Ok(name) = observed.handles.text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0) else {
         return Vec::new();
     };
     let unavailable = |why: String| vec![Blocker::StateMachineUnavailable.on(name, why)];
@@ -140,11 +143,11 @@ fn machine_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
         let detail = format!("this execution runs on {}", input.state_machine);
         findings.push(Blocker::ForeignStateMachine.on(arn.as_str(), detail));
     }
-    if let Ok(expected) = observed.handles.text("ROLE_STEP_FUNCTIONS_ORCHESTRATOR")
+    if let Ok(expected) = observed.handles.text(handles::ROLE_STEP_FUNCTIONS_ORCHESTRATOR)
         && expected != role
     {
         let detail = format!("the state machine runs as {role}, the registry names {expected}");
-        findings.push(Blocker::RoleMismatch.on("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", detail));
+        findings.push(Blocker::RoleMismatch.on(handles::ROLE_STEP_FUNCTIONS_ORCHESTRATOR, detail));
     }
     findings
 }
@@ -170,17 +173,17 @@ fn lock_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
 }
 
 fn snapshot(observed: &Observed, overall_pass: bool) -> OrchestratorReadinessSnapshot {
-    let text = |key: &str| observed.handles.text(key).ok().map(str::to_owned);
+    let text = |key: FixedHandle| observed.handles.text(key).ok().map(str::to_owned);
     let (arn, role) = match &observed.machine {
         Some(MachineAnswer::Found { arn, role_arn, .. }) => (Some(arn.clone()), Some(role_arn.clone())),
         _ => (None, None),
     };
-    let expected = text("ROLE_STEP_FUNCTIONS_ORCHESTRATOR");
+    let expected = text(handles::ROLE_STEP_FUNCTIONS_ORCHESTRATOR);
     OrchestratorReadinessSnapshot {
-        resolved_state_machine_name: text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0"),
+        resolved_state_machine_name: text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0),
         resolved_state_machine_arn: arn,
-        sr_ready_commit_authority: text("SR_READY_COMMIT_AUTHORITY"),
-        required_platform_run_id_env_key: text("REQUIRED_PLATFORM_RUN_ID_ENV_KEY"),
+        sr_ready_commit_authority: text(handles::SR_READY_COMMIT_AUTHORITY),
+        required_platform_run_id_env_key: text(handles::REQUIRED_PLATFORM_RUN_ID_ENV_KEY),
         role_alignment_pass: role.is_some() && role == expected,
         configured_role_arn: role,
         expected_role_arn: expected,
@@ -210,7 +213,10 @@ fn receipts(observed: &Observed) -> Vec<CommandReceipt> {
         Some(MachineAnswer::Denied) => "AccessDenied".to_owned(),
         None => "not asked".to_owned(),
     };
-    let name = observed.handles.text("SFN_PLATFORM_RUN_ORCHESTRATOR_V0").unwrap_or("");
+    let name = observed
+        .handles
+        .text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0)
+        .unwrap_or("");
     let run = observed
         .run
         .platform_run_id

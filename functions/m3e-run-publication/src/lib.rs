@@ -92,7 +92,12 @@ async fn facts(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
     let readiness = closures.artifact::<OrchestratorReadinessSnapshot>(ctx, Step::OrchestratorReadiness);
     let ledger = ledger_lost(ctx, &run);
     let (registry, seed, readiness, ledger_lost) = futures_util::try_join!(registry, seed, readiness, ledger)?;
-    let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::RunPublication)));
+    let handles = registry.map(|registry| {
+        HandleFacts::read(
+            &registry,
+            &handles::names_read_by(Step::RunPublication, &ctx.settings().environment),
+        )
+    });
     let prerequisites = if closures.hold() {
         closures.into_facts(&[
             (Step::RunIdentity, seed.as_ref().err()),

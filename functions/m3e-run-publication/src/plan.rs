@@ -4,7 +4,7 @@ use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, Document, Header, RunIds, merge};
-use p1_contract::handles::{FIELD_WRITTEN_AT_UTC, HandleStatus};
+use p1_contract::handles::{self, FixedHandle, HandleStatus};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
 use p1_contract::ids::{PlatformRunId, S3Key, Stamp};
@@ -107,29 +107,32 @@ fn prerequisites(facts: &Facts) -> Vec<Finding> {
 pub(crate) fn keys(facts: &Facts, run: &PlatformRunId) -> Keys {
     let root = facts
         .handles
-        .text("S3_EVIDENCE_RUN_ROOT_PATTERN")
+        .text(handles::S3_EVIDENCE_RUN_ROOT_PATTERN)
         .map_err(|p| unresolvable(&p.key, &p.problem))
         .and_then(|pattern| {
             pattern::check_run_root(pattern, run)
-                .map_err(|e| unresolvable("S3_EVIDENCE_RUN_ROOT_PATTERN", &e.to_string()))
+                .map_err(|e| unresolvable(handles::S3_EVIDENCE_RUN_ROOT_PATTERN.as_str(), &e.to_string()))
         });
-    let resolve = |handle: &str| -> Result<S3Key, Finding> {
+    let resolve = |handle: FixedHandle| -> Result<S3Key, Finding> {
         root.clone()?;
         let pattern = facts
             .handles
             .text(handle)
             .map_err(|p| unresolvable(&p.key, &p.problem))?;
-        let wrong = |e: PatternError| unresolvable(handle, &e.to_string());
+        let wrong = |e: PatternError| unresolvable(handle.as_str(), &e.to_string());
         let key = pattern::resolve_run_scoped(pattern, run).map_err(wrong)?;
         if key.as_str().starts_with(&run.ledger_prefix()) {
-            return Err(unresolvable(handle, "the pattern resolves into the run's ledger"));
+            return Err(unresolvable(
+                handle.as_str(),
+                "the pattern resolves into the run's ledger",
+            ));
         }
         Ok(key)
     };
-    let run_json = resolve("EVIDENCE_RUN_JSON_KEY");
-    let run_header = match (resolve("RUN_PIN_PATH_PATTERN"), &run_json) {
+    let run_json = resolve(handles::EVIDENCE_RUN_JSON_KEY);
+    let run_header = match (resolve(handles::RUN_PIN_PATH_PATTERN), &run_json) {
         (Ok(header), Ok(json)) if &header == json => Err(unresolvable(
-            "RUN_PIN_PATH_PATTERN",
+            handles::RUN_PIN_PATH_PATTERN.as_str(),
             "the pattern resolves to the key of run.json",
         )),
         (header, _) => header,
@@ -141,17 +144,17 @@ pub(crate) fn keys(facts: &Facts, run: &PlatformRunId) -> Keys {
 /// another name is refused, as M3.A refuses one for an id.
 fn is_written_at_named(facts: &Facts) -> Result<bool, Finding> {
     const FIELD: &str = "written_at_utc";
-    if facts.handles.status(FIELD_WRITTEN_AT_UTC) == HandleStatus::Missing {
+    if facts.handles.status(handles::FIELD_WRITTEN_AT_UTC) == HandleStatus::Missing {
         return Ok(false);
     }
-    match facts.handles.text(FIELD_WRITTEN_AT_UTC) {
+    match facts.handles.text(handles::FIELD_WRITTEN_AT_UTC) {
         Ok(FIELD) => Ok(true),
         Ok(name) => {
             let why = format!(
                 "is `{}`, but evidence has the field under `{FIELD}`",
                 name.escape_debug()
             );
-            Err(unresolvable(FIELD_WRITTEN_AT_UTC, &why))
+            Err(unresolvable(handles::FIELD_WRITTEN_AT_UTC.as_str(), &why))
         }
         Err(problem) => Err(unresolvable(&problem.key, &problem.problem)),
     }

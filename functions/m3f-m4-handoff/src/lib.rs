@@ -8,7 +8,7 @@ use p1_contract::artifacts::{
     RuntimeScopeBindingSnapshot,
 };
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::handles::{self, HandleFacts, HandleProblem};
+use p1_contract::handles::{self, FixedHandle, HandleFacts, HandleProblem};
 use p1_contract::identity::field_list;
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::Prerequisite;
@@ -63,7 +63,12 @@ impl StepLogic for M4Handoff {
             }
         };
         let (references, seed, registry, ledger_lost) = futures_util::try_join!(references, seed, registry, ledger)?;
-        let handles = registry.map(|registry| HandleFacts::read(&registry, handles::read_by(Step::M4Handoff)));
+        let handles = registry.map(|registry| {
+            HandleFacts::read(
+                &registry,
+                &handles::names_read_by(Step::M4Handoff, &ctx.settings().environment),
+            )
+        });
         let sources = if sources.hold() {
             let closed = [
                 (Step::RunIdentity, seed.as_ref().err()),
@@ -121,8 +126,8 @@ impl StepLogic for M4Handoff {
     }
 }
 
-const ENV_KEY: &str = "REQUIRED_PLATFORM_RUN_ID_ENV_KEY";
-const CORRELATION: &str = "CORRELATION_REQUIRED_FIELDS";
+const ENV_KEY: FixedHandle = handles::REQUIRED_PLATFORM_RUN_ID_ENV_KEY;
+const CORRELATION: FixedHandle = handles::CORRELATION_REQUIRED_FIELDS;
 
 async fn reference(ctx: &StepContext<'_>, name: &str, summary: Option<&Summary>) -> Result<ReferenceFact, Fault> {
     let listed = summary.and_then(|summary| summary.body.artifact(name)).cloned();
@@ -178,7 +183,7 @@ fn correlation(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Vec<S
     let (subject, detail) = match observed.handles.text(CORRELATION) {
         Ok(text) if text == CORRELATION_FIELDS.join(",") => return Some(field_list(text)),
         Ok(text) => (
-            CORRELATION.to_owned(),
+            CORRELATION.into(),
             format!("`{text}` is not `{}`", CORRELATION_FIELDS.join(",")),
         ),
         Err(HandleProblem { key, problem }) => (key, problem),

@@ -29,7 +29,7 @@ impl StepLogic for RerunDiscipline {
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let upstream = |step| ctx.upstream(step);
-        let keys = handles::read_by(Step::RerunDiscipline);
+        let keys = handles::names_read_by(Step::RerunDiscipline, ctx.environment());
         let closures = try_join4(
             upstream(Step::RunIdentity),
             upstream(Step::ConfigDigest),
@@ -37,7 +37,7 @@ impl StepLogic for RerunDiscipline {
             upstream(Step::M4Handoff),
         );
         let (closures, registry, admission) =
-            try_join3(closures, todays_registry(ctx, keys), admission_receipt(ctx)).await?;
+            try_join3(closures, todays_registry(ctx, &keys), admission_receipt(ctx)).await?;
         let (identity, digest, publication, handoff) = closures;
         let ids = RunIds {
             config_digest: digest.header.config_digest,

@@ -1,6 +1,6 @@
 //! What both duties learn in the same way: facts that may not be there, and today's registry.
 
-use p1_contract::handles::HandleFacts;
+use p1_contract::handles::{self, HandleFacts};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DigestInput;
 use p1_contract::observations::{Learned, TodaysRegistry};
@@ -10,7 +10,7 @@ use p1_runtime::store::{REGISTRY_LIMIT, Read, object_ref};
 use p1_runtime::{Fault, StepContext};
 
 /// Reads the latest registry, which so becomes an input of this phase execution.
-pub(crate) async fn todays_registry(ctx: &StepContext<'_>, keys: &[&str]) -> Result<Learned<TodaysRegistry>, Fault> {
+pub(crate) async fn todays_registry(ctx: &StepContext<'_>, keys: &[String]) -> Result<Learned<TodaysRegistry>, Fault> {
     let uri = &ctx.settings().registry;
     let object = match ctx.read(&uri.bucket, &uri.key, None, REGISTRY_LIMIT).await? {
         Read::Found(object) => object,
@@ -25,6 +25,7 @@ pub(crate) async fn todays_registry(ctx: &StepContext<'_>, keys: &[&str]) -> Res
     let reference = object_ref(&uri.bucket, &uri.key, &object);
     let parsed = registry::parse(&object.bytes).map_err(|e| e.to_string());
     let deployment = Deployment {
+        environment: ctx.environment(),
         evidence_bucket: ctx.bucket(),
         state_machine: &ctx.input.state_machine,
     };
@@ -41,6 +42,6 @@ pub(crate) fn config_digest(registry: &TodaysRegistry) -> Result<(DigestInput, S
     let input = DigestInput::from_handles(&registry.handles).map_err(|problem| (problem.key, problem.problem))?;
     match input.digest() {
         Ok(digest) => Ok((input, digest)),
-        Err(error) => Err(("ORACLE_SORT_KEY_BY_OUTPUT_ID".to_owned(), error.to_string())),
+        Err(error) => Err((handles::ORACLE_SORT_KEY_BY_OUTPUT_ID.into(), error.to_string())),
     }
 }

@@ -1,14 +1,14 @@
 //! The Databricks cost source: a bill in the shape of the billing artifact, which three handles pin once capture is enabled.
 
-use p1_contract::handles::{HandleFacts, HandleProblem};
+use p1_contract::handles::{self, FixedHandle, HandleFacts, HandleProblem};
 use p1_contract::ids::S3Uri;
 
 use crate::billing::USD;
 
-const MODE: &str = "M3H_DATABRICKS_COST_SOURCE_MODE";
-pub(crate) const URI: &str = "M3H_DATABRICKS_COST_SOURCE_URI";
-const CURRENCY: &str = "M3H_DATABRICKS_COST_SOURCE_CURRENCY";
-const ARTIFACTS_BUCKET: &str = "S3_ARTIFACTS_BUCKET";
+const MODE: FixedHandle = handles::M3H_DATABRICKS_COST_SOURCE_MODE;
+pub(crate) const URI: FixedHandle = handles::M3H_DATABRICKS_COST_SOURCE_URI;
+const CURRENCY: FixedHandle = handles::M3H_DATABRICKS_COST_SOURCE_CURRENCY;
+const ARTIFACTS_BUCKET: FixedHandle = handles::S3_ARTIFACTS_BUCKET;
 
 /// The one mode that P1 knows.
 const BILLING_ARTIFACT: &str = "billing_artifact";
@@ -18,7 +18,7 @@ const BILLING_ARTIFACT: &str = "billing_artifact";
 /// # Errors
 /// When they do not: each problem once.
 pub(crate) fn pin(handles: &HandleFacts) -> Result<S3Uri, Vec<HandleProblem>> {
-    let must_be = |key: &str, expected: &str| match handles.text(key)? {
+    let must_be = |key: FixedHandle, expected: &str| match handles.text(key)? {
         text if text == expected => Ok(()),
         text => Err(handles.wrong(
             key,

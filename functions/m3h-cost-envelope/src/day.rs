@@ -159,7 +159,10 @@ impl<'c> Day<'c> {
 
 /// Where the answer of the day is kept.
 fn answer_key(input: &StepInput) -> Result<S3Key, Fault> {
-    run_control_key(&format!("_cost/{}.json", input.stamp.compact_date()))
+    run_control_key(
+        &input.settings.environment,
+        &format!("_cost/{}.json", input.stamp.compact_date()),
+    )
 }
 
 /// The answer of the day, as it is kept.
@@ -174,7 +177,10 @@ pub(crate) fn claims(input: &StepInput) -> Result<Vec<Recreated>, Fault> {
 
 fn claim(input: &StepInput, number: u32) -> Result<Recreated, Fault> {
     let day = input.stamp.compact_date();
-    let key = run_control_key(&format!("_cost/{day}_claim_{number:02}.json"))?;
+    let key = run_control_key(
+        &input.settings.environment,
+        &format!("_cost/{day}_claim_{number:02}.json"),
+    )?;
     let claim = CostClaim::new(&input.execution, input.stamp.date(), number);
     object(COST_CLAIM, key, &claim)
 }

@@ -6,6 +6,7 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, RunIds};
+use p1_contract::handles;
 use p1_contract::ids::Stamp;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::cost_envelope::{Observed, ProofFact, SourceAnswer, SourceFact, SourceKind};
@@ -15,16 +16,17 @@ use p1_runtime::{Author, Evaluation, Fault};
 
 use crate::billing::USD;
 use crate::rules;
-use crate::terms::{self, Terms};
+use crate::terms::Terms;
 
 /// All findings, and the artifacts: the envelope before the receipt.
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let upstream = rules::upstream(input, &observed.upstream);
     let mut findings = upstream.clone();
-    let terms = rules::read_terms(&observed.registry, &mut findings);
+    let environment = &input.settings.environment;
+    let terms = rules::read_terms(&observed.registry, environment, &mut findings);
     let author = Author::new(input, Step::CostEnvelope, run(&observed.upstream));
-    let keys = terms.keys(&author.phase_execution_id, &mut findings)?;
-    let envelope_findings = rules::envelope(&terms);
+    let keys = terms.keys(&author.environment, &author.phase_execution_id, &mut findings)?;
+    let envelope_findings = rules::envelope(&terms, environment);
     let envelope_valid = terms.limit.is_some()
         && terms.alerts.iter().all(Option::is_some)
         && terms.currency.as_deref() == Some(USD)
@@ -244,7 +246,7 @@ fn databricks_receipt(terms: &Terms, source: Option<&SourceFact>, findings: &[Fi
         }
         (None, _) => (
             "unknown".to_owned(),
-            format!("{} has no usable value", terms::DATABRICKS_ENABLED),
+            format!("{} has no usable value", handles::DATABRICKS_COST_CAPTURE_ENABLED),
         ),
     };
     CostSourceReceipt {

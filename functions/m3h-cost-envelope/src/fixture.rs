@@ -13,9 +13,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, phase_folder, summary_name};
+use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, summary_name};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::observations::cost_envelope::Observed;
 use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
@@ -144,7 +144,7 @@ impl Platform {
         let summary = ExecutionSummary::new(step.ready_gate(), blockers, artifacts, inputs, Vec::new());
         let name = summary_name(step);
         let header = Header::new(&name, step, Some(phase(step)), &run());
-        let summary_key = format!("{}{name}.json", phase_folder(&phase(step)));
+        let summary_key = format!("{}{name}.json", Environment::default().phase_folder(&phase(step)));
         let closed = self.publish(&summary_key, &name, &merge(&header, &summary).unwrap());
         let closure = ClosureRef {
             step: step.into(),
@@ -209,7 +209,10 @@ impl Platform {
 
     /// A document that the step published under this file name.
     pub(crate) fn published(&self, file: &str) -> Value {
-        let at = format!("{}{file}", phase_folder(&phase(Step::CostEnvelope)));
+        let at = format!(
+            "{}{file}",
+            Environment::default().phase_folder(&phase(Step::CostEnvelope))
+        );
         let all = self.store.dump(BUCKET);
         serde_json::from_slice(all.get(&at).unwrap_or_else(|| panic!("{at} is not there"))).unwrap()
     }
@@ -235,7 +238,7 @@ pub(crate) fn proof_key(step: Step, name: &str) -> String {
     match name {
         "run" => "evidence/runs/platform_20261122T121701Z/run.json".to_owned(),
         "run_header" => "evidence/runs/platform_20261122T121701Z/run_pin/run_header.json".to_owned(),
-        _ => format!("{}{name}.json", phase_folder(&phase(step))),
+        _ => format!("{}{name}.json", Environment::default().phase_folder(&phase(step))),
     }
 }
 

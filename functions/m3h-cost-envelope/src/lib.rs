@@ -97,7 +97,10 @@ async fn registry(ctx: &StepContext<'_>) -> Result<RegistryFact, Fault> {
     }
     Ok(match ctx.pinned_registry().await? {
         Ok(registry) => RegistryFact::Read {
-            handles: HandleFacts::read(&registry, handles::read_by(Step::CostEnvelope)),
+            handles: HandleFacts::read(
+                &registry,
+                &handles::names_read_by(Step::CostEnvelope, &ctx.settings().environment),
+            ),
         },
         Err(problem) => RegistryFact::Unusable { problem },
     })

@@ -2,7 +2,8 @@
 
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::ids::{Stamp, UsdAmount};
+use p1_contract::handles;
+use p1_contract::ids::{Environment, Stamp, UsdAmount};
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::cost_envelope::{
     Observed, ProofFact, ProofState, RegistryFact, SourceAnswer, SourceFact, SourceKind,
@@ -16,7 +17,7 @@ use p1_runtime::{Artifact, Content};
 use crate::billing::USD;
 use crate::explorer::{METRIC, SOURCE as EXPLORER_SOURCE};
 use crate::proof::UPSTREAM;
-use crate::terms::{self, Terms};
+use crate::terms::Terms;
 
 /// The `source` of a bill of AWS: of a pinned billing artifact, or of an answer of Cost Explorer.
 const AWS_SOURCES: [&str; 2] = ["aws_billing", EXPLORER_SOURCE];
@@ -34,9 +35,9 @@ const OUTCOME_FIELDS: [&str; 8] = [
 ];
 
 /// B1. A registry that nothing pins is M3.A's closure, whose blocker `findings` then has already.
-pub(crate) fn read_terms(registry: &RegistryFact, findings: &mut Vec<Finding>) -> Terms {
+pub(crate) fn read_terms(registry: &RegistryFact, environment: &Environment, findings: &mut Vec<Finding>) -> Terms {
     match registry {
-        RegistryFact::Read { handles } => Terms::read(handles, findings),
+        RegistryFact::Read { handles } => Terms::read(handles, environment, findings),
         RegistryFact::Unpinned => {
             let has_its_blocker = |finding: &Finding| finding.subject == Step::HandleClosure.id();
             if !findings.iter().any(has_its_blocker) {
@@ -104,31 +105,37 @@ pub(crate) fn artifacts(observed: &Observed, upstream: &[Finding], spend: Option
 }
 
 /// B5, first half: the limit is a limit, and the alerts rise towards it.
-pub(crate) fn envelope(terms: &Terms) -> Vec<Finding> {
+pub(crate) fn envelope(terms: &Terms, environment: &Environment) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut invalid = |subject: &str, detail: String| findings.push(Blocker::EnvelopeBreached.on(subject, detail));
+    let mut invalid = |subject: String, detail: String| findings.push(Blocker::EnvelopeBreached.on(subject, detail));
     let alerts: Vec<_> = terms
         .alerts
         .iter()
-        .zip(terms::ALERTS)
-        .filter_map(|(amount, key)| Some((amount.as_ref()?, key)))
+        .zip(handles::BUDGET_ALERTS_USD)
+        .filter_map(|(amount, alert)| Some((amount.as_ref()?, alert.name(environment))))
         .collect();
     for pair in alerts.windows(2) {
         if let [(lower, lower_key), (upper, upper_key)] = pair
             && upper <= lower
         {
             invalid(
-                upper_key,
+                upper_key.clone(),
                 format!("alerts must rise: {upper} is not above the {lower} of {lower_key}"),
             );
         }
     }
     match &terms.limit {
         // Every alert is past a limit of nothing: one cause.
-        Some(limit) if limit.is_zero() => invalid(terms::LIMIT, "the limit must be above zero".to_owned()),
+        Some(limit) if limit.is_zero() => invalid(
+            handles::MONTHLY_BUDGET_LIMIT_USD.name(environment),
+            "the limit must be above zero".to_owned(),
+        ),
         Some(limit) => {
             for (amount, key) in alerts.iter().filter(|(amount, _)| *amount > limit) {
-                invalid(key, format!("the alert at {amount} is past the limit of {limit}"));
+                invalid(
+                    key.clone(),
+                    format!("the alert at {amount} is past the limit of {limit}"),
+                );
             }
         }
         None => {}
@@ -160,17 +167,19 @@ pub(crate) fn databricks(
                 Some(SourceAnswer::Secret { hits }) => secrets(hits),
                 Some(SourceAnswer::Answered { billing }) => databricks_misfits(billing, aws, stamp),
             };
-            let subject = source.map_or(terms::DATABRICKS_ENABLED, |source| source.object.as_str());
+            let subject = source.map_or(handles::DATABRICKS_COST_CAPTURE_ENABLED.as_str(), |source| {
+                source.object.as_str()
+            });
             details.iter().map(|detail| finding(subject, detail)).collect()
         }
         Some(false) => {
             let needed = [
-                (terms::DATABRICKS_REASON, &terms.databricks_reason),
-                (terms::DATABRICKS_GATE, &terms.databricks_gate),
+                (handles::DATABRICKS_COST_CAPTURE_DEFER_REASON, &terms.databricks_reason),
+                (handles::DATABRICKS_COST_CAPTURE_REENABLE_GATE, &terms.databricks_gate),
             ];
             let absent = needed.into_iter().filter(|(_, value)| value.is_none());
             absent
-                .map(|(key, _)| finding(key, "the source is deferred without it"))
+                .map(|(key, _)| finding(key.as_str(), "the source is deferred without it"))
                 .collect()
         }
     }
@@ -181,7 +190,7 @@ pub(crate) fn aws(source: &SourceFact, terms: &Terms, stamp: Stamp) -> Vec<Findi
     let unusable = |detail: String| Blocker::BillingSourceUnusable.on(source.object.as_str(), detail);
     if terms.aws_enabled == Some(false) {
         let detail = "capture is off, so the phase's spend is unknown; set it to true";
-        return vec![Blocker::BillingSourceUnusable.on(terms::AWS_ENABLED, detail)];
+        return vec![Blocker::BillingSourceUnusable.on(handles::AWS_COST_CAPTURE_ENABLED, detail)];
     }
     match &source.answer {
         SourceAnswer::NotAsked => Vec::new(),
@@ -242,7 +251,7 @@ fn misfits(kind: SourceKind, billing: &BillingArtifact, region: Option<&str>, st
         expect(billing.metric == METRIC, "metric", &billing.metric, METRIC),
     ];
     if let Some(region) = region {
-        let expected = format!("{region}, as {} says", terms::BILLING_REGION);
+        let expected = format!("{region}, as {} says", handles::AWS_BILLING_REGION);
         let billed = &billing.billing_region;
         fields.push(expect(billed == region, "billing_region", billed, expected));
     }
@@ -349,7 +358,10 @@ pub(crate) fn not_kept(source: &SourceFact) -> Option<Finding> {
 
 /// B7: budget and spend are in US dollars, both.
 pub(crate) fn currency(terms: &Terms, spend: Option<&BillingArtifact>) -> Vec<Finding> {
-    let budget = terms.currency.as_deref().map(|currency| (terms::CURRENCY, currency));
+    let budget = terms
+        .currency
+        .as_deref()
+        .map(|currency| (handles::BUDGET_CURRENCY.as_str(), currency));
     let billed = spend.map(|billing| ("spend_currency", billing.spend_currency.as_str()));
     let other = budget
         .into_iter()
@@ -411,8 +423,12 @@ fn is_green(audits: &[ClosureAudit], step: Step) -> bool {
 pub(crate) fn field_list(terms: &Terms) -> Option<Finding> {
     let listed = terms.receipt_fields.as_deref()?;
     let expected = OUTCOME_FIELDS.join(",");
-    (listed != expected)
-        .then(|| Blocker::OutcomeReceiptInvalid.on(terms::RECEIPT_FIELDS, format!("must be {expected}")))
+    (listed != expected).then(|| {
+        Blocker::OutcomeReceiptInvalid.on(
+            handles::COST_OUTCOME_RECEIPT_REQUIRED_FIELDS,
+            format!("must be {expected}"),
+        )
+    })
 }
 
 /// B6: the receipt has every field. A field without a value is for the blocker that made the spend unknown.

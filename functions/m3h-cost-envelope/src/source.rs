@@ -1,6 +1,6 @@
 //! The cost sources: of AWS a pinned billing artifact, or the day's answer of Cost Explorer; of Databricks a pinned bill.
 
-use p1_contract::handles::HandleFacts;
+use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::S3Uri;
 use p1_contract::observations::cost_envelope::{SourceAnswer, SourceFact, SourceKind};
 use p1_contract::request::StepInput;
@@ -18,7 +18,7 @@ pub(crate) async fn observe(
     explorer: &CostExplorer,
     handles: Option<&HandleFacts>,
 ) -> Result<SourceFact, Fault> {
-    let is_off = handles.is_some_and(|handles| handles.flag(terms::AWS_ENABLED) == Ok(false));
+    let is_off = handles.is_some_and(|facts| facts.flag(handles::AWS_COST_CAPTURE_ENABLED) == Ok(false));
     match &ctx.settings().cost_source {
         CostSource::BillingArtifact(uri) => {
             let answer = if is_off {
@@ -53,10 +53,10 @@ pub(crate) async fn observe(
 
 /// Reads the Databricks bill, where the source is enabled and pinned.
 pub(crate) async fn databricks(ctx: &StepContext<'_>, handles: Option<&HandleFacts>) -> Result<SourceFact, Fault> {
-    let enabled = handles.filter(|handles| handles.flag(terms::DATABRICKS_ENABLED) == Ok(true));
+    let enabled = handles.filter(|facts| facts.flag(handles::DATABRICKS_COST_CAPTURE_ENABLED) == Ok(true));
     let (object, answer) = match enabled.map(databricks::pin) {
         Some(Ok(uri)) => (uri.to_string(), pinned(ctx, &uri).await?),
-        Some(Err(_)) | None => (databricks::URI.to_owned(), SourceAnswer::NotAsked),
+        Some(Err(_)) | None => (databricks::URI.into(), SourceAnswer::NotAsked),
     };
     Ok(SourceFact {
         kind: SourceKind::BillingArtifact,

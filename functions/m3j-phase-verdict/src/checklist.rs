@@ -1,7 +1,7 @@
 //! The completion checklist of the plan's section 7, with the evidence for each item.
 
 use p1_contract::artifacts::{CLOSURE_NOTES, ChecklistItem, ItemStatus, PhaseSummary, RollupBlockerRegister};
-use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::evidence::Body;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::phase_verdict::Facts;
 use p1_contract::request::StepInput;
@@ -19,6 +19,7 @@ pub(crate) fn items(
     verdict: PhaseVerdict,
     resolved: bool,
 ) -> Result<Vec<ChecklistItem>, Fault> {
+    let environment = &input.settings.environment;
     let own = input.phase_execution_id(Step::PhaseVerdict);
     let advances = verdict == PhaseVerdict::AdvanceToM4;
     let mut items: Vec<ChecklistItem> = Step::PhaseVerdict
@@ -39,7 +40,7 @@ pub(crate) fn items(
         } else {
             ItemStatus::Open
         },
-        vec![key_in(&own, &format!("{}.json", PhaseSummary::NAME))?.to_string()],
+        vec![key_in(environment, &own, &format!("{}.json", PhaseSummary::NAME))?.to_string()],
     ));
     // A hold that registers what it holds for is fail-closed, as the plan asks.
     let register = facts
@@ -48,7 +49,7 @@ pub(crate) fn items(
         .map(|link| {
             format!(
                 "{}{}.json",
-                phase_folder(&link.closure.phase_execution_id),
+                environment.phase_folder(&link.closure.phase_execution_id),
                 RollupBlockerRegister::NAME
             )
         });
@@ -58,7 +59,7 @@ pub(crate) fn items(
         register.into_iter().collect(),
     ));
     let [_, implementation_map, logbook] = CLOSURE_NOTES;
-    let note = |name: &str| key_in(&own, &format!("{name}.md")).map(|key| vec![key.to_string()]);
+    let note = |name: &str| key_in(environment, &own, &format!("{name}.md")).map(|key| vec![key.to_string()]);
     items.push(item(
         "M3 closure note appended in implementation map.".to_owned(),
         if advances {

@@ -72,6 +72,7 @@ impl StepLogic for PhaseVerdictStep {
         let summary = Recreated {
             name: PhaseSummary::NAME.to_owned(),
             key: key_in(
+                &input.settings.environment,
                 &input.phase_execution_id(Self::STEP),
                 &format!("{}.json", PhaseSummary::NAME),
             )?,

@@ -163,6 +163,7 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
     };
     let mut all: BTreeMap<&str, &str> = BTreeMap::from([
         ("Architecture", architecture),
+        ("Environment", profile.environment.as_str()),
         ("EvidenceBucketName", profile.evidence_bucket.as_str()),
         ("ObjectStoreBucketName", &profile.object_store_bucket),
         ("ArtifactsBucketName", artifacts),
@@ -186,9 +187,10 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
         ("OperatorPrincipalArns", &operators),
     ]);
     all.extend(
-        options
+        profile
             .parameters
             .iter()
+            .chain(&options.parameters)
             .map(|(key, value)| (key.as_str(), value.as_str())),
     );
     all.iter()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
+use p1_contract::ids::Environment;
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_runtime::aws::{Answer, Call};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use crate::error::PlatformError;
 pub struct Deployment {
     /// The stack's name.
     pub stack: String,
+    /// The environment.
+    pub environment: Environment,
     /// Bucket of the evidence.
     pub evidence_bucket: String,
     /// Bucket of the oracle store.
@@ -75,9 +78,13 @@ impl Deployment {
                 ))
             })
         };
+        let environment = Environment::parse(&output("Environment")?).map_err(|error| {
+            PlatformError::Deployment(format!("the output Environment of the stack {stack}: {error}"))
+        })?;
         let list = output("StackOutputsUris")?;
         Ok(Self {
             stack: stack.to_owned(),
+            environment,
             evidence_bucket: output("EvidenceBucket")?,
             object_store_bucket: output("ObjectStoreBucket")?,
             artifacts_bucket: output("ArtifactsBucket")?,
@@ -99,6 +106,7 @@ impl Deployment {
         let output = |key: &str| self.outputs.get(key).cloned().unwrap_or_default();
         let fields = SettingsFields {
             deployment: output("Deployment"),
+            environment: Some(output("Environment")),
             evidence_bucket: self.evidence_bucket.clone(),
             registry_uri: self.registry_uri.clone(),
             stack_outputs_uris: self.stack_outputs_uris.join(","),

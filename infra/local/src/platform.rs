@@ -22,6 +22,13 @@ use crate::tools::Tools;
 /// The phase's name on the screen.
 const DEPLOYING: &str = "deploying infra/template.yaml";
 
+/// One of the stacks that are deployed to an engine.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    profile: Profile,
+    deployment: Deployment,
+}
+
 /// A running local platform. Dropping it ends the engine and its functions, unless it was left running.
 #[derive(Debug)]
 pub struct Platform {
@@ -132,6 +139,33 @@ impl Platform {
         progress.done(DEPLOYING, began.elapsed());
         self.state.deployment = deployment;
         Ok(())
+    }
+
+    /// Deploys the template to the same engine again, as another stack with the names of `profile`. The platform
+    /// is that stack from then on; the result is the one that it was, which goes on beside it.
+    ///
+    /// # Errors
+    /// Fails with [`PlatformError`]. The platform then stays what it was.
+    pub async fn deploy_beside(&mut self, profile: Profile, progress: &dyn Progress) -> Result<Stack, PlatformError> {
+        let before = self.be(Stack {
+            profile,
+            deployment: self.state.deployment.clone(),
+        });
+        match self.redeploy(1, BTreeMap::new(), progress).await {
+            Ok(()) => Ok(before),
+            Err(error) => {
+                self.be(before);
+                Err(error)
+            }
+        }
+    }
+
+    /// Is another stack of the same engine from now on; gives the one that it was.
+    pub fn be(&mut self, stack: Stack) -> Stack {
+        Stack {
+            profile: std::mem::replace(&mut self.state.profile, stack.profile),
+            deployment: std::mem::replace(&mut self.state.deployment, stack.deployment),
+        }
     }
 
     /// Leaves the platform running after this process. Writes the state file through which [`Platform::attach`] finds it.

@@ -1,8 +1,10 @@
 //! The profile of a local platform: its account, region and names. They never come from the registry under test, so a broken
 //! registry still finds a working platform.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use p1_contract::ids::Environment;
 use serde::Deserialize;
 
 use crate::checkout::Checkout;
@@ -16,6 +18,9 @@ pub struct Profile {
     pub account: String,
     /// Region, for example `eu-west-2`.
     pub region: String,
+    /// The environment: the platform's name for this copy of itself.
+    #[serde(default)]
+    pub environment: Environment,
     /// CloudFormation stack.
     pub stack_name: String,
     /// Bucket of the evidence.
@@ -28,6 +33,10 @@ pub struct Profile {
     pub state_machine_name: String,
     /// The role of the state machine.
     pub state_machine_role_name: String,
+    /// Further parameters of the template, such as `FunctionNamePrefix` of a second stack. They replace those that follow from the
+    /// names above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Profile {
@@ -200,6 +209,10 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_fields_are_refused() {
+        let mut malformed = default();
+        malformed["environment"] = "Prod".into();
+        let error = serde_json::from_value::<Profile>(malformed).unwrap_err();
+        assert!(error.to_string().contains("`Prod` is not an environment"), "{error}");
         let mut extra = default();
         extra["bucket"] = "x".into();
         assert!(

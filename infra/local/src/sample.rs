@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use p1_contract::canonical::to_document;
+use p1_contract::ids::Environment;
 
 /// The handles registry, with its names still in double braces.
 pub const REGISTRY: &str = include_str!("../sample/handles.registry.md");
@@ -18,6 +19,8 @@ const STREAM_VIEW_MANIFEST: &str = include_str!("../sample/stream_view_manifest.
 /// The names of a platform that are filled into the sample registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
+    /// The environment.
+    pub environment: Environment,
     /// The 12-digit account id.
     pub account: String,
     /// The region.
@@ -40,6 +43,8 @@ pub fn registry(names: &Names) -> Vec<u8> {
     fill(
         REGISTRY,
         &[
+            ("environment", names.environment.as_str()),
+            ("ENVIRONMENT", &names.environment.as_str().to_ascii_uppercase()),
             ("account", &names.account),
             ("region", &names.region),
             ("evidence_bucket", &names.evidence_bucket),
@@ -121,6 +126,7 @@ mod tests {
 
     fn names() -> Names {
         Names {
+            environment: Environment::parse("prod").unwrap(),
             account: "111122223333".to_owned(),
             region: "eu-west-1".to_owned(),
             evidence_bucket: "e".to_owned(),
@@ -136,6 +142,8 @@ mod tests {
         let text = String::from_utf8(registry(&names())).unwrap();
         assert!(!text.contains("{{"), "{text}");
         assert!(text.contains("arn:aws:iam::111122223333:role/r"));
+        assert!(text.contains("`ROLE_TERRAFORM_APPLY_PROD = ") && text.contains("`PROD_BUDGET_ALERT_1_USD = "));
+        assert!(text.contains("\"evidence/prod/run_control/{phase_execution_id}/"));
         assert!(text.contains("evidence/runs/{platform_run_id}/run.json"));
         assert!(
             !text

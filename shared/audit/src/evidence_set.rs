@@ -6,7 +6,7 @@ use p1_contract::canonical;
 use p1_contract::cause::chain;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, split};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::ExecutionArn;
+use p1_contract::ids::{Environment, ExecutionArn, environments_of};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
 use serde::{Deserialize, Serialize};
@@ -151,6 +151,18 @@ impl EvidenceSet {
 }
 
 impl EvidenceSet {
+    /// The environments that the keys are of, in order. More than one is a finding of [`verify`](crate::verify).
+    #[must_use]
+    pub fn environments(&self) -> BTreeSet<Environment> {
+        environments_of(self.files.keys().map(String::as_str))
+    }
+
+    /// The environment that the evidence is of: the one that its keys name, or the default where no step left anything.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.environments().pop_first().unwrap_or_default()
+    }
+
     /// Parses the object at `key` as strict JSON.
     ///
     /// # Errors

@@ -407,12 +407,3 @@ pub fn summary_name(step: Step) -> String {
 pub fn observations_name(step: Step) -> String {
     Owner::Step(step).observations_name()
 }
-
-/// Where the folders of all phase executions lie in the evidence bucket.
-pub const RUN_CONTROL_ROOT: &str = "evidence/dev_full/run_control/";
-
-/// The folder of one phase execution.
-#[must_use]
-pub fn phase_folder(id: &PhaseExecutionId) -> String {
-    format!("{RUN_CONTROL_ROOT}{id}/")
-}

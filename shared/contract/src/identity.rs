@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::canonical::{self, CanonicalError};
-use crate::handles::{HandleFacts, HandleProblem};
+use crate::handles::{
+    CONFIG_DIGEST_ALGO, HandleFacts, HandleProblem, ORACLE_ENGINE_RUN_ID, ORACLE_REQUIRED_OUTPUT_IDS,
+    ORACLE_SORT_KEY_BY_OUTPUT_ID, ORACLE_SOURCE_NAMESPACE, SCENARIO_RUN_ID_DERIVATION_MODE,
+};
 use crate::hash::Sha256Hex;
 use crate::ids::{S3Key, ScenarioRunId};
 
@@ -46,12 +49,11 @@ impl DigestInput {
     /// # Errors
     /// When a handle has no value or one of another shape.
     pub fn from_handles(handles: &HandleFacts) -> Result<Self, HandleProblem> {
-        let required = handles.texts("ORACLE_REQUIRED_OUTPUT_IDS")?;
-        let key = "ORACLE_SORT_KEY_BY_OUTPUT_ID";
+        let required = handles.texts(ORACLE_REQUIRED_OUTPUT_IDS)?;
         let sort_keys = handles
-            .value(key)?
+            .value(ORACLE_SORT_KEY_BY_OUTPUT_ID)?
             .as_object()
-            .ok_or_else(|| handles.wrong(key, "is not a map"))?;
+            .ok_or_else(|| handles.wrong(ORACLE_SORT_KEY_BY_OUTPUT_ID, "is not a map"))?;
         let ids: BTreeSet<&str> = required.iter().map(String::as_str).collect();
         let oracle_sort_key_by_output_id = sort_keys
             .iter()
@@ -59,12 +61,12 @@ impl DigestInput {
             .map(|(id, sort_key)| (id.clone(), sort_key.clone()))
             .collect();
         Ok(DigestInput {
-            algo: handles.text("CONFIG_DIGEST_ALGO")?.to_owned(),
-            oracle_source_namespace: handles.text("ORACLE_SOURCE_NAMESPACE")?.to_owned(),
-            oracle_engine_run_id: handles.text("ORACLE_ENGINE_RUN_ID")?.to_owned(),
+            algo: handles.text(CONFIG_DIGEST_ALGO)?.to_owned(),
+            oracle_source_namespace: handles.text(ORACLE_SOURCE_NAMESPACE)?.to_owned(),
+            oracle_engine_run_id: handles.text(ORACLE_ENGINE_RUN_ID)?.to_owned(),
             oracle_required_output_ids: required,
             oracle_sort_key_by_output_id,
-            scenario_mode: handles.text("SCENARIO_RUN_ID_DERIVATION_MODE")?.to_owned(),
+            scenario_mode: handles.text(SCENARIO_RUN_ID_DERIVATION_MODE)?.to_owned(),
         })
     }
 
@@ -82,19 +84,19 @@ impl DigestInput {
 /// # Errors
 /// When a handle has no value.
 pub fn digest_from_handle_values(handles: &HandleFacts) -> Result<Option<Sha256Hex>, HandleProblem> {
-    let required = handles.value("ORACLE_REQUIRED_OUTPUT_IDS")?.clone();
-    let mut sort_keys = handles.value("ORACLE_SORT_KEY_BY_OUTPUT_ID")?.clone();
+    let required = handles.value(ORACLE_REQUIRED_OUTPUT_IDS)?.clone();
+    let mut sort_keys = handles.value(ORACLE_SORT_KEY_BY_OUTPUT_ID)?.clone();
     if let (Some(map), Some(ids)) = (sort_keys.as_object_mut(), required.as_array()) {
         let ids: BTreeSet<&str> = ids.iter().filter_map(Value::as_str).collect();
         map.retain(|key, _| ids.contains(key.as_str()));
     }
     let input = json!({
-        "scenario_mode": handles.value("SCENARIO_RUN_ID_DERIVATION_MODE")?,
+        "scenario_mode": handles.value(SCENARIO_RUN_ID_DERIVATION_MODE)?,
         "oracle_sort_key_by_output_id": sort_keys,
         "oracle_required_output_ids": required,
-        "oracle_engine_run_id": handles.value("ORACLE_ENGINE_RUN_ID")?,
-        "oracle_source_namespace": handles.value("ORACLE_SOURCE_NAMESPACE")?,
-        "algo": handles.value("CONFIG_DIGEST_ALGO")?,
+        "oracle_engine_run_id": handles.value(ORACLE_ENGINE_RUN_ID)?,
+        "oracle_source_namespace": handles.value(ORACLE_SOURCE_NAMESPACE)?,
+        "algo": handles.value(CONFIG_DIGEST_ALGO)?,
     });
     Ok(canonical::to_canonical(&input).ok().map(|bytes| Sha256Hex::of(&bytes)))
 }

@@ -10,9 +10,8 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 use thiserror::Error;
 
-use crate::evidence::RUN_CONTROL_ROOT;
 use crate::hash::Sha256Hex;
-use crate::ids::{BucketName, PhaseExecutionId, S3Key, S3Uri};
+use crate::ids::{BucketName, Environment, PhaseExecutionId, S3Key, S3Uri, below_run_control};
 use crate::parse_error::one_line;
 use crate::placeholder::{begins_with, is_placeholder};
 use crate::step::Step;
@@ -70,7 +69,7 @@ pub enum ExecutionInput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct M2Receipt {
-    /// Its key, `evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`.
+    /// Its key, `evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`.
     pub key: S3Key,
     /// Its version, where the input names one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +115,7 @@ impl HeldSummary {
     /// The step and the phase execution that its key names. Returns `None` if the step is none of M3.A … M3.H.
     #[must_use]
     pub fn place(&self) -> Option<(Step, PhaseExecutionId)> {
-        let (id, _) = self.key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let (id, _) = below_run_control(self.key.as_str())?.split_once('/')?;
         let mut gated = Step::GATED.into_iter();
         let step = gated.find(|step| id.split('_').next() == Some(step.prefix()))?;
         Some((step, PhaseExecutionId::parse(id).ok()?))
@@ -170,23 +169,23 @@ pub struct Approval {
 }
 
 impl ExecutionInput {
-    /// Reads an execution input, whose pointers must lie in `evidence_bucket`.
+    /// Reads an execution input, whose pointers must lie in `evidence_bucket`, below the run control of `environment`.
     ///
     /// # Errors
     /// When it is none of the three forms, has a field that its form does not, or a field of another shape. The
     /// error names the field.
-    pub fn parse(value: &Value, evidence_bucket: &BucketName) -> Result<Self, InputError> {
+    pub fn parse(value: &Value, environment: &Environment, evidence_bucket: &BucketName) -> Result<Self, InputError> {
         let Value::Object(input) = value else {
             return Err(error(".", "is not a JSON object", FORMS));
         };
         if input.contains_key("detail-type") {
-            return m2_event(input, evidence_bucket);
+            return m2_event(input, environment, evidence_bucket);
         }
         bounded(".", value)?;
         if input.contains_key("m2_handoff") {
-            operator_start(input)
+            operator_start(input, environment)
         } else if input.contains_key("resume") {
-            rerun(input)
+            rerun(input, environment)
         } else {
             Err(error(".", "is of no known form", FORMS))
         }
@@ -327,7 +326,11 @@ fn version(path: &str, map: &Map<String, Value>, field: &str) -> Result<String, 
 
 /// The envelope and what S3 says in it are AWS's, who adds to both: an archive's replay adds `replay-name`. Only what is used is looked
 /// at, and strictly.
-fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<ExecutionInput, InputError> {
+fn m2_event(
+    input: &Map<String, Value>,
+    environment: &Environment,
+    evidence_bucket: &BucketName,
+) -> Result<ExecutionInput, InputError> {
     const REMEDY: &str = "pass S3's Object Created event on unchanged";
     if text(".", input, "detail-type")? != "Object Created" {
         return Err(error("detail-type", "is not `Object Created`", REMEDY));
@@ -357,7 +360,7 @@ fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<
         Some(_) => Some(version("detail.object", object, "version-id")?),
     };
     let receipt = M2Receipt {
-        key: receipt_key("detail.object.key", text("detail.object", object, "key")?)?,
+        key: receipt_key("detail.object.key", text("detail.object", object, "key")?, environment)?,
         version_id,
     };
     let sequencer = text("detail.object", object, "sequencer")?;
@@ -372,12 +375,12 @@ fn m2_event(input: &Map<String, Value>, evidence_bucket: &BucketName) -> Result<
     })
 }
 
-fn operator_start(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+fn operator_start(input: &Map<String, Value>, environment: &Environment) -> Result<ExecutionInput, InputError> {
     only_fields(".", input, &["m2_handoff", "oracle_input_manifest"])?;
     let handoff = object(".", input, "m2_handoff")?;
     only_fields("m2_handoff", handoff, &["key", "version_id"])?;
     let receipt = M2Receipt {
-        key: receipt_key("m2_handoff.key", text("m2_handoff", handoff, "key")?)?,
+        key: receipt_key("m2_handoff.key", text("m2_handoff", handoff, "key")?, environment)?,
         version_id: optional_text("m2_handoff", handoff, "version_id")?,
     };
     let oracle_input_manifest = match input.get("oracle_input_manifest") {
@@ -403,14 +406,14 @@ fn operator_start(input: &Map<String, Value>) -> Result<ExecutionInput, InputErr
     })
 }
 
-fn rerun(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+fn rerun(input: &Map<String, Value>, environment: &Environment) -> Result<ExecutionInput, InputError> {
     only_fields(".", input, &["resume"])?;
     let resume = object(".", input, "resume")?;
     only_fields("resume", resume, &["held", "only", "reset"])?;
     let held = object("resume", resume, "held")?;
     only_fields("resume.held", held, &["key", "version_id", "sha256"])?;
     let held = HeldSummary {
-        key: held_key("resume.held.key", text("resume.held", held, "key")?)?,
+        key: held_key("resume.held.key", text("resume.held", held, "key")?, environment)?,
         version_id: version("resume.held", held, "version_id")?,
         sha256: digest("resume.held.sha256", text("resume.held", held, "sha256")?)?,
     };
@@ -429,17 +432,17 @@ fn digest(field: &str, text: &str) -> Result<Sha256Hex, InputError> {
     Sha256Hex::parse(text).map_err(|_| error(field, "is not a SHA-256", "give 64 lower-case hex digits"))
 }
 
-/// `evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`, and nothing else.
-fn receipt_key(field: &str, key: &str) -> Result<S3Key, InputError> {
+/// `evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`, and nothing else.
+fn receipt_key(field: &str, key: &str, environment: &Environment) -> Result<S3Key, InputError> {
     let refused = || {
         error(
             field,
-            "is not the key of an M2 receipt",
-            "give evidence/dev_full/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json",
+            format!("is not the key of an M2 receipt of the environment {environment}"),
+            "give evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json",
         )
     };
-    let folder = key
-        .strip_prefix(RUN_CONTROL_ROOT)
+    let folder = environment
+        .below(key)
         .and_then(|rest| rest.strip_suffix(M2_RECEIPT_FILE));
     let id = folder.and_then(|folder| folder.strip_suffix('/')).ok_or_else(refused)?;
     if !id.starts_with("m2j_") || PhaseExecutionId::parse(id).is_err() {
@@ -448,17 +451,19 @@ fn receipt_key(field: &str, key: &str) -> Result<S3Key, InputError> {
     S3Key::parse(key).map_err(|_| refused())
 }
 
-/// `evidence/dev_full/run_control/m3x_<…>/m3x_execution_summary.json` of one of the steps.
-fn held_key(field: &str, key: &str) -> Result<S3Key, InputError> {
+/// `evidence/<environment>/run_control/m3x_<…>/m3x_execution_summary.json` of one of the steps.
+fn held_key(field: &str, key: &str, environment: &Environment) -> Result<S3Key, InputError> {
     let refused = || {
         error(
             field,
-            "is not the key of a step's execution summary",
-            "give evidence/dev_full/run_control/<phase execution id>/<m3x>_execution_summary.json",
+            format!("is not the key of a step's execution summary of the environment {environment}"),
+            "give evidence/<environment>/run_control/<phase execution id>/<m3x>_execution_summary.json",
         )
     };
-    let rest = key.strip_prefix(RUN_CONTROL_ROOT).ok_or_else(refused)?;
-    let (id, file) = rest.split_once('/').ok_or_else(refused)?;
+    let (id, file) = environment
+        .below(key)
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(refused)?;
     let prefix = id.split('_').next().unwrap_or_default();
     let known = prefix.starts_with("m3") && PhaseExecutionId::parse(id).is_ok();
     if !known || file != format!("{prefix}_execution_summary.json") {

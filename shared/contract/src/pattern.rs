@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key};
+use crate::ids::{Environment, PhaseExecutionId, PlatformRunId, S3Key};
 
 /// Why a pattern gives no usable key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -73,10 +73,14 @@ pub fn resolve_run_scoped(pattern: &str, run: &PlatformRunId) -> Result<S3Key, P
 ///
 /// # Errors
 /// When the pattern breaks one of the rules.
-pub fn resolve_phase_scoped(pattern: &str, phase: &PhaseExecutionId) -> Result<S3Key, PatternError> {
+pub fn resolve_phase_scoped(
+    pattern: &str,
+    environment: &Environment,
+    phase: &PhaseExecutionId,
+) -> Result<S3Key, PatternError> {
     once(pattern, "phase_execution_id")?;
     let key = resolve(pattern, &[("phase_execution_id", phase.as_ref())])?;
-    below(key, &crate::evidence::phase_folder(phase))
+    below(key, &environment.phase_folder(phase))
 }
 
 /// Holds the run-root pattern, which ends in a slash, against the one root that P1 writes to.

@@ -165,6 +165,14 @@ impl StepInput {
             problem: format!("is not what the state machine sends ({})", reason(&e)),
             remedy: "invoke the function through the state machine, or with one of the sample events",
         })?;
+        // Absent it stands only in evidence of revision 1: the state machine always says it.
+        if raw.settings.environment.is_none() {
+            return Err(InputError {
+                field: "settings.environment".to_owned(),
+                problem: "is missing".to_owned(),
+                remedy: "deploy the state machine and the functions of one release",
+            });
+        }
         let settings = Settings::try_from(raw.settings)?;
         let evidence_bucket = &settings.evidence_bucket;
         let RawContext {
@@ -179,16 +187,17 @@ impl StepInput {
         })?;
         let mut closures = Closures::new();
         for (id, closure) in raw.closures {
-            let is_ours = closure.bucket == *evidence_bucket;
+            let key = closure.key.as_str();
+            let is_ours = closure.bucket == *evidence_bucket && settings.environment.below(key).is_some();
             let owner = Owner::from_id(&id).filter(|owner| *owner == closure.step && is_ours);
             let owner = owner.ok_or_else(|| InputError {
                 field: join("closures", &id),
-                problem: "is not a closure of a step in the deployment's evidence bucket".to_owned(),
+                problem: "is not a closure of a step in the deployment's evidence bucket and environment".to_owned(),
                 remedy: "pass the closures on as the steps return them",
             })?;
             closures.insert(owner, closure);
         }
-        let input = ExecutionInput::parse(&execution.input, evidence_bucket)?;
+        let input = ExecutionInput::parse(&execution.input, &settings.environment, evidence_bucket)?;
         let attempt = Attempt {
             state_name: state.name,
             retry_count: state.retry_count,

@@ -39,7 +39,17 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3g_admission_summary", SCANNED),
     ("m3b_run_id_generation_snapshot", &["platform_run_id_regex"]),
     ("m3_execution_summary", &["completion_checklist.status"]),
-    ("m3h_observations", &["observed.databricks"]),
+    ("m3a_observations", &["settings.environment"]),
+    ("m3b_observations", &["settings.environment"]),
+    ("m3c_observations", &["settings.environment"]),
+    ("m3d_observations", &["settings.environment"]),
+    ("m3e_observations", &["settings.environment"]),
+    ("m3f_observations", &["settings.environment"]),
+    ("m3g_observations", &["settings.environment"]),
+    ("m3g_admission_observations", &["settings.environment"]),
+    ("m3h_observations", &["observed.databricks", "settings.environment"]),
+    ("m3i_observations", &["observed.earlier", "settings.environment"]),
+    ("m3j_observations", &["settings.environment"]),
     (
         "m3h_phase_budget_envelope",
         &[
@@ -54,7 +64,6 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
         &["phase_window_end_utc", "phase_window_start_utc"],
     ),
     ("m3i_blocker_register", &["resolved_blockers"]),
-    ("m3i_observations", &["observed.earlier"]),
 ];
 
 /// What every closing summary gained.

@@ -2,14 +2,18 @@
 //! (contract section 7). The admission of a rerun holds today's registry to the same before it pins it.
 
 use crate::blocker::{Blocker, Finding, settle};
-use crate::handles::{HandleFacts, HandleStatus, REQUIRED};
-use crate::ids::{BucketName, StateMachineArn};
+use crate::handles::{
+    HandleFacts, HandleStatus, REQUIRED, S3_EVIDENCE_BUCKET, SFN_PLATFORM_RUN_ORCHESTRATOR_V0, names,
+};
+use crate::ids::{BucketName, Environment, StateMachineArn};
 use crate::registry::Registry;
 use crate::secrets;
 
 /// The deployment's own names, which a registry must not contradict.
 #[derive(Debug, Clone, Copy)]
 pub struct Deployment<'a> {
+    /// The environment, which some required handles carry in their name.
+    pub environment: &'a Environment,
     /// The evidence bucket.
     pub evidence_bucket: &'a BucketName,
     /// The state machine that the execution runs on.
@@ -20,9 +24,10 @@ pub struct Deployment<'a> {
 /// with different values, another bucket or orchestrator than the deployment's, secret material.
 #[must_use]
 pub fn screen(registry: &Registry, text: &str, deployment: Deployment<'_>) -> Vec<Finding> {
-    let handles = HandleFacts::read(registry, &REQUIRED);
-    let required = REQUIRED.into_iter().filter_map(|key| match handles.status(key) {
-        HandleStatus::Missing => Some(Blocker::HandleMissing.on(key, "is not declared in the registry")),
+    let required = names(&REQUIRED, deployment.environment);
+    let handles = HandleFacts::read(registry, &required);
+    let required = required.iter().filter_map(|key| match handles.status(key) {
+        HandleStatus::Missing => Some(Blocker::HandleMissing.on(key.as_str(), "is not declared in the registry")),
         HandleStatus::Placeholder | HandleStatus::Unresolved => {
             let problem = handles.value(key).err()?;
             Some(Blocker::HandleUnresolved.on(problem.key, problem.problem))
@@ -36,8 +41,8 @@ pub fn screen(registry: &Registry, text: &str, deployment: Deployment<'_>) -> Ve
     let detail = "the registry declares it with different values";
     findings.extend(contradicted.map(|key| Blocker::HandleContradiction.on(key, detail)));
     let own = [
-        ("S3_EVIDENCE_BUCKET", deployment.evidence_bucket.as_str()),
-        ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", deployment.state_machine.name()),
+        (S3_EVIDENCE_BUCKET, deployment.evidence_bucket.as_str()),
+        (SFN_PLATFORM_RUN_ORCHESTRATOR_V0, deployment.state_machine.name()),
     ];
     findings.extend(own.into_iter().filter_map(|(key, own)| {
         let named = handles.text(key).ok().filter(|named| *named != own)?;
@@ -54,7 +59,7 @@ pub fn screen(registry: &Registry, text: &str, deployment: Deployment<'_>) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry;
+    use crate::{handles, registry};
 
     const MACHINE: &str = "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator";
 
@@ -64,7 +69,8 @@ mod tests {
             "SFN_PLATFORM_RUN_ORCHESTRATOR_V0" => "orchestrator",
             _ => "x",
         };
-        REQUIRED
+        let required = handles::names(&REQUIRED, &Environment::default());
+        required
             .iter()
             .map(|key| format!("* `{key} = \"{}\"`\n", value(key)))
             .collect()
@@ -74,6 +80,7 @@ mod tests {
         let bucket = BucketName::parse("evidence").unwrap();
         let machine = StateMachineArn::parse(MACHINE).unwrap();
         let deployment = Deployment {
+            environment: &Environment::default(),
             evidence_bucket: &bucket,
             state_machine: &machine,
         };

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{BucketName, DeploymentName, S3Uri};
+use crate::ids::{BucketName, DeploymentName, Environment, S3Uri};
 use crate::input::InputError;
 
 /// Where the deployment keeps what the steps read and write, and what they decide by.
@@ -17,6 +17,8 @@ use crate::input::InputError;
 pub struct Settings {
     /// The deployment's name, by which metrics tell deployments apart.
     pub deployment: DeploymentName,
+    /// The platform's name for this copy of itself, below which the steps' evidence lies.
+    pub environment: Environment,
     /// Where all evidence goes, whatever the registry says.
     pub evidence_bucket: BucketName,
     /// The handles registry.
@@ -55,6 +57,9 @@ pub enum Signing {
 pub struct SettingsFields {
     /// The deployment's name.
     pub deployment: String,
+    /// The environment. Evidence of revision 1 has none, and is of `dev_full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The evidence bucket.
     pub evidence_bucket: String,
     /// `s3://` URI of the handles registry.
@@ -92,6 +97,10 @@ impl TryFrom<SettingsFields> for Settings {
     fn try_from(fields: SettingsFields) -> Result<Self, InputError> {
         let deployment = DeploymentName::parse(&fields.deployment)
             .map_err(|e| error("deployment", format!("is not a deployment's name ({e})")))?;
+        let environment = fields
+            .environment
+            .map_or_else(|| Ok(Environment::default()), |text| Environment::parse(&text))
+            .map_err(|e| error("environment", format!("is not an environment ({e})")))?;
         let evidence_bucket = BucketName::parse(&fields.evidence_bucket)
             .map_err(|e| error("evidence_bucket", format!("is not a bucket name ({e})")))?;
         let stack_outputs = fields
@@ -117,6 +126,7 @@ impl TryFrom<SettingsFields> for Settings {
         };
         Ok(Settings {
             deployment,
+            environment,
             evidence_bucket,
             registry: uri("registry_uri", &fields.registry_uri)?,
             stack_outputs,
@@ -140,6 +150,7 @@ impl From<Settings> for SettingsFields {
         let uris: Vec<String> = settings.stack_outputs.iter().map(S3Uri::to_string).collect();
         SettingsFields {
             deployment: settings.deployment.to_string(),
+            environment: Some(settings.environment.to_string()),
             evidence_bucket: settings.evidence_bucket.to_string(),
             registry_uri: settings.registry.to_string(),
             stack_outputs_uris: uris.join(","),
@@ -159,7 +170,7 @@ mod tests {
 
     fn fields() -> Value {
         json!({
-            "deployment": "dev-p1", "evidence_bucket": "evidence-bucket",
+            "deployment": "dev-p1", "environment": "prod", "evidence_bucket": "evidence-bucket",
             "registry_uri": "s3://artifacts/registry.md", "stack_outputs_uris": "s3://artifacts/a.json,s3://artifacts/b.json",
             "cost_source": "cost_explorer", "billing_artifact_uri": "", "signing": "off", "signing_key": "",
         })
@@ -201,10 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn evidence_of_revision_1_is_of_dev_full() {
+        let mut earlier = fields();
+        earlier.as_object_mut().unwrap().remove("environment");
+        let settings: Settings = serde_json::from_value(earlier).unwrap();
+        assert_eq!(settings.environment, Environment::default());
+        assert_eq!(read(&[]).unwrap().environment.as_str(), "prod");
+    }
+
+    #[test]
     fn a_setting_that_does_not_fit_is_named() {
         for (changes, field) in [
             (&[("deployment", "")][..], "deployment"),
             (&[("deployment", "a b")], "deployment"),
+            (&[("environment", "Prod")], "environment"),
+            (&[("environment", "")], "environment"),
             (&[("evidence_bucket", "A")], "evidence_bucket"),
             (&[("registry_uri", "")], "registry_uri"),
             (&[("registry_uri", "${RegistryUri}")], "registry_uri"),

@@ -11,10 +11,9 @@ use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
-use p1_contract::evidence::RUN_CONTROL_ROOT;
-use p1_contract::ids::BucketName;
+use p1_contract::ids::S3Uri;
 
-use crate::environment::{WARM_UP_BUCKET, environment};
+use crate::environment::{WARM_UP_URI, environment};
 use crate::harness::Harness;
 use crate::orchestrator::{Orchestrator, StepFunctions};
 use crate::store::{S3Store, Store};
@@ -26,9 +25,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// The longest time that the init phase waits for its connection. Lambda gives the whole phase ten seconds.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
 
-/// A key without an object. Every role may read below its prefix, because every step reads M3.A's artifacts.
-const NOTHING: &str = "m3a_init/nothing.json";
-
 /// The harness on AWS, configured by the environment.
 ///
 /// # Errors
@@ -39,11 +35,9 @@ pub async fn harness() -> Result<(Harness, SdkConfig), lambda_runtime::Error> {
     let config = sdk_config(http_client(trust)?, is_complete(&environment)).await;
     let s3 = s3_client(&config);
     // A local platform uses plain HTTP, where there is no handshake to do in advance.
-    let bucket = environment
-        .get(WARM_UP_BUCKET)
-        .and_then(|name| BucketName::parse(name).ok());
-    if let Some(bucket) = bucket.filter(|_| !is_s3_plain(&environment)) {
-        warm_up(&s3, &bucket).await;
+    let uri = environment.get(WARM_UP_URI).and_then(|uri| S3Uri::parse(uri).ok());
+    if let Some(uri) = uri.filter(|_| !is_s3_plain(&environment)) {
+        warm_up(&s3, &uri).await;
     }
     let orchestrator = Orchestrator::StepFunctions(StepFunctions::new(config.clone()));
     Ok((
@@ -116,11 +110,11 @@ fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
 /// handshake is its most expensive work.
 ///
 /// The answer is ignored. A missing answer is no failure, because a step's own read then makes the connection.
-async fn warm_up(s3: &aws_sdk_s3::Client, bucket: &BucketName) {
+async fn warm_up(s3: &aws_sdk_s3::Client, nothing: &S3Uri) {
     let head = s3
         .head_object()
-        .bucket(bucket.as_str())
-        .key(format!("{RUN_CONTROL_ROOT}{NOTHING}"))
+        .bucket(nothing.bucket.as_str())
+        .key(nothing.key.as_str())
         .send();
     let made = match tokio::time::timeout(WARM_UP_TIME, head).await {
         Ok(Ok(_)) => true,
@@ -238,8 +232,12 @@ mod tests {
         }
     }
 
+    fn nothing() -> S3Uri {
+        S3Uri::parse("s3://evidence-bucket/evidence/prod/run_control/m3a_init/nothing.json").unwrap()
+    }
+
     async fn read(s3: aws_sdk_s3::Client) -> Result<Read, Fault> {
-        let bucket = BucketName::parse("evidence-bucket").unwrap();
+        let bucket = "evidence-bucket".parse().unwrap();
         let key = "evidence/x.json".parse().unwrap();
         Store::S3(S3Store::new(s3)).read(&bucket, &key, None, 1 << 20).await
     }
@@ -266,8 +264,8 @@ mod tests {
         let bundle = directory.path().join("ca.pem");
         std::fs::write(&bundle, &server.authority).unwrap();
         let s3 = server.client(&Trust::Bundle(bundle)).await;
-        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
-        let head = "HEAD /evidence-bucket/evidence/dev_full/run_control/m3a_init/nothing.json HTTP/1.1";
+        warm_up(&s3, &nothing()).await;
+        let head = "HEAD /evidence-bucket/evidence/prod/run_control/m3a_init/nothing.json HTTP/1.1";
         let warmed = Seen {
             connections: 1,
             requests: vec![head.to_owned()],
@@ -282,7 +280,7 @@ mod tests {
     async fn an_endpoint_of_another_authority_is_not_trusted_and_fails_no_init() {
         let server = Server::start().await;
         let s3 = server.client(&Trust::Amazon).await;
-        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
+        warm_up(&s3, &nothing()).await;
         assert_eq!(server.seen().requests, Vec::<String>::new());
         assert_eq!(read(s3).await.unwrap_err().name(), "Transient");
         assert_eq!(server.seen().requests, Vec::<String>::new());
@@ -299,7 +297,7 @@ mod tests {
         let s3 = server.client(&Trust::Amazon).await;
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
-        warm_up(&s3, &BucketName::parse("evidence-bucket").unwrap()).await;
+        warm_up(&s3, &nothing()).await;
         // The test's clock advances whenever nothing is left to do. The time shows that our bound ended the wait and not the
         // client's.
         assert_eq!(begun.elapsed().as_secs(), WARM_UP_TIME.as_secs());

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
+use p1_contract::evidence::{Body, Document, ExecutionSummary};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key};
 use p1_contract::observations::Written;
 use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
@@ -191,6 +191,12 @@ impl<'a> StepContext<'a> {
         &self.settings().evidence_bucket
     }
 
+    /// The environment, below whose run control all phase executions keep their evidence.
+    #[must_use]
+    pub fn environment(&self) -> &'a Environment {
+        &self.settings().environment
+    }
+
     /// The deployment's settings for this execution.
     #[must_use]
     pub fn settings(&self) -> &'a Settings {
@@ -202,7 +208,7 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// Fails if `file` makes no valid key. This never happens for the names that steps use.
     pub fn own_key(&self, file: &str) -> Result<S3Key, Fault> {
-        key_in(&self.phase_execution_id, file)
+        key_in(self.environment(), &self.phase_execution_id, file)
     }
 
     /// Reads a closure's summary, which must have the hash that the chain names.
@@ -334,20 +340,22 @@ impl<'a> StepContext<'a> {
     }
 }
 
-/// The key of `file` in the folder of phase execution `id`.
+/// The key of `file` in the folder of phase execution `id` of `environment`.
 ///
 /// # Errors
 /// Fails if the name makes no valid key.
-pub fn key_in(id: &PhaseExecutionId, file: &str) -> Result<S3Key, Fault> {
-    S3Key::parse(&format!("{}{file}", phase_folder(id))).map_err(|e| Fault::internal("name an artifact", e.to_string()))
+pub fn key_in(environment: &Environment, id: &PhaseExecutionId, file: &str) -> Result<S3Key, Fault> {
+    S3Key::parse(&format!("{}{file}", environment.phase_folder(id)))
+        .map_err(|e| Fault::internal("name an artifact", e.to_string()))
 }
 
-/// The key of `file` below the run-control root.
+/// The key of `file` below the run-control root of `environment`.
 ///
 /// # Errors
 /// Fails if the name makes no valid key.
-pub fn run_control_key(file: &str) -> Result<S3Key, Fault> {
-    S3Key::parse(&format!("{RUN_CONTROL_ROOT}{file}")).map_err(|e| Fault::internal("name an object", e.to_string()))
+pub fn run_control_key(environment: &Environment, file: &str) -> Result<S3Key, Fault> {
+    S3Key::parse(&format!("{}{file}", environment.run_control_root()))
+        .map_err(|e| Fault::internal("name an object", e.to_string()))
 }
 
 /// The result of reading a closure.

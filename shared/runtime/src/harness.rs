@@ -15,7 +15,7 @@ use p1_contract::strict::{self, Limits};
 use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 
-use crate::context::{StepContext, key_in};
+use crate::context::StepContext;
 use crate::fault::Fault;
 use crate::orchestrator::Orchestrator;
 use crate::step::{Artifact, Closed, Content, Evaluation, StepLogic};
@@ -276,7 +276,7 @@ impl Harness {
         summary: &ExecutionSummary,
     ) -> Result<ClosureRef, Fault> {
         let name = S::OWNER.summary_name();
-        let key = key_in(&ctx.phase_execution_id, &format!("{name}.json"))?;
+        let key = ctx.own_key(&format!("{name}.json"))?;
         let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
         let bytes = document(&header, summary)?;
         if let Some(why) = too_large(&bytes) {

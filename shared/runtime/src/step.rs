@@ -2,7 +2,7 @@
 
 use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
-use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::ids::{Environment, PhaseExecutionId, S3Key};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::request::{Conclusion, StepInput, StepResult};
@@ -119,6 +119,8 @@ pub enum Content {
 pub struct Author {
     /// The step.
     pub step: Step,
+    /// The environment.
+    pub environment: Environment,
     /// The phase execution.
     pub phase_execution_id: PhaseExecutionId,
     /// The ids that are known so far.
@@ -131,6 +133,7 @@ impl Author {
     pub fn new(input: &StepInput, step: Step, run: RunIds) -> Self {
         Author {
             step,
+            environment: input.settings.environment.clone(),
             phase_execution_id: input.phase_execution_id(step),
             run,
         }
@@ -150,7 +153,11 @@ impl Author {
     /// # Errors
     /// Fails if the body cannot be rendered.
     pub fn artifact<B: Body>(&self, body: B) -> Result<Artifact, Fault> {
-        let key = key_in(&self.phase_execution_id, &format!("{}.json", B::NAME))?;
+        let key = key_in(
+            &self.environment,
+            &self.phase_execution_id,
+            &format!("{}.json", B::NAME),
+        )?;
         self.artifact_at(key, body)
     }
 
@@ -173,7 +180,7 @@ impl Author {
     /// # Errors
     /// Fails if the name makes no valid key.
     pub fn note(&self, name: &str, text: String) -> Result<Artifact, Fault> {
-        let key = key_in(&self.phase_execution_id, &format!("{name}.md"))?;
+        let key = key_in(&self.environment, &self.phase_execution_id, &format!("{name}.md"))?;
         Ok(Artifact {
             name: name.to_owned(),
             key,

@@ -9,7 +9,7 @@ use p1_contract::blocker::Finding;
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, merge};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
+use p1_contract::ids::{Environment, ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
@@ -34,6 +34,7 @@ pub const BUCKET: &str = "p1-test-evidence";
 pub fn settings(bucket: &str) -> Settings {
     Settings {
         deployment: "p1".parse().expect("a deployment's name"),
+        environment: Environment::default(),
         evidence_bucket: bucket.parse().expect("a bucket name"),
         registry: format!("s3://{bucket}/registry.md").parse().expect("a URI"),
         stack_outputs: Vec::new(),
@@ -161,7 +162,7 @@ impl TestExecution {
     }
 
     fn store_at(&self, id: &PhaseExecutionId, name: &str, bytes: &[u8]) -> ArtifactRef {
-        let key = key_in(id, &format!("{name}.json")).expect("a key");
+        let key = key_in(&self.settings.environment, id, &format!("{name}.json")).expect("a key");
         let version = self.store.seed_anew(BUCKET, key.as_str(), bytes);
         self.artifact(name, key, version, bytes)
     }
@@ -238,7 +239,12 @@ impl TestExecution {
     /// The JSON document `name` in the folder of `step`'s phase execution. Returns `None` if it does not exist.
     #[must_use]
     pub fn published(&self, step: Step, name: &str) -> Option<Value> {
-        let key = key_in(&self.phase_execution_id(step), &format!("{name}.json")).expect("a key");
+        let key = key_in(
+            &self.settings.environment,
+            &self.phase_execution_id(step),
+            &format!("{name}.json"),
+        )
+        .expect("a key");
         let bytes = self.store.dump(BUCKET).remove(key.as_str())?;
         Some(serde_json::from_slice(&bytes).expect("JSON"))
     }

@@ -6,8 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use p1_contract::evidence::RUN_CONTROL_ROOT;
-use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::ids::{BucketName, Environment, S3Key};
 use p1_contract::observations::AuditProblem;
 
 use crate::context::StepContext;
@@ -53,14 +52,11 @@ pub async fn rewritten<'o>(
 /// The prefix to list for a key. Objects in the folder of a phase execution are listed together. Other writers use all other
 /// places too, so a key there is listed alone.
 fn group(key: &S3Key) -> String {
-    let folder = key
-        .as_str()
-        .strip_prefix(RUN_CONTROL_ROOT)
-        .and_then(|rest| rest.split_once('/'))
-        .filter(|(folder, _)| folder.starts_with("m3"));
-    match folder {
-        Some((folder, _)) => format!("{RUN_CONTROL_ROOT}{folder}/"),
-        None => key.to_string(),
+    let place = Environment::of_key(key.as_str());
+    let folder = place.filter(|(_, rest)| rest.starts_with("m3") && rest.contains('/'));
+    match (folder, key.as_str().rsplit_once('/')) {
+        (Some(_), Some((folder, _))) => format!("{folder}/"),
+        _ => key.to_string(),
     }
 }
 
@@ -103,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn an_overwritten_and_a_deleted_key_are_found_among_any_number_of_others() {
         let execution = TestExecution::default();
-        let folder = format!("{RUN_CONTROL_ROOT}m3a_20261122T121701Z_0123456789ab/");
+        let folder = format!("evidence/dev_full/run_control/m3a_20261122T121701Z_0123456789ab/");
         let run_json = "evidence/runs/platform_20261122T121701Z/run.json";
         let keys: Vec<String> = ["a.json", "b.json", "c.json"]
             .map(|name| format!("{folder}{name}"))

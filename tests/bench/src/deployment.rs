@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration};
+use p1_contract::ids::Environment;
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_local::sample::{self, Names};
 use p1_local::{Profile, sdk_config};
@@ -74,6 +75,7 @@ impl Deployment {
         let number = DEPLOYMENTS.fetch_add(1, Ordering::Relaxed);
         let place = format!("p1-bench-{}-{number}", std::process::id());
         let names = Names {
+            environment: Environment::default(),
             account: profile.account.clone(),
             region: profile.region.clone(),
             evidence_bucket: format!("{place}-evidence"),
@@ -232,6 +234,7 @@ impl Deployment {
     pub fn settings(&self) -> Result<Settings, BenchError> {
         let artifacts = &self.names.artifacts_bucket;
         let fields = SettingsFields {
+            environment: Some(Environment::default().to_string()),
             deployment: "p1-bench".to_owned(),
             evidence_bucket: self.evidence_bucket.clone(),
             registry_uri: format!("s3://{artifacts}/registry.md"),

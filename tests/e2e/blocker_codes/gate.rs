@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use p1_contract::canonical;
-use p1_contract::evidence::{observations_name, phase_folder};
-use p1_contract::ids::{PhaseExecutionId, PlatformRunId, Stamp};
+use p1_contract::evidence::observations_name;
+use p1_contract::ids::{Environment, PhaseExecutionId, PlatformRunId, Stamp};
 use p1_contract::step::Step;
 use p1_tests::stage::{Ended, Stage};
 use serde_json::{Value, json};
@@ -34,7 +34,12 @@ impl Planned<'_> {
 
     /// The key of a file of a step, for each second in which the execution may start.
     pub(crate) fn keys<'k>(&'k self, step: Step, file: &'k str) -> impl Iterator<Item = (Stamp, String)> + 'k {
-        let key = move |stamp: &Stamp| (*stamp, format!("{}{file}", phase_folder(&self.id(step, *stamp))));
+        let key = move |stamp: &Stamp| {
+            (
+                *stamp,
+                format!("{}{file}", Environment::default().phase_folder(&self.id(step, *stamp))),
+            )
+        };
         self.stamps.iter().map(key)
     }
 
@@ -69,7 +74,7 @@ impl Planned<'_> {
     pub(crate) async fn plant(&self, step: Step, stamp: Stamp, document: &Value) {
         let key = format!(
             "{}{}.json",
-            phase_folder(&self.id(step, stamp)),
+            Environment::default().phase_folder(&self.id(step, stamp)),
             observations_name(step)
         );
         create(self.stage, &key, canonical::to_document(document).unwrap()).await;

@@ -1,8 +1,9 @@
 //! Conclusions of M3.J that an execution adopts: facts changed, and the phase summary that follows from them.
 
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::evidence::Body;
 use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::Environment;
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use p1_contract::step::Step;
 use serde_json::{Value, json};
@@ -30,7 +31,10 @@ pub(crate) async fn conclude(planned: &Planned<'_>, base: &Example, change: fn(&
         let (summary, _) = m3j_phase_verdict::phase_summary(&input, &facts).unwrap();
         let bytes = summary.render().unwrap();
         let name = p1_contract::artifacts::PhaseSummary::NAME;
-        let key = format!("{}{name}.json", phase_folder(&planned.id(Step::PhaseVerdict, *stamp)));
+        let key = format!(
+            "{}{name}.json",
+            Environment::default().phase_folder(&planned.id(Step::PhaseVerdict, *stamp))
+        );
         let (version, tag) = create(planned.stage, &key, bytes.clone()).await;
         document["observed"]["summary"] = json!({"stored": {
             "name": name, "bucket": bucket, "key": key, "version_id": version, "etag": tag,

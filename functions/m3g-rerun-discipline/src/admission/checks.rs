@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use p1_contract::blocker::{Blocker, Finding, Severity};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles::HandleFacts;
+use p1_contract::handles;
 use p1_contract::identity::{DIGEST_PROFILE, SeedInputs, field_list};
 use p1_contract::input::{Rerun, ResetReceipt};
 use p1_contract::observations::admission::{AdmissionFacts, History, LastSummary, Lock};
@@ -281,7 +281,7 @@ fn handle_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) ->
                 format!("what it read cannot be confirmed: {why}"),
             )),
             Ok(handles) => {
-                for key in changed(handles, &today.handles) {
+                for key in handles.different(&today.handles) {
                     readers.entry(key).or_default().push(reading.step);
                 }
             }
@@ -298,12 +298,6 @@ fn handle_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) ->
         )
     }));
     findings
-}
-
-fn changed<'h>(then: &'h HandleFacts, today: &HandleFacts) -> Vec<&'h str> {
-    let keys = then.0.keys().map(String::as_str);
-    keys.filter(|key| then.first_difference(today, &[*key]).is_some())
-        .collect()
 }
 
 fn triplet_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -> Vec<Finding> {
@@ -373,9 +367,9 @@ fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs,
         oracle_input_manifest_uri: seed.oracle_input_manifest_uri.clone(),
         oracle_input_manifest_sha256: seed.oracle_input_manifest_sha256.clone(),
         oracle_input_manifest_entries: seed.oracle_input_manifest_entries.clone(),
-        scenario_fields: field_list(&text("SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS")?),
-        scenario_derivation_mode: text("SCENARIO_RUN_ID_DERIVATION_MODE")?,
-        canonicalization_mode: text("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE")?,
+        scenario_fields: field_list(&text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS)?),
+        scenario_derivation_mode: text(handles::SCENARIO_RUN_ID_DERIVATION_MODE)?,
+        canonicalization_mode: text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE)?,
     })
 }
 

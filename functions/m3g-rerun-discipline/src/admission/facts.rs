@@ -21,7 +21,7 @@ use crate::fact::todays_registry;
 
 /// Gathers the facts.
 pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<AdmissionFacts, Fault> {
-    let keys = handles::read_by_any();
+    let keys = handles::names_read_by_any(ctx.environment());
     let (held, registry) = try_join(held(ctx, &rerun.held), todays_registry(ctx, &keys)).await?;
     let Learned::Found(facts) = &held else {
         let seed = Learned::Problem("the held summary is not known".to_owned());
@@ -181,7 +181,10 @@ async fn readings(
         let handles = match pin {
             Learned::Problem(why) => Learned::Problem(why),
             Learned::Found(pin) => match registries.get(pin).map(Learned::as_result) {
-                Some(Ok(registry)) => Learned::Found(HandleFacts::read(registry, handles::read_by(step))),
+                Some(Ok(registry)) => Learned::Found(HandleFacts::read(
+                    registry,
+                    &handles::names_read_by(step, ctx.environment()),
+                )),
                 Some(Err(why)) => Learned::Problem(why.to_owned()),
                 None => Learned::Problem(format!("{} was not read", pin.key)),
             },

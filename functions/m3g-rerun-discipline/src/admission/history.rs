@@ -3,7 +3,7 @@
 use futures_util::future::{try_join, try_join_all};
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::blocker::Severity;
-use p1_contract::evidence::{Document, phase_folder, summary_name};
+use p1_contract::evidence::{Document, summary_name};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{Acquire, Ledger, LedgerKind, LedgerRecord};
 use p1_contract::observations::admission::{CommittedFacts, History, LastSummary, Lock, RunHistory};
@@ -139,7 +139,10 @@ async fn has_worked(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<bool
     }
     let id = phase_execution_id(record, Owner::Admission);
     // What is hidden by a delete marker was there.
-    let left = ctx.store.list_versions(ctx.bucket(), &phase_folder(&id), 1).await?;
+    let left = ctx
+        .store
+        .list_versions(ctx.bucket(), &ctx.environment().phase_folder(&id), 1)
+        .await?;
     Ok(!left.counts.is_empty())
 }
 
@@ -185,7 +188,7 @@ async fn published_last(ctx: &StepContext<'_>, record: &LedgerRecord) -> Result<
     let keys: Vec<S3Key> = Step::GATED
         .into_iter()
         .rev()
-        .map(|step| summary_key(record, step))
+        .map(|step| summary_key(ctx, record, step))
         .collect::<Result<_, _>>()?;
     let reads = keys.iter().map(|key| ctx.read(ctx.bucket(), key, None, DOCUMENT_LIMIT));
     for (key, read) in keys.iter().zip(try_join_all(reads).await?) {
@@ -203,8 +206,9 @@ fn phase_execution_id(record: &LedgerRecord, owner: impl Into<Owner>) -> PhaseEx
     PhaseExecutionId::derive(owner, record.holder_stamp_utc, record.holder.as_str())
 }
 
-fn summary_key(record: &LedgerRecord, step: Step) -> Result<S3Key, Fault> {
+fn summary_key(ctx: &StepContext<'_>, record: &LedgerRecord, step: Step) -> Result<S3Key, Fault> {
     key_in(
+        ctx.environment(),
         &phase_execution_id(record, step),
         &format!("{}.json", summary_name(step)),
     )

@@ -195,7 +195,12 @@ fn the_mode_must_fit() {
 fn the_receipt_is_a_document() {
     let world = held();
     let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    let key = key_in(&result.phase_execution_id, "m3g_admission_receipt.json").unwrap();
+    let key = key_in(
+        &p1_contract::ids::Environment::default(),
+        &result.phase_execution_id,
+        "m3g_admission_receipt.json",
+    )
+    .unwrap();
     let bytes = world.store.dump(EVIDENCE)[key.as_str()].clone();
     let document = Document::<RerunAdmissionReceipt>::parse(&bytes).unwrap();
     assert_eq!(document.header.phase_execution_id, Some(result.phase_execution_id));

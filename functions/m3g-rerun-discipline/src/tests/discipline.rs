@@ -246,7 +246,13 @@ fn an_occupied_artifact_is_the_publish_blocker() {
     let id = PhaseExecutionId::derive(Step::RerunDiscipline, stamp(1), execution(1).as_str());
     world.store.seed(
         EVIDENCE,
-        key_in(&id, "m3g_reset_class_matrix.json").unwrap().as_str(),
+        key_in(
+            &p1_contract::ids::Environment::default(),
+            &id,
+            "m3g_reset_class_matrix.json",
+        )
+        .unwrap()
+        .as_str(),
         "{}",
     );
     assert_eq!(result_codes(&step(&world)), ["M3G-B7"]);

@@ -11,10 +11,10 @@ use p1_contract::artifacts::{M4HandoffPack, OrchestratorReference, RunHeader, Ru
 use p1_contract::blocker::{Finding, codes};
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, Triplet, merge, summary_name};
-use p1_contract::handles::{HandleFacts, REQUIRED, read_by_any};
+use p1_contract::handles::{HandleFacts, names_read_by_any};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list};
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
+use p1_contract::ids::{Environment, ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
 use p1_contract::observations::ExecutionAnswer;
 use p1_contract::owner::Owner;
@@ -47,10 +47,10 @@ fn execution(n: u8) -> ExecutionArn {
 
 /// A registry that declares every handle that any step reads, with `changes` applied.
 fn registry_text(changes: &[(&str, &str)]) -> String {
-    let mut handles: BTreeMap<&str, String> = read_by_any()
-        .into_iter()
-        .chain(REQUIRED)
-        .map(|key| (key, format!("\"value of {key}\"")))
+    let names = names_read_by_any(&Environment::default());
+    let mut handles: BTreeMap<&str, String> = names
+        .iter()
+        .map(|key| (key.as_str(), format!("\"value of {key}\"")))
         .collect();
     let fixed = [
         ("CONFIG_DIGEST_ALGO", "\"sha256\""),
@@ -108,7 +108,10 @@ impl World {
         let text = registry_text(&[]);
         let version = store.seed(ARTIFACTS, REGISTRY_KEY, text.as_bytes());
         let registry = object_ref(ARTIFACTS, REGISTRY_KEY, version, text.as_bytes());
-        let handles = HandleFacts::read(&registry::parse(text.as_bytes()).unwrap(), &read_by_any());
+        let handles = HandleFacts::read(
+            &registry::parse(text.as_bytes()).unwrap(),
+            &names_read_by_any(&Environment::default()),
+        );
         let digest_input = DigestInput::from_handles(&handles).unwrap();
         let config_digest = digest_input.digest().unwrap();
         let seed = SeedInputs {
@@ -188,7 +191,7 @@ impl World {
         let name = summary_name(step);
         let header = Header::new(&name, step, Some(id.clone()), &self.ids(step));
         let bytes = canonical::to_document(&merge(&header, &summary).unwrap()).unwrap();
-        let key = key_in(&id, &format!("{name}.json")).unwrap();
+        let key = key_in(&Environment::default(), &id, &format!("{name}.json")).unwrap();
         let version_id = self.store.seed(EVIDENCE, key.as_str(), bytes.clone());
         let closure = ClosureRef {
             step: step.into(),
@@ -211,7 +214,7 @@ impl World {
                     pinned_at_utc,
                     seed_inputs: Some(self.seed.clone()),
                 };
-                let key = key_in(id, "m3b_run_identity_seed.json").unwrap();
+                let key = key_in(&Environment::default(), id, "m3b_run_identity_seed.json").unwrap();
                 vec![self.document(step, Some(id), key.as_str(), body)]
             }
             Step::RunPublication => {
@@ -250,7 +253,7 @@ impl World {
                     pinned_at_utc,
                     overall_pass: true,
                 };
-                let key = key_in(id, "m4_handoff_pack.json").unwrap();
+                let key = key_in(&Environment::default(), id, "m4_handoff_pack.json").unwrap();
                 vec![self.document(step, None, key.as_str(), pack)]
             }
             _ => Vec::new(),
@@ -319,7 +322,12 @@ impl World {
 
     /// The artifact at `file` in the folder of a result's phase execution.
     fn artifact(&self, result: &StepResult, file: &str) -> Value {
-        let key = key_in(&result.phase_execution_id, &format!("{file}.json")).unwrap();
+        let key = key_in(
+            &Environment::default(),
+            &result.phase_execution_id,
+            &format!("{file}.json"),
+        )
+        .unwrap();
         serde_json::from_slice(&self.store.dump(EVIDENCE)[key.as_str()]).unwrap()
     }
 }

@@ -61,7 +61,12 @@ fn the_chain_must_still_have_its_bytes() {
         );
     }
     let world = held();
-    let seed = key_in(&world.closures["M3.B"].phase_execution_id, "m3b_run_identity_seed.json").unwrap();
+    let seed = key_in(
+        &p1_contract::ids::Environment::default(),
+        &world.closures["M3.B"].phase_execution_id,
+        "m3b_run_identity_seed.json",
+    )
+    .unwrap();
     world.store.deny(EVIDENCE, seed.as_str());
     assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
     // A chain that lacks a step.
@@ -128,7 +133,12 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         blockers: None,
     };
     let id = PhaseExecutionId::derive(Step::PhaseVerdict, stamp(1), execution(1).as_str());
-    let key = key_in(&id, "m3_execution_summary.json").unwrap();
+    let key = key_in(
+        &p1_contract::ids::Environment::default(),
+        &id,
+        "m3_execution_summary.json",
+    )
+    .unwrap();
     let summary = world.document(Step::PhaseVerdict, Some(&id), key.as_str(), summary);
     let run = &world.run.platform_run_id;
     world.ledger(&LedgerRecord::committed(

@@ -2,7 +2,6 @@
 
 use p1_contract::artifacts::{CommitPosture, M4EntryReadinessReceipt, P1Verdict, PhaseSummary, RollupBlockerRegister};
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::phase_folder;
 use p1_contract::ids::ExecutionArn;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
@@ -29,7 +28,13 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
 }
 
 fn artifact_key(execution: &TestExecution, step: Step, name: &str) -> String {
-    format!("{}{name}.json", phase_folder(&execution.phase_execution_id(step)))
+    format!(
+        "{}{name}.json",
+        execution
+            .settings
+            .environment
+            .phase_folder(&execution.phase_execution_id(step))
+    )
 }
 
 fn other_execution() -> ExecutionArn {
@@ -209,7 +214,10 @@ async fn secret_material_is_withheld_as_b7() {
     let mut execution = chain(Step::RunPublication, &blockers);
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
     assert_eq!(result.committed(), Some(false));
-    let own = phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
+    let own = execution
+        .settings
+        .environment
+        .phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
     for (key, bytes) in execution.store.dump(BUCKET) {
         assert!(
             !key.starts_with(&own) || !String::from_utf8(bytes).unwrap().contains(&key_id),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use p1_contract::artifacts::ItemStatus::{self, AwaitsAppend, AwaitsCommit, Complete, Open};
 use p1_contract::artifacts::{CLOSURE_NOTES, CommitPosture, M4EntryReadinessReceipt, PhaseSummary};
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::evidence::Body;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::input::{ExecutionInput, is_to_fill};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
@@ -19,7 +19,10 @@ use super::platform::{chain, conclude, green, held, published, roll_up, steps};
 fn note(execution: &TestExecution, name: &str) -> String {
     let key = format!(
         "{}{name}.md",
-        phase_folder(&execution.phase_execution_id(Step::PhaseVerdict))
+        execution
+            .settings
+            .environment
+            .phase_folder(&execution.phase_execution_id(Step::PhaseVerdict))
     );
     String::from_utf8(execution.store.dump(BUCKET).remove(&key).unwrap()).unwrap()
 }
@@ -176,7 +179,7 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
     let next = summary.next_action.unwrap();
     assert_eq!((next.action.as_str(), next.remedies.len()), ("RESUME", 1));
     let pasted = serde_json::to_value(next.rerun_input.unwrap()).unwrap();
-    let input = ExecutionInput::parse(&pasted, &BUCKET.parse().unwrap()).unwrap();
+    let input = ExecutionInput::parse(&pasted, &execution.settings.environment, &BUCKET.parse().unwrap()).unwrap();
     let rerun = input.rerun().unwrap();
     let closure = &execution.closures["M3.E"];
     assert_eq!((&rerun.held.key, &rerun.held.sha256), (&closure.key, &closure.sha256));

@@ -5,7 +5,7 @@
 //! whether the execution is a rerun, and with which reset receipt.
 
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
-use p1_contract::evidence::{Body, Document, RUN_CONTROL_ROOT, phase_folder};
+use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::ledger::LedgerKind;
@@ -109,7 +109,8 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
 
 /// The parts of the input that an evaluation needs, from the evidence that the execution published.
 fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Value> {
-    let folder = |owner: Owner| phase_folder(&PhaseExecutionId::derive(owner, stamp, arn.as_str()));
+    let environment = &recording.environment;
+    let folder = |owner: Owner| environment.phase_folder(&PhaseExecutionId::derive(owner, stamp, arn.as_str()));
     let receipt = format!("{}{}.json", folder(Owner::Admission), RerunAdmissionReceipt::NAME);
     if let Some(Ok(receipt)) = recording.bytes(&receipt).map(Document::<RerunAdmissionReceipt>::parse) {
         let RerunAdmissionReceipt { held, only, reset, .. } = receipt.body;
@@ -147,6 +148,12 @@ fn input(recording: &Recording, arn: &ExecutionArn, stamp: Stamp) -> Option<Valu
         }));
     }
     let receipt = observations.pointer("/observed/m2_receipt/key").and_then(Value::as_str);
-    let unknown = || format!("{RUN_CONTROL_ROOT}m2j_{}/{M2_RECEIPT_FILE}", stamp.compact());
+    let unknown = || {
+        format!(
+            "{}m2j_{}/{M2_RECEIPT_FILE}",
+            environment.run_control_root(),
+            stamp.compact()
+        )
+    };
     Some(json!({"m2_handoff": {"key": receipt.map_or_else(unknown, str::to_owned)}}))
 }

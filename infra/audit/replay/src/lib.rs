@@ -11,7 +11,7 @@ mod recording;
 mod steps;
 mod walk;
 
-use p1_contract::evidence::RUN_CONTROL_ROOT;
+use p1_contract::ids::below_run_control;
 use p1_contract::owner::Owner;
 use serde::Serialize;
 
@@ -145,7 +145,7 @@ pub async fn replay(set: &EvidenceSet) -> Report {
     }
     let (mut from_outside, mut sidecars) = (0, 0);
     for key in recording.keys.iter().filter(|key| !walked.made.contains(*key)) {
-        let folder = key.as_str().strip_prefix(RUN_CONTROL_ROOT);
+        let folder = below_run_control(key.as_str());
         if folder.is_some_and(|folder| !folder.starts_with("m3")) {
             from_outside += 1;
         } else if is_sidecar(key.as_str()) {

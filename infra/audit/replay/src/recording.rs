@@ -7,9 +7,9 @@ use p1_audit::evidence_set::{HISTORY, ListedObject};
 use p1_audit::history::History;
 use p1_audit::lineage::Lineage;
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{ExecutionSummary, NotStored, RUN_CONTROL_ROOT, split};
+use p1_contract::evidence::{ExecutionSummary, NotStored, split};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Written;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
@@ -29,6 +29,8 @@ pub(super) struct Account {
 
 /// The recording.
 pub(super) struct Recording {
+    /// The environment that the evidence is of.
+    pub(super) environment: Environment,
     pub(super) bucket: BucketName,
     pub(super) store: RecordedStore,
     pub(super) keys: Vec<S3Key>,
@@ -71,6 +73,12 @@ impl Recording {
         for key in set.listed.keys().filter(|key| !set.files.contains_key(*key)) {
             missing.push((key.clone(), "is not there, and objects.json lists it".to_owned()));
         }
+        let mut environments = set.environments();
+        let environment = environments.pop_first().unwrap_or_default();
+        if let Some(other) = environments.first() {
+            let why = format!("holds keys of the environments {environment} and {other}, and a run is of one");
+            missing.push(("evidence/".to_owned(), why));
+        }
         let account = match account(set) {
             Ok(account) => Some(account),
             Err(why) => {
@@ -84,6 +92,7 @@ impl Recording {
             return Err(missing);
         };
         Ok(Recording {
+            environment,
             ledger: lineage.ledger.iter().map(|entry| entry.record.clone()).collect(),
             listed: set.listed.clone(),
             keys: objects.keys().cloned().collect(),
@@ -137,7 +146,7 @@ impl Recording {
     /// The stamp with which this execution gives the phase execution ids in the directory.
     pub(super) fn stamp(&self, execution: &ExecutionArn) -> Option<Stamp> {
         self.keys.iter().find_map(|key| {
-            let (folder, _) = key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+            let (folder, _) = self.environment.below(key.as_str())?.split_once('/')?;
             let stamp = Stamp::parse_compact(folder.split('_').nth(1)?).ok()?;
             let is_of = |owner| PhaseExecutionId::derive(owner, stamp, execution.as_str()).as_str() == folder;
             Owner::all().any(is_of).then_some(stamp)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use p1_audit::evidence_set::HISTORY;
-use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::request::{Conclusion, StepInput, StepResult};
@@ -73,7 +72,7 @@ pub(super) async fn execution(
     let mut next = Some(execution.first());
     while let Some(owner) = next {
         let task = Task::new(recording, execution, owner);
-        let begun = recording.holds(&phase_folder(&task.id));
+        let begun = recording.holds(&recording.environment.phase_folder(&task.id));
         if !begun && task.recorded_answer.is_none() && !execution.committed {
             // The execution ended here: it faulted, was stopped, or ran one state alone.
             break;
@@ -164,6 +163,7 @@ fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, Stri
     match document.get("settings") {
         Some(settings) => serde_json::from_value(settings.clone()).map_err(|error| format!("`settings`: {error}")),
         None => Settings::try_from(SettingsFields {
+            environment: None,
             deployment: "revision-1".to_owned(),
             evidence_bucket: recording.bucket.to_string(),
             registry_uri: format!("s3://{}/not-asked", recording.bucket),
@@ -180,7 +180,7 @@ fn settings(recording: &Recording, observations: &[u8]) -> Result<Settings, Stri
 impl<'a> Task<'a> {
     fn new(recording: &'a Recording, execution: &Execution, owner: Owner) -> Self {
         let id = PhaseExecutionId::derive(owner, execution.stamp, execution.arn.as_str());
-        let folder = phase_folder(&id);
+        let folder = recording.environment.phase_folder(&id);
         let summary_key = format!("{folder}{}.json", owner.summary_name());
         let account = recording.account.as_ref().filter(|_| execution.has_account);
         let state = owner.state();
@@ -237,7 +237,10 @@ impl<'a> Task<'a> {
             );
         };
         if let Some(reason) = self.is_of_another_revision() {
-            walked.made.extend(self.recording.keys_in(&phase_folder(&self.id)));
+            walked.made.extend(
+                self.recording
+                    .keys_in(&self.recording.environment.phase_folder(&self.id)),
+            );
             let listed = self.summary.iter().flat_map(|summary| &summary.body.artifacts);
             walked.made.extend(listed.map(|artifact| artifact.key.clone()));
             let missing = missing(&self.observations_key, &reason);

@@ -15,7 +15,7 @@ use crate::exit;
 const VERIFY_NOTES: &str = "\
 A run in a bucket is named in one of two ways:
   s3://BUCKET/evidence/runs/<platform_run_id>/   checks the verdict that was committed last
-  s3://BUCKET/evidence/dev_full/run_control/<id>/   checks the verdict of the execution that this folder of M3.J is of; for any
+  s3://BUCKET/evidence/ENVIRONMENT/run_control/<id>/ checks the verdict of the execution that this folder of M3.J is of; for any
                                                  other step, the verdict that was committed last
 The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_URL. That needs s3:ListBucket,
 s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion. Nothing is written. A second version of a key, or a delete marker,

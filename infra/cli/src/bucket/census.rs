@@ -6,8 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use p1_audit::object_versions::KeyHistory;
-use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
-use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
+use p1_contract::ids::{Environment, PhaseExecutionId, PlatformRunId, below_run_control};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
@@ -41,10 +40,7 @@ impl Census {
         // is looked up on its own. M2's receipt and other inputs are left out, because their owners may write them again.
         let in_ledger = |key: &str| ledger.as_ref().is_some_and(|ledger| key.starts_with(ledger));
         let below = |key: &str| root.as_ref().is_some_and(|root| key.starts_with(root)) && !in_ledger(key);
-        let beside = |key: &str| {
-            key.strip_prefix(RUN_CONTROL_ROOT)
-                .is_some_and(|rest| rest.starts_with('_'))
-        };
+        let beside = |key: &str| below_run_control(key).is_some_and(|rest| rest.starts_with('_'));
         prefixes.extend(
             named
                 .iter()
@@ -99,7 +95,8 @@ impl Census {
 
 /// The ACQUIRED records of executions that left nothing in the bucket: no closure of theirs was reached, and the folder that a
 /// holder writes into first does not exist. A holder that was stopped between its record and its observations also leaves such a
-/// record. The record therefore shows that evidence is missing, not that it was changed.
+/// record. The record therefore shows that evidence is missing, not that it was changed. Where nothing says in which environment the
+/// run was pinned, nothing is known of its holders either, and none is named.
 ///
 /// # Errors
 /// Fails if S3 does not answer, or refuses.
@@ -108,12 +105,16 @@ pub async fn ghosts(
     chain: &Chain,
     ledger: impl IntoIterator<Item = LedgerRecord>,
 ) -> Result<Vec<u32>, ReadError> {
+    let mut reached = chain.folders.iter();
+    let Some((environment, _)) = reached.find_map(|folder| Environment::of_key(folder)) else {
+        return Ok(Vec::new());
+    };
     let mut ghosts = Vec::new();
     let mut asked = 0;
     for record in ledger {
         let folder = |owner: Owner| {
             let stamp = record.holder_stamp_utc;
-            phase_folder(&PhaseExecutionId::derive(owner, stamp, record.holder.as_str()))
+            environment.phase_folder(&PhaseExecutionId::derive(owner, stamp, record.holder.as_str()))
         };
         let is_reached = Owner::all().any(|owner| chain.folders.contains(&folder(owner)));
         if record.kind != LedgerKind::Acquired || is_reached || asked == MOST_ASKED {

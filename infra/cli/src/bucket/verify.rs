@@ -9,9 +9,9 @@ use p1_audit::EvidenceSet;
 use p1_audit::evidence_set::{Ending, File, ListedObject};
 use p1_audit::findings::Findings;
 use p1_contract::artifacts::PhaseSummary;
-use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split};
+use p1_contract::evidence::{Document, ExecutionSummary, split};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
@@ -22,7 +22,7 @@ use crate::exit::CliError;
 
 const RUNS: &str = "evidence/runs/";
 const FORMS: &str = "give s3://BUCKET/evidence/runs/<platform_run_id>/, or the folder or the summary of one of its steps below \
-                     s3://BUCKET/evidence/dev_full/run_control/";
+                     s3://BUCKET/evidence/<environment>/run_control/";
 
 /// Why a place in S3 cannot be checked at all.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub enum Place {
     /// The root of a run.
     Run(PlatformRunId),
     /// The folder of a step.
-    Step(PhaseExecutionId),
+    Step(Environment, PhaseExecutionId),
 }
 
 impl Place {
@@ -82,13 +82,17 @@ impl Place {
             .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
             .ok_or_else(|| refused("is no S3 URI"))?;
         let bucket = BucketName::parse(bucket).map_err(|_| refused("names no bucket"))?;
-        let first = |root: &str| Some(key.strip_prefix(root)?.split('/').next().unwrap_or_default());
-        if let Some(run) = first(RUNS).and_then(|run| PlatformRunId::parse(run).ok()) {
+        let first = |rest: &str| rest.split('/').next().unwrap_or_default().to_owned();
+        if let Some(run) = key
+            .strip_prefix(RUNS)
+            .and_then(|rest| PlatformRunId::parse(&first(rest)).ok())
+        {
             return Ok((bucket, Place::Run(run)));
         }
-        let step = first(RUN_CONTROL_ROOT).and_then(|id| PhaseExecutionId::parse(id).ok());
-        match step.filter(|id| id.as_str().starts_with("m3")) {
-            Some(id) => Ok((bucket, Place::Step(id))),
+        let step = Environment::of_key(key)
+            .and_then(|(environment, rest)| Some((environment, PhaseExecutionId::parse(&first(rest)).ok()?)));
+        match step.filter(|(_, id)| id.as_str().starts_with("m3")) {
+            Some((environment, id)) => Ok((bucket, Place::Step(environment, id))),
             None => Err(refused("is not a place where a run's evidence begins")),
         }
     }
@@ -215,7 +219,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
         place: format!("s3://{}/{what}", evidence.bucket),
         problem,
     };
-    let id = match place {
+    let (environment, id) = match place {
         Place::Run(run) => {
             // Even if delete markers hide every object, the run exists.
             if evidence.is_empty(&run.run_root()).await? && evidence.versions(&run.ledger_prefix()).await?.is_empty() {
@@ -223,9 +227,9 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
             }
             return of_run(evidence, run, None, findings).await;
         }
-        Place::Step(id) => id,
+        Place::Step(environment, id) => (environment, id),
     };
-    let folder = format!("{RUN_CONTROL_ROOT}{id}/");
+    let folder = environment.phase_folder(id);
     let keys = evidence.keys(&folder).await?;
     if keys.is_empty() {
         return Err(nothing(folder, "is empty: there is no such phase execution"));
@@ -344,7 +348,7 @@ mod tests {
     fn a_place_is_a_run_or_a_step() {
         let run = Place::Run(PlatformRunId::parse("platform_20260223T174307Z").unwrap());
         let id = "m3j_20260223T174307Z_0123456789ab";
-        let step = Place::Step(PhaseExecutionId::parse(id).unwrap());
+        let step = Place::Step(Environment::default(), PhaseExecutionId::parse(id).unwrap());
         for (place, expected) in [
             ("s3://evidence/evidence/runs/platform_20260223T174307Z", &run),
             (

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use p1_audit::text;
 use p1_contract::artifacts::CLOSURE_NOTES;
 use p1_contract::evidence::ExecutionSummary;
-use p1_contract::evidence::{Document, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::evidence::{Document, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
@@ -104,19 +104,30 @@ fn notes(dir: &Path) -> Result<(String, Vec<Vec<u8>>), CliError> {
 /// The folder of M3.J's phase execution. The evidence of a resumed run may hold several; the one with the latest stamp closes the
 /// run.
 fn closing_folder(dir: &Path) -> Result<PathBuf, CliError> {
-    let root = dir.join(RUN_CONTROL_ROOT);
     let none = || {
         CliError::usage(format!(
-            "{}: holds no closure notes ({RUN_CONTROL_ROOT}m3j_… is not there); give the evidence folder of a run that reached its verdict",
+            "{}: holds no closure notes (evidence/<environment>/run_control/m3j_… is not there); give the evidence folder of a run that reached its verdict",
             show(dir)
         ))
     };
-    let entries = fs::read_dir(&root).map_err(|_| none())?;
-    let mut folders: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("m3j_"))
-        .map(|entry| entry.path())
-        .collect();
+    let entries = |path: PathBuf| fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()));
+    let environments = entries(dir.join("evidence")).map_err(|_| none())?;
+    let roots = environments.map(|environment| environment.join("run_control"));
+    let mut roots: Vec<PathBuf> = roots.filter(|root| root.is_dir()).collect();
+    let root = roots.pop().ok_or_else(none)?;
+    if let Some(other) = roots.pop() {
+        return Err(CliError::usage(format!(
+            "{}: holds evidence of two environments, {} and {}, and a run is of one; mirror the run's evidence again",
+            show(dir),
+            show(&other),
+            show(&root)
+        )));
+    }
+    let is_closing = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("m3j_"))
+    };
+    let mut folders: Vec<PathBuf> = entries(root).map_err(|_| none())?.filter(is_closing).collect();
     folders.sort();
     folders.pop().ok_or_else(none)
 }

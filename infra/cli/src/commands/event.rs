@@ -9,8 +9,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use p1_audit::history::{History, TaskRun};
+use p1_audit::lineage::folder_of;
 use p1_audit::text;
-use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::request::StepResult;
@@ -74,7 +74,10 @@ pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
 /// A start by an operator from the latest M2 receipt. Each start has its own execution, so its evidence gets its own place.
 async fn start(platform: &Platform) -> Result<Value, CliError> {
     let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-    let receipts = target.evidence().keys(&format!("{RUN_CONTROL_ROOT}m2j_")).await?;
+    let receipts = target
+        .evidence()
+        .keys(&format!("{}m2j_", target.environment.run_control_root()))
+        .await?;
     let receipt = receipts.into_iter().filter(|key| key.ends_with(M2_RECEIPT_FILE)).max();
     let Some(key) = receipt else {
         return Err(CliError::usage(format!(
@@ -190,7 +193,7 @@ fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
     let tasks = History::read(events.map_or(&[][..], Vec::as_slice)).tasks;
     let folders = tasks
         .iter()
-        .filter_map(|task| Some(phase_folder(&task.result.as_ref()?.phase_execution_id)));
+        .filter_map(|task| Some(folder_of(task.result.as_ref()?.closure.as_ref()?.key.as_str()).to_owned()));
     let observations = folders.flat_map(|phase| {
         folder
             .files

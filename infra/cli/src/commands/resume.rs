@@ -105,7 +105,7 @@ async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value
     if args.only {
         input["resume"]["only"] = json!(true);
     }
-    ExecutionInput::parse(&input, &target.evidence_bucket)
+    ExecutionInput::parse(&input, &target.environment, &target.evidence_bucket)
         .map_err(|error| CliError::usage(format!("--held {key}: {}", text::clean(&error.to_string()))))?;
     Ok(input)
 }

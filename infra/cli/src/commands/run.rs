@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use p1_audit::object_versions::Foreign;
 use p1_audit::text;
-use p1_contract::ids::{BucketName, S3Key};
+use p1_contract::ids::{BucketName, Environment, S3Key};
 use p1_contract::input::ExecutionInput;
 use p1_local::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn pin(args: &RunArgs) -> Result<ExitStatus, CliError> {
 
 async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -> Result<ExitStatus, CliError> {
     let target = aws_target(stack).await?;
-    check_input(args, inputs, target.evidence_bucket.as_str())?;
+    check_input(args, inputs, &target.environment, target.evidence_bucket.as_str())?;
     drive(args, inputs, &target, screen).await
 }
 
@@ -93,7 +93,12 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
                 platform.account()
             )));
         }
-        check_input(args, inputs, platform.evidence_bucket())?;
+        check_input(
+            args,
+            inputs,
+            &platform.profile().environment,
+            platform.evidence_bucket(),
+        )?;
         screen.line(&format!(
             "the local platform at {} is up; it is used, with the functions of this checkout",
             platform.endpoint()
@@ -106,7 +111,7 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         Some(profile) => profile,
         None => Profile::load(None)?,
     };
-    check_input(args, inputs, &profile.evidence_bucket)?;
+    check_input(args, inputs, &profile.environment, &profile.evidence_bucket)?;
     let options = PlatformOptions {
         stack_outputs: inputs.stack_outputs.len().max(1),
         ..PlatformOptions::new(profile)
@@ -129,7 +134,12 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
 }
 
 /// Checks the execution input against its deployment before anything is started.
-fn check_input(args: &RunArgs, inputs: &Inputs, evidence_bucket: &str) -> Result<(), CliError> {
+fn check_input(
+    args: &RunArgs,
+    inputs: &Inputs,
+    environment: &Environment,
+    evidence_bucket: &str,
+) -> Result<(), CliError> {
     let Some(input) = &inputs.input else { return Ok(()) };
     let bucket = BucketName::parse(evidence_bucket).map_err(|error| CliError::fault(error.to_string()))?;
     let path = args
@@ -137,7 +147,7 @@ fn check_input(args: &RunArgs, inputs: &Inputs, evidence_bucket: &str) -> Result
         .as_deref()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
-    ExecutionInput::parse(input, &bucket)
+    ExecutionInput::parse(input, environment, &bucket)
         .map(|_| ())
         .map_err(|error| CliError::usage(format!("--input {}: {error}", text::clean(&path))))
 }
@@ -329,16 +339,21 @@ mod tests {
             input: Some(input),
             ..Inputs::default()
         };
+        let own = Environment::default();
         let good = json!({"m2_handoff": {"key": "evidence/dev_full/run_control/m2j_20261122T010203Z/m2j_m3_entry_readiness_receipt.json"}});
-        assert!(check_input(&args, &inputs(good), "test-evidence").is_ok());
-        assert!(check_input(&args, &Inputs::default(), "test-evidence").is_ok());
+        assert!(check_input(&args, &inputs(good), &own, "test-evidence").is_ok());
+        assert!(check_input(&args, &Inputs::default(), &own, "test-evidence").is_ok());
         for (bad, named) in [
             (json!({"m2_handoff": {"key": "../x"}}), "m2_handoff.key"),
+            (
+                json!({"m2_handoff": {"key": "evidence/prod/run_control/m2j_20261122T010203Z/m2j_m3_entry_readiness_receipt.json"}}),
+                "m2_handoff.key",
+            ),
             (json!({"m2_handoff": {"key": "/evidence/x"}}), "m2_handoff.key"),
             (json!({"m2_handoff": {"key": "k", "extra": 1}}), "extra"),
             (json!({"resume": {}}), "held"),
         ] {
-            let error = check_input(&args, &inputs(bad), "test-evidence").unwrap_err();
+            let error = check_input(&args, &inputs(bad), &own, "test-evidence").unwrap_err();
             assert!(
                 matches!(&error, CliError::Usage(message) if message.contains("--input in.json") && message.contains(named)),
                 "{error}"

@@ -9,16 +9,21 @@ use crate::drive::sample_platform;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
 
-/// Runs `cargo p1 up`. If a platform is up already, the command says so and leaves it as it is.
+/// Runs `cargo p1 up`. If a platform is up already, the command says so and leaves it as it is. With another profile of
+/// its account and region it deploys that one to the same engine: a stack of its own beside what is there, or an update.
 ///
 /// # Errors
-/// Returns [`CliError::Usage`] if the profile cannot be used, [`CliError::Fault`] if the platform did not come up or if one with
-/// another profile is up.
+/// Returns [`CliError::Usage`] if the profile cannot be used, [`CliError::Fault`] if the platform did not come up, or if the one that
+/// is up is of another account or region.
 pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     let profile = Profile::load(args.platform.as_deref())?;
     let _one_at_a_time = Platform::lock_state().await?;
-    if let Some(platform) = Platform::attach().await? {
-        if *platform.profile() != profile {
+    if let Some(mut platform) = Platform::attach().await? {
+        let is_other = args.platform.is_some() && *platform.profile() != profile;
+        if is_other && (platform.account(), platform.region()) == (&profile.account, &profile.region) {
+            platform.deploy_beside(profile, &Lines).await?;
+            platform.keep().await?;
+        } else if *platform.profile() != profile {
             return Err(CliError::fault(format!(
                 "a local platform with another profile is up (stack {}, account {}); stop it with `cargo p1 down` first",
                 platform.stack(),

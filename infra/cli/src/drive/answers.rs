@@ -86,7 +86,7 @@ async fn only_what_s3_says_is_not_there_is_not_there() {
 
 #[tokio::test]
 async fn a_receipt_is_there_already_only_when_s3_says_so() {
-    let key = start::receipt_key("20261122T010203Z").unwrap();
+    let key = start::receipt_key(&p1_contract::ids::Environment::default(), "20261122T010203Z").unwrap();
     for (status, code, taken) in [
         (412, "PreconditionFailed", true),
         (409, "ConditionalRequestConflict", true),

@@ -26,6 +26,6 @@ pub async fn put(target: &Target) -> Result<(), CliError> {
         return Err(CliError::fault(text::brief(&plan.notes.join("; "), 400)));
     }
     seed::upload(&target.s3, &plan).await?;
-    let key = start::receipt_key(RECEIPT_STAMP)?;
+    let key = start::receipt_key(&target.environment, RECEIPT_STAMP)?;
     start::put_receipt_at(target, &key, &sample::m2_receipt(RECEIPT_STAMP)).await
 }

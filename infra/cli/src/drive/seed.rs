@@ -370,11 +370,11 @@ mod tests {
         for key in registry.keys() {
             assert!(matches!(registry.get(key.as_str()), Reading::Resolved(_)), "{key}");
         }
-        for handle in p1_contract::handles::read_by_any() {
+        for handle in p1_contract::handles::names_read_by_any(&p1_contract::ids::Environment::default()) {
             assert!(
-                matches!(registry.get(handle), Reading::Resolved(_)),
+                matches!(registry.get(&handle), Reading::Resolved(_)),
                 "{handle}: {:?}",
-                registry.get(handle)
+                registry.get(&handle)
             );
         }
         assert_eq!(

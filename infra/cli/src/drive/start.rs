@@ -6,8 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use jiff::{SignedDuration, Timestamp};
 use p1_audit::text;
 use p1_contract::cause::chain;
-use p1_contract::evidence::RUN_CONTROL_ROOT;
-use p1_contract::ids::{PhaseExecutionId, S3Key};
+use p1_contract::ids::{Environment, PhaseExecutionId, S3Key};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::strict::{Limits, parse_foreign};
 use p1_local::sample;
@@ -44,7 +43,7 @@ pub struct PutReceipt {
 /// Returns [`CliError::Usage`] if its folder holds another receipt, and a fault if no key is free or S3 refuses.
 pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutReceipt, CliError> {
     let at = Timestamp::now();
-    if let Some((key, bytes)) = receipt.and_then(|bytes| Some((own_key(bytes)?, bytes))) {
+    if let Some((key, bytes)) = receipt.and_then(|bytes| Some((own_key(&target.environment, bytes)?, bytes))) {
         let is_new = create(target, &key, bytes.to_vec()).await?;
         if !is_new {
             put_receipt_at(target, &key, bytes).await?;
@@ -53,7 +52,7 @@ pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutR
     }
     for second in 0..STAMP_ATTEMPTS {
         let stamp = compact(at + SignedDuration::from_secs(second));
-        let key = receipt_key(&stamp)?;
+        let key = receipt_key(&target.environment, &stamp)?;
         let bytes = receipt.map_or_else(|| sample::m2_receipt(&stamp), <[u8]>::to_vec);
         if create(target, &key, bytes).await? {
             return Ok(PutReceipt { key, at, is_new: true });
@@ -66,10 +65,10 @@ pub async fn put_receipt(target: &Target, receipt: Option<&[u8]>) -> Result<PutR
 }
 
 /// The key in the folder of the M2 execution that a receipt names. Returns `None` if the receipt names no M2 execution.
-fn own_key(receipt: &[u8]) -> Option<S3Key> {
+fn own_key(environment: &Environment, receipt: &[u8]) -> Option<S3Key> {
     let receipt = parse_foreign(receipt, Limits::DOCUMENT).ok()?;
     let id = PhaseExecutionId::parse(receipt.get("phase_execution_id")?.as_str()?).ok()?;
-    receipt_key(id.as_str().strip_prefix("m2j_")?).ok()
+    receipt_key(environment, id.as_str().strip_prefix("m2j_")?).ok()
 }
 
 /// Puts the receipt that an execution input names. An equal receipt that exists already stays.
@@ -219,9 +218,12 @@ fn is_event_of(input: &str, bucket: &str, key: &S3Key) -> bool {
     text("/detail/bucket/name") == Some(bucket) && text("/detail/object/key") == Some(key.as_str())
 }
 
-pub(super) fn receipt_key(stamp: &str) -> Result<S3Key, CliError> {
-    S3Key::parse(&format!("{RUN_CONTROL_ROOT}m2j_{stamp}/{M2_RECEIPT_FILE}"))
-        .map_err(|error| CliError::fault(error.to_string()))
+pub(super) fn receipt_key(environment: &Environment, stamp: &str) -> Result<S3Key, CliError> {
+    S3Key::parse(&format!(
+        "{}m2j_{stamp}/{M2_RECEIPT_FILE}",
+        environment.run_control_root()
+    ))
+    .map_err(|error| CliError::fault(error.to_string()))
 }
 
 /// `YYYYMMDDTHHMMSSZ`, UTC.
@@ -237,23 +239,31 @@ mod tests {
     #[test]
     fn the_receipts_key_is_the_contracts() {
         let at: Timestamp = "2026-11-22T01:02:03.9Z".parse().unwrap();
-        let key = receipt_key(&compact(at)).unwrap();
+        let key = receipt_key(&Environment::default(), &compact(at)).unwrap();
         assert_eq!(
             key.as_str(),
             "evidence/dev_full/run_control/m2j_20261122T010203Z/m2j_m3_entry_readiness_receipt.json"
         );
         let input = json!({"m2_handoff": {"key": key.as_str()}});
         let bucket = p1_contract::ids::BucketName::parse("test-evidence").unwrap();
-        assert!(p1_contract::input::ExecutionInput::parse(&input, &bucket).is_ok());
+        assert!(p1_contract::input::ExecutionInput::parse(&input, &Environment::default(), &bucket).is_ok());
     }
 
     #[test]
     fn a_receipt_lies_in_the_folder_that_it_names() {
-        let named = |id: Value| own_key(json!({"phase_execution_id": id}).to_string().as_bytes());
-        let key = receipt_key("20261122T010203Z").unwrap();
+        let named = |id: Value| {
+            own_key(
+                &Environment::default(),
+                json!({"phase_execution_id": id}).to_string().as_bytes(),
+            )
+        };
+        let key = receipt_key(&Environment::default(), "20261122T010203Z").unwrap();
         assert_eq!(named(json!("m2j_20261122T010203Z")), Some(key.clone()));
         assert_eq!(
-            own_key(b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"),
+            own_key(
+                &Environment::default(),
+                b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"
+            ),
             Some(key)
         );
         for id in [
@@ -265,12 +275,12 @@ mod tests {
         ] {
             assert_eq!(named(id.clone()), None, "{id}");
         }
-        assert_eq!(own_key(b"{}"), None);
+        assert_eq!(own_key(&Environment::default(), b"{}"), None);
     }
 
     #[test]
     fn only_our_receipts_event_is_ours() {
-        let key = receipt_key("20261122T010203Z").unwrap();
+        let key = receipt_key(&Environment::default(), "20261122T010203Z").unwrap();
         let event = |bucket: &str, key: &str| {
             json!({"detail": {"bucket": {"name": bucket}, "object": {"key": key}}}).to_string()
         };

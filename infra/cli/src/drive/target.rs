@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use p1_audit::text;
-use p1_contract::ids::{BucketName, S3Uri, StateMachineArn};
+use p1_contract::ids::{BucketName, Environment, S3Uri, StateMachineArn};
 use p1_local::Deployment;
 use p1_local::sample::Names;
 
@@ -23,6 +23,8 @@ pub struct Target {
     pub state_machine: StateMachineArn,
     /// Its role.
     pub role_arn: String,
+    /// The environment.
+    pub environment: Environment,
     /// The bucket of the evidence.
     pub evidence_bucket: BucketName,
     /// The bucket of the oracle store. `None` if the stack names none.
@@ -59,13 +61,15 @@ impl Target {
             BucketName::parse(&deployment.evidence_bucket).map_err(|error| unusable("EvidenceBucket", &error))?;
         let role_arn = deployment.state_machine_role_arn.clone();
         let names = Names {
+            environment: deployment.environment.clone(),
             account: state_machine.account().to_owned(),
             region: state_machine.region().to_owned(),
             evidence_bucket: evidence_bucket.to_string(),
             object_store_bucket: deployment.object_store_bucket.clone(),
             artifacts_bucket: deployment.artifacts_bucket.clone(),
             state_machine: state_machine.name().to_owned(),
-            state_machine_role: role_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            // With its path, which is a part of the ARN too.
+            state_machine_role: role_arn.split_once(":role/").unwrap_or_default().1.to_owned(),
         };
         // The SDK retries with a fresh connection. S3's path style works with any loopback port.
         let s3 = aws_sdk_s3::config::Builder::from(config)
@@ -77,6 +81,7 @@ impl Target {
             sfn: aws_sdk_sfn::Client::new(config),
             state_machine,
             role_arn,
+            environment: deployment.environment.clone(),
             evidence_bucket,
             object_store_bucket: BucketName::parse(&deployment.object_store_bucket).ok(),
             registry: uri("RegistryUri", &deployment.registry_uri)?,
@@ -113,6 +118,7 @@ pub(crate) mod tests {
     fn deployment() -> Deployment {
         let outputs = [
             ("Region", "eu-west-2"),
+            ("Environment", "dev_full"),
             ("Account", "111122223333"),
             (
                 "StateMachineArn",

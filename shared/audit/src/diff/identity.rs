@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use p1_contract::handles;
 use p1_contract::identity::{DigestInput, SeedInputs};
 use serde_json::{Map, Value, json};
 
@@ -10,31 +11,37 @@ use super::{Change, IdChange, Standing, change, handle_value};
 
 /// Each field of the digest input, with the handles that give its value.
 const DIGEST_FIELDS: [(&str, &[&str]); 6] = [
-    ("algo", &["CONFIG_DIGEST_ALGO"]),
-    ("oracle_source_namespace", &["ORACLE_SOURCE_NAMESPACE"]),
-    ("oracle_engine_run_id", &["ORACLE_ENGINE_RUN_ID"]),
-    ("oracle_required_output_ids", &["ORACLE_REQUIRED_OUTPUT_IDS"]),
+    ("algo", &[handles::CONFIG_DIGEST_ALGO.as_str()]),
+    ("oracle_source_namespace", &[handles::ORACLE_SOURCE_NAMESPACE.as_str()]),
+    ("oracle_engine_run_id", &[handles::ORACLE_ENGINE_RUN_ID.as_str()]),
+    (
+        "oracle_required_output_ids",
+        &[handles::ORACLE_REQUIRED_OUTPUT_IDS.as_str()],
+    ),
     // Only the entries of required outputs are part of the digest input.
     (
         "oracle_sort_key_by_output_id",
-        &["ORACLE_SORT_KEY_BY_OUTPUT_ID", "ORACLE_REQUIRED_OUTPUT_IDS"],
+        &[
+            handles::ORACLE_SORT_KEY_BY_OUTPUT_ID.as_str(),
+            handles::ORACLE_REQUIRED_OUTPUT_IDS.as_str(),
+        ],
     ),
-    ("scenario_mode", &["SCENARIO_RUN_ID_DERIVATION_MODE"]),
+    ("scenario_mode", &[handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str()]),
 ];
 
 /// The handles that give the place of the oracle input manifest.
 const MANIFEST_PLACE: [&str; 4] = [
-    "ORACLE_STORE_BUCKET",
-    "S3_STREAM_VIEW_PREFIX_PATTERN",
-    "ORACLE_SOURCE_NAMESPACE",
-    "ORACLE_ENGINE_RUN_ID",
+    handles::ORACLE_STORE_BUCKET.as_str(),
+    handles::S3_STREAM_VIEW_PREFIX_PATTERN.as_str(),
+    handles::ORACLE_SOURCE_NAMESPACE.as_str(),
+    handles::ORACLE_ENGINE_RUN_ID.as_str(),
 ];
 /// The handles that give the place of one output's manifest.
 const ENTRY_PLACE: [&str; 4] = [
-    "ORACLE_STORE_BUCKET",
-    "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
-    "ORACLE_SOURCE_NAMESPACE",
-    "ORACLE_ENGINE_RUN_ID",
+    handles::ORACLE_STORE_BUCKET.as_str(),
+    handles::S3_STREAM_VIEW_MANIFEST_KEY_PATTERN.as_str(),
+    handles::ORACLE_SOURCE_NAMESPACE.as_str(),
+    handles::ORACLE_ENGINE_RUN_ID.as_str(),
 ];
 
 /// Whether the identity inputs are the same. A run that was held before M3.B closed has no identity inputs. Its handles can still
@@ -155,7 +162,7 @@ fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
             let from = from(
                 a,
                 b,
-                &["SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS"],
+                &[handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str()],
                 "the list of fields",
             );
             changes.extend(change(&format!("/{field}"), here_value, there_value, from));
@@ -184,7 +191,12 @@ fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
         }
     }
     let mode = |seed: &SeedInputs| json!(seed.scenario_derivation_mode);
-    let from = from(a, b, &["SCENARIO_RUN_ID_DERIVATION_MODE"], "the derivation mode");
+    let from = from(
+        a,
+        b,
+        &[handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str()],
+        "the derivation mode",
+    );
     changes.extend(change(
         "/scenario_derivation_mode",
         Some(&mode(here)),
@@ -214,7 +226,12 @@ fn entries(a: &Side, b: &Side, here: &SeedInputs, there: &SeedInputs) -> Vec<Cha
         let from = match (&one, &other) {
             (Some(_), Some(_)) if key(&one) == key(&other) => vec!["other bytes at the same key".to_owned()],
             (Some(_), Some(_)) => from(a, b, &ENTRY_PLACE, "another place"),
-            _ => from(a, b, &["ORACLE_REQUIRED_OUTPUT_IDS"], "another list of outputs"),
+            _ => from(
+                a,
+                b,
+                &[handles::ORACLE_REQUIRED_OUTPUT_IDS.as_str()],
+                "another list of outputs",
+            ),
         };
         let what = format!("/oracle_input_manifest_entries/{output}");
         changes.extend(change(&what, one.as_ref(), other.as_ref(), from));

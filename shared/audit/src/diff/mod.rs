@@ -10,7 +10,6 @@ mod side;
 
 use p1_contract::artifacts::{M4HandoffPack, P1Verdict, PhaseBudgetEnvelope, PhaseCostOutcomeReceipt, RunRecord};
 use p1_contract::evidence::Body;
-use p1_contract::handles;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use serde::Serialize;
@@ -195,7 +194,7 @@ fn changed_handles(a: &Side, b: &Side, ids: &[IdChange]) -> Vec<HandleChange> {
         Some(HandleChange {
             read_by: Step::ALL
                 .into_iter()
-                .filter(|step| handles::read_by(*step).contains(&key.as_str()))
+                .filter(|step| a.reads(*step, key) || b.reads(*step, key))
                 .collect(),
             identity: ids.iter().filter(through).map(|id| id.id).collect(),
             handle: change.what,

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::artifacts::{PhaseSummary, RunIdentitySeed};
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, RunIds, split};
-use p1_contract::handles::{HandleFact, HandleFacts};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, RunIds, split};
+use p1_contract::handles::{self, HandleFact, HandleFacts};
 use p1_contract::identity::SeedInputs;
-use p1_contract::ids::{S3Key, Stamp};
+use p1_contract::ids::{Environment, S3Key, Stamp, below_run_control};
 use p1_contract::observations::{Observations, admission, handle_closure};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ObjectRef;
@@ -22,6 +22,7 @@ use crate::verify::{self, Report};
 
 /// A run, as its evidence directory states it.
 pub(super) struct Side {
+    environment: Environment,
     /// The result of `verify` on the directory.
     pub(super) report: Report,
     pub(super) phase: Option<Document<PhaseSummary>>,
@@ -69,10 +70,18 @@ impl Side {
             inputs: evidence.inputs(),
             ran: evidence.summaries.keys().copied().collect(),
             documents: evidence.documents(),
+            environment: set.environment(),
             phase,
             passed,
             report,
         }
+    }
+
+    /// Whether `step` reads the handle of this name.
+    pub(super) fn reads(&self, step: Step, name: &str) -> bool {
+        handles::names_read_by(step, &self.environment)
+            .iter()
+            .any(|key| key == name)
     }
 
     /// The run's ids.
@@ -145,7 +154,7 @@ impl Evidence<'_> {
         let mut inputs: Vec<(Owner, ObjectRef)> = Vec::new();
         for (&owner, summary) in &self.summaries {
             for input in &summary.inputs {
-                let folder = input.key.as_str().strip_prefix(RUN_CONTROL_ROOT);
+                let folder = below_run_control(input.key.as_str());
                 let is_evidence = input.key.as_str().starts_with("evidence/runs/")
                     || folder.is_some_and(|folder| !folder.starts_with("m2"));
                 if !is_evidence && !inputs.iter().any(|(_, known)| known == input) {

@@ -1,6 +1,6 @@
 //! Closing summaries: each one records how a phase execution ended.
 
-use p1_contract::evidence::{Document, ExecutionSummary, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::evidence::{Document, ExecutionSummary, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, S3Key};
 use p1_contract::ledger::LedgerRecord;
@@ -44,8 +44,9 @@ impl Closing {
 /// Every closing summary in the folders of phase executions. The execution of each is not known yet.
 #[must_use]
 pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
+    let environment = set.environment();
     let place = |key: &String| {
-        let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let (folder, file) = environment.below(key)?.split_once('/')?;
         let id = PhaseExecutionId::parse(folder).ok()?;
         let name = file.strip_suffix(".json")?;
         let owner = Owner::all().find(|owner| name == owner.summary_name())?;

@@ -8,8 +8,8 @@ mod executions;
 mod ledger;
 
 use p1_contract::artifacts::PhaseSummary;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, RUN_CONTROL_ROOT, phase_folder};
-use p1_contract::ids::{BucketName, ExecutionArn, PhaseExecutionId};
+use p1_contract::evidence::{Body, Document, ExecutionSummary};
+use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::step::Step;
 
@@ -42,6 +42,8 @@ pub struct Verdict {
 #[derive(Debug)]
 pub struct Lineage<'s> {
     set: &'s EvidenceSet,
+    /// The environment that the evidence is of. What lies in another's run control is not read.
+    pub environment: Environment,
     /// The records of the ledger, by run and sequence.
     pub ledger: Vec<Entry>,
     /// The closing summaries, by execution and step.
@@ -54,6 +56,7 @@ impl<'s> Lineage<'s> {
     /// Reads the evidence.
     #[must_use]
     pub fn of(set: &'s EvidenceSet) -> Self {
+        let environment = set.environment();
         let ledger = entries(set);
         let own = set.ending.as_ref().map(|ending| &ending.execution);
         let mut closings = closings(set);
@@ -61,6 +64,7 @@ impl<'s> Lineage<'s> {
         closings.sort_by_key(|closing| (closing.execution, closing.step, closing.key.clone()));
         Lineage {
             set,
+            environment,
             ledger,
             closings,
             executions,
@@ -119,7 +123,7 @@ impl<'s> Lineage<'s> {
         let commit = execution.arn.as_deref().and_then(|arn| self.commit_of(arn));
         match commit {
             Some(entry) => self.committed(entry),
-            None => self.beside(&phase_folder(&self.last_closing(execution.number)?.id), None),
+            None => self.beside(folder_of(&self.last_closing(execution.number)?.key), None),
         }
     }
 
@@ -152,7 +156,7 @@ impl<'s> Lineage<'s> {
 
     /// A phase summary lies in the folder of a phase execution of M3.J: what lies elsewhere, in M2's folder say, is none of P1's.
     fn read(&self, key: String, commit: Option<LedgerRecord>) -> Option<Verdict> {
-        let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let (folder, file) = self.environment.below(&key)?.split_once('/')?;
         let is_own = folder.starts_with(Step::PhaseVerdict.prefix()) && file == format!("{}.json", PhaseSummary::NAME);
         if !is_own || PhaseExecutionId::parse(folder).is_err() {
             return None;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RUN_CONTROL_ROOT, split, summary_name};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, split, summary_name};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
@@ -320,9 +320,9 @@ impl Chain {
 }
 
 /// The key at which a closure's summary must lie.
-pub(super) fn summary_key(closure: &ClosureRef) -> String {
+pub(super) fn summary_key(environment: &Environment, closure: &ClosureRef) -> String {
     let name = closure.step.summary_name();
-    format!("{RUN_CONTROL_ROOT}{}/{name}.json", closure.phase_execution_id)
+    format!("{}{name}.json", environment.phase_folder(&closure.phase_execution_id))
 }
 
 /// The key of `file` in the folder of `key`.

@@ -5,6 +5,7 @@
 //! which name every object. The meaning of all of it is computed again from the observed inputs.
 
 mod chain;
+mod environment;
 mod judged;
 mod meaning;
 mod pinned;
@@ -92,6 +93,7 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     }
     documents.retain(|key, _| !chain.foreign.contains(key));
     chain.foreign.extend(set.foreign.iter().cloned());
+    environment::check(set, &documents, &mut findings);
     verified::check(&documents, &mut findings);
     let judgement = meaning::check(set, &documents, &chain, &mut findings);
     let signature = signature::check(set, &documents, &chain, keys, &mut findings);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use p1_contract::attestation::is_sidecar;
 use p1_contract::canonical;
 use p1_contract::catalogue::{self, Kind};
-use p1_contract::evidence::{Header, RUN_CONTROL_ROOT};
+use p1_contract::evidence::Header;
+use p1_contract::ids::below_run_control;
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
@@ -23,7 +24,10 @@ pub(super) type Documents = BTreeMap<String, Value>;
 pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Documents, Vec<(String, String)>) {
     let (mut documents, mut misshapen) = (Documents::new(), Vec::new());
     for (key, file) in &set.files {
-        if !key.ends_with(".json") || key.starts_with(&format!("{RUN_CONTROL_ROOT}m2j_")) || is_sidecar(key) {
+        if !key.ends_with(".json")
+            || below_run_control(key).is_some_and(|rest| rest.starts_with("m2j_"))
+            || is_sidecar(key)
+        {
             continue;
         }
         let mut wrong = |key: &String, why: String| {
@@ -58,7 +62,7 @@ pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Document
 
 /// Says why a document does not belong to the phase execution whose folder it lies in.
 fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
-    let folder = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
+    let folder = below_run_control(key).and_then(|rest| rest.split_once('/'));
     match (&header.phase_execution_id, folder) {
         (Some(id), Some((folder, _))) if id.as_str() == folder => {
             let is_of_step = folder.starts_with(header.step.prefix());

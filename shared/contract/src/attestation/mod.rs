@@ -15,7 +15,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use crate::evidence::RUN_CONTROL_ROOT;
+use crate::ids::below_run_control;
 use crate::step::Step;
 pub use dsse::{ENVELOPE_SCHEMA, Envelope, EnvelopeSignature, PAYLOAD_TYPE};
 pub use key::{AttestationError, PublicKey, normal_form};
@@ -38,6 +38,6 @@ pub const SIDECARS: [&str; 3] = [KEY_SIDECAR, VERDICT_SIDECAR, VSA_SIDECAR];
 /// Whether a key is a place of a sidecar.
 #[must_use]
 pub fn is_sidecar(key: &str) -> bool {
-    let place = key.strip_prefix(RUN_CONTROL_ROOT).and_then(|rest| rest.split_once('/'));
+    let place = below_run_control(key).and_then(|rest| rest.split_once('/'));
     place.is_some_and(|(folder, file)| folder.starts_with(Step::PhaseVerdict.prefix()) && SIDECARS.contains(&file))
 }

@@ -236,7 +236,8 @@ impl Conclusion<'_> {
         let advances = self.verdict() == PhaseVerdict::AdvanceToM4;
         let root = match &self.phase.header.platform_run_id {
             Some(run) => run.run_root(),
-            None => crate::evidence::phase_folder(&self.closure.phase_execution_id),
+            // Its own folder, in whichever environment it lies.
+            None => self.closure.key.as_str().trim_end_matches(|c| c != '/').to_owned(),
         };
         self.payload(
             VSA_PREDICATE,

@@ -2,6 +2,7 @@
 //! after that its type says what it is.
 
 mod arn;
+mod environment;
 mod place;
 mod principal;
 mod run;
@@ -9,6 +10,7 @@ mod stamp;
 mod usd;
 
 pub use arn::{ExecutionArn, StateMachineArn};
+pub use environment::{Environment, below_run_control, environments_of};
 pub use place::{BucketName, DeploymentName, HandleKey, S3Key, S3Uri};
 pub use principal::IamPrincipalArn;
 pub use run::{PhaseExecutionId, PlatformRunId, ScenarioRunId};

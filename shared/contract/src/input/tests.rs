@@ -29,12 +29,13 @@ fn rerun() -> Value {
 
 #[test]
 fn the_three_forms_are_told_apart() {
-    let event = ExecutionInput::parse(&event(), &bucket()).unwrap();
+    let event = ExecutionInput::parse(&event(), &Environment::default(), &bucket()).unwrap();
     assert!(matches!(&event, ExecutionInput::M2Event { sequencer, .. } if sequencer == "00A1"));
     assert_eq!(event.receipt().unwrap().version_id.as_deref(), Some("v1"));
-    let start = ExecutionInput::parse(&json!({"m2_handoff": {"key": KEY}}), &bucket()).unwrap();
+    let start =
+        ExecutionInput::parse(&json!({"m2_handoff": {"key": KEY}}), &Environment::default(), &bucket()).unwrap();
     assert!(start.receipt().is_some() && start.pinned_manifest().is_none());
-    let rerun = ExecutionInput::parse(&rerun(), &bucket()).unwrap();
+    let rerun = ExecutionInput::parse(&rerun(), &Environment::default(), &bucket()).unwrap();
     assert!(!rerun.rerun().unwrap().only);
 }
 
@@ -132,7 +133,7 @@ fn anything_else_names_the_field() {
         (with(&rerun(), "/resume/held/sha256", json!("0")), "resume.held.sha256"),
         (with(&rerun(), "/resume/reset/who", json!("me")), "resume.reset"),
     ] {
-        let error = ExecutionInput::parse(&input, &bucket()).unwrap_err();
+        let error = ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap_err();
         assert_eq!(error.field, field, "{input}: {error}");
     }
 }
@@ -140,7 +141,7 @@ fn anything_else_names_the_field() {
 /// What AWS adds to its envelope says nothing to P1, and what it leaves out neither.
 #[test]
 fn what_aws_adds_to_an_event_is_passed_over() {
-    let plain = ExecutionInput::parse(&event(), &bucket()).unwrap();
+    let plain = ExecutionInput::parse(&event(), &Environment::default(), &bucket()).unwrap();
     let changes: [fn(&mut Value); 6] = [
         |event| event["replay-name"] = json!("of-last-week"),
         |event| event["trace-header"] = json!({"a": ["x".repeat(2000), 1.5, null]}),
@@ -155,11 +156,15 @@ fn what_aws_adds_to_an_event_is_passed_over() {
     for change in changes {
         let mut event = event();
         change(&mut event);
-        assert_eq!(ExecutionInput::parse(&event, &bucket()).as_ref(), Ok(&plain), "{event}");
+        assert_eq!(
+            ExecutionInput::parse(&event, &Environment::default(), &bucket()).as_ref(),
+            Ok(&plain),
+            "{event}"
+        );
     }
     let mut unversioned = event();
     unversioned["detail"]["object"]["version-id"] = json!(null);
-    let receipt = ExecutionInput::parse(&unversioned, &bucket()).unwrap();
+    let receipt = ExecutionInput::parse(&unversioned, &Environment::default(), &bucket()).unwrap();
     assert_eq!(receipt.receipt().unwrap().version_id, None);
 }
 
@@ -168,7 +173,11 @@ fn an_incomplete_reset_receipt_is_left_to_the_verdict() {
     let mut input = rerun();
     input["resume"]["reset"] = json!({});
     assert_eq!(
-        ExecutionInput::parse(&input, &bucket()).unwrap().rerun().unwrap().reset,
+        ExecutionInput::parse(&input, &Environment::default(), &bucket())
+            .unwrap()
+            .rerun()
+            .unwrap()
+            .reset,
         ResetReceipt::default()
     );
 }

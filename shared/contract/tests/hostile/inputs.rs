@@ -1,5 +1,6 @@
 //! Execution inputs and payloads.
 
+use p1_contract::ids::Environment;
 use p1_contract::input::{ExecutionInput, InputError};
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use proptest::prelude::*;
@@ -112,7 +113,7 @@ fn check_accepted(input: &ExecutionInput) -> Result<(), TestCaseError> {
 #[test]
 fn the_examples_are_valid() {
     for input in valid_inputs() {
-        ExecutionInput::parse(&input, &bucket()).unwrap();
+        ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap();
         StepInput::parse(valid_payload(&input)).unwrap();
     }
 }
@@ -122,7 +123,12 @@ fn a_field_without_a_name_is_named_all_the_same() {
     for (name, field) in [("", r#""""#), (".", r#"".""#), ("a.b", r#""a.b""#), ("a\nb", r"a\nb")] {
         let mut input = valid_inputs()[1].clone();
         input[name] = json!(1);
-        assert_eq!(ExecutionInput::parse(&input, &bucket()).unwrap_err().field, field);
+        assert_eq!(
+            ExecutionInput::parse(&input, &Environment::default(), &bucket())
+                .unwrap_err()
+                .field,
+            field
+        );
     }
 }
 
@@ -138,7 +144,8 @@ fn a_message_repeats_no_more_of_the_input_than_it_must() {
     let mut closure = valid_payload(&valid_inputs()[0]);
     closure["closures"][&long] = closure["closures"]["M3.A"].clone();
     let deep = (0..100).fold(json!("x".repeat(2000)), |inner, _| json!({"n\n".repeat(40): inner}));
-    let inputs = [receipt, deep].map(|input| ExecutionInput::parse(&input, &bucket()).unwrap_err());
+    let inputs =
+        [receipt, deep].map(|input| ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap_err());
     let payloads = [payload, mode, closure].map(|payload| StepInput::parse(payload).unwrap_err());
     for error in payloads.iter().chain(&inputs) {
         check_refusal(error).unwrap();
@@ -148,7 +155,7 @@ fn a_message_repeats_no_more_of_the_input_than_it_must() {
 proptest! {
     #[test]
     fn any_json_gets_an_answer(value in any_json()) {
-        match ExecutionInput::parse(&value, &bucket()) {
+        match ExecutionInput::parse(&value, &Environment::default(), &bucket()) {
             Ok(input) => check_accepted(&input)?,
             Err(error) => check_refusal(&error)?,
         }
@@ -168,7 +175,7 @@ proptest! {
     ) {
         let original = &valid_inputs()[form];
         let Some((input, place)) = changed(original, at, change) else { return Ok(()) };
-        match ExecutionInput::parse(&input, &bucket()) {
+        match ExecutionInput::parse(&input, &Environment::default(), &bucket()) {
             Ok(parsed) => check_accepted(&parsed)?,
             Err(error) => {
                 check_refusal(&error)?;
@@ -199,7 +206,7 @@ proptest! {
         for (form, pointer) in [(1, "/m2_handoff/key"), (2, "/resume/held/key")] {
             let mut input = valid_inputs()[form].clone();
             *input.pointer_mut(pointer).unwrap() = json!(key);
-            if let Ok(parsed) = ExecutionInput::parse(&input, &bucket()) {
+            if let Ok(parsed) = ExecutionInput::parse(&input, &Environment::default(), &bucket()) {
                 check_accepted(&parsed)?;
             }
         }

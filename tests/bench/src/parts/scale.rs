@@ -179,6 +179,7 @@ impl Batch {
 async fn seed(platform: &Platform) -> Result<Value, BenchError> {
     let profile = platform.profile();
     let names = Names {
+        environment: profile.environment.clone(),
         account: profile.account.clone(),
         region: profile.region.clone(),
         evidence_bucket: platform.evidence_bucket().to_owned(),

@@ -1,9 +1,9 @@
 //! The executions that worked on the run, and which of them closed which step.
 
-use p1_audit::lineage::{Closing, Execution as Known, Lineage, Verdict, is_of};
+use p1_audit::lineage::{Closing, Execution as Known, Lineage, Verdict, folder_of, is_of};
 use p1_contract::artifacts::{CommitPosture, RerunAdmissionReceipt};
 use p1_contract::blocker::{Blocker, Severity, codes};
-use p1_contract::evidence::{Body, phase_folder};
+use p1_contract::evidence::Body;
 use p1_contract::ids::{ExecutionArn, Stamp};
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
@@ -134,7 +134,7 @@ fn execution(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, verd
     };
     let admitting = mine().find(|closing| closing.step.is_none());
     let receipt = admitting.and_then(|closing| {
-        let key = phase_folder(&closing.id) + RerunAdmissionReceipt::NAME + ".json";
+        let key = folder_of(&closing.key).to_owned() + RerunAdmissionReceipt::NAME + ".json";
         let receipt = evidence.document::<RerunAdmissionReceipt>(&key).ok()?;
         Some(receipt.body)
     });

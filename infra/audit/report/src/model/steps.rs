@@ -1,8 +1,8 @@
 //! The ten steps and the admission: what each attempt checked, raised, wrote and read.
 
-use p1_audit::lineage::Closing;
+use p1_audit::lineage::{Closing, folder_of};
 use p1_contract::blocker::{Blocker, Finding, Severity};
-use p1_contract::evidence::{ExecutionSummary, phase_folder};
+use p1_contract::evidence::ExecutionSummary;
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
@@ -135,7 +135,7 @@ fn attempt(
     closed: &Closing,
     named: Option<&ClosureRef>,
 ) -> Attempt {
-    let folder = phase_folder(&closed.id);
+    let folder = folder_of(&closed.key).to_owned();
     let summary = named
         .map(|closure| evidence.closure(closure))
         .or_else(|| evidence.file(&closed.key));

@@ -1,0 +1,33 @@
+//! Checks that the evidence is of one environment: the one that its keys name, and the one that its steps went by.
+
+use p1_contract::ids::Environment;
+
+use super::shape::Documents;
+use crate::evidence_set::EvidenceSet;
+use crate::findings::Findings;
+
+/// Checks the keys, and the settings in every step's observations. Settings of revision 1 name no environment and are of the default.
+pub(super) fn check(set: &EvidenceSet, documents: &Documents, findings: &mut Findings) {
+    let environments = set.environments();
+    if environments.len() > 1 {
+        let names: Vec<&str> = environments.iter().map(Environment::as_str).collect();
+        let why = format!("holds keys of more than one environment: {}", names.join(", "));
+        findings.tampered("evidence/", why);
+    }
+    for (key, document) in documents {
+        let Some(settings) = document.get("settings").and_then(|settings| settings.as_object()) else {
+            continue;
+        };
+        let default = Environment::default();
+        let named = settings
+            .get("environment")
+            .map_or(Some(default.as_str()), |name| name.as_str());
+        let own = Environment::of_key(key).map(|(environment, _)| environment);
+        if own.as_ref().map(Environment::as_str) != named {
+            findings.tampered(
+                key,
+                "lies in the run control of another environment than its settings name",
+            );
+        }
+    }
+}
