@@ -41,14 +41,16 @@ impl Closing {
     }
 }
 
-/// Every closing summary in the folders of phase executions. The execution of each is not known yet.
+/// Every closing summary in the folders of phase executions that worked on a run, which a phase entry does not. The execution of
+/// each is not known yet.
 #[must_use]
 pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
     let place = |key: &String| {
         let (folder, file) = key.strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
         let id = PhaseExecutionId::parse(folder).ok()?;
         let name = file.strip_suffix(".json")?;
-        let owner = Owner::all().find(|owner| name == owner.summary_name())?;
+        let worked_on_it = Owner::all().filter(|owner| *owner != Owner::Entry);
+        let owner = worked_on_it.into_iter().find(|owner| name == owner.summary_name())?;
         Some(Closing {
             step: owner.as_step(),
             id,
