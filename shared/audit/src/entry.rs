@@ -3,7 +3,7 @@
 //! The head of the run's ledger must be a committed advance. From there the references lead on: the record names the phase
 //! summary, M3.J's own summary beside it lists the receipt for M4, the receipt names the handoff pack, and the pack names
 //! `run.json`, the run header and M3.D's snapshot. [`named`] lists them, so that a caller knows what to read next, and
-//! [`judge`] holds what was read against what names it. Both are pure.
+//! [`judge`] holds what was read against what names it. [`answer`] does so with what M3.J's function observed. All of it is pure.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,15 @@ use p1_contract::artifacts::{
     DurableReference, M4EntryReadinessReceipt, M4HandoffPack, PhaseSummary, RunHeader, RunRecord,
 };
 use p1_contract::attestation::Conclusion;
-use p1_contract::canonical;
+use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::canonical::{self, CanonicalError};
 use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, phase_folder, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
+use p1_contract::input::PhaseEntry;
 use p1_contract::ledger::{LEDGER_RECORD, LedgerKind, LedgerRecord};
+use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
+use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -35,6 +39,19 @@ pub enum Cause {
     Ids,
     /// The signed statement is not what the evidence gives.
     Signature,
+}
+
+impl Cause {
+    /// The blocker that says so.
+    #[must_use]
+    pub const fn code(self) -> Blocker {
+        match self {
+            Cause::Advance => Blocker::NoCommittedAdvance,
+            Cause::Evidence => Blocker::EntryEvidenceInvalid,
+            Cause::Ids => Blocker::EntryIdsDisagree,
+            Cause::Signature => Blocker::EntrySignatureInvalid,
+        }
+    }
 }
 
 /// One thing that keeps a phase out.
@@ -119,6 +136,62 @@ pub fn judge(
         judged.statement(&walk, head, statement);
     }
     judged
+}
+
+/// Judges what M3.J's function observed for this question. Every cause is reported once.
+///
+/// # Errors
+/// Fails if a document of the observations cannot be written as JSON. This never happens for what was read as JSON.
+pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, CanonicalError> {
+    let mut judged = Judgement::default();
+    if let Err(why) = observed.ledger.as_result() {
+        judged.problem(Cause::Advance, &asked.platform_run_id.ledger_prefix(), why);
+        return Ok(judged);
+    }
+    let mut set = EvidenceSet::default();
+    for document in &observed.documents {
+        set.put(document)?;
+    }
+    let unusable = observed.unusable.iter().map(|problem| problem.subject.clone());
+    set.unread.extend(unusable);
+    let statement = match &observed.signature {
+        SignatureFacts::Verified { statement, .. } => Some(statement),
+        _ => None,
+    };
+    let judged_by_set = judge(&set, &asked.platform_run_id, &asked.scenario_run_id, statement);
+    judged.run = judged_by_set.run;
+    judged.references = judged_by_set.references;
+    judged.environment = judged_by_set.environment;
+    // A deleted object cannot be read either, and an overwritten envelope is not the deployment's: the first is the cause.
+    let is_rewritten = |subject: &str| observed.rewritten.iter().any(|problem| problem.subject == subject);
+    let unusable = observed.unusable.iter().filter(|problem| !is_rewritten(&problem.subject));
+    for problem in observed.rewritten.iter().chain(unusable) {
+        judged.problem(Cause::Evidence, &problem.subject, &problem.detail);
+    }
+    let of_set = judged_by_set.problems.into_iter();
+    judged.problems.extend(of_set.filter(|problem| !is_rewritten(&problem.subject)));
+    if let SignatureFacts::Invalid(problem) = &observed.signature
+        && !is_rewritten(&problem.subject)
+    {
+        judged.problem(Cause::Signature, &problem.subject, &problem.detail);
+    }
+    if !judged.problems.is_empty() {
+        judged.environment.clear();
+    }
+    Ok(judged)
+}
+
+/// Whether the evidence is that of a phase entry, which pins nothing, and not that of a run.
+#[must_use]
+pub fn is_entry(set: &EvidenceSet) -> bool {
+    match &set.ending {
+        Some(ending) => ending.entry.is_some(),
+        None => {
+            let name = format!("/{}.json", Owner::Entry.summary_name());
+            let has_entry = set.files.keys().any(|key| key.ends_with(&name));
+            has_entry && lineage::closings(set).iter().all(lineage::Closing::is_last)
+        }
+    }
 }
 
 /// Why the head of a legal ledger is no committed advance.
@@ -281,6 +354,13 @@ impl Named {
 }
 
 impl Judgement {
+    /// The blockers of everything that keeps the phase out.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let finding = |problem: &Problem| problem.cause.code().on(&problem.subject, &problem.detail);
+        self.problems.iter().map(finding).collect()
+    }
+
     fn problem(&mut self, cause: Cause, subject: &str, detail: impl Into<String>) {
         self.problems.push(Problem {
             cause,

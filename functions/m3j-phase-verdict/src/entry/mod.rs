@@ -5,15 +5,11 @@
 
 mod observe;
 
-use p1_audit::entry::{Cause, Judgement, judge};
-use p1_audit::evidence_set::{EvidenceSet, File, ListedObject};
+use p1_audit::entry::answer;
 use p1_contract::artifacts::{CheckResult, PhaseEntryReceipt};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::canonical;
-use p1_contract::evidence::RunIds;
-use p1_contract::hash::Sha256Hex;
 use p1_contract::input::PhaseEntry;
-use p1_contract::observations::phase_entry::{Observed, ReadDocument, SignatureFacts};
+use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
 use p1_contract::owner::Owner;
 use p1_contract::request::{Conclusion, PhaseAdmitted, StepInput, StepResult};
 use p1_contract::step::Step;
@@ -43,41 +39,22 @@ impl StepLogic for Entry {
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let asked = asked(input)?;
-        let mut set = EvidenceSet::default();
-        for document in &observed.documents {
-            put(&mut set, document)?;
-        }
-        let unusable = observed.unusable.iter().map(|problem| problem.subject.clone());
-        set.unread.extend(unusable);
-        let judged = judge(
-            &set,
-            &asked.platform_run_id,
-            &asked.scenario_run_id,
-            match &observed.signature {
-                SignatureFacts::Verified { statement, .. } => Some(statement),
-                _ => None,
-            },
-        );
-        let found = Found::of(asked, observed, &judged);
-        let findings = found.all();
+        let judged = answer(asked, observed)
+            .map_err(|error| Fault::internal("read the observations", error.to_string()))?;
+        let findings = judged.findings();
         let admitted = findings.is_empty();
-        let environment = if admitted { judged.environment } else { Default::default() };
-        let run = if observed.ledger.found().is_some() {
-            judged.run
-        } else {
-            RunIds::default()
-        };
+        let run = judged.run;
         let receipt = PhaseEntryReceipt {
             asked: asked.clone(),
-            checks: found.checks(observed),
+            checks: checks(&findings, observed),
             references: judged.references.clone(),
-            environment: environment.clone(),
+            environment: judged.environment.clone(),
             admitted,
         };
         let wave = vec![Author::new(input, Step::PhaseVerdict, run.clone()).artifact(receipt)?];
         let conclusion = if admitted {
             Conclusion::PhaseAdmitted(PhaseAdmitted {
-                environment,
+                environment: judged.environment,
                 correlation: asked.clone(),
                 references: judged.references,
             })
@@ -104,89 +81,23 @@ fn asked(input: &StepInput) -> Result<&PhaseEntry, Fault> {
     })
 }
 
-/// Adds a document that was read. Its content is canonical JSON, so it gives the bytes.
-pub(crate) fn put(set: &mut EvidenceSet, document: &ReadDocument) -> Result<(), Fault> {
-    let object = &document.object;
-    let bytes = canonical::to_document(&document.content)
-        .map_err(|error| Fault::internal(format!("render {}", object.key), error.to_string()))?;
-    let listed = ListedObject {
-        key: object.key.to_string(),
-        version_id: object.version_id.clone(),
-        etag: String::new(),
-        sha256: object.sha256.clone(),
-        bytes: object.bytes,
+/// The checks, a code each.
+fn checks(findings: &[Finding], observed: &Observed) -> Vec<CheckResult> {
+    let of = |code: Blocker| -> Vec<Finding> { findings.iter().filter(|finding| finding.code == code).cloned().collect() };
+    let has_advance = of(Blocker::NoCommittedAdvance).is_empty();
+    let all = [
+        ("M3J-P1-COMMITTED-ADVANCE", Blocker::NoCommittedAdvance),
+        ("M3J-P2-EVIDENCE-INTACT", Blocker::EntryEvidenceInvalid),
+        ("M3J-P3-IDS-AGREE", Blocker::EntryIdsDisagree),
+        ("M3J-P4-SIGNED-BY-DEPLOYMENT", Blocker::EntrySignatureInvalid),
+    ];
+    let check = |(name, code): (&str, Blocker)| match code {
+        Blocker::NoCommittedAdvance => CheckResult::of(name, &of(code)),
+        _ if !has_advance => CheckResult::new(name, false, "not looked at, because there is no committed advance"),
+        Blocker::EntrySignatureInvalid if observed.signature == SignatureFacts::NotAsked => {
+            CheckResult::new(name, true, "not asked: the deployment does not sign")
+        }
+        code => CheckResult::of(name, &of(code)),
     };
-    let sha256 = Sha256Hex::of(&bytes);
-    set.listed.insert(object.key.to_string(), listed);
-    set.files.insert(object.key.to_string(), File { bytes, sha256 });
-    Ok(())
-}
-
-/// What was found, by check.
-struct Found {
-    advance: Vec<Finding>,
-    evidence: Vec<Finding>,
-    ids: Vec<Finding>,
-    signature: Vec<Finding>,
-}
-
-impl Found {
-    fn of(asked: &PhaseEntry, observed: &Observed, judged: &Judgement) -> Self {
-        let judged = |cause: Cause, code: Blocker| -> Vec<Finding> {
-            let problems = judged.problems.iter().filter(|problem| problem.cause == cause);
-            problems.map(|problem| code.on(&problem.subject, &problem.detail)).collect()
-        };
-        let advance = match &observed.ledger {
-            p1_contract::observations::Learned::Problem(why) => {
-                vec![Blocker::NoCommittedAdvance.on(asked.platform_run_id.ledger_prefix(), why)]
-            }
-            p1_contract::observations::Learned::Found(_) => judged(Cause::Advance, Blocker::NoCommittedAdvance),
-        };
-        // A deleted object cannot be read either: that it was deleted is the cause.
-        let is_rewritten = |subject: &str| observed.rewritten.iter().any(|problem| problem.subject == subject);
-        let unusable = observed.unusable.iter().filter(|problem| !is_rewritten(&problem.subject));
-        let learned = unusable.chain(&observed.rewritten);
-        let evidence = learned.map(|problem| Blocker::EntryEvidenceInvalid.on(&problem.subject, &problem.detail));
-        let mut evidence: Vec<Finding> = evidence.collect();
-        let mut signature = judged(Cause::Signature, Blocker::EntrySignatureInvalid);
-        if let SignatureFacts::Invalid(problem) = &observed.signature
-            && !is_rewritten(&problem.subject)
-        {
-            signature.push(Blocker::EntrySignatureInvalid.on(&problem.subject, &problem.detail));
-        }
-        if advance.is_empty() {
-            evidence.extend(judged(Cause::Evidence, Blocker::EntryEvidenceInvalid));
-        }
-        Found {
-            ids: judged(Cause::Ids, Blocker::EntryIdsDisagree),
-            advance,
-            evidence,
-            signature,
-        }
-    }
-
-    fn all(&self) -> Vec<Finding> {
-        let all = [&self.advance, &self.evidence, &self.ids, &self.signature];
-        all.into_iter().flatten().cloned().collect()
-    }
-
-    fn checks(&self, observed: &Observed) -> Vec<CheckResult> {
-        const ADVANCE: &str = "M3J-P1-COMMITTED-ADVANCE";
-        let rest = [
-            ("M3J-P2-EVIDENCE-INTACT", &self.evidence),
-            ("M3J-P3-IDS-AGREE", &self.ids),
-            ("M3J-P4-SIGNED-BY-DEPLOYMENT", &self.signature),
-        ];
-        let mut checks = vec![CheckResult::of(ADVANCE, &self.advance)];
-        checks.extend(rest.into_iter().enumerate().map(|(at, (name, findings))| {
-            if !self.advance.is_empty() {
-                CheckResult::new(name, false, "not looked at, because there is no committed advance")
-            } else if at == 2 && observed.signature == SignatureFacts::NotAsked {
-                CheckResult::new(name, true, "not asked: the deployment does not sign")
-            } else {
-                CheckResult::of(name, findings)
-            }
-        }));
-        checks
-    }
+    all.into_iter().map(check).collect()
 }

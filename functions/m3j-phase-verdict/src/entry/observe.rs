@@ -5,7 +5,6 @@ use p1_audit::EvidenceSet;
 use p1_audit::entry::{Named, named};
 use p1_contract::attestation::{Envelope, PublicKey, VERDICT_SIDECAR};
 use p1_contract::canonical;
-use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::phase_entry::{Observed, ReadDocument, SignatureFacts};
@@ -18,7 +17,6 @@ use p1_runtime::store::{Read, object_ref};
 use p1_runtime::{Exact, Fault, StepContext, key_in, rewritten, run_ledger};
 use serde_json::Value;
 
-use super::put;
 use crate::signer::Signer;
 
 /// The most bytes of a document that is read. The observations hold all of them and must stay below 1 MiB; a phase summary of an
@@ -81,7 +79,9 @@ impl Reading {
     }
 
     fn take(&mut self, document: ReadDocument) -> Result<(), Fault> {
-        put(&mut self.set, &document)?;
+        let key = &document.object.key;
+        let added = self.set.put(&document);
+        added.map_err(|error| Fault::internal(format!("render {key}"), error.to_string()))?;
         self.documents.push(document);
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(super) struct Account {
 
 /// The recording.
 pub(super) struct Recording {
+    /// Whether it is the evidence of a phase entry, and not of a run.
+    pub(super) is_entry: bool,
     pub(super) bucket: BucketName,
     pub(super) store: RecordedStore,
     pub(super) keys: Vec<S3Key>,
@@ -91,6 +93,7 @@ impl Recording {
             bucket,
             account,
             missing,
+            is_entry: p1_audit::entry::is_entry(set),
         })
     }
 
