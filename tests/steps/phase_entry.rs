@@ -17,8 +17,9 @@ const ROOT: &str = "evidence/runs/platform_20260223T174307Z/";
 async fn pinned(with: Signer) -> World {
     let mut world = World::new();
     world.signer = with;
-    world.up_to(Step::PhaseVerdict).await;
-    let result = world.run(Step::PhaseVerdict).await;
+    // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
+    Box::pin(world.up_to(Step::PhaseVerdict)).await;
+    let result = Box::pin(world.run(Step::PhaseVerdict)).await;
     assert_eq!(result.committed(), Some(true), "{}", world.blockers(&result));
     let scenario = result.run.scenario_run_id.unwrap();
     world.input = json!({"platform_run_id": RUN, "scenario_run_id": scenario});
@@ -34,7 +35,7 @@ async fn ask(world: &World) -> Result<StepResult, Fault> {
     payload["context"]["State"]["Name"] = json!("Admit phase");
     let harness = world.harness();
     let request = harness.request(&serde_json::to_vec(&payload).unwrap())?;
-    m3j_phase_verdict::run(&harness, world.signer.clone(), &request).await
+    Box::pin(m3j_phase_verdict::run(&harness, world.signer.clone(), &request)).await
 }
 
 async fn admitted(world: &World) -> PhaseAdmitted {
@@ -136,7 +137,7 @@ async fn a_run_without_a_committed_advance_is_refused_and_never_a_fault() {
         world.edit_registry("runtime_lane,trace_id\"", "trace_id\"");
         for step in Step::ALL.into_iter().take_while(|step| held || *step < Step::PhaseVerdict) {
             if !matches!(step, Step::RerunDiscipline | Step::CostEnvelope) {
-                world.run(step).await;
+                Box::pin(world.run(step)).await;
             }
         }
         let scenario = format!("scenario_{}", "0".repeat(32));
