@@ -223,8 +223,10 @@ fn scenarios() -> Vec<Scenario> {
     let cause = json!({ "outcome": "ENTRY_REFUSED", "blockers": ["M3J-E1"], "closure": closure("ENTRY", false) });
     add(
         "a later phase is refused",
-        with(json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
-            "closure": closure("ENTRY", false), "run": {} })),
+        with(
+            json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
+            "closure": closure("ENTRY", false), "run": {} }),
+        ),
         entry(),
         Err(("M3.EntryRefused", cause)),
     );
@@ -233,7 +235,12 @@ fn scenarios() -> Vec<Scenario> {
         ("with a rerun's word", json!({ "outcome": "ADMITTED" })),
     ] {
         let ended = Err(("States.NoChoiceMatched", Value::Null));
-        add(&format!("a later phase admitted {name} is a fault"), with(changes), entry(), ended);
+        add(
+            &format!("a later phase admitted {name} is a fault"),
+            with(changes),
+            entry(),
+            ended,
+        );
     }
 
     for (name, step, only) in [

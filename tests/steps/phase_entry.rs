@@ -70,21 +70,32 @@ fn forge(world: &World, end: &str, change: impl FnOnce(&mut Value)) -> String {
     let key = key(world, end);
     let mut document: Value = serde_json::from_slice(&world.store.dump(EVIDENCE)[&key]).unwrap();
     change(&mut document);
-    world.store.seed_anew(EVIDENCE, &key, canonical::to_document(&document).unwrap());
+    world
+        .store
+        .seed_anew(EVIDENCE, &key, canonical::to_document(&document).unwrap());
     key
 }
 
 #[tokio::test]
 async fn a_pinned_run_is_admitted_with_its_environment_and_every_correlation_field() {
     let mut world = pinned(Signer::Off).await;
-    for (field, text) in [("phase_id", "M4"), ("event_id", ""), ("runtime_lane", "streaming"), ("trace_id", "t-1")] {
+    for (field, text) in [
+        ("phase_id", "M4"),
+        ("event_id", ""),
+        ("runtime_lane", "streaming"),
+        ("trace_id", "t-1"),
+    ] {
         world.input[field] = json!(text);
     }
     let before = world.store.dump(EVIDENCE);
     let admitted = admitted(&world).await;
     assert_eq!(json!(admitted.correlation), world.input);
     assert_eq!(json!(admitted.environment), json!({"REQUIRED_PLATFORM_RUN_ID": RUN}));
-    let names: Vec<&str> = admitted.references.iter().map(|reference| reference.name.as_str()).collect();
+    let names: Vec<&str> = admitted
+        .references
+        .iter()
+        .map(|reference| reference.name.as_str())
+        .collect();
     assert_eq!(
         names,
         [
@@ -102,7 +113,11 @@ async fn a_pinned_run_is_admitted_with_its_environment_and_every_correlation_fie
     let after = world.store.dump(EVIDENCE);
     let created: Vec<&String> = after.keys().filter(|key| !before.contains_key(*key)).collect();
     assert_eq!(created.len(), 3, "{created:?}");
-    assert!(created.iter().all(|key| key.starts_with("evidence/dev_full/run_control/m3j_20260225T080000Z_")));
+    assert!(
+        created
+            .iter()
+            .all(|key| key.starts_with("evidence/dev_full/run_control/m3j_20260225T080000Z_"))
+    );
     assert!(before.iter().all(|(key, bytes)| after[key] == *bytes));
 }
 
@@ -135,7 +150,10 @@ async fn a_run_without_a_committed_advance_is_refused_and_never_a_fault() {
     for held in [true, false] {
         let mut world = World::new();
         world.edit_registry("runtime_lane,trace_id\"", "trace_id\"");
-        for step in Step::ALL.into_iter().take_while(|step| held || *step < Step::PhaseVerdict) {
+        for step in Step::ALL
+            .into_iter()
+            .take_while(|step| held || *step < Step::PhaseVerdict)
+        {
             if !matches!(step, Step::RerunDiscipline | Step::CostEnvelope) {
                 Box::pin(world.run(step)).await;
             }
@@ -183,7 +201,9 @@ async fn evidence_that_was_overwritten_or_deleted_is_named_once() {
             if is_deleted {
                 world.store.delete(EVIDENCE, &key);
             } else {
-                world.store.seed(EVIDENCE, &key, world.store.dump(EVIDENCE)[&key].clone());
+                world
+                    .store
+                    .seed(EVIDENCE, &key, world.store.dump(EVIDENCE)[&key].clone());
             }
             assert_eq!(refused(&world).await, [(Blocker::EntryEvidenceInvalid, key)]);
         }
@@ -203,13 +223,22 @@ async fn evidence_that_does_not_open_m4_is_refused() {
         let codes = refused(&world).await;
         assert_eq!(codes, [(Blocker::EntryEvidenceInvalid, key)], "{name}");
     };
-    forged("m3j_execution_summary.json", |summary| summary["overall_pass"] = json!(false)).await;
     forged("m3j_execution_summary.json", |summary| {
-        summary["artifacts"].as_array_mut().unwrap().retain(|artifact| artifact["name"] != "m4_entry_readiness_receipt");
+        summary["overall_pass"] = json!(false)
+    })
+    .await;
+    forged("m3j_execution_summary.json", |summary| {
+        summary["artifacts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|artifact| artifact["name"] != "m4_entry_readiness_receipt");
     })
     .await;
     forged("m3j_execution_summary.json", |summary| summary["extra"] = json!(1)).await;
-    forged("m4_entry_readiness_receipt.json", |receipt| receipt["overall_pass"] = json!(false)).await;
+    forged("m4_entry_readiness_receipt.json", |receipt| {
+        receipt["overall_pass"] = json!(false)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -264,7 +293,11 @@ async fn a_correlation_field_that_holds_a_secret_is_redacted_and_refused() {
     assert_eq!(result.blockers, [Blocker::VerdictNotPublished]);
     assert!(!serde_json::to_string(&result).unwrap().contains("AKIA"));
     let objects = world.store.dump(EVIDENCE);
-    assert!(objects.values().all(|bytes| !String::from_utf8_lossy(bytes).contains("AKIAIOSFODNN7")));
+    assert!(
+        objects
+            .values()
+            .all(|bytes| !String::from_utf8_lossy(bytes).contains("AKIAIOSFODNN7"))
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use std::path::Path;
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, occupied, resumed};
+use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, entered, held, held_at_once, hostile, occupied, resumed};
 use p1_tests::world::signer;
 use serde_json::{Value, json};
 
@@ -145,6 +145,20 @@ async fn every_damage_of_a_resumed_run_is_caught() {
         resumed(OTHER_START, signer(KEY)).await,
     );
     damaged("resumed", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_an_admitted_phase_is_caught() {
+    let entry = entered(START, signer(KEY), true).await;
+    let other = entered(OTHER_START, signer(KEY), true).await;
+    damaged("admitted", &entry, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_refused_phase_is_caught() {
+    let entry = entered(START, Signer::Off, false).await;
+    let other = entered(OTHER_START, Signer::Off, false).await;
+    damaged("refused", &entry, &other, 1);
 }
 
 #[tokio::test]

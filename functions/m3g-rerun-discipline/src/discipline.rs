@@ -72,7 +72,10 @@ impl StepLogic for RerunDiscipline {
             ("M3G-V3-NO-MUTATION", mutation_findings(observed)),
             ("M3G-V4-RERUN-POLICY", rerun_findings(input, observed)),
         ];
-        let checks = groups.iter().map(|(name, findings)| CheckResult::of(name, findings)).collect();
+        let checks = groups
+            .iter()
+            .map(|(name, findings)| CheckResult::of(name, findings))
+            .collect();
         let findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
 
         let run = RunIds::from(observed.run.clone());

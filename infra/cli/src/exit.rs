@@ -91,7 +91,10 @@ pub const GROUPS: [Group; 7] = [
     Group {
         commands: &["gate"],
         statuses: &[
-            (Advance, "PHASE_ADMITTED: the run is pinned, and a later phase may work on it"),
+            (
+                Advance,
+                "PHASE_ADMITTED: the run is pinned, and a later phase may work on it",
+            ),
             (Hold, "ENTRY_REFUSED: no later phase may work on the run"),
             (Usage, "usage or invalid input"),
             (Fault, "fault; also: the evidence could not be mirrored whole"),

@@ -115,7 +115,11 @@ pub fn judge(
     let walk = Walk::of(set);
     let mut judged = Judgement::default();
     let Some(head) = &walk.head else {
-        judged.problem(Cause::Advance, platform_run_id.as_str(), "has no ledger: P1 has not pinned it");
+        judged.problem(
+            Cause::Advance,
+            platform_run_id.as_str(),
+            "has no ledger: P1 has not pinned it",
+        );
         return judged;
     };
     if let Some(why) = no_advance(head) {
@@ -164,12 +168,17 @@ pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, Cano
     judged.environment = judged_by_set.environment;
     // A deleted object cannot be read either, and an overwritten envelope is not the deployment's: the first is the cause.
     let is_rewritten = |subject: &str| observed.rewritten.iter().any(|problem| problem.subject == subject);
-    let unusable = observed.unusable.iter().filter(|problem| !is_rewritten(&problem.subject));
+    let unusable = observed
+        .unusable
+        .iter()
+        .filter(|problem| !is_rewritten(&problem.subject));
     for problem in observed.rewritten.iter().chain(unusable) {
         judged.problem(Cause::Evidence, &problem.subject, &problem.detail);
     }
     let of_set = judged_by_set.problems.into_iter();
-    judged.problems.extend(of_set.filter(|problem| !is_rewritten(&problem.subject)));
+    judged
+        .problems
+        .extend(of_set.filter(|problem| !is_rewritten(&problem.subject)));
     if let SignatureFacts::Invalid(problem) = &observed.signature
         && !is_rewritten(&problem.subject)
     {
@@ -225,7 +234,9 @@ struct Walk {
 impl Walk {
     fn of(set: &EvidenceSet) -> Self {
         let mut walk = Walk::default();
-        let Some(head) = lineage::entries(set).pop() else { return walk };
+        let Some(head) = lineage::entries(set).pop() else {
+            return walk;
+        };
         let record = head.record.clone();
         if let (Some(summary), Some(closing)) = (&record.summary, closing_of_commit(&record)) {
             walk.named.push(Named::object(PhaseSummary::NAME, summary, &head.key));
@@ -255,7 +266,9 @@ impl Walk {
 
     /// M3.J's own summary.
     fn closing(&mut self, set: &EvidenceSet, bucket: &BucketName, key: &S3Key) {
-        let Some(file) = set.files.get(key.as_str()) else { return };
+        let Some(file) = set.files.get(key.as_str()) else {
+            return;
+        };
         match set.summary(key.as_str(), &summary_name(Step::PhaseVerdict)) {
             Ok(closing) => {
                 let listed = set.listed.get(key.as_str());
@@ -268,13 +281,21 @@ impl Walk {
     }
 
     fn behind_the_receipt(&mut self, set: &EvidenceSet) {
-        let Some((receipt, by)) = self.receipt.as_ref().zip(self.named.last().map(|named| named.key.to_string())) else {
+        let Some((receipt, by)) = self
+            .receipt
+            .as_ref()
+            .zip(self.named.last().map(|named| named.key.to_string()))
+        else {
             return;
         };
         let body = &receipt.body;
         let (summary, commit) = (&body.m3_execution_summary, &body.commit);
         let pack = Named::object(M4HandoffPack::NAME, &body.m4_handoff_pack, &by);
-        let more = [Named::artifact(summary, &by), Named::artifact(commit, &by), pack.clone()];
+        let more = [
+            Named::artifact(summary, &by),
+            Named::artifact(commit, &by),
+            pack.clone(),
+        ];
         self.named.extend(more);
         self.pack = self.read(set, pack.key.as_str());
         let Some(pack_body) = self.pack.as_ref().map(|pack| pack.body.clone()) else {
@@ -386,7 +407,11 @@ impl Judgement {
             if named.sha256.as_ref().is_some_and(|sha256| *sha256 != file.sha256) {
                 self.problem(Cause::Evidence, key, format!("has other bytes than {} names", named.by));
             } else if named.version_id.is_some() && named.version_id != version {
-                self.problem(Cause::Evidence, key, format!("is another version than {} names", named.by));
+                self.problem(
+                    Cause::Evidence,
+                    key,
+                    format!("is another version than {} names", named.by),
+                );
             } else if self.references.iter().all(|reference| reference.key != named.key) {
                 self.references.push(DurableReference {
                     name: named.name.clone(),
@@ -410,7 +435,11 @@ impl Judgement {
         let key = summary.key.as_str();
         let id = PhaseExecutionId::derive(Step::PhaseVerdict, head.holder_stamp_utc, head.holder.as_str());
         if key != format!("{}{}.json", phase_folder(&id), PhaseSummary::NAME) {
-            self.problem(Cause::Evidence, key, "is not in the folder of the execution that committed it");
+            self.problem(
+                Cause::Evidence,
+                key,
+                "is not in the folder of the execution that committed it",
+            );
         }
         let advances = |phase: &PhaseSummary| phase.verdict == PhaseVerdict::AdvanceToM4 && phase.overall_pass;
         if walk.phase.as_ref().is_some_and(|phase| !advances(&phase.body)) {
@@ -427,7 +456,10 @@ impl Judgement {
         let Some(receipt) = walk.receipt.as_ref().map(|receipt| &receipt.body) else {
             return;
         };
-        let place = walk.named.iter().find(|named| named.name == M4EntryReadinessReceipt::NAME);
+        let place = walk
+            .named
+            .iter()
+            .find(|named| named.name == M4EntryReadinessReceipt::NAME);
         let place = place.map_or("", |named| named.key.as_str());
         let record = head.platform_run_id.ledger_key(head.sequence);
         let blocked = receipt.m4_entry_ready == Some(false)
@@ -437,7 +469,11 @@ impl Judgement {
             self.problem(Cause::Evidence, place, format!("names another commit than {record}"));
         }
         if receipt.m3_execution_summary.key != summary.key {
-            self.problem(Cause::Evidence, place, "names another phase summary than the ledger commits");
+            self.problem(
+                Cause::Evidence,
+                place,
+                "names another phase summary than the ledger commits",
+            );
         }
         if receipt.verdict != PhaseVerdict::AdvanceToM4 || !receipt.overall_pass || blocked {
             self.problem(Cause::Evidence, place, "does not open M4");
@@ -448,7 +484,11 @@ impl Judgement {
         for name in [RunRecord::NAME, RunHeader::NAME] {
             let is_named = walk.named.iter().any(|named| named.name == name);
             if let (Some(_), false) = (&walk.pack, is_named) {
-                self.problem(Cause::Evidence, receipt.m4_handoff_pack.key.as_str(), format!("names no `{name}`"));
+                self.problem(
+                    Cause::Evidence,
+                    receipt.m4_handoff_pack.key.as_str(),
+                    format!("names no `{name}`"),
+                );
             }
         }
     }
@@ -470,7 +510,11 @@ impl Judgement {
             self.problem(Cause::Ids, PhaseSummary::NAME, "does not carry the run's three ids");
         }
         for header in walk.headers().skip(1).filter(|header| header.run() != run) {
-            self.problem(Cause::Ids, &header.artifact, "carries other ids than the committed summary");
+            self.problem(
+                Cause::Ids,
+                &header.artifact,
+                "carries other ids than the committed summary",
+            );
         }
         if let Some(pack) = &walk.pack
             && Some(&pack.body.required_platform_run_id_env_value) != run.platform_run_id.as_ref()

@@ -447,9 +447,23 @@ fn phase_entry(input: &Map<String, Value>) -> Result<ExecutionInput, InputError>
     only_fields(
         ".",
         input,
-        &[run, scenario, "phase_id", "event_id", "runtime_lane", "trace_id", STARTED_BY],
+        &[
+            run,
+            scenario,
+            "phase_id",
+            "event_id",
+            "runtime_lane",
+            "trace_id",
+            STARTED_BY,
+        ],
     )?;
-    let id = |field: &str, e: ParseError| error(field, format!("is not the id of a run ({e})"), "give it as run.json has it");
+    let id = |field: &str, e: ParseError| {
+        error(
+            field,
+            format!("is not the id of a run ({e})"),
+            "give it as run.json has it",
+        )
+    };
     let given = |field: &str| match input.get(field) {
         None => Ok(None),
         Some(_) => text(".", input, field).map(|text| Some(text.to_owned())),

@@ -32,7 +32,10 @@ pub enum Owner {
 impl Owner {
     /// All of them: the steps in their order, then the admission, as a chain has them, then the entry.
     pub fn all() -> impl Iterator<Item = Self> {
-        Step::ALL.into_iter().map(Self::Step).chain([Self::Admission, Self::Entry])
+        Step::ALL
+            .into_iter()
+            .map(Self::Step)
+            .chain([Self::Admission, Self::Entry])
     }
 
     /// The owner that a Task state is run for.
@@ -123,7 +126,8 @@ impl TryFrom<String> for Owner {
     type Error = ParseError;
 
     fn try_from(id: String) -> Result<Self, ParseError> {
-        Self::from_id(&id).ok_or_else(|| ParseError::new("the owner of a closure", &id, "M3.A … M3.J, ADMISSION or ENTRY"))
+        Self::from_id(&id)
+            .ok_or_else(|| ParseError::new("the owner of a closure", &id, "M3.A … M3.J, ADMISSION or ENTRY"))
     }
 }
 

@@ -79,7 +79,8 @@ impl Harness {
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
         if input.mode != S::OWNER.into() {
-            let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns, and only M3.J phases";
+            let problem =
+                "payload: `mode` is not one that this function knows; only M3.G admits reruns, and only M3.J phases";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
         publishable(input)?;

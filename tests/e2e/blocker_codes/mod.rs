@@ -177,7 +177,13 @@ fn every_code_holds_the_run_with_complete_evidence() {
         for row in entries {
             let How::Entered(prepare) = row.how else { continue };
             let ended = stage.start(&prepare(stage).await).await;
-            println!("{} {}: {} {}", row.code, row.what, ended.error, ended.outcome()["blockers"]);
+            println!(
+                "{} {}: {} {}",
+                row.code,
+                row.what,
+                ended.error,
+                ended.outcome()["blockers"]
+            );
             expect::entry_refused(stage, row, &ended).await;
         }
         println!("codes raised through the state machine: {}", rows::all().count());

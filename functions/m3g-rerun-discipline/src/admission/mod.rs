@@ -64,7 +64,10 @@ impl StepLogic for Admission {
         let rerun = rerun(input)?;
         let facts = &observed.facts;
         let groups = checks::all(rerun, facts);
-        let mut results: Vec<CheckResult> = groups.iter().map(|(name, findings)| CheckResult::of(name, findings)).collect();
+        let mut results: Vec<CheckResult> = groups
+            .iter()
+            .map(|(name, findings)| CheckResult::of(name, findings))
+            .collect();
         let mut findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
         let (ledger, refusal) = acquisition(observed, findings.is_empty());
         results.push(ledger);

@@ -39,8 +39,8 @@ impl StepLogic for Entry {
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let asked = asked(input)?;
-        let judged = answer(asked, observed)
-            .map_err(|error| Fault::internal("read the observations", error.to_string()))?;
+        let judged =
+            answer(asked, observed).map_err(|error| Fault::internal("read the observations", error.to_string()))?;
         let findings = judged.findings();
         let admitted = findings.is_empty();
         let run = judged.run;
@@ -83,7 +83,13 @@ fn asked(input: &StepInput) -> Result<&PhaseEntry, Fault> {
 
 /// The checks, a code each.
 fn checks(findings: &[Finding], observed: &Observed) -> Vec<CheckResult> {
-    let of = |code: Blocker| -> Vec<Finding> { findings.iter().filter(|finding| finding.code == code).cloned().collect() };
+    let of = |code: Blocker| -> Vec<Finding> {
+        findings
+            .iter()
+            .filter(|finding| finding.code == code)
+            .cloned()
+            .collect()
+    };
     let has_advance = of(Blocker::NoCommittedAdvance).is_empty();
     let all = [
         ("M3J-P1-COMMITTED-ADVANCE", Blocker::NoCommittedAdvance),

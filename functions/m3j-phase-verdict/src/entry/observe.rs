@@ -134,7 +134,10 @@ async fn read(ctx: &StepContext<'_>, named: &Named) -> Result<Result<ReadDocumen
     }
     let version = named.version_id.as_deref();
     let (object, bytes) = match &named.sha256 {
-        Some(sha256) => match ctx.read_exact(&named.bucket, &named.key, version, sha256, MOST_BYTES).await? {
+        Some(sha256) => match ctx
+            .read_exact(&named.bucket, &named.key, version, sha256, MOST_BYTES)
+            .await?
+        {
             Exact::Found(bytes) => {
                 let object = ObjectRef {
                     bucket: named.bucket.clone(),

@@ -176,7 +176,7 @@ pub struct EnvArgs {
 /// Options of `cargo p1 event`.
 #[derive(Debug, Clone, Args)]
 pub struct EventArgs {
-    /// M3.A to M3.J, or ADMISSION for the M3.G function in admission mode
+    /// M3.A to M3.J, ADMISSION for the M3.G function in admission mode, or ENTRY for the M3.J function in entry mode
     #[arg(value_name = "STEP")]
     pub step: String,
     /// Evidence directory of an execution, as `run --out` wrote it; prints the event that the state machine sent to the step

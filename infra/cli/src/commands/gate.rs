@@ -27,7 +27,13 @@ pub async fn gate(args: GateArgs) -> Result<ExitStatus, CliError> {
         Some(stack) => ask(&args, &run, &run::aws_target(stack).await?, &screen).await,
         None => {
             let mut platform = super::env::up().await?;
-            ask(&args, &run, &resume::local_target(&mut platform, &screen).await?, &screen).await
+            ask(
+                &args,
+                &run,
+                &resume::local_target(&mut platform, &screen).await?,
+                &screen,
+            )
+            .await
         }
     };
     screen.finish();

@@ -96,7 +96,10 @@ fn signature(signature: &Signature) -> String {
 fn page(report: &Report, paint: Paint) -> Vec<String> {
     let (word, meaning) = match report.standing {
         Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
-        Standing::Admitted => ("ADMITTED", "a later phase was admitted to the run, and the evidence of it is intact"),
+        Standing::Admitted => (
+            "ADMITTED",
+            "a later phase was admitted to the run, and the evidence of it is intact",
+        ),
         Standing::Refused => ("REFUSED", "a later phase was refused, and the evidence of it is intact"),
         Standing::Held => ("HELD", "the run is held, and its evidence is intact"),
         Standing::Tampered => (

@@ -123,7 +123,9 @@ impl RunResult {
 
 /// The variables of an admitted phase.
 fn environment(outcome: &Outcome, document: &Value) -> Option<BTreeMap<String, String>> {
-    let variables = document.get("environment").filter(|_| *outcome == Outcome::PhaseAdmitted)?;
+    let variables = document
+        .get("environment")
+        .filter(|_| *outcome == Outcome::PhaseAdmitted)?;
     let variables: BTreeMap<String, String> = serde_json::from_value(variables.clone()).ok()?;
     let clean = |(name, value): (String, String)| (text::clean(&name), text::clean(&value));
     Some(variables.into_iter().map(clean).collect())

@@ -77,7 +77,9 @@ impl Outcome {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Advance | Self::DuplicateDelivery | Self::SingleState(true) | Self::PhaseAdmitted => ExitStatus::Advance,
+            Self::Advance | Self::DuplicateDelivery | Self::SingleState(true) | Self::PhaseAdmitted => {
+                ExitStatus::Advance
+            }
             Self::Hold | Self::RerunRefused | Self::EntryRefused | Self::SingleState(false) => ExitStatus::Hold,
             Self::Fault(_) | Self::EvidenceBroken(_) => ExitStatus::Fault,
         }

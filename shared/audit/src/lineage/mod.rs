@@ -167,7 +167,10 @@ impl<'s> Lineage<'s> {
         let committed = self.commits().find_map(|entry| entry.record.summary.as_ref());
         let ended = || {
             let ending = self.set.ending.as_ref()?;
-            ending.closure.as_ref().or(ending.entry.as_ref().map(|(closure, _)| closure))
+            ending
+                .closure
+                .as_ref()
+                .or(ending.entry.as_ref().map(|(closure, _)| closure))
         };
         let own = || {
             let summaries = self.closings.iter().filter_map(Closing::summary);

@@ -40,7 +40,8 @@ pub(super) fn check(
             findings.expect("execution_history.json", "its answer", admitted, &pass);
         }
         let id = &closed.closure.phase_execution_id;
-        let derived = stamp_of(id).map(|stamp| PhaseExecutionId::derive(Owner::Entry, stamp, ending.execution.as_str()));
+        let derived =
+            stamp_of(id).map(|stamp| PhaseExecutionId::derive(Owner::Entry, stamp, ending.execution.as_str()));
         findings.expect(key, "its phase execution", &Some(id), &derived.as_ref());
     }
     meaning(set, documents, closed, keys, findings);
@@ -59,7 +60,10 @@ fn meaning(set: &EvidenceSet, documents: &Documents, closed: &Closed, keys: &[Pu
     let (Some(observations), Some(receipt)) = (observations, receipt) else {
         let publish = Blocker::publish_failed(Owner::Entry.step());
         if !closed.body.blockers.iter().any(|blocker| blocker.code == publish) {
-            findings.incomplete(closed.closure.key.as_str(), "its observations and its receipt could not both be read");
+            findings.incomplete(
+                closed.closure.key.as_str(),
+                "its observations and its receipt could not both be read",
+            );
         }
         return;
     };
@@ -71,16 +75,35 @@ fn meaning(set: &EvidenceSet, documents: &Documents, closed: &Closed, keys: &[Pu
     let publish = Blocker::publish_failed(Owner::Entry.step());
     let others = closed.body.blockers.iter().filter(|blocker| blocker.code != publish);
     let others: Vec<_> = others.cloned().collect();
-    findings.expect(closed.closure.key.as_str(), "its blockers", &others, &settle(judged.findings()));
+    findings.expect(
+        closed.closure.key.as_str(),
+        "its blockers",
+        &others,
+        &settle(judged.findings()),
+    );
     let admitted = judged.problems.is_empty();
     findings.expect(&receipt_key, "its answer", &receipt.body.admitted, &admitted);
-    findings.expect(&receipt_key, "its references", &receipt.body.references, &judged.references);
-    findings.expect(&receipt_key, "its environment", &receipt.body.environment, &judged.environment);
+    findings.expect(
+        &receipt_key,
+        "its references",
+        &receipt.body.references,
+        &judged.references,
+    );
+    findings.expect(
+        &receipt_key,
+        "its environment",
+        &receipt.body.environment,
+        &judged.environment,
+    );
     findings.expect(&receipt_key, "its run", &receipt.header.run(), &judged.run);
     // What was read is what is there.
     for document in &observed.documents {
         let key = document.object.key.as_str();
-        if set.files.get(key).is_some_and(|file| file.sha256 != document.object.sha256) {
+        if set
+            .files
+            .get(key)
+            .is_some_and(|file| file.sha256 != document.object.sha256)
+        {
             findings.tampered(key, format!("has other bytes than {observations_key} names"));
         }
     }

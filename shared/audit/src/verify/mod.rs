@@ -155,7 +155,11 @@ fn phase_entry(
     Report {
         standing,
         verdict: admitted.map(|admitted| word(admitted).to_owned()),
-        run: chain.closures.first().map(|closed| closed.header.run()).unwrap_or_default(),
+        run: chain
+            .closures
+            .first()
+            .map(|closed| closed.header.run())
+            .unwrap_or_default(),
         signature: Signature {
             state: SignatureState::Unsigned,
             keyid: None,

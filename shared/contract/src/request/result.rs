@@ -209,25 +209,21 @@ impl TryFrom<Wire> for StepResult {
                 (Some(verdict), Some(committed), Some(unresolved)),
                 (None, None, None),
                 (None, None, None),
-            ) => {
-                Conclusion::Verdict(Concluded {
-                    verdict,
-                    committed,
-                    unresolved,
-                })
-            }
+            ) => Conclusion::Verdict(Concluded {
+                verdict,
+                committed,
+                unresolved,
+            }),
             (
                 TaskOutcome::Admitted,
                 (None, None, None),
                 (Some(closures), Some(resume_at), Some(only)),
                 (None, None, None),
-            ) => {
-                Conclusion::Admitted(Admitted {
-                    closures,
-                    resume_at,
-                    only,
-                })
-            }
+            ) => Conclusion::Admitted(Admitted {
+                closures,
+                resume_at,
+                only,
+            }),
             (
                 TaskOutcome::PhaseAdmitted,
                 (None, None, None),

@@ -70,7 +70,10 @@ const fn row(code: Blocker, what: &'static str, how: How) -> Row {
 
 /// The whole table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    up_to_lock::ROWS.iter().chain(from_publication::ROWS).chain(phase_entry::ROWS)
+    up_to_lock::ROWS
+        .iter()
+        .chain(from_publication::ROWS)
+        .chain(phase_entry::ROWS)
 }
 
 /// What looks like the id of an access key of AWS.

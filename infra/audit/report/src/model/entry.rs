@@ -47,7 +47,9 @@ pub(super) fn entry(set: &EvidenceSet) -> Option<Entry> {
     let text = |value: &Value| Text::new(value.as_str().unwrap_or_default());
     entry.asked = asked.map(|(field, value)| (Text::new(field), text(value))).collect();
     let environment = receipt.environment.iter();
-    entry.environment = environment.map(|(name, run)| (Text::new(name), run.as_str().into())).collect();
+    entry.environment = environment
+        .map(|(name, run)| (Text::new(name), run.as_str().into()))
+        .collect();
     let checks = receipt.checks.iter();
     entry.checks = checks
         .map(|check| (Text::new(&check.check), check.pass, Text::new(&check.detail)))
