@@ -46,6 +46,28 @@ async fn admitted(world: &World) -> PhaseAdmitted {
     }
 }
 
+/// A run that an earlier release pinned is as pinned as any.
+#[tokio::test]
+async fn a_run_of_revision_1_is_admitted() {
+    for (name, with) in [("advanced", signer(1)), ("advanced_unsigned", Signer::Off)] {
+        let files = p1_tests::revision_1::run(name).files;
+        let mut world = World::new();
+        world.signer = with;
+        let objects: Vec<Value> = serde_json::from_slice(&files["objects.json"]).unwrap();
+        for object in &objects {
+            let key = object["key"].as_str().unwrap();
+            let version = object["version_id"].as_str().unwrap().to_owned();
+            if key != p1_tests::world::RECEIPT {
+                world.store.seed_version(EVIDENCE, key, files[key].clone(), version);
+            }
+        }
+        let run: Value = serde_json::from_slice(&files[&format!("{ROOT}run.json")]).unwrap();
+        world.input = json!({"platform_run_id": RUN, "scenario_run_id": run["scenario_run_id"]});
+        world.execution = world.execution.replace("run-1", "phase-1");
+        assert_eq!(json!(admitted(&world).await.environment), json!({"REQUIRED_PLATFORM_RUN_ID": RUN}));
+    }
+}
+
 /// The codes and subjects of a refusal.
 async fn refused(world: &World) -> Vec<(Blocker, String)> {
     let result = ask(world).await.unwrap();

@@ -290,14 +290,17 @@ fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
     let outcome: Value = word
         .and_then(|word| serde_json::from_str(word).ok())
         .unwrap_or_default();
-    let named = || serde_json::from_value::<ClosureRef>(outcome["closure"].clone()).ok();
-    let closure = named().filter(|_| outcome["outcome"] == "VERDICT");
+    let named: Option<ClosureRef> = serde_json::from_value(outcome["closure"].clone()).ok();
+    if named.is_none() && !outcome["closure"].is_null() {
+        findings.tampered(HISTORY, "the closure that it ended with is none");
+    }
+    let closure = named.clone().filter(|_| outcome["outcome"] == "VERDICT");
     let admitted = match outcome["outcome"].as_str() {
         Some("PHASE_ADMITTED") => Some(true),
         Some("ENTRY_REFUSED") => Some(false),
         _ => None,
     };
-    let entry = named().zip(admitted);
+    let entry = named.zip(admitted);
     if closure.is_none() && entry.is_none() {
         findings.incomplete(HISTORY, "the execution ended without a verdict");
     }

@@ -14,6 +14,7 @@ use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
 use p1_contract::owner::Owner;
 
 use super::chain::{Chain, Closed, named_by_an_entry};
+use super::meaning::revisions;
 use super::shape::Documents;
 use crate::entry::answer;
 use crate::evidence_set::EvidenceSet;
@@ -29,6 +30,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Option<bool> {
     named_by_an_entry(chain, set, documents, findings);
+    revisions(documents, chain, findings);
     let closed = chain.closures.first()?;
     let pass = closed.body.overall_pass;
     let key = closed.closure.key.as_str();
