@@ -64,7 +64,10 @@ async fn a_run_of_revision_1_is_admitted() {
         let run: Value = serde_json::from_slice(&files[&format!("{ROOT}run.json")]).unwrap();
         world.input = json!({"platform_run_id": RUN, "scenario_run_id": run["scenario_run_id"]});
         world.execution = world.execution.replace("run-1", "phase-1");
-        assert_eq!(json!(admitted(&world).await.environment), json!({"REQUIRED_PLATFORM_RUN_ID": RUN}));
+        assert_eq!(
+            json!(admitted(&world).await.environment),
+            json!({"REQUIRED_PLATFORM_RUN_ID": RUN})
+        );
     }
 }
 

@@ -151,7 +151,8 @@ async fn every_damage_of_a_resumed_run_is_caught() {
 #[tokio::test]
 async fn every_damage_of_an_admitted_phase_is_caught() {
     let entry = entered(START, signer(KEY), true).await;
-    let other = entered(OTHER_START, signer(KEY), true).await;
+    // In the month of the billing artifact, so that the other run advances too.
+    let other = entered("2026-02-24T09:00:00Z", signer(KEY), true).await;
     damaged("admitted", &entry, &other, 0);
 }
 

@@ -6,7 +6,6 @@ use p1_contract::artifacts::PhaseEntryReceipt;
 use p1_contract::blocker::Blocker;
 use p1_contract::evidence::Body;
 use p1_contract::owner::Owner;
-use serde_json::Value;
 
 use crate::text::Text;
 
@@ -42,10 +41,19 @@ pub(super) fn entry(set: &EvidenceSet) -> Option<Entry> {
     let Some(receipt) = receipt.map(|receipt| receipt.body) else {
         return Some(entry);
     };
-    let asked = serde_json::to_value(&receipt.asked).unwrap_or_default();
-    let asked = asked.as_object().into_iter().flatten();
-    let text = |value: &Value| Text::new(value.as_str().unwrap_or_default());
-    entry.asked = asked.map(|(field, value)| (Text::new(field), text(value))).collect();
+    let asked = &receipt.asked;
+    let asked = [
+        ("platform_run_id", Some(asked.platform_run_id.as_str())),
+        ("scenario_run_id", Some(asked.scenario_run_id.as_str())),
+        ("phase_id", asked.phase_id.as_deref()),
+        ("event_id", asked.event_id.as_deref()),
+        ("runtime_lane", asked.runtime_lane.as_deref()),
+        ("trace_id", asked.trace_id.as_deref()),
+    ];
+    let given = asked
+        .into_iter()
+        .filter_map(|(field, text)| Some((Text::new(field), Text::new(text?))));
+    entry.asked = given.collect();
     let environment = receipt.environment.iter();
     entry.environment = environment
         .map(|(name, run)| (Text::new(name), run.as_str().into()))
