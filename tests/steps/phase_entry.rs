@@ -249,7 +249,7 @@ async fn evidence_that_does_not_open_m4_is_refused() {
         assert_eq!(codes, [(Blocker::EntryEvidenceInvalid, key)], "{name}");
     };
     forged("m3j_execution_summary.json", |summary| {
-        summary["overall_pass"] = json!(false)
+        summary["overall_pass"] = json!(false);
     })
     .await;
     forged("m3j_execution_summary.json", |summary| {
@@ -261,7 +261,7 @@ async fn evidence_that_does_not_open_m4_is_refused() {
     .await;
     forged("m3j_execution_summary.json", |summary| summary["extra"] = json!(1)).await;
     forged("m4_entry_readiness_receipt.json", |receipt| {
-        receipt["overall_pass"] = json!(false)
+        receipt["overall_pass"] = json!(false);
     })
     .await;
 }

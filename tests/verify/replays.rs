@@ -58,7 +58,7 @@ async fn an_entry_replays_to_its_own_bytes_and_a_doctored_answer_does_not() {
         assert_eq!(report.counts.equal, 2, "the observations are its input");
         let mut doctored = entered(START, signer(KEY), is_known).await.whole();
         change(&mut doctored, "/m3j_phase_entry.json", |receipt| {
-            receipt["admitted"] = json!(!is_known)
+            receipt["admitted"] = json!(!is_known);
         });
         let report = replayed(doctored, "entry-doctored").await;
         assert_eq!(report.standing, Standing::Differs, "{report:#?}");
