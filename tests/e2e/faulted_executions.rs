@@ -35,7 +35,7 @@ pub(crate) async fn resume_input(stage: &Stage, folder: &str, step: Step) -> Val
         },
         "reset": {
             "actor": "operator", "reason": "the execution faulted", "class": "service_runtime_reset",
-            "scope": "this run",
+            "scope": "this run", "at_utc": "2026-11-22T12:17:01Z",
         },
     }})
 }

@@ -6,6 +6,7 @@ mod aws_calls;
 mod aws_failures;
 mod blocker_codes;
 mod concurrent_runs;
+mod costs;
 mod duplicate_deliveries;
 mod faulted_executions;
 mod input_forms;

@@ -1,8 +1,12 @@
 //! A held run goes on: by the input that its own summary offers.
 
+use p1_audit::verify::Standing;
 use p1_contract::step::Step;
-use p1_tests::stage::on_stage;
+use p1_tests::directories::verify;
+use p1_tests::stage::{Ended, on_stage};
 use serde_json::{Value, json};
+
+use crate::mirrors::{audit, mirrored, run_root};
 
 #[test]
 fn a_mended_run_goes_on_to_advance_under_its_own_id() {
@@ -75,5 +79,59 @@ fn a_single_state_commits_nothing() {
         let records = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
         assert_eq!(records.len(), 3);
         assert_eq!(stage.json(&records[2]).await["kind"], "ACQUIRED");
+    });
+}
+
+/// Held at M3.F and, once that is mended, at M3.H: the register of the execution that advances lists both, and says of each which
+/// closure raised it and which resolved it.
+#[test]
+fn a_run_that_was_resumed_twice_lists_what_was_resolved() {
+    on_stage(async |stage| {
+        let (good, scope) = (stage.registry(), "COST_CAPTURE_SCOPE = \"");
+        let first = stage.held_run().await;
+        stage
+            .put_registry(&good.replace(scope, "COST_CAPTURE_SCOPE = \"TO_PIN\"` `x = \""))
+            .await;
+        let input = stage.rerun_input(&first).await;
+        let second = stage.start(&input).await.expect_hold(&["M3H-B1"]);
+        stage.put_registry(&good).await;
+        let third = stage.start(&stage.rerun_input(&second).await).await.expect_advance();
+
+        let closure = async |ended: &Ended, step: &str| {
+            let summary = stage.phase_summary(ended).await;
+            let closures = summary["closures"].as_array().unwrap().clone();
+            closures.into_iter().find(|closure| closure["step"] == step).unwrap()
+        };
+        let folder = &stage.folders(&third).await["M3.I"];
+        let register = stage.json(&format!("{folder}m3i_blocker_register.json")).await;
+        assert_eq!(register["unresolved_count"], 0);
+        let listed = register["resolved_blockers"].as_array().unwrap().clone();
+        let expected = [
+            ("M3F-B3", closure(&first, "M3.F").await, closure(&third, "M3.F").await),
+            ("M3H-B1", closure(&second, "M3.H").await, closure(&third, "M3.H").await),
+        ];
+        assert_eq!(listed.len(), expected.len(), "{listed:#?}");
+        for (resolved, (code, raised_by, resolved_by)) in listed.iter().zip(expected) {
+            assert_eq!(resolved["code"], code);
+            assert_eq!(
+                (&resolved["raised_by"], &resolved["resolved_by"]),
+                (&raised_by, &resolved_by)
+            );
+        }
+        // The phase began with the first execution.
+        let run = third.outcome()["platform_run_id"].as_str().unwrap().to_owned();
+        let folder = &stage.folders(&third).await["M3.H"];
+        let receipt = stage.json(&format!("{folder}phase_cost_outcome_receipt.json")).await;
+        let start = receipt["phase_window_start_utc"]
+            .as_str()
+            .unwrap()
+            .replace(['-', ':'], "");
+        assert!(run.contains(&start), "{run} was minted at {start}");
+
+        let report = audit(stage, &run_root(&third)).await;
+        assert_eq!(report.standing, Standing::Pinned, "{:?}", report.findings);
+        let dir = mirrored(stage, &third, "resumed-twice").await;
+        let offline = verify(&dir, &[]);
+        assert_eq!(offline.standing, Standing::Pinned, "{:?}", offline.findings);
     });
 }

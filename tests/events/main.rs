@@ -92,7 +92,7 @@ fn events() -> Vec<(String, Value)> {
     let resume = json!({"resume": {
         "held": {"key": held["key"], "version_id": held["version_id"], "sha256": held["sha256"]},
         "only": false,
-        "reset": {"actor": "operator", "reason": "the oracle manifests are complete now", "class": "data_replay_reset", "scope": "M3.C"}
+        "reset": {"actor": "operator", "reason": "the oracle manifests are complete now", "class": "data_replay_reset", "scope": "M3.C", "at_utc": "2026-02-23T18:30:00Z"}
     }});
     events.push((
         "m3g-admission.json".to_owned(),

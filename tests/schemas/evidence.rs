@@ -12,6 +12,7 @@ use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
+use p1_tests::filled_in;
 use p1_tests::revision_1;
 use p1_tests::runs::{entered, occupied};
 use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
@@ -65,7 +66,7 @@ async fn resumed() -> World {
     world.edit_registry(wrong, right);
     let first = world.execution.clone();
     let summary = by_artifact(&world.store.dump(EVIDENCE), "m3_execution_summary");
-    world.input = summary["next_action"]["rerun_input"].clone();
+    world.input = filled_in(&summary["next_action"]["rerun_input"]);
     let status = "FAILED".to_owned();
     world
         .executions

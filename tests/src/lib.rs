@@ -11,6 +11,18 @@ pub mod world;
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
+/// A rerun input that a held run offers, with what its operator has to fill in.
+#[must_use]
+pub fn filled_in(offered: &Value) -> Value {
+    let mut input = offered.clone();
+    let reset = &mut input["resume"]["reset"];
+    reset["actor"] = json!("operator");
+    reset["at_utc"] = json!("2026-11-22T12:17:01Z");
+    input
+}
+
 /// A folder below the build folder that this test process has to itself.
 pub(crate) fn scratch() -> PathBuf {
     let program = std::env::current_exe().unwrap();

@@ -17,8 +17,8 @@ use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
 use serde_json::{Value, json};
 
-use crate::scratch;
 use crate::world::{ARTIFACTS, EVIDENCE, RECEIPT, STACK, World, signer as signer_of};
+use crate::{filled_in, scratch};
 
 /// The key that runs are signed by.
 pub const KEY: u8 = 1;
@@ -267,7 +267,7 @@ async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mi
     let (folder, _) = held.as_str().rsplit_once('/').unwrap();
     let bytes = &world.store.dump(EVIDENCE)[&format!("{folder}/m3_execution_summary.json")];
     let summary: Value = serde_json::from_slice(bytes).unwrap();
-    world.input = summary["next_action"]["rerun_input"].clone();
+    world.input = filled_in(&summary["next_action"]["rerun_input"]);
     edit(&mut world.input);
     let status = "FAILED".to_owned();
     world

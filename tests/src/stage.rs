@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::scratch;
+use crate::{filled_in, scratch};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static PLAIN: Shared = Shared::new(false);
@@ -329,7 +329,7 @@ impl Stage {
     pub async fn rerun_input(&self, held: &Ended) -> Value {
         let next = self.phase_summary(held).await["next_action"].take();
         assert_eq!(next["action"], "RESUME", "{next}");
-        next["rerun_input"].clone()
+        filled_in(&next["rerun_input"])
     }
 
     /// Puts an input of the platform: an ordinary, overwriting PUT. Evidence is never put this way.

@@ -92,11 +92,14 @@ class Places:
                 return [f"{self.evidence}/{sample(key)}"]
             case "object_store":
                 return [f"{self.object_store}/{sample(key)}"]
+            case "artifacts":
+                return [f"{self.artifacts}/{sample(key)}"]
         return self.documents(place)
 
     def may_be_missing(self, place: str) -> str | None:
         """The bucket in which the code must see that an object is missing: without s3:ListBucket S3 answers AccessDenied."""
-        return {"evidence": self.evidence, "object_store": self.object_store, "registry": self.artifacts}.get(place)
+        buckets = {"evidence": self.evidence, "object_store": self.object_store}
+        return {**buckets, "registry": self.artifacts, "artifacts": self.artifacts}.get(place)
 
 
 def sample(key: str) -> str:

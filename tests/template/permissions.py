@@ -21,8 +21,8 @@ READS = {
     "f": [*(f"control/m3{step}_*" for step in "abcde"), "control/m3g_*", "runs"],
     # The admission of a rerun reads everything that the held run left.
     "g": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
-    # M3.H reads what proves that something was spent for, M3.I every artifact of every step before.
-    "h": ["control/m3*", "runs"],
+    # M3.H and M3.I read every artifact of every step before.
+    "h": ["control/m3*", "control/_events/*", "runs"],
     "i": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
     "j": ["control/m3*", "ledger"],
 }
@@ -112,6 +112,8 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
         case "g":
             allow("states:DescribeExecution", places.executions)
         case "h":
+            # The registry names the Databricks bill.
+            allow("s3:GetObject", f"{places.artifacts}/*")
             if parameters["CostSource"] == "cost_explorer":
                 allow("ce:GetCostAndUsage", "*")
             if parameters["BillingArtifactUri"]:

@@ -21,7 +21,7 @@ use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
 use p1_tests::directories::{exit_code, verify};
 use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, entered, held, held_at_once, hostile, occupied, resumed};
-use p1_tests::world::signer;
+use p1_tests::world::{EVIDENCE, signer};
 use serde_json::{Value, json};
 
 use crate::damage::Damage;
@@ -256,7 +256,23 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     // Without a signature, which would tell at once.
     let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
-    let forgeries: [Forgery; 22] = [
+    let forgeries: [Forgery; 25] = [
+        (false, "/phase_budget_envelope.json", |document| {
+            document["phase_window_start_utc"] = json!("2026-01-01T00:00:00Z");
+        }),
+        (false, "/phase_cost_outcome_receipt.json", |document| {
+            document["phase_window_end_utc"] = json!("2026-12-31T00:00:00Z");
+        }),
+        (false, "/m3i_blocker_register.json", |document| {
+            let closure = json!({
+                "step": "M3.D", "phase_execution_id": document["phase_execution_id"].as_str().unwrap().replace("m3i", "m3d"),
+                "overall_pass": true, "bucket": EVIDENCE, "key": "k", "version_id": "v", "sha256": "0".repeat(64),
+            });
+            document["resolved_blockers"] = json!([{
+                "code": "M3D-B4", "severity": "S2", "phase_code": "M3-B4", "subject": "ledger", "detail": "held",
+                "raised_by": closure, "resolved_by": closure,
+            }]);
+        }),
         (true, "/m3_execution_summary.json", |document| {
             document["next_gate"] = json!("M4_READY");
         }),

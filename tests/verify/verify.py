@@ -56,7 +56,15 @@ RUN_IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
 # The revisions of evidence that this file knows (`schema_version`), and the fields that revision 2 added to an artifact. A
 # dotted name is a field of an object inside, in a list that of every element.
 REVISIONS = [1, 2]
-ADDED_IN_2 = {}
+ADDED_IN_2 = {
+    "m3h_observations": ["observed.databricks"],
+    "m3h_phase_budget_envelope": [
+        "phase_window_end_utc", "phase_window_start_utc", "window_end_utc", "window_start_utc",
+    ],
+    "m3h_phase_cost_outcome_receipt": ["phase_window_end_utc", "phase_window_start_utc"],
+    "m3i_blocker_register": ["resolved_blockers"],
+    "m3i_observations": ["observed.earlier"],
+}
 
 # What people make as well; it has a version of its own.
 BILLING = "p1_billing_artifact"
@@ -82,6 +90,10 @@ SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 # The largest integer that every JSON reader keeps exactly.
 LARGEST_INTEGER = 2**53 - 1
+
+# How many reruns are followed back for what they had resolved, and how many blockers a register lists.
+MOST_RERUNS = 100
+MOST_RESOLVED = 1000
 
 DOCUMENT_LIMIT = 1 << 20
 LIST_LIMIT = 64 << 20
@@ -824,6 +836,58 @@ class Check:
             self.expect("m3b_run_identity_seed", "the run's ids", self.run.get(name, value), value)
         self.expect("m3b_run_identity_seed", "its digest", seed["config_digest"], digest)
 
+    def check_resolved(self, summaries, artifacts):
+        """M3.I's register lists the blockers of the holds that the admissions lead back to, and that the chain no longer has."""
+        register = self.docs.get(artifacts.get("m3i_blocker_register", {}).get("key"), {})
+        # Evidence of revision 1 says nothing of them.
+        if "resolved_blockers" not in register:
+            return
+        resolved = []
+        chain = {step: document for step, document in summaries.items() if step in STEPS[:8]}
+        named = {closure["step"]: closure for closure in self.docs[self.phase_key]["closures"]}
+        admission = named.get("ADMISSION")
+        for _ in range(MOST_RERUNS):
+            if admission is None:
+                break
+            summary = self.docs.get(admission["key"], {})
+            receipts = [one["key"] for one in summary.get("artifacts", []) if one["name"] == "m3g_admission_receipt"]
+            held = self.docs.get(receipts[0], {}).get("held") if receipts else None
+            document = self.docs.get(held["key"]) if held else None
+            if document is None:
+                return
+            step = document["step"]
+            raised = {
+                "step": step, "phase_execution_id": document["phase_execution_id"], "bucket": admission["bucket"],
+                "overall_pass": document["overall_pass"], **held,
+            }
+            now = chain.get(step)
+            if now is not None and named[step] != raised:
+                standing = [(blocker["code"], blocker["subject"]) for blocker in now["blockers"]]
+                resolved[:0] = [
+                    [blocker["code"], blocker["subject"], blocker["detail"], raised, named[step]]
+                    for blocker in document["blockers"]
+                    if (blocker["code"], blocker["subject"]) not in standing
+                ]
+            admission = next((one for one in document["upstream"] if one["step"] == "ADMISSION"), None)
+        fields = ("code", "subject", "detail", "raised_by", "resolved_by")
+        found = [[one[name] for name in fields] for one in register["resolved_blockers"]]
+        self.expect("m3i_blocker_register", "its resolved blockers", found, resolved[-MOST_RESOLVED:])
+
+    def check_windows(self, artifacts):
+        """The phase's window begins with the execution that minted the run, and ends with the one that M3.H is of."""
+        for name in ("m3h_phase_budget_envelope", "m3h_phase_cost_outcome_receipt"):
+            document = self.docs.get(artifacts.get(name, {}).get("key"), {})
+            # Evidence of revision 1 says neither.
+            if "phase_window_start_utc" not in document and "phase_window_end_utc" not in document:
+                continue
+            stamps = [self.run.get("platform_run_id"), document["phase_execution_id"]]
+            expected = [stamp and stamp.split("_")[1] for stamp in stamps]
+            found = [document.get(f"phase_window_{end}_utc", "") for end in ("start", "end")]
+            found = [instant.replace("-", "").replace(":", "") for instant in found]
+            if expected[0] is None:
+                expected[0] = found[0]
+            self.expect(name, "the phase's window", found, expected)
+
     def check_verdict(self, phase, summaries, artifacts):
         """The rollup's word follows from the steps' blockers, the verdict from the word, and the ledger commits it."""
         if len(summaries) == len(phase["closures"]):
@@ -838,6 +902,9 @@ class Check:
             else:
                 word = "ADVANCE_TO_M3J"
             rollup = self.docs.get(artifacts.get("m3i_p1_verdict", {}).get("key"))
+            if "M3I-B1" not in codes:
+                self.check_resolved(summaries, artifacts)
+            self.check_windows(artifacts)
             if rollup:
                 found = (rollup["verdict"], rollup["unresolved_codes"])
                 self.expect("m3i_p1_verdict", "its verdict", found, (word, codes))

@@ -2,7 +2,8 @@
 
 use p1_contract::artifacts::{ResetClass, ResetClassMatrix};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::input::ResetReceipt;
+use p1_contract::ids::Stamp;
+use p1_contract::input::{ResetReceipt, is_to_fill};
 
 /// What happens when identity or configuration drifts.
 pub const IDENTITY_DRIFT_POLICY: &str = "new_platform_run_id_required";
@@ -65,7 +66,7 @@ pub fn reset_class_matrix() -> ResetClassMatrix {
 
 /// Holds a reset receipt against the rules: each fault once.
 ///
-/// `M3G-B5` a field is missing or blank; `M3G-B4` the class is not the name of a class at all, so that no approval
+/// `M3G-B5` a field is missing, blank or still to be filled in, or `at_utc` is no UTC time; `M3G-B4` the class is not the name of a class at all, so that no approval
 /// could be for it; `M3G-B6` the class is outside the permitted ones, and the approval is absent, or lacks who or the
 /// code of a blocker.
 #[must_use]
@@ -76,13 +77,18 @@ pub fn reset_findings(reset: &ResetReceipt) -> Vec<Finding> {
         ("reason", &reset.reason),
         ("class", &reset.class),
         ("scope", &reset.scope),
+        ("at_utc", &reset.at_utc),
     ] {
-        if is_blank(value.as_deref()) {
-            findings.push(Blocker::ResetReceiptIncomplete.on(format!("reset.{field}"), "is missing or empty"));
-        }
+        let problem = match value.as_deref() {
+            text if is_blank(text) => "is missing or empty",
+            Some(text) if is_to_fill(text) => "is still to be filled in: nothing is made up for it",
+            Some(text) if field == "at_utc" && !is_utc_time(text) => "is not an RFC 3339 time in UTC",
+            _ => continue,
+        };
+        findings.push(Blocker::ResetReceiptIncomplete.on(format!("reset.{field}"), problem));
     }
     match reset.class.as_deref() {
-        Some(class) if is_blank(Some(class)) || PERMITTED_RESET_CLASSES.contains(&class) => {}
+        Some(class) if is_to_fill(class) || PERMITTED_RESET_CLASSES.contains(&class) => {}
         Some(class) if !is_class_name(class) => findings.push(Blocker::ResetClassNotPermitted.on(
             "reset.class",
             format!(
@@ -124,6 +130,11 @@ fn is_blank(text: Option<&str>) -> bool {
     text.is_none_or(|text| text.trim().is_empty())
 }
 
+/// `2026-11-22T12:17:01Z`, perhaps with a fraction of a second.
+fn is_utc_time(text: &str) -> bool {
+    text.ends_with('Z') && Stamp::from_rfc3339_floor(text).is_ok()
+}
+
 /// `^[a-z][a-z0-9_]{2,63}$`
 fn is_class_name(text: &str) -> bool {
     (3..=64).contains(&text.len())
@@ -147,6 +158,7 @@ mod tests {
             reason: text("the machine was down"),
             class: text(class),
             scope: text("orchestrator"),
+            at_utc: text("2026-11-22T12:17:01Z"),
             approval: None,
         }
     }
@@ -201,12 +213,63 @@ mod tests {
     #[test]
     fn every_field_is_needed() {
         let findings = reset_findings(&ResetReceipt::default());
-        assert_eq!(findings.len(), 4);
+        assert_eq!(findings.len(), 5);
         assert_eq!(codes(&findings), [Blocker::ResetReceiptIncomplete]);
         let blank = ResetReceipt {
             class: Some("  ".to_owned()),
             ..receipt("checkpoint_reset")
         };
         assert_eq!(codes(&reset_findings(&blank)), [Blocker::ResetReceiptIncomplete]);
+    }
+
+    #[test]
+    fn what_is_still_to_be_filled_in_is_refused_by_name() {
+        for text in [
+            "TO_FILL",
+            "to_fill: who resumes the run",
+            "<who>",
+            "TBD",
+            "TODO: ask",
+            "TO_PIN",
+        ] {
+            let fields: [(&str, fn(&mut ResetReceipt) -> &mut Option<String>); 5] = [
+                ("reset.actor", |reset| &mut reset.actor),
+                ("reset.reason", |reset| &mut reset.reason),
+                ("reset.class", |reset| &mut reset.class),
+                ("reset.scope", |reset| &mut reset.scope),
+                ("reset.at_utc", |reset| &mut reset.at_utc),
+            ];
+            for (name, field) in fields {
+                let mut reset = receipt("checkpoint_reset");
+                *field(&mut reset) = Some(text.to_owned());
+                let found = reset_findings(&reset);
+                assert_eq!(codes(&found), [Blocker::ResetReceiptIncomplete], "{name} {text}");
+                assert_eq!(found[0].subject, name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_receipt_says_when_it_was_made_as_an_instant() {
+        let at = |text: &str| {
+            let at_utc = Some(text.to_owned());
+            codes(&reset_findings(&ResetReceipt {
+                at_utc,
+                ..receipt("checkpoint_reset")
+            }))
+        };
+        for text in ["2026-11-22T12:17:01Z", "2026-11-22T12:17:01.250Z"] {
+            assert_eq!(at(text), [], "{text}");
+        }
+        for text in [
+            "2026-11-22",
+            "2026-11-22T12:17:01",
+            "2026-11-22T12:17:01+01:00",
+            "2026-11-31T12:17:01Z",
+            "yesterday",
+            "20261122T121701Z",
+        ] {
+            assert_eq!(at(text), [Blocker::ResetReceiptIncomplete], "{text}");
+        }
     }
 }

@@ -7,6 +7,9 @@ use p1_contract::strict::{self, Limits};
 use p1_runtime::store::{DOCUMENT_LIMIT, Read};
 use p1_runtime::{Fault, StepContext};
 
+/// The one currency of P1's budget.
+pub(crate) const USD: &str = "USD";
+
 /// Reads a billing artifact; `None` where there is no such object.
 pub(crate) async fn read(
     ctx: &StepContext<'_>,

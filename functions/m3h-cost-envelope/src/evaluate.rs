@@ -8,38 +8,52 @@ use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, RunIds};
 use p1_contract::ids::Stamp;
 use p1_contract::observations::ClosureAudit;
-use p1_contract::observations::cost_envelope::{Observed, ProofFact, SourceAnswer};
+use p1_contract::observations::cost_envelope::{Observed, ProofFact, SourceAnswer, SourceFact, SourceKind};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
 use p1_runtime::{Author, Evaluation, Fault};
 
+use crate::billing::USD;
 use crate::rules;
 use crate::terms::{self, Terms};
 
 /// All findings, and the artifacts: the envelope before the receipt.
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
-    let mut findings = rules::upstream(input, &observed.upstream);
+    let upstream = rules::upstream(input, &observed.upstream);
+    let mut findings = upstream.clone();
     let terms = rules::read_terms(&observed.registry, &mut findings);
     let author = Author::new(input, Step::CostEnvelope, run(&observed.upstream));
     let keys = terms.keys(&author.phase_execution_id, &mut findings)?;
     let envelope_findings = rules::envelope(&terms);
     let envelope_valid = terms.limit.is_some()
         && terms.alerts.iter().all(Option::is_some)
-        && terms.currency.as_deref() == Some(rules::USD)
+        && terms.currency.as_deref() == Some(USD)
         && envelope_findings.is_empty();
     findings.extend(envelope_findings);
-    findings.extend(rules::databricks(&terms));
     let aws_findings = rules::aws(&observed.source, &terms, input.stamp);
-    let spend = rules::spend(&observed.source, &aws_findings);
+    let aws = rules::bill(&observed.source, &aws_findings);
+    let databricks = observed.databricks.as_ref();
+    let databricks_findings = rules::databricks(&terms, databricks, aws, input.stamp);
+    let databricks = databricks.and_then(|source| rules::bill(source, &databricks_findings));
+    let spend = rules::spend(&terms, aws, databricks);
+    let spend = spend.as_ref();
+    // What AWS bills was spent, whatever is known of the rest.
+    let at_least = spend.or(aws);
     findings.extend(aws_findings);
+    findings.extend(databricks_findings.iter().cloned());
     findings.extend(rules::not_kept(&observed.source));
-    findings.extend(rules::currency(&terms, spend));
-    findings.extend(rules::budget_spent(&terms, spend));
-    findings.extend(rules::without_proof(observed, spend));
+    findings.extend(rules::currency(&terms, at_least));
+    findings.extend(rules::budget_spent(&terms, at_least));
+    findings.extend(rules::without_proof(observed, at_least));
+    findings.extend(rules::artifacts(observed, &upstream, at_least));
     findings.extend(rules::field_list(&terms));
+    let windows = Windows::of(input, spend);
 
     let proofs: Vec<ProofArtifact> = observed.proofs.iter().map(ProofFact::artifact).collect();
-    let receipt = author.artifact_at(keys.receipt, receipt(&author.run, &proofs, spend, findings.is_empty()))?;
+    let receipt = author.artifact_at(
+        keys.receipt,
+        receipt(&author.run, &proofs, spend, &windows, findings.is_empty()),
+    )?;
     findings.extend(rules::incomplete(&receipt, spend));
     if findings.is_empty() && spend.is_none() {
         return Err(Fault::internal(
@@ -52,12 +66,19 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
         budget_alerts_usd: terms.alerts.to_vec(),
         budget_currency: terms.currency.clone(),
         cost_capture_scope: terms.scope.clone(),
+        phase_window_start_utc: Some(windows.phase_start),
+        phase_window_end_utc: Some(windows.phase_end),
+        window_start_utc: windows.start,
+        window_end_utc: windows.end,
         expected_proof_artifacts: proofs,
         envelope_valid,
     };
     let posture = posture(&terms, spend, input.stamp, findings.is_empty());
     let sources = CostSourceReceipts {
-        sources: vec![aws_receipt(observed, &terms, &findings), databricks_receipt(&terms)],
+        sources: vec![
+            aws_receipt(observed, &terms, &findings),
+            databricks_receipt(&terms, observed.databricks.as_ref(), &databricks_findings),
+        ],
     };
     let waves = vec![
         vec![author.artifact_at(keys.envelope, envelope)?],
@@ -88,10 +109,42 @@ fn run(audits: &[ClosureAudit]) -> RunIds {
     })
 }
 
+/// The phase's own window, and that of the spend.
+struct Windows {
+    phase_start: Stamp,
+    phase_end: Stamp,
+    start: Option<Stamp>,
+    end: Option<Stamp>,
+}
+
+impl Windows {
+    /// A run's first execution minted it, and closed the first steps of the chain for good: none of its stamps is earlier.
+    fn of(input: &StepInput, spend: Option<&BillingArtifact>) -> Self {
+        let now = input.stamp;
+        let stamps = input
+            .closures
+            .values()
+            .filter_map(|closure| closure.phase_execution_id.stamp());
+        let (first, last) = spend.map_or_else(
+            || (now.month_start(), now.date()),
+            |billing| (billing.window_start_utc.clone(), billing.window_end_utc.clone()),
+        );
+        let instant = |day: &str| Stamp::from_date(day).ok();
+        let after = |day: Stamp| day.next_date().and_then(|next| instant(&next));
+        Windows {
+            phase_start: stamps.min().map_or(now, |first| first.min(now)),
+            phase_end: now,
+            start: instant(&first),
+            end: instant(&last).map(|day| after(day).map_or(now, |end| end.min(now))),
+        }
+    }
+}
+
 fn receipt(
     run: &RunIds,
     proofs: &[ProofArtifact],
     spend: Option<&BillingArtifact>,
+    windows: &Windows,
     passes: bool,
 ) -> PhaseCostOutcomeReceipt {
     let own = [
@@ -111,8 +164,10 @@ fn receipt(
         "none: M3.H holds".to_owned()
     };
     PhaseCostOutcomeReceipt {
-        window_start_utc: spend.map(|billing| billing.window_start_utc.clone()),
-        window_end_utc: spend.map(|billing| billing.window_end_utc.clone()),
+        window_start_utc: spend.and(windows.start).map(|start| start.rfc3339()),
+        window_end_utc: spend.and(windows.end).map(|end| end.rfc3339()),
+        phase_window_start_utc: Some(windows.phase_start),
+        phase_window_end_utc: Some(windows.phase_end),
         spend_amount: spend.map(|billing| billing.spend_amount.clone()),
         spend_currency: spend.map(|billing| billing.spend_currency.clone()),
         artifacts_emitted: present.chain(own).map(str::to_owned).collect(),
@@ -142,26 +197,9 @@ fn aws_receipt(observed: &Observed, terms: &Terms, findings: &[Finding]) -> Cost
         .filter(|finding| finding.code == Blocker::BillingSourceUnusable)
         .collect();
     let detail = match (blocked.as_slice(), &source.answer) {
-        ([], SourceAnswer::Answered { billing }) => {
-            let certainty = if billing.estimated { "an estimate" } else { "final" };
-            format!(
-                "{}: {} of {} to {} is {} {}, {certainty}",
-                source.object,
-                billing.metric,
-                billing.window_start_utc,
-                billing.window_end_utc,
-                billing.spend_amount,
-                billing.spend_currency,
-            )
-        }
+        ([], SourceAnswer::Answered { billing }) => bill(&source.object, billing),
         ([], _) => format!("{}: not asked, for want of a usable registry", source.object),
-        (blocked, _) => {
-            let words: Vec<_> = blocked
-                .iter()
-                .map(|finding| format!("{}: {}", finding.subject, finding.detail))
-                .collect();
-            words.join("; ")
-        }
+        (blocked, _) => reasons(blocked.iter().copied()),
     };
     CostSourceReceipt {
         source: "aws".to_owned(),
@@ -172,21 +210,48 @@ fn aws_receipt(observed: &Observed, terms: &Terms, findings: &[Finding]) -> Cost
     }
 }
 
-fn databricks_receipt(terms: &Terms) -> CostSourceReceipt {
+/// What a bill says, in words.
+fn bill(object: &str, billing: &BillingArtifact) -> String {
+    let certainty = if billing.estimated { "an estimate" } else { "final" };
+    format!(
+        "{object}: {} of {} to {} is {} {}, {certainty}",
+        billing.metric, billing.window_start_utc, billing.window_end_utc, billing.spend_amount, billing.spend_currency,
+    )
+}
+
+fn reasons<'f>(blocked: impl Iterator<Item = &'f Finding>) -> String {
+    let words: Vec<_> = blocked
+        .map(|finding| format!("{}: {}", finding.subject, finding.detail))
+        .collect();
+    words.join("; ")
+}
+
+fn databricks_receipt(terms: &Terms, source: Option<&SourceFact>, findings: &[Finding]) -> CostSourceReceipt {
     let named = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let (mode, detail) = match terms.databricks_enabled {
-        Some(true) => ("not_pinned", "nothing that P1 reads pins it".to_owned()),
-        Some(false) => {
-            let (reason, gate) = (named(&terms.databricks_reason), named(&terms.databricks_gate));
-            ("deferred", format!("reason: {reason}; enabled again at: {gate}"))
+    let answered = source.and_then(|source| Some((source, rules::bill(source, findings)?)));
+    let (mode, detail) = match (terms.databricks_enabled, answered) {
+        (Some(true), Some((source, billing))) => (source.kind.to_string(), bill(&source.object, billing)),
+        (Some(true), None) if terms.databricks_unpinned.is_empty() => {
+            (SourceKind::BillingArtifact.to_string(), reasons(findings.iter()))
         }
-        None => ("unknown", format!("{} has no usable value", terms::DATABRICKS_ENABLED)),
+        (Some(true), None) => ("not_pinned".to_owned(), reasons(findings.iter())),
+        (Some(false), _) => {
+            let (reason, gate) = (named(&terms.databricks_reason), named(&terms.databricks_gate));
+            (
+                "deferred".to_owned(),
+                format!("reason: {reason}; enabled again at: {gate}"),
+            )
+        }
+        (None, _) => (
+            "unknown".to_owned(),
+            format!("{} has no usable value", terms::DATABRICKS_ENABLED),
+        ),
     };
     CostSourceReceipt {
         source: "databricks".to_owned(),
         enabled: terms.databricks_enabled,
-        mode: mode.to_owned(),
+        mode,
         detail,
-        pass: terms.databricks_enabled.is_some() && rules::databricks(terms).is_empty(),
+        pass: terms.databricks_enabled.is_some() && findings.is_empty(),
     }
 }

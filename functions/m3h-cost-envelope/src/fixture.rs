@@ -30,6 +30,8 @@ use crate::proof::{EXPECTED_PROOFS, UPSTREAM};
 use crate::{CostEnvelope, CostExplorer};
 
 pub(crate) const BUCKET: &str = "evidence-bucket";
+pub(crate) const ARTIFACTS: &str = "artifacts-bucket";
+pub(crate) const DATABRICKS_KEY: &str = "billing/databricks.json";
 pub(crate) const REGISTRY_KEY: &str = "registry/handles.md";
 pub(crate) const BILLING_KEY: &str = "billing/month.json";
 pub(crate) const DAY_KEY: &str = "evidence/dev_full/run_control/_cost/20261122.json";
@@ -54,7 +56,23 @@ pub(crate) const REGISTRY: &str = r#"
 * `PHASE_COST_HARD_STOP_ON_MISSING_OUTCOME = true`
 * `COST_OUTCOME_RECEIPT_REQUIRED_FIELDS = "phase_id,phase_execution_id,window_start_utc,window_end_utc,spend_amount,spend_currency,artifacts_emitted,decision_or_risk_retired"`
 * `AWS_BILLING_REGION = "us-east-1"`
+* `S3_ARTIFACTS_BUCKET = "artifacts-bucket"`
 "#;
+
+/// [`REGISTRY`] with the Databricks bill enabled and pinned.
+pub(crate) fn with_databricks() -> String {
+    let disabled = "DATABRICKS_COST_CAPTURE_ENABLED = false";
+    let registry = REGISTRY.replace(disabled, "DATABRICKS_COST_CAPTURE_ENABLED = true");
+    assert_ne!(registry, REGISTRY);
+    registry
+        + &format!(
+            r#"
+* `M3H_DATABRICKS_COST_SOURCE_MODE = "billing_artifact"`
+* `M3H_DATABRICKS_COST_SOURCE_URI = "s3://{ARTIFACTS}/{DATABRICKS_KEY}"`
+* `M3H_DATABRICKS_COST_SOURCE_CURRENCY = "USD"`
+"#
+        )
+}
 
 /// The platform.
 pub(crate) struct Platform {
@@ -69,7 +87,8 @@ impl Platform {
     }
 
     pub(crate) fn with_registry(registry: &str) -> Self {
-        let store = MemoryStore::with_buckets(&[BUCKET]);
+        let store = MemoryStore::with_buckets(&[BUCKET, ARTIFACTS]);
+        store.seed(ARTIFACTS, DATABRICKS_KEY, databricks_bill().to_string());
         let settings = Settings {
             registry: format!("s3://{BUCKET}/{REGISTRY_KEY}").parse().unwrap(),
             cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/{BILLING_KEY}").parse().unwrap()),
@@ -234,6 +253,15 @@ pub(crate) fn billing() -> Value {
         "schema_version": 1, "artifact": "p1_billing_artifact", "source": "aws_billing", "billing_region": "us-east-1",
         "metric": "UnblendedCost", "window_start_utc": "2026-11-01", "window_end_utc": "2026-11-22",
         "spend_amount": "12.34", "spend_currency": "USD", "estimated": true,
+    })
+}
+
+/// The Databricks bill of the same days.
+pub(crate) fn databricks_bill() -> Value {
+    json!({
+        "schema_version": 1, "artifact": "p1_billing_artifact", "source": "databricks_billing", "billing_region": "global",
+        "metric": "ListCost", "window_start_utc": "2026-11-01", "window_end_utc": "2026-11-22",
+        "spend_amount": "100.66", "spend_currency": "USD", "estimated": false,
     })
 }
 

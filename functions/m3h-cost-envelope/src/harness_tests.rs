@@ -5,7 +5,9 @@ use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
-use crate::fixture::{BILLING_KEY, BUCKET, Platform, REGISTRY, billing, proof_key, step};
+use crate::fixture::{
+    ARTIFACTS, BILLING_KEY, BUCKET, DATABRICKS_KEY, Platform, REGISTRY, billing, proof_key, step, with_databricks,
+};
 
 pub(crate) async fn run(platform: &Platform) -> StepResult {
     platform.harness().run(&step(&[]).0, &platform.request()).await.unwrap()
@@ -45,7 +47,7 @@ async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
     );
     assert_eq!(
         (&receipt["window_start_utc"], &receipt["window_end_utc"]),
-        (&json!("2026-11-01"), &json!("2026-11-22"))
+        (&json!("2026-11-01T00:00:00Z"), &json!("2026-11-22T12:17:01Z"))
     );
     assert_eq!(receipt["artifacts_emitted"].as_array().unwrap().len(), 15);
     assert!(
@@ -74,6 +76,38 @@ async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
             summary["upstream"].as_array().unwrap().len()
         ),
         (5, 7)
+    );
+}
+
+#[tokio::test]
+async fn the_databricks_bill_is_added_to_awss() {
+    let platform = Platform::with_registry(&with_databricks());
+    assert_eq!(blocked(&platform).await, [""; 0]);
+    let receipt = platform.published("phase_cost_outcome_receipt.json");
+    assert_eq!(receipt["spend_amount"], "113");
+    let posture = platform.published("daily_cost_posture.json");
+    assert_eq!(
+        (&posture["spend_amount"], &posture["estimated"]),
+        (&json!("113"), &json!(true))
+    );
+    let sources = platform.published("m3h_cost_source_receipts.json");
+    let databricks = &sources["sources"][1];
+    assert_eq!(
+        (&databricks["mode"], &databricks["pass"]),
+        (&json!("billing_artifact"), &json!(true))
+    );
+    let summary = platform.published("m3h_execution_summary.json");
+    let inputs = summary["inputs"].as_array().unwrap();
+    let pinned = inputs.iter().find(|input| input["key"] == DATABRICKS_KEY).unwrap();
+    assert!(pinned["bucket"] == ARTIFACTS && pinned["version_id"].is_string() && pinned["sha256"].is_string());
+
+    // What cannot be read leaves the spend unknown: AWS's part of it is no answer.
+    let platform = Platform::with_registry(&with_databricks());
+    platform.store.deny(ARTIFACTS, DATABRICKS_KEY);
+    assert_eq!(blocked(&platform).await, ["M3H-B4"]);
+    assert_eq!(
+        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        Value::Null
     );
 }
 

@@ -3,13 +3,13 @@
 //! It reads the closures of M3.A … M3.G and the proofs that they list, reads the cost handles of the pinned registry, learns the month's spend from
 //! the deployment's cost source, and writes the envelope before the receipt (contract section 7).
 //!
-//! **One code per cause.** A closure is a step's summary: one that is missing, changed or not a pass is `M3H-B2`. An
-//! artifact that an intact closure lists and that is gone is no `M3H-B2`: when it is a proof of the spend and money was
-//! spent, it is `M3H-B9`; any other is M3.I's to find, which re-hashes all of them and raises `M3I-B1`. The proofs of a
-//! closure that is itself `M3H-B2` are not judged again.
+//! **One code per cause.** A closure is a step's summary with the artifacts that it lists: one that is missing, changed or
+//! not a pass is `M3H-B2`. A proof of the spend that is gone is `M3H-B9` instead when money was spent. The proofs of a
+//! closure whose summary is itself `M3H-B2` are not judged again.
 
 mod amount;
 mod billing;
+mod databricks;
 mod day;
 mod evaluate;
 mod explorer;
@@ -29,12 +29,12 @@ mod harness_tests;
 #[cfg(test)]
 mod tests;
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::try_join;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::observations::cost_envelope::{Observed, RegistryFact};
 use p1_contract::request::StepInput;
 use p1_contract::step::Step;
-use p1_runtime::{ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_where};
+use p1_runtime::{ClosureRead, Evaluation, Fault, Recreated, StepContext, StepLogic, audit_all};
 
 pub use explorer::CostExplorer;
 pub use proof::EXPECTED_PROOFS;
@@ -54,24 +54,23 @@ impl StepLogic for CostEnvelope {
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let closures = proof::UPSTREAM.into_iter().filter_map(|step| ctx.input.closure(step));
         let audits = async {
-            // Of what the closures list, the proofs alone: M3.I reads everything again.
-            let audits =
-                closures.map(|closure| audit_where(ctx, closure, |artifact| proof::is_expected(closure, artifact)));
-            let upstream = try_join_all(audits).await?;
+            let upstream = audit_all(ctx, closures).await?;
             let proofs = proof::observe(ctx, &upstream).await?;
             Ok::<_, Fault>((upstream, proofs))
         };
         let spend = async {
             let registry = registry(ctx).await?;
-            let source = source::observe(ctx, &self.explorer, registry.handles()).await?;
-            Ok::<_, Fault>((registry, source))
+            let source = source::observe(ctx, &self.explorer, registry.handles());
+            let (source, databricks) = try_join(source, source::databricks(ctx, registry.handles())).await?;
+            Ok::<_, Fault>((registry, source, databricks))
         };
-        let ((upstream, proofs), (registry, source)) = try_join(audits, spend).await?;
+        let ((upstream, proofs), (registry, source, databricks)) = try_join(audits, spend).await?;
         Ok(Observed {
             upstream,
             proofs,
             registry,
             source,
+            databricks: Some(databricks),
         })
     }
 
@@ -91,8 +90,9 @@ async fn registry(ctx: &StepContext<'_>) -> Result<RegistryFact, Fault> {
         let Some(pin) = ctx.input.closure(Step::HandleClosure) else {
             return Ok(RegistryFact::Unpinned);
         };
-        if let ClosureRead::Unusable(_) = ctx.closure(pin).await? {
-            return Ok(RegistryFact::Unpinned);
+        match ctx.closure(pin).await? {
+            ClosureRead::Found(summary) if summary.not_a_pass(pin).is_none() => {}
+            ClosureRead::Found(_) | ClosureRead::Unusable(_) => return Ok(RegistryFact::Unpinned),
         }
     }
     Ok(match ctx.pinned_registry().await? {

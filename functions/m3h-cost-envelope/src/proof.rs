@@ -3,7 +3,6 @@
 use futures_util::future::try_join_all;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::cost_envelope::{ProofFact, ProofState};
-use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::step::Step;
 use p1_runtime::{ClosureRead, Fault, StepContext};
 
@@ -32,13 +31,6 @@ pub const EXPECTED_PROOFS: [(Step, &str); 11] = [
     (Step::M4Handoff, "m4_handoff_pack"),
     (Step::RerunDiscipline, "m3g_rerun_reset_policy_snapshot"),
 ];
-
-/// Whether an artifact that a closure lists is one of the proofs.
-pub(crate) fn is_expected(closure: &ClosureRef, artifact: &ArtifactRef) -> bool {
-    EXPECTED_PROOFS
-        .iter()
-        .any(|(step, name)| closure.step == *step && *name == artifact.name)
-}
 
 /// Looks up every expected proof in the audited closures.
 pub(crate) async fn observe(ctx: &StepContext<'_>, audits: &[ClosureAudit]) -> Result<Vec<ProofFact>, Fault> {

@@ -9,18 +9,17 @@ use p1_contract::observations::cost_envelope::{
 };
 use p1_contract::request::StepInput;
 use p1_contract::revision;
+use p1_contract::secrets::SecretHit;
 use p1_contract::step::Step;
 use p1_runtime::{Artifact, Content};
 
+use crate::billing::USD;
 use crate::explorer::{METRIC, SOURCE as EXPLORER_SOURCE};
 use crate::proof::UPSTREAM;
 use crate::terms::{self, Terms};
 
-/// The one currency of P1's budget.
-pub(crate) const USD: &str = "USD";
-
-/// The `source` of a pinned billing artifact.
-const BILLING_SOURCE: &str = "aws_billing";
+/// The `source` of a bill of AWS: of a pinned billing artifact, or of an answer of Cost Explorer.
+const AWS_SOURCES: [&str; 2] = ["aws_billing", EXPLORER_SOURCE];
 
 /// The fields of the outcome receipt, as the contract lists them and `COST_OUTCOME_RECEIPT_REQUIRED_FIELDS` must.
 const OUTCOME_FIELDS: [&str; 8] = [
@@ -53,7 +52,7 @@ pub(crate) fn read_terms(registry: &RegistryFact, findings: &mut Vec<Finding>) -
     }
 }
 
-/// B2: each closure that is missing, changed or not a pass, once.
+/// B2: each closure whose summary is missing, changed or not a pass, once.
 pub(crate) fn upstream(input: &StepInput, audits: &[ClosureAudit]) -> Vec<Finding> {
     let judge = |step: Step| {
         let Some(closure) = input.closure(step) else {
@@ -80,6 +79,28 @@ pub(crate) fn upstream(input: &StepInput, audits: &[ClosureAudit]) -> Vec<Findin
     found
         .map(|(step, why)| Blocker::CostUpstreamNotGreen.on(step.id(), why))
         .collect()
+}
+
+/// B2: each closure of which an artifact is missing, unreadable or changed, once. What has its blocker already is left out:
+/// the closures in `upstream`, and where money was spent the proofs, which are B9.
+pub(crate) fn artifacts(observed: &Observed, upstream: &[Finding], spend: Option<&BillingArtifact>) -> Vec<Finding> {
+    let has_its_blocker = |audit: &&ClosureAudit| {
+        let id = audit.closure.step.id();
+        upstream.iter().any(|finding| finding.subject == id)
+    };
+    let is_proof = |subject: &str| {
+        let gone = |proof: &ProofFact| matches!(&proof.state, ProofState::Gone { key, .. } if key == subject);
+        is_positive(spend) && observed.proofs.iter().any(gone)
+    };
+    let broken = |audit: &ClosureAudit| {
+        let open = audit.problems.iter().filter(|problem| !is_proof(&problem.subject));
+        let words: Vec<_> = open
+            .map(|problem| format!("{}: {}", problem.subject, problem.detail))
+            .collect();
+        (!words.is_empty()).then(|| Blocker::CostUpstreamNotGreen.on(audit.closure.step.id(), words.join("; ")))
+    };
+    let others = observed.upstream.iter().filter(|audit| !has_its_blocker(audit));
+    others.filter_map(broken).collect()
 }
 
 /// B5, first half: the limit is a limit, and the alerts rise towards it.
@@ -115,15 +136,33 @@ pub(crate) fn envelope(terms: &Terms) -> Vec<Finding> {
     findings
 }
 
-/// B4. P1 reads no Databricks bill and no handle of its pins one: the source is deferred, with reason and gate.
-pub(crate) fn databricks(terms: &Terms) -> Vec<Finding> {
+/// B4: the Databricks source is pinned and fits AWS's bill, or it is deferred with reason and gate. `aws` is AWS's bill, where
+/// it is usable.
+pub(crate) fn databricks(
+    terms: &Terms,
+    source: Option<&SourceFact>,
+    aws: Option<&BillingArtifact>,
+    stamp: Stamp,
+) -> Vec<Finding> {
     let finding = |subject: &str, detail: &str| Blocker::DatabricksSourceInvalid.on(subject, detail);
     match terms.databricks_enabled {
         None => Vec::new(),
-        Some(true) => vec![finding(
-            terms::DATABRICKS_ENABLED,
-            "the source is enabled, and nothing that P1 reads pins it; defer it with a reason and a gate",
-        )],
+        Some(true) if !terms.databricks_unpinned.is_empty() => {
+            let problems = terms.databricks_unpinned.iter();
+            problems
+                .map(|problem| finding(&problem.key, &problem.problem))
+                .collect()
+        }
+        Some(true) => {
+            let details = match source.map(|source| &source.answer) {
+                None | Some(SourceAnswer::NotAsked) => vec!["the source is enabled, and it was not asked".to_owned()],
+                Some(SourceAnswer::Unusable { problem }) => vec![problem.clone()],
+                Some(SourceAnswer::Secret { hits }) => secrets(hits),
+                Some(SourceAnswer::Answered { billing }) => databricks_misfits(billing, aws, stamp),
+            };
+            let subject = source.map_or(terms::DATABRICKS_ENABLED, |source| source.object.as_str());
+            details.iter().map(|detail| finding(subject, detail)).collect()
+        }
         Some(false) => {
             let needed = [
                 (terms::DATABRICKS_REASON, &terms.databricks_reason),
@@ -147,10 +186,7 @@ pub(crate) fn aws(source: &SourceFact, terms: &Terms, stamp: Stamp) -> Vec<Findi
     match &source.answer {
         SourceAnswer::NotAsked => Vec::new(),
         SourceAnswer::Unusable { problem } => vec![unusable(problem.clone())],
-        SourceAnswer::Secret { hits } => hits
-            .iter()
-            .map(|hit| unusable(format!("holds secret material at {:?}: rule {}", hit.place, hit.rule)))
-            .collect(),
+        SourceAnswer::Secret { hits } => secrets(hits).into_iter().map(unusable).collect(),
         SourceAnswer::Answered { billing } => misfits(source.kind, billing, terms.billing_region.as_deref(), stamp)
             .into_iter()
             .map(unusable)
@@ -158,75 +194,151 @@ pub(crate) fn aws(source: &SourceFact, terms: &Terms, stamp: Stamp) -> Vec<Findi
     }
 }
 
-/// Every field of a billing artifact that is not what this execution must count with.
+fn secrets(hits: &[SecretHit]) -> Vec<String> {
+    hits.iter()
+        .map(|hit| format!("holds secret material at {:?}: rule {}", hit.place, hit.rule))
+        .collect()
+}
+
+/// What a billing artifact must say in one of its fields.
+struct Expected<'a> {
+    holds: bool,
+    field: &'a str,
+    value: &'a str,
+    expected: String,
+}
+
+impl Expected<'_> {
+    fn misfit(&self) -> Option<String> {
+        let Expected {
+            holds,
+            field,
+            value,
+            expected,
+        } = self;
+        (!holds).then(|| format!("`{field}` is {value:?}, expected {expected}"))
+    }
+}
+
+fn expect<'a>(holds: bool, field: &'a str, value: &'a str, expected: impl Into<String>) -> Expected<'a> {
+    let expected = expected.into();
+    Expected {
+        holds,
+        field,
+        value,
+        expected,
+    }
+}
+
+/// Every field of AWS's billing artifact that is not what this execution must count with.
 fn misfits(kind: SourceKind, billing: &BillingArtifact, region: Option<&str>, stamp: Stamp) -> Vec<String> {
-    let expected_sources: &[&str] = match kind {
-        SourceKind::BillingArtifact => &[BILLING_SOURCE, EXPLORER_SOURCE],
+    let sources: &[&str] = match kind {
+        SourceKind::BillingArtifact => &AWS_SOURCES,
         SourceKind::CostExplorer => &[EXPLORER_SOURCE],
     };
-    let (first, last) = (stamp.month_start(), stamp.date());
-    let end = billing.window_end_utc.as_str();
-    let ends_well = is_date(end) && first.as_str() <= end && end <= last.as_str();
-    let mut misfits = Vec::new();
-    let mut check = |holds: bool, field: &str, value: &str, expected: String| {
-        if !holds {
-            misfits.push(format!("`{field}` is {value:?}, expected {expected}"));
-        }
-    };
-    let version = billing.schema_version;
-    check(
-        version == revision::version_of(BILLING_ARTIFACT),
-        "schema_version",
-        &version.to_string(),
-        revision::version_of(BILLING_ARTIFACT).to_string(),
-    );
-    check(
-        billing.artifact == BILLING_ARTIFACT,
-        "artifact",
-        &billing.artifact,
-        BILLING_ARTIFACT.to_owned(),
-    );
-    check(
-        expected_sources.contains(&billing.source.as_str()),
-        "source",
-        &billing.source,
-        expected_sources.join(" or "),
-    );
-    check(billing.metric == METRIC, "metric", &billing.metric, METRIC.to_owned());
+    let source = billing.source.as_str();
+    let mut fields = vec![
+        expect(sources.contains(&source), "source", source, sources.join(" or ")),
+        expect(billing.metric == METRIC, "metric", &billing.metric, METRIC),
+    ];
     if let Some(region) = region {
         let expected = format!("{region}, as {} says", terms::BILLING_REGION);
-        check(
-            billing.billing_region == region,
-            "billing_region",
-            &billing.billing_region,
-            expected,
-        );
+        let billed = &billing.billing_region;
+        fields.push(expect(billed == region, "billing_region", billed, expected));
     }
-    check(
-        billing.window_start_utc == first,
-        "window_start_utc",
-        &billing.window_start_utc,
-        first.clone(),
-    );
-    check(
-        ends_well,
-        "window_end_utc",
-        end,
-        format!("a day from {first} to {last}"),
-    );
+    let month = month_to_date(billing, stamp);
+    let fields = shape(billing)
+        .into_iter()
+        .chain(fields.iter().filter_map(Expected::misfit));
+    fields.chain(month).collect()
+}
+
+/// Every field of the Databricks bill that keeps its amount from being added to AWS's.
+fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, stamp: Stamp) -> Vec<String> {
+    let (source, currency) = (billing.source.as_str(), billing.spend_currency.as_str());
+    let fields = [
+        expect(
+            !AWS_SOURCES.contains(&source),
+            "source",
+            source,
+            "another than AWS's, whose bill would count twice",
+        ),
+        expect(currency == USD, "spend_currency", currency, USD),
+    ];
+    let mut misfits = shape(billing);
+    misfits.extend(fields.iter().filter_map(Expected::misfit));
+    let month = month_to_date(billing, stamp);
+    if let (Some(aws), true) = (aws, month.is_empty()) {
+        let (end, aws_end) = (&billing.window_end_utc, &aws.window_end_utc);
+        let expected = format!("{aws_end}, as AWS's bill has it");
+        misfits.extend(expect(end == aws_end, "window_end_utc", end, expected).misfit());
+        if billing.spend_amount.plus(&aws.spend_amount).is_none() {
+            misfits.push("has an amount whose sum with AWS's is larger than any bill".to_owned());
+        }
+    }
+    misfits.extend(month);
     misfits
 }
 
-fn is_date(text: &str) -> bool {
-    text.len() == 10 && Stamp::parse(&format!("{text}T00:00:00Z")).is_ok()
+/// What is wrong with a billing artifact, whoever bills.
+fn shape(billing: &BillingArtifact) -> Vec<String> {
+    let version = billing.schema_version.to_string();
+    let expected = revision::version_of(BILLING_ARTIFACT).to_string();
+    let fields = [
+        expect(version == expected, "schema_version", &version, expected.as_str()),
+        expect(
+            billing.artifact == BILLING_ARTIFACT,
+            "artifact",
+            &billing.artifact,
+            BILLING_ARTIFACT,
+        ),
+    ];
+    fields.iter().filter_map(Expected::misfit).collect()
 }
 
-/// The spend, where the source is usable; otherwise it is unknown.
-pub(crate) fn spend<'o>(source: &'o SourceFact, aws_findings: &[Finding]) -> Option<&'o BillingArtifact> {
+/// What keeps a bill from being one of the month up to the execution's day. A window that ends on the first of the month is
+/// that day's alone.
+fn month_to_date(billing: &BillingArtifact, stamp: Stamp) -> Vec<String> {
+    let (first, last) = (stamp.month_start(), stamp.date());
+    let (start, end) = (billing.window_start_utc.as_str(), billing.window_end_utc.as_str());
+    let is_past_the_first = end > first.as_str() || last == first;
+    let ends_well = Stamp::from_date(end).is_ok() && is_past_the_first && first.as_str() <= end && end <= last.as_str();
+    let days = if last == first {
+        first.clone()
+    } else {
+        format!("a day after {first}, up to {last}")
+    };
+    let fields = [
+        expect(start == first, "window_start_utc", start, first.as_str()),
+        expect(ends_well, "window_end_utc", end, days),
+    ];
+    fields.iter().filter_map(Expected::misfit).collect()
+}
+
+/// The bill of a source, where it is usable; otherwise it is unknown.
+pub(crate) fn bill<'o>(source: &'o SourceFact, findings: &[Finding]) -> Option<&'o BillingArtifact> {
     match &source.answer {
-        SourceAnswer::Answered { billing } if aws_findings.is_empty() => Some(billing),
+        SourceAnswer::Answered { billing } if findings.is_empty() => Some(billing),
         _ => None,
     }
+}
+
+/// The spend of all enabled sources; none where one of them is not known.
+pub(crate) fn spend(
+    terms: &Terms,
+    aws: Option<&BillingArtifact>,
+    databricks: Option<&BillingArtifact>,
+) -> Option<BillingArtifact> {
+    let aws = aws?;
+    if terms.databricks_enabled != Some(true) {
+        return Some(aws.clone());
+    }
+    let databricks = databricks.filter(|databricks| databricks.spend_currency == aws.spend_currency)?;
+    Some(BillingArtifact {
+        spend_amount: aws.spend_amount.plus(&databricks.spend_amount)?,
+        estimated: aws.estimated || databricks.estimated,
+        ..aws.clone()
+    })
 }
 
 /// B8 before the artifacts: the day's answer could not be kept, so the next execution would pay for another.
@@ -265,8 +377,7 @@ pub(crate) fn budget_spent(terms: &Terms, spend: Option<&BillingArtifact>) -> Op
 
 /// B9: money was spent, in whatever currency, and a proof is not there.
 pub(crate) fn without_proof(observed: &Observed, spend: Option<&BillingArtifact>) -> Vec<Finding> {
-    let Some(billing) = spend.filter(|billing| !billing.spend_amount.is_negative() && !billing.spend_amount.is_zero())
-    else {
+    let Some(billing) = spend.filter(|_| is_positive(spend)) else {
         return Vec::new();
     };
     let absent = |proof: &ProofFact| match &proof.state {
@@ -283,6 +394,10 @@ pub(crate) fn without_proof(observed: &Observed, spend: Option<&BillingArtifact>
             Blocker::SpendWithoutProof.on(proof.name.as_str(), format!("{spent}, and {why}"))
         })
         .collect()
+}
+
+fn is_positive(spend: Option<&BillingArtifact>) -> bool {
+    spend.is_some_and(|billing| !billing.spend_amount.is_negative() && !billing.spend_amount.is_zero())
 }
 
 fn is_green(audits: &[ClosureAudit], step: Step) -> bool {

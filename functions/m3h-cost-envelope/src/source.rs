@@ -1,4 +1,4 @@
-//! The AWS cost source: a pinned billing artifact, or the day's answer of Cost Explorer.
+//! The cost sources: of AWS a pinned billing artifact, or the day's answer of Cost Explorer; of Databricks a pinned bill.
 
 use p1_contract::handles::HandleFacts;
 use p1_contract::ids::S3Uri;
@@ -10,7 +10,7 @@ use p1_runtime::{Fault, Recreated, StepContext};
 use crate::billing::read;
 use crate::day::{self, Day};
 use crate::explorer::CostExplorer;
-use crate::terms;
+use crate::{databricks, terms};
 
 /// Asks the deployment's cost source.
 pub(crate) async fn observe(
@@ -51,6 +51,21 @@ pub(crate) async fn observe(
     }
 }
 
+/// Reads the Databricks bill, where the source is enabled and pinned.
+pub(crate) async fn databricks(ctx: &StepContext<'_>, handles: Option<&HandleFacts>) -> Result<SourceFact, Fault> {
+    let enabled = handles.filter(|handles| handles.flag(terms::DATABRICKS_ENABLED) == Ok(true));
+    let (object, answer) = match enabled.map(databricks::pin) {
+        Some(Ok(uri)) => (uri.to_string(), pinned(ctx, &uri).await?),
+        Some(Err(_)) | None => (databricks::URI.to_owned(), SourceAnswer::NotAsked),
+    };
+    Ok(SourceFact {
+        kind: SourceKind::BillingArtifact,
+        object,
+        answer,
+        not_kept: None,
+    })
+}
+
 /// What an execution may have created while it asked the source: its claims, and the day's answer.
 pub(crate) fn recreate(input: &StepInput, source: &SourceFact) -> Result<Vec<Recreated>, Fault> {
     if source.kind != SourceKind::CostExplorer {
@@ -63,6 +78,7 @@ pub(crate) fn recreate(input: &StepInput, source: &SourceFact) -> Result<Vec<Rec
     Ok(made)
 }
 
+/// A pinned billing artifact.
 async fn pinned(ctx: &StepContext<'_>, uri: &S3Uri) -> Result<SourceAnswer, Fault> {
     let answer = read(ctx, &uri.bucket, &uri.key).await?;
     Ok(answer.unwrap_or_else(|| SourceAnswer::Unusable {

@@ -11,6 +11,8 @@ use p1_contract::pattern;
 use p1_contract::step::Step;
 use p1_runtime::{Fault, key_in};
 
+use crate::databricks;
+
 pub(crate) const LIMIT: &str = "DEV_FULL_MONTHLY_BUDGET_LIMIT_USD";
 pub(crate) const ALERTS: [&str; 3] = [
     "DEV_FULL_BUDGET_ALERT_1_USD",
@@ -51,6 +53,8 @@ pub(crate) struct Terms {
     pub(crate) databricks_enabled: Option<bool>,
     pub(crate) databricks_reason: Option<String>,
     pub(crate) databricks_gate: Option<String>,
+    /// Why the enabled Databricks source is not pinned.
+    pub(crate) databricks_unpinned: Vec<HandleProblem>,
     pub(crate) receipt_fields: Option<String>,
     pub(crate) billing_region: Option<String>,
     patterns: [Option<String>; 3],
@@ -73,16 +77,22 @@ impl Terms {
         let mut text = |key: &str| keep(handles.text(key).map(str::to_owned), findings);
         let (currency, scope, receipt_fields) = (text(CURRENCY), text(SCOPE), text(RECEIPT_FIELDS));
         let patterns = PATTERNS.map(|(handle, _)| text(handle));
+        let databricks_enabled = keep(handles.flag(DATABRICKS_ENABLED), findings);
+        let databricks_unpinned = match databricks_enabled {
+            Some(true) => databricks::pin(handles).err().unwrap_or_default(),
+            _ => Vec::new(),
+        };
         Terms {
             limit: keep(amount(handles, LIMIT), findings),
             alerts: ALERTS.map(|key| keep(amount(handles, key), findings)),
             currency,
             scope,
             aws_enabled: keep(handles.flag(AWS_ENABLED), findings),
-            databricks_enabled: keep(handles.flag(DATABRICKS_ENABLED), findings),
+            databricks_enabled,
             // Required only when the source is deferred, and then by a rule of its own.
             databricks_reason: handles.text(DATABRICKS_REASON).ok().map(str::to_owned),
             databricks_gate: handles.text(DATABRICKS_GATE).ok().map(str::to_owned),
+            databricks_unpinned,
             receipt_fields,
             billing_region: keep(billing_region(handles).map(str::to_owned), findings),
             patterns,

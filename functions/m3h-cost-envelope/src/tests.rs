@@ -1,8 +1,9 @@
 //! One valid example, and one mutation of it for each way to block.
 
+use p1_contract::artifacts::BillingArtifact;
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::handles::{HandleFact, HandleStatus};
-use p1_contract::ids::UsdAmount;
+use p1_contract::ids::{Stamp, UsdAmount};
 use p1_contract::observations::AuditProblem;
 use p1_contract::observations::cost_envelope::{Observed, ProofState, RegistryFact, SourceAnswer, SourceKind};
 use p1_contract::request::StepInput;
@@ -10,7 +11,7 @@ use p1_contract::secrets::{SecretHit, SecretRule};
 use p1_runtime::{Content, Evaluation, StepLogic};
 use serde_json::{Value, json};
 
-use crate::fixture::{Platform, step};
+use crate::fixture::{Platform, step, with_databricks};
 
 async fn evaluated(mutate: impl FnOnce(&mut StepInput, &mut Observed)) -> Evaluation {
     let (mut request, mut observed) = Platform::new().observed().await;
@@ -231,10 +232,16 @@ async fn b3_the_billing_source_is_not_usable() {
         let found = blocked(|_, observed| bill(observed, |billing| billing.window_end_utc = end.to_owned())).await;
         assert_eq!(found, [source], "{end}");
     }
-    assert_eq!(
-        change(|billing| billing.window_end_utc = "2026-11-01".to_owned()).await,
-        [""; 0]
-    );
+    // A window that ends at the start of the month says nothing of the days since, except on that day itself.
+    let ends_at_start = |billing: &mut p1_contract::artifacts::BillingArtifact| {
+        billing.window_end_utc = "2026-11-01".to_owned();
+    };
+    assert_eq!(change(ends_at_start).await, [source]);
+    let on_the_first = blocked(|input, observed| {
+        input.stamp = Stamp::parse("2026-11-01T09:00:00Z").unwrap();
+        bill(observed, ends_at_start);
+    });
+    assert_eq!(on_the_first.await, [""; 0]);
     // A pinned artifact may be an answer of Cost Explorer; the day's answer must be one.
     assert_eq!(
         change(|billing| billing.source = "aws_cost_explorer".to_owned()).await,
@@ -263,10 +270,110 @@ async fn b3_secret_material_in_the_billing_source() {
     assert!(detail.contains("/note") && detail.contains("jwt"), "{detail}");
 }
 
+/// What is missing where the source is enabled and nothing else is said of it.
+const UNPINNED: [&str; 3] = [
+    "M3H-B4 M3H_DATABRICKS_COST_SOURCE_CURRENCY",
+    "M3H-B4 M3H_DATABRICKS_COST_SOURCE_MODE",
+    "M3H-B4 M3H_DATABRICKS_COST_SOURCE_URI",
+];
+
+type Change = fn(&mut BillingArtifact);
+
+/// The codes of the example with a Databricks bill, after one mutation.
+async fn blocked_with_databricks(mutate: impl FnOnce(&mut Observed)) -> Vec<String> {
+    let (request, mut observed) = Platform::with_registry(&with_databricks()).observed().await;
+    mutate(&mut observed);
+    let evaluation = step(&[]).0.evaluate(&request.input, &observed).unwrap();
+    let findings = p1_contract::blocker::settle(evaluation.findings);
+    let named = findings
+        .iter()
+        .map(|finding| format!("{} {}", finding.code, finding.subject));
+    named.collect()
+}
+
+fn databricks(observed: &mut Observed) -> &mut SourceAnswer {
+    &mut observed.databricks.as_mut().unwrap().answer
+}
+
+#[tokio::test]
+async fn b4_a_databricks_bill_that_is_not_pinned_or_does_not_fit() {
+    assert_eq!(blocked_with_databricks(|_| {}).await, [""; 0]);
+    let uri = "M3H_DATABRICKS_COST_SOURCE_URI";
+    for (handle, value) in [
+        ("M3H_DATABRICKS_COST_SOURCE_MODE", "deferred_not_enabled"),
+        (uri, "deferred_until_m11"),
+        (uri, "s3://evidence-bucket/billing/databricks.json"),
+        ("M3H_DATABRICKS_COST_SOURCE_CURRENCY", "EUR"),
+    ] {
+        let found = blocked_with_databricks(|observed| set(observed, handle, json!(value))).await;
+        assert_eq!(found, [format!("M3H-B4 {handle}")], "{value}");
+    }
+    let bucket = blocked_with_databricks(|observed| set(observed, "S3_ARTIFACTS_BUCKET", json!(1)));
+    assert_eq!(bucket.await, ["M3H-B4 S3_ARTIFACTS_BUCKET"]);
+
+    let object = ["M3H-B4 s3://artifacts-bucket/billing/databricks.json"];
+    let problem = "is missing".to_owned();
+    let answers = [
+        SourceAnswer::Unusable { problem },
+        SourceAnswer::NotAsked,
+        SourceAnswer::Secret {
+            hits: vec![SecretHit {
+                place: "/note".to_owned(),
+                rule: SecretRule::Jwt,
+            }],
+        },
+    ];
+    for answer in answers {
+        let found = blocked_with_databricks(|observed| *databricks(observed) = answer.clone()).await;
+        assert_eq!(found, object, "{answer:?}");
+    }
+    let not_observed = blocked_with_databricks(|observed| observed.databricks = None);
+    assert_eq!(not_observed.await, ["M3H-B4 DATABRICKS_COST_CAPTURE_ENABLED"]);
+    let changes: [(&str, Change); 8] = [
+        ("shape", |bill| bill.schema_version = 7),
+        ("name", |bill| bill.artifact = "other".to_owned()),
+        ("AWS's bill, twice", |bill| bill.source = "aws_billing".to_owned()),
+        ("currency", |bill| bill.spend_currency = "EUR".to_owned()),
+        ("other month", |bill| bill.window_start_utc = "2026-10-01".to_owned()),
+        ("other days", |bill| bill.window_end_utc = "2026-11-21".to_owned()),
+        ("tomorrow", |bill| bill.window_end_utc = "2026-11-23".to_owned()),
+        ("no sum", |bill| {
+            bill.spend_amount = UsdAmount::parse("999999999999999.9").unwrap()
+        }),
+    ];
+    for (what, change) in changes {
+        let found = blocked_with_databricks(|observed| {
+            let SourceAnswer::Answered { billing } = databricks(observed) else {
+                panic!("the example is answered")
+            };
+            change(billing);
+        });
+        assert_eq!(found.await, object, "{what}");
+    }
+    // One cause: AWS's bill is of another month, and nothing else is wrong with Databricks's.
+    let aws =
+        blocked_with_databricks(|observed| bill(observed, |bill| bill.window_start_utc = "2026-10-01".to_owned()));
+    assert_eq!(aws.await, ["M3H-B3 s3://evidence-bucket/billing/month.json"]);
+}
+
+/// 12.34 of AWS and 257.66 of Databricks are alert 3.
+#[tokio::test]
+async fn the_budget_is_held_against_the_sum() {
+    for (amount, expected) in [("257.6599999999", None), ("257.66", Some("M3H-B5 spend_amount"))] {
+        let found = blocked_with_databricks(|observed| {
+            let SourceAnswer::Answered { billing } = databricks(observed) else {
+                panic!("the example is answered")
+            };
+            billing.spend_amount = UsdAmount::parse(amount).unwrap();
+        });
+        assert_eq!(found.await, expected.into_iter().collect::<Vec<_>>(), "{amount}");
+    }
+}
+
 #[tokio::test]
 async fn b4_the_databricks_source_is_enabled_or_deferred_without_reason_or_gate() {
     let enabled = blocked(|_, observed| set(observed, "DATABRICKS_COST_CAPTURE_ENABLED", json!(true)));
-    assert_eq!(enabled.await, ["M3H-B4 DATABRICKS_COST_CAPTURE_ENABLED"]);
+    assert_eq!(enabled.await, UNPINNED);
     for handle in [
         "DATABRICKS_COST_CAPTURE_DEFER_REASON",
         "DATABRICKS_COST_CAPTURE_REENABLE_GATE",
@@ -350,13 +457,75 @@ async fn b9_spend_without_proof() {
     assert_eq!(blocked(|_, observed| gone(observed)).await, ["M3H-B9 run"]);
     let unlisted = blocked(|_, observed| observed.proofs[9].state = ProofState::Unlisted);
     assert_eq!(unlisted.await, ["M3H-B9 m4_handoff_pack"]);
-    // Nothing was spent, or less than nothing was: credits. M3.I finds the artifact all the same.
+    // Nothing was spent, or less than nothing was: credits. Then it is the closure that is broken.
+    let problem = |observed: &mut Observed| {
+        gone(observed);
+        observed.upstream[4].problems = vec![AuditProblem {
+            subject: "evidence/runs/x/run.json".to_owned(),
+            detail: "missing".to_owned(),
+        }];
+    };
+    assert_eq!(blocked(|_, observed| problem(observed)).await, ["M3H-B9 run"]);
     for amount in ["0.00", "-3.5"] {
         let found = blocked(|_, observed| {
-            gone(observed);
+            problem(observed);
             spend(observed, amount);
         });
-        assert_eq!(found.await, [""; 0], "{amount}");
+        assert_eq!(found.await, ["M3H-B2 M3.E"], "{amount}");
+    }
+}
+
+/// An artifact that is no proof is part of its closure all the same.
+#[tokio::test]
+async fn b2_an_upstream_artifact_is_missing_or_changed() {
+    let broken = blocked(|_, observed| {
+        observed.upstream[1].problems = vec![AuditProblem {
+            subject: "m3b_collision_probe_receipts.json".to_owned(),
+            detail: "missing".to_owned(),
+        }];
+    });
+    assert_eq!(broken.await, ["M3H-B2 M3.B"]);
+    let chain_says_hold = blocked(|input, observed| {
+        observed.upstream[1].closure.overall_pass = false;
+        input.closures.get_mut("M3.B").unwrap().overall_pass = false;
+    });
+    assert_eq!(chain_says_hold.await, ["M3H-B2 M3.B"]);
+}
+
+/// The phase began with the run's first execution; the spend is that of the month up to the end of the bill's last day, or up
+/// to this execution.
+#[tokio::test]
+async fn envelope_and_receipt_say_both_windows() {
+    let windows = |end: &'static str| async move {
+        let evaluation = evaluated(|input, observed| {
+            input.stamp = Stamp::parse("2026-11-24T08:00:00Z").unwrap();
+            bill(observed, |billing| billing.window_end_utc = end.to_owned());
+        });
+        let waves = evaluation.await.waves;
+        [&waves[0][0], &waves[1][0]].map(|artifact| match &artifact.content {
+            Content::Json(document) => [
+                "phase_window_start_utc",
+                "phase_window_end_utc",
+                "window_start_utc",
+                "window_end_utc",
+            ]
+            .map(|field| document[field].as_str().unwrap().to_owned()),
+            Content::Markdown(_) => panic!("it is JSON"),
+        })
+    };
+    for (end, instant) in [
+        ("2026-11-22", "2026-11-23T00:00:00Z"),
+        ("2026-11-24", "2026-11-24T08:00:00Z"),
+    ] {
+        let [envelope, receipt] = windows(end).await;
+        let expected = [
+            "2026-11-22T12:17:01Z",
+            "2026-11-24T08:00:00Z",
+            "2026-11-01T00:00:00Z",
+            instant,
+        ];
+        assert_eq!(envelope, expected, "{end}");
+        assert_eq!(receipt, expected, "{end}");
     }
 }
 
@@ -371,7 +540,9 @@ async fn every_cause_is_reported() {
     });
     let expected = [
         "M3H-B1 COST_CAPTURE_SCOPE",
-        "M3H-B4 DATABRICKS_COST_CAPTURE_ENABLED",
+        UNPINNED[0],
+        UNPINNED[1],
+        UNPINNED[2],
         "M3H-B7 BUDGET_CURRENCY",
         "M3H-B9 m3a_handle_closure_snapshot",
     ];

@@ -1,6 +1,7 @@
 //! What the evidence says of the gates: which step was let through, and whether it should have been.
 
 use p1_contract::blocker::{Blocker, Finding};
+use p1_contract::observations::gate_rollup::EarlierHolds;
 use p1_contract::observations::{AuditProblem, ClosureAudit};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
@@ -26,8 +27,17 @@ pub(crate) fn integrity_problems(audit: &ClosureAudit) -> impl Iterator<Item = &
 }
 
 /// The blockers that the evidence itself shows: `M3I-B1` an object, `M3I-B2` a gate.
-pub(crate) fn findings(audits: &[ClosureAudit]) -> Vec<Finding> {
+pub(crate) fn findings(audits: &[ClosureAudit], earlier: Option<&EarlierHolds>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let is_audited = |problem: &&AuditProblem| {
+        let mut problems = audits.iter().flat_map(|audit| &audit.problems);
+        problems.any(|audited| audited.subject == problem.subject)
+    };
+    let lost = earlier.into_iter().flat_map(|earlier| &earlier.problems);
+    findings.extend(lost.filter(|problem| !is_audited(problem)).map(|problem| {
+        let detail = format!("an earlier execution rests on it: {}", problem.detail);
+        Blocker::RollupArtifactInvalid.on(&problem.subject, detail)
+    }));
     for audit in audits {
         for problem in integrity_problems(audit) {
             let detail = format!("{}: {}", audit.closure.step, problem.detail);

@@ -1,11 +1,13 @@
 //! The three documents of the rollup as a pure function of the audits, and the checks that they agree.
 
 use p1_contract::artifacts::{
-    CheckResult, GateRollupMatrix, P1Verdict, RegisteredBlocker, RollupBlockerRegister, RollupStep, StepState,
+    CheckResult, ClosureBlockers, GateRollupMatrix, P1Verdict, RegisteredBlocker, ResolvedBlocker,
+    RollupBlockerRegister, RollupStep, StepState,
 };
 use p1_contract::blocker::{Blocker, Finding, codes, settle};
 use p1_contract::canonical;
 use p1_contract::observations::ClosureAudit;
+use p1_contract::observations::gate_rollup::EarlierHolds;
 use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
 use p1_runtime::Fault;
@@ -33,23 +35,23 @@ pub struct Rollup {
     pub verdict: P1Verdict,
 }
 
-/// The rollup of `audits`, and the blockers of M3.I itself.
+/// The rollup of `audits` after `earlier` holds of the run, and the blockers of M3.I itself.
 ///
 /// It is built a second time from the audits in another order; the bytes must be the same.
 ///
 /// # Errors
 /// When the documents cannot be rendered.
-pub fn adjudicated(audits: &[ClosureAudit]) -> Result<(Rollup, Vec<Finding>), Fault> {
-    let mut findings = gates::findings(audits);
-    let rollup = build(audits, &findings);
+pub fn adjudicated(audits: &[ClosureAudit], earlier: Option<&EarlierHolds>) -> Result<(Rollup, Vec<Finding>), Fault> {
+    let mut findings = gates::findings(audits, earlier);
+    let rollup = build(audits, earlier, &findings);
     let reordered: Vec<ClosureAudit> = audits.iter().rev().cloned().collect();
-    let again = build(&reordered, &gates::findings(&reordered));
+    let again = build(&reordered, earlier, &gates::findings(&reordered, earlier));
     let defects = defects(&rollup, &rollup.bytes()?, &again.bytes()?);
     if defects.is_empty() {
         return Ok((rollup, findings));
     }
     findings.extend(defects);
-    Ok((build(audits, &findings), findings))
+    Ok((build(audits, earlier, &findings), findings))
 }
 
 impl Rollup {
@@ -61,7 +63,7 @@ impl Rollup {
 }
 
 /// Builds the documents. `own` are the blockers of M3.I itself.
-pub(crate) fn build(audits: &[ClosureAudit], own: &[Finding]) -> Rollup {
+pub(crate) fn build(audits: &[ClosureAudit], earlier: Option<&EarlierHolds>, own: &[Finding]) -> Rollup {
     let steps: Vec<RollupStep> = Step::GATED.into_iter().map(|step| row(audits, step)).collect();
     let mut matrix = GateRollupMatrix {
         steps,
@@ -78,6 +80,7 @@ pub(crate) fn build(audits: &[ClosureAudit], own: &[Finding]) -> Rollup {
     let register = RollupBlockerRegister {
         unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
         unresolved_count: unresolved.len() as u64,
+        resolved_blockers: earlier.map(|earlier| ResolvedBlocker::of(&earlier.holds, &closed(audits))),
     };
 
     let unresolved_codes = codes(&unresolved);
@@ -98,6 +101,16 @@ pub(crate) fn build(audits: &[ClosureAudit], own: &[Finding]) -> Rollup {
         register,
         verdict,
     }
+}
+
+/// The closures of the chain whose summaries are intact, with their blockers.
+fn closed(audits: &[ClosureAudit]) -> Vec<ClosureBlockers> {
+    let intact = audits.iter().filter_map(|audit| Some((audit, audit.summary.as_ref()?)));
+    let closed = intact.map(|(audit, summary)| ClosureBlockers {
+        closure: audit.closure.clone(),
+        blockers: summary.blockers.clone(),
+    });
+    closed.collect()
 }
 
 fn row(audits: &[ClosureAudit], step: Step) -> RollupStep {

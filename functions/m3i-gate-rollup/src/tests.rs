@@ -1,9 +1,11 @@
 //! A valid chain has no blockers; each test breaks one thing in it and expects one code.
 
-use p1_contract::artifacts::{GateRollupMatrix, P1Verdict, RollupBlockerRegister, StepState};
+use p1_contract::artifacts::{GateRollupMatrix, P1Verdict, RerunAdmissionReceipt, RollupBlockerRegister, StepState};
 use p1_contract::blocker::{Blocker, Finding, Severity};
 use p1_contract::evidence::{Body, RunIds, split};
+use p1_contract::input::{HeldSummary, ResetReceipt};
 use p1_contract::owner::Owner;
+use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use p1_runtime::StepLogic as _;
@@ -15,7 +17,13 @@ use crate::rollup::{build, defects, is_complete};
 /// The chain up to `last`, which has `blockers`.
 fn chain(last: Step, blockers: &[Finding]) -> TestExecution {
     let mut execution = TestExecution::default();
-    for step in Step::GATED.into_iter().filter(|step| *step <= last) {
+    close(&mut execution, Step::HandleClosure, last, blockers);
+    execution
+}
+
+/// Closes the steps from `first` to `last`, which has `blockers`.
+fn close(execution: &mut TestExecution, first: Step, last: Step, blockers: &[Finding]) {
+    for step in Step::GATED.into_iter().filter(|step| (first..=last).contains(step)) {
         let evidence = lanes::LANES
             .iter()
             .flat_map(|(_, evidence)| evidence.iter())
@@ -27,7 +35,35 @@ fn chain(last: Step, blockers: &[Finding]) -> TestExecution {
         let blockers = if step == last { blockers.to_vec() } else { Vec::new() };
         execution.close(step, &artifacts, blockers);
     }
+}
+
+/// A rerun of the run that `held` was the last summary of: the execution `name`, admitted.
+fn resume(execution: &mut TestExecution, name: &str, held: &ClosureRef) {
+    admission(execution, name, held, Vec::new());
+}
+
+/// [`resume`], with these blockers of the admission.
+fn admission(execution: &mut TestExecution, name: &str, held: &ClosureRef, blockers: Vec<Finding>) {
+    execution.arn = TestExecution::named(name).arn;
     execution
+        .closures
+        .retain(|owner, closure| *owner != Owner::Admission && closure.overall_pass);
+    let receipt = RerunAdmissionReceipt {
+        held: HeldSummary {
+            key: held.key.clone(),
+            version_id: held.version_id.clone().unwrap(),
+            sha256: held.sha256.clone(),
+        },
+        resume_at: None,
+        only: false,
+        reset: ResetReceipt::default(),
+        checks: Vec::new(),
+        registry: None,
+        ledger_sequence: None,
+        admitted: true,
+    };
+    let bytes = execution.document(Step::RerunDiscipline, receipt);
+    execution.close(Owner::Admission, &[(RerunAdmissionReceipt::NAME, bytes)], blockers);
 }
 
 fn green() -> TestExecution {
@@ -121,6 +157,80 @@ async fn a_retry_writes_the_same_bytes() {
     assert_eq!(execution.store.dump(BUCKET), before);
 }
 
+/// Held at M3.D, resumed, held at M3.H, resumed: the last register has both.
+#[tokio::test]
+async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_more() {
+    let lock = Blocker::RunLockNotOurs.on("ledger", "held by another");
+    let machine = Blocker::StateMachineUnavailable.on("machine", "not ACTIVE");
+    let scope = Blocker::CostHandleInvalid.on("COST_CAPTURE_SCOPE", "still holds TO_PIN");
+    let resolved = |execution: &TestExecution| {
+        let register: RollupBlockerRegister = published(execution);
+        register.resolved_blockers.unwrap()
+    };
+    let mut execution = chain(Step::OrchestratorReadiness, &[lock.clone(), machine.clone()]);
+    let first = execution.closures["M3.D"].clone();
+    assert!(roll_up(&mut execution).await.overall_pass);
+    assert_eq!(resolved(&execution), []);
+
+    // Held again, by one of the two: the other is resolved.
+    resume(&mut execution, "second", &first);
+    close(
+        &mut execution,
+        Step::OrchestratorReadiness,
+        Step::OrchestratorReadiness,
+        &[lock.clone()],
+    );
+    let second = execution.closures["M3.D"].clone();
+    execution.closures.remove(Step::GateRollup.id());
+    assert!(roll_up(&mut execution).await.overall_pass);
+    let listed = resolved(&execution);
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let only = &listed[0];
+    assert_eq!(
+        (only.code, &only.subject, &only.detail),
+        (machine.code, &machine.subject, &machine.detail)
+    );
+    assert_eq!((&only.raised_by, &only.resolved_by), (&first, &second));
+
+    resume(&mut execution, "third", &second);
+    close(
+        &mut execution,
+        Step::OrchestratorReadiness,
+        Step::CostEnvelope,
+        &[scope.clone()],
+    );
+    let (fourth, held) = (execution.closures["M3.D"].clone(), execution.closures["M3.H"].clone());
+    resume(&mut execution, "fourth", &held);
+    close(&mut execution, Step::CostEnvelope, Step::CostEnvelope, &[]);
+    execution.closures.remove(Step::GateRollup.id());
+    assert!(roll_up(&mut execution).await.overall_pass);
+    let register: RollupBlockerRegister = published(&execution);
+    assert_eq!(register.unresolved_count, 0);
+    let listed: Vec<_> = resolved(&execution)
+        .into_iter()
+        .map(|resolved| (resolved.code, resolved.raised_by, resolved.resolved_by))
+        .collect();
+    let now = execution.closures["M3.H"].clone();
+    assert_eq!(
+        listed,
+        [
+            (machine.code, first.clone(), fourth.clone()),
+            (lock.code, first.clone(), fourth.clone()),
+            (lock.code, second, fourth),
+            (scope.code, held, now),
+        ]
+    );
+
+    // What an earlier execution rests on is gone.
+    execution.store.deny(BUCKET, first.key.as_str());
+    execution.arn = TestExecution::named("fifth").arn;
+    execution.closures.remove(Step::GateRollup.id());
+    let result = roll_up(&mut execution).await;
+    assert_eq!(result.blockers, [Blocker::RollupArtifactInvalid]);
+    let register: RollupBlockerRegister = published(&execution);
+    assert_eq!(register.unresolved_blockers[0].subject, first.key.as_str());
+}
+
 #[tokio::test]
 async fn an_artifact_that_cannot_be_read_is_b1() {
     let mut execution = green();
@@ -200,15 +310,29 @@ async fn a_chain_that_contradicts_a_summary_is_b2_alone() {
 #[tokio::test]
 async fn the_admission_is_audited_too() {
     let mut execution = green();
-    execution.close(Owner::Admission, &[], Vec::new());
+    let held = execution.closures["M3.H"].clone();
+    resume(&mut execution, "start", &held);
     assert!(roll_up(&mut execution).await.overall_pass);
 
+    // An admission that names no receipt leads to no held summary.
     let mut execution = green();
-    execution.close(
-        Owner::Admission,
-        &[],
-        vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")],
-    );
+    execution.close(Owner::Admission, &[], Vec::new());
+    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+
+    let mut execution = green();
+    let held = execution.closures["M3.H"].clone();
+    resume(&mut execution, "start", &held);
+    let receipt = execution.closures[&Owner::Admission].key.as_str();
+    let receipt = receipt.replace("m3g_admission_summary", RerunAdmissionReceipt::NAME);
+    execution.store.deny(BUCKET, &receipt);
+    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    let register: RollupBlockerRegister = published(&execution);
+    assert_eq!(register.unresolved_count, 1, "one cause: {register:?}");
+
+    let mut execution = green();
+    let held = execution.closures["M3.H"].clone();
+    let refusal = vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")];
+    admission(&mut execution, "start", &held, refusal);
     assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
 
     let mut execution = green();
@@ -239,7 +363,7 @@ async fn doctored(break_it: impl FnOnce(&mut Rollup)) -> Vec<Blocker> {
     let id = request.input.phase_execution_id(Step::GateRollup);
     let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
     let observed = GateRollup.observe(&ctx).await.unwrap();
-    let mut rollup = build(&observed.audits, &[]);
+    let mut rollup = build(&observed.audits, None, &[]);
     assert!(defects(&rollup, b"", b"").is_empty());
     break_it(&mut rollup);
     p1_contract::blocker::codes(&defects(&rollup, b"", b""))
@@ -283,7 +407,7 @@ async fn a_verdict_that_is_not_reproducible_is_b6() {
         doctored(|rollup| rollup.verdict.reproducible = false).await,
         [Blocker::VerdictNotReproducible]
     );
-    let rollup = build(&[], &[]);
+    let rollup = build(&[], None, &[]);
     let found = defects(&rollup, b"one", b"two");
     assert_eq!(p1_contract::blocker::codes(&found), [Blocker::VerdictNotReproducible]);
     assert!(is_complete(&rollup.matrix));

@@ -2,7 +2,7 @@
 
 use p1_contract::artifacts::{NextAction, Remedy, RerunInput, ResumeInput};
 use p1_contract::blocker::{Blocker, Finding, Severity, codes};
-use p1_contract::input::{HeldSummary, ResetReceipt};
+use p1_contract::input::{HeldSummary, ResetReceipt, TO_FILL};
 use p1_contract::observations::phase_verdict::Facts;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -57,14 +57,16 @@ pub(crate) fn action(facts: &Facts, adjudication: Option<RollupVerdict>, unresol
     }
 }
 
-/// A complete receipt, so that the input can be pasted as it is.
+/// A receipt in which only the person who resumes is missing, and the time: both are theirs to say, and the admission refuses
+/// what stands there in their place.
 fn reset(at: Step, codes: &[Blocker]) -> ResetReceipt {
     let codes: Vec<&str> = codes.iter().map(|code| code.code()).collect();
     ResetReceipt {
-        actor: Some("operator".to_owned()),
+        actor: Some(format!("{TO_FILL}: who resumes the run")),
         reason: Some(format!("remediated: {}", codes.join(", "))),
         class: Some("service_runtime_reset".to_owned()),
         scope: Some(at.state_name()),
+        at_utc: Some(format!("{TO_FILL}: when, as 2026-11-22T12:17:01Z")),
         approval: None,
     }
 }

@@ -190,7 +190,7 @@ taxonomy! {
     /// The reset class does not match `^[a-z][a-z0-9_]{2,63}$`, so nobody can approve it.
     ResetClassNotPermitted "M3G-B4" RerunDiscipline S2 "M3-B7" false "use service_runtime_reset, checkpoint_reset or data_replay_reset";
     /// The reset receipt lacks a field.
-    ResetReceiptIncomplete "M3G-B5" RerunDiscipline S2 "M3-B7" false "give actor, reason, class and scope, none of them empty";
+    ResetReceiptIncomplete "M3G-B5" RerunDiscipline S2 "M3-B7" false "give actor, reason, class, scope and at_utc, none of them empty or a placeholder, at_utc as 2026-11-22T12:17:01Z";
     /// The reset class is not a permitted one, and the reset receipt has no approval with a name and a blocker code.
     ResetNotApproved "M3G-B6" RerunDiscipline S2 "M3-B7" false "have the reset approved: approval names who approved and for which blocker";
     /// A policy artifact could not be published.
@@ -204,8 +204,8 @@ taxonomy! {
     CostUpstreamNotGreen "M3H-B2" CostEnvelope S2 "M3-B8" false "resume at the step whose closure is named";
     /// The source of AWS costs is missing, unreadable or not usable.
     BillingSourceUnusable "M3H-B3" CostEnvelope S2 "M3-B8" false "publish the billing artifact or grant Cost Explorer, then resume";
-    /// The Databricks cost source is enabled and not pinned, or it is deferred without a reason and a gate.
-    DatabricksSourceInvalid "M3H-B4" CostEnvelope S2 "M3-B8" false "pin the Databricks source, or give defer reason and re-enable gate, then resume";
+    /// The Databricks cost source is enabled and its bill is not pinned, not readable or does not fit AWS's, or it is deferred without a reason and a gate.
+    DatabricksSourceInvalid "M3H-B4" CostEnvelope S2 "M3-B8" false "pin the Databricks bill of the month to date in the artifacts bucket by the three M3H_DATABRICKS_COST_SOURCE handles, or set DATABRICKS_COST_CAPTURE_ENABLED to false with defer reason and re-enable gate, then resume";
     /// The limit and the alerts of the budget are invalid, or the month's spend has reached the third alert.
     EnvelopeBreached "M3H-B5" CostEnvelope S2 "M3-B8" false "mend the envelope, or have the budget raised by its owner, then resume";
     /// The outcome receipt is invalid, or COST_OUTCOME_RECEIPT_REQUIRED_FIELDS is not the required list of fields.

@@ -14,6 +14,8 @@ use crate::evidence::RUN_CONTROL_ROOT;
 use crate::hash::Sha256Hex;
 use crate::ids::{BucketName, PhaseExecutionId, PlatformRunId, S3Key, S3Uri, ScenarioRunId};
 use crate::parse_error::{ParseError, one_line};
+use crate::placeholder::{begins_with, is_placeholder};
+use crate::step::Step;
 
 /// The file name of the M2 handoff receipt.
 pub const M2_RECEIPT_FILE: &str = "m2j_m3_entry_readiness_receipt.json";
@@ -137,6 +139,17 @@ pub struct HeldSummary {
     pub sha256: Sha256Hex,
 }
 
+impl HeldSummary {
+    /// The step and the phase execution that its key names. Returns `None` if the step is none of M3.A … M3.H.
+    #[must_use]
+    pub fn place(&self) -> Option<(Step, PhaseExecutionId)> {
+        let (id, _) = self.key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
+        let mut gated = Step::GATED.into_iter();
+        let step = gated.find(|step| id.split('_').next() == Some(step.prefix()))?;
+        Some((step, PhaseExecutionId::parse(id).ok()?))
+    }
+}
+
 /// The reset receipt. Its fields are optional here, because an incomplete one is a verdict (`M3G-B5`), not a fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -153,9 +166,22 @@ pub struct ResetReceipt {
     /// What is reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// When the receipt was made: an RFC 3339 time in UTC, `2026-11-22T12:17:01Z`. Evidence of revision 1 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_utc: Option<String>,
     /// Who approved a reset outside the classes, and for which blocker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+}
+
+/// What stands for a value that only a person can give, in an input that P1 offers.
+pub const TO_FILL: &str = "TO_FILL";
+
+/// Whether a text stands for a value that is still to be filled in: [`TO_FILL`], alone or with a note after it, or a placeholder
+/// of the registry's kinds.
+#[must_use]
+pub fn is_to_fill(text: &str) -> bool {
+    is_placeholder(text) || begins_with(text.trim(), TO_FILL)
 }
 
 /// The approval of a reset outside the permitted classes.

@@ -14,7 +14,7 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
     if text.is_empty() || text.eq_ignore_ascii_case("null") || (text.starts_with('<') && text.ends_with('>')) {
         return true;
     }
-    is_to_pin(text)
+    begins_with(text, TO_PIN)
         || WORDS.iter().any(|word| {
             // `TODO: ask` is one, `todo-service` and `Todo list` are names.
             let note = text.strip_prefix(word);
@@ -22,10 +22,10 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         })
 }
 
-fn is_to_pin(text: &str) -> bool {
-    let start = text.get(..TO_PIN.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(TO_PIN))
-        && !text[TO_PIN.len()..].starts_with(is_part_of_a_word)
+/// Whether a text is `word` in any case, alone or followed by anything that is not part of a word.
+pub(crate) fn begins_with(text: &str, word: &str) -> bool {
+    let start = text.get(..word.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(word)) && !text[word.len()..].starts_with(is_part_of_a_word)
 }
 
 /// The first placeholder in the strings, keys and nulls of a value.
@@ -36,7 +36,7 @@ pub(crate) fn placeholder_in(value: &Value) -> Option<&str> {
         Value::Array(items) => items.iter().find_map(placeholder_in),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
             // A key may well be called `todo`.
-            if is_to_pin(key.trim()) || (key.starts_with('<') && key.ends_with('>')) {
+            if begins_with(key.trim(), TO_PIN) || (key.starts_with('<') && key.ends_with('>')) {
                 Some(key.as_str())
             } else {
                 placeholder_in(item)

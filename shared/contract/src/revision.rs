@@ -25,7 +25,24 @@ pub const READ: RangeInclusive<u64> = 1..=SCHEMA_VERSION;
 ///
 /// A dotted name is a field of an object inside (`observed.handle`), in a list that of every element. It belongs to each object
 /// that is there. In Rust such a field is an `Option` that is left out when it is `None`.
-pub const ADDED_IN_2: &[(&str, &[&str])] = &[];
+pub const ADDED_IN_2: &[(&str, &[&str])] = &[
+    ("m3h_observations", &["observed.databricks"]),
+    (
+        "m3h_phase_budget_envelope",
+        &[
+            "phase_window_end_utc",
+            "phase_window_start_utc",
+            "window_end_utc",
+            "window_start_utc",
+        ],
+    ),
+    (
+        "m3h_phase_cost_outcome_receipt",
+        &["phase_window_end_utc", "phase_window_start_utc"],
+    ),
+    ("m3i_blocker_register", &["resolved_blockers"]),
+    ("m3i_observations", &["observed.earlier"]),
+];
 
 /// Documents that people make as well: each has a version of its own, which revisions of evidence do not change.
 const OWN_VERSIONS: &[(&str, u64)] = &[("p1_billing_artifact", 1)];

@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use p1_contract::observations::{AuditProblem, ClosureAudit, SummaryFacts};
-use p1_contract::reference::{ArtifactRef, ClosureRef};
+use p1_contract::reference::ClosureRef;
 
 use crate::context::{ClosureRead, Exact, StepContext};
 use crate::fault::Fault;
@@ -12,18 +12,6 @@ use crate::fault::Fault;
 /// # Errors
 /// Fails if the store gives no answer.
 pub async fn audit(ctx: &StepContext<'_>, closure: &ClosureRef) -> Result<ClosureAudit, Fault> {
-    audit_where(ctx, closure, |_| true).await
-}
-
-/// Like [`audit`], but reads only the artifacts that `read` selects.
-///
-/// # Errors
-/// Fails if the store gives no answer.
-pub async fn audit_where(
-    ctx: &StepContext<'_>,
-    closure: &ClosureRef,
-    read: impl Fn(&ArtifactRef) -> bool,
-) -> Result<ClosureAudit, Fault> {
     let problem = |subject: &str, detail: String| AuditProblem {
         subject: subject.to_owned(),
         detail,
@@ -46,14 +34,9 @@ pub async fn audit_where(
             "its verdict is not the one that the chain names".to_owned(),
         ));
     }
-    let picked: Vec<&ArtifactRef> = summary
-        .body
-        .artifacts
-        .iter()
-        .filter(|artifact| read(artifact))
-        .collect();
-    let reads = picked.iter().map(|artifact| ctx.read_listed(artifact));
-    for (artifact, exact) in picked.iter().zip(try_join_all(reads).await?) {
+    let artifacts = &summary.body.artifacts;
+    let reads = artifacts.iter().map(|artifact| ctx.read_listed(artifact));
+    for (artifact, exact) in artifacts.iter().zip(try_join_all(reads).await?) {
         if !matches!(exact, Exact::Found(_)) {
             problems.push(problem(artifact.key.as_str(), exact.describe()));
         }

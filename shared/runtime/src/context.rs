@@ -241,10 +241,11 @@ impl<'a> StepContext<'a> {
         })
     }
 
-    /// Reads the summary of an earlier step. Without it, no verdict can be reached.
+    /// Reads the summary of an earlier step, which must be a pass. Without it, no verdict can be reached.
     ///
     /// # Errors
-    /// Fails if the chain has no such closure, or if the object is not the evidence that the chain names.
+    /// Fails if the chain has no such closure, if the object is not the evidence that the chain names, or if the chain or the
+    /// summary says that the step holds: no gate lets a step run after that.
     pub async fn upstream(&self, step: Step) -> Result<Summary, Fault> {
         let operation = || format!("read the closure of {step}");
         let closure = self.input.closure(step).ok_or_else(|| {
@@ -253,7 +254,13 @@ impl<'a> StepContext<'a> {
             ))
         })?;
         match self.closure(closure).await? {
-            ClosureRead::Found(summary) => Ok(*summary),
+            ClosureRead::Found(summary) => match summary.not_a_pass(closure) {
+                None => Ok(*summary),
+                Some(why) => Err(Fault::internal(
+                    operation(),
+                    format!("s3://{}/{}: {why}; start a new execution", closure.bucket, closure.key),
+                )),
+            },
             ClosureRead::Unusable(why) => Err(Fault::internal(
                 operation(),
                 format!("s3://{}/{} {why}; start a new execution", closure.bucket, closure.key),
@@ -364,6 +371,16 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Why this summary, which `closure` names, cannot be rested on as a pass. Returns `None` if both say that it is one.
+    #[must_use]
+    pub fn not_a_pass(&self, closure: &ClosureRef) -> Option<&'static str> {
+        match (self.body.overall_pass, closure.overall_pass) {
+            (true, true) => None,
+            (true, false) => Some("the chain names a hold, and its summary a pass"),
+            (false, _) => Some("it is not a pass"),
+        }
+    }
+
     /// Parses a closing summary of `owner` strictly.
     ///
     /// # Errors

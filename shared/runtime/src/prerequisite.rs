@@ -78,8 +78,10 @@ async fn read_one(ctx: &StepContext<'_>, step: Step) -> Result<(Prerequisite, Op
         ));
     };
     let (summary, problem) = match ctx.closure(closure).await? {
-        ClosureRead::Found(summary) if summary.body.overall_pass => (Some(*summary), None),
-        ClosureRead::Found(summary) => (Some(*summary), Some("it is not a pass".to_owned())),
+        ClosureRead::Found(summary) => {
+            let problem = summary.not_a_pass(closure).map(str::to_owned);
+            (Some(*summary), problem)
+        }
         ClosureRead::Unusable(why) => (None, Some(why)),
     };
     Ok((
@@ -90,4 +92,46 @@ async fn read_one(ctx: &StepContext<'_>, step: Step) -> Result<(Prerequisite, Op
         },
         summary,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use p1_contract::blocker::Blocker;
+
+    use super::*;
+    use crate::harness::Harness;
+    use crate::testing::TestExecution;
+
+    /// The problem of the closure of M3.A, and whether the same closure can be read as an upstream summary.
+    async fn judged(is_pass: bool, chain_says_pass: bool) -> (Option<String>, bool) {
+        let mut execution = TestExecution::default();
+        let blockers = vec![Blocker::HandleMissing.on("handle", "is missing")];
+        execution.close(Step::HandleClosure, &[], if is_pass { Vec::new() } else { blockers });
+        let closure = execution.closures.get_mut("M3.A").unwrap();
+        closure.overall_pass = chain_says_pass;
+        let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
+        let Harness { store, orchestrator } = &harness;
+        let id = execution.phase_execution_id(Step::RunIdentity);
+        let ctx = StepContext::new(&request.input, store, orchestrator, id);
+        let read = Prerequisites::read(&ctx, &[Step::HandleClosure]).await.unwrap();
+        let problem = read.into_facts(&[]).remove(0).problem;
+        (problem, ctx.upstream(Step::HandleClosure).await.is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_closure_is_a_pass_only_where_chain_and_summary_both_say_so() {
+        assert_eq!(judged(true, true).await, (None, true));
+        for (is_pass, chain_says_pass, expected) in [
+            (false, false, "it is not a pass"),
+            (false, true, "it is not a pass"),
+            (true, false, "the chain names a hold, and its summary a pass"),
+        ] {
+            let expected = (Some(expected.to_owned()), false);
+            assert_eq!(
+                judged(is_pass, chain_says_pass).await,
+                expected,
+                "{is_pass} {chain_says_pass}"
+            );
+        }
+    }
 }

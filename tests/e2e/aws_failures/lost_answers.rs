@@ -6,6 +6,7 @@ use p1_contract::blocker::Blocker;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_runtime::Harness;
+use p1_tests::filled_in;
 use p1_tests::stage::{Stage, beside_stage};
 use serde_json::{Value, json};
 
@@ -259,7 +260,7 @@ async fn held_run(bench: &mut Bench<'_>) -> Value {
         .json(&key.replace("m3j_execution_summary", "m3_execution_summary"))
         .await;
     assert_eq!(summary["next_action"]["action"], "RESUME", "{summary}");
-    summary["next_action"]["rerun_input"].clone()
+    filled_in(&summary["next_action"]["rerun_input"])
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use gate::{Example, Gate, Inputs, Reserved};
 use p1_contract::blocker::Blocker;
+use p1_tests::filled_in;
 use p1_tests::stage::{Ended, Stage, on_stage};
 use rows::{How, Row};
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ impl<'a> Scene<'a> {
     async fn resume(&self, row: &Row, held: &Ended) -> Ended {
         let mut inputs = self.inputs.clone();
         let summary = self.stage.phase_summary(held).await;
-        let mut input = summary["next_action"]["rerun_input"].clone();
+        let mut input = filled_in(&summary["next_action"]["rerun_input"]);
         assert!(input.is_object(), "{}: {}", row.code, summary["next_action"]);
         match &row.how {
             How::Refused(_, change) => change(&mut input),

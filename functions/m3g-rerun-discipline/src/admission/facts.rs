@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join_all, try_join3};
 use p1_contract::artifacts::RunIdentitySeed;
-use p1_contract::evidence::RUN_CONTROL_ROOT;
 use p1_contract::handles::{self, HandleFacts};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::PhaseExecutionId;
 use p1_contract::input::{HeldSummary, Rerun};
 use p1_contract::observations::admission::{AdmissionFacts, HeldFacts, History, StepReading};
 use p1_contract::observations::{AuditProblem, Learned};
@@ -15,8 +13,8 @@ use p1_contract::owner::Owner;
 use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::step::Step;
-use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT, Read};
-use p1_runtime::{ClosureRead, Exact, Fault, StepContext, Summary, audit_all, rewritten};
+use p1_runtime::store::{REGISTRY_LIMIT, Read};
+use p1_runtime::{ClosureRead, Fault, StepContext, Summary, audit_all, held_closure, rewritten};
 
 use super::history::{self, Told};
 use crate::fact::todays_registry;
@@ -111,54 +109,12 @@ fn not_committed(links: &[&ClosureRef], committed: &[ClosureRef]) -> Vec<AuditPr
 
 /// Reads the summary that the rerun names, and the step from its place.
 async fn held(ctx: &StepContext<'_>, held: &HeldSummary) -> Result<Learned<HeldFacts>, Fault> {
-    let Some((step, id)) = place(held) else {
-        return Ok(Learned::Problem("is not the summary of a step M3.A … M3.H".to_owned()));
-    };
-    let exact = ctx
-        .read_exact(
-            ctx.bucket(),
-            &held.key,
-            Some(&held.version_id),
-            &held.sha256,
-            DOCUMENT_LIMIT,
-        )
-        .await?;
-    let bytes = match exact {
-        Exact::Found(bytes) => bytes,
-        other => return Ok(Learned::Problem(other.describe())),
-    };
-    let summary = match Summary::parse(&bytes, step.into()) {
-        Ok(summary) => summary,
-        Err(why) => return Ok(Learned::Problem(why)),
-    };
-    if summary.header.step != step || summary.header.phase_execution_id.as_ref() != Some(&id) {
-        return Ok(Learned::Problem(
-            "is of another phase execution than its key says".to_owned(),
-        ));
-    }
-    let closure = ClosureRef {
-        step: step.into(),
-        phase_execution_id: id,
-        overall_pass: summary.body.overall_pass,
-        bucket: ctx.bucket().clone(),
-        key: held.key.clone(),
-        version_id: Some(held.version_id.clone()),
-        sha256: held.sha256.clone(),
-    };
-    Ok(Learned::Found(HeldFacts {
-        step,
+    let facts = |(closure, summary): (ClosureRef, Summary)| HeldFacts {
+        step: summary.header.step,
         closure,
         upstream: summary.body.upstream,
-    }))
-}
-
-/// The step and phase execution that a summary's key names.
-fn place(held: &HeldSummary) -> Option<(Step, PhaseExecutionId)> {
-    let (id, _) = held.key.as_str().strip_prefix(RUN_CONTROL_ROOT)?.split_once('/')?;
-    let step = Step::GATED
-        .into_iter()
-        .find(|step| id.split('_').next() == Some(step.prefix()))?;
-    Some((step, PhaseExecutionId::parse(id).ok()?))
+    };
+    Ok(Learned::from(held_closure(ctx, held).await?).map(facts))
 }
 
 /// The summaries of `closures` that are as the chain says; what is wrong with the others, the audit says.

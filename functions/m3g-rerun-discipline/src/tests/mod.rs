@@ -312,7 +312,7 @@ impl World {
         let closure = &self.closures[step.id()];
         json!({ "resume": {
             "held": { "key": closure.key, "version_id": closure.version_id, "sha256": closure.sha256 },
-            "reset": { "actor": "ops", "reason": "the machine was down", "class": "service_runtime_reset", "scope": "orchestrator" },
+            "reset": { "actor": "ops", "reason": "the machine was down", "class": "service_runtime_reset", "scope": "orchestrator", "at_utc": "2026-11-22T13:00:00Z" },
         }})
     }
 

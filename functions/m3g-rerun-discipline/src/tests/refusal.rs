@@ -415,8 +415,25 @@ fn the_reset_receipt_must_keep_the_rules() {
     assert_eq!(admit(&world, 2, &approved).outcome(), TaskOutcome::Admitted);
     // A secret in the receipt: nothing is acquired for what could not be published.
     let world = held();
-    let secret = with(input, "/resume/reset/reason", json!("key AKIAIOSFODNN7EXAMPLE"));
+    let key = "AKIAIOSFODNN7EXAMPLE";
+    let secret = with(input.clone(), "/resume/reset/reason", json!(format!("key {key}")));
     assert_eq!(refused(&world, &secret), ["M3G-B7"]);
+    for (at, bytes) in world.store.dump(EVIDENCE) {
+        assert!(!String::from_utf8_lossy(&bytes).contains(key), "{at}");
+    }
+    // What a hold offers is not filled in, and is refused by name.
+    for field in ["actor", "at_utc"] {
+        let world = held();
+        let open = with(
+            input.clone(),
+            &format!("/resume/reset/{field}"),
+            json!("TO_FILL: say it"),
+        );
+        assert_eq!(refused(&world, &open), ["M3G-B5"], "{field}");
+    }
+    let mut without = input;
+    without["resume"]["reset"].as_object_mut().unwrap().remove("at_utc");
+    assert_eq!(refused(&held(), &without), ["M3G-B5"]);
 }
 
 #[test]

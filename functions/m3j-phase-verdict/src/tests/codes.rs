@@ -281,6 +281,7 @@ async fn a_rollup_that_held_explains_a_missing_verdict() {
     execution.acquire(1, &execution.arn.clone());
     steps(&mut execution, Step::CostEnvelope, &[]);
     let register = RollupBlockerRegister {
+        resolved_blockers: Some(Vec::new()),
         unresolved_blockers: Vec::new(),
         unresolved_count: 0,
     };

@@ -60,6 +60,7 @@ pub(super) fn roll_up(execution: &mut TestExecution, unresolved: &[Finding]) {
         overall_pass: verdict == RollupVerdict::AdvanceToM3J,
     };
     let register = RollupBlockerRegister {
+        resolved_blockers: Some(Vec::new()),
         unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
         unresolved_count: unresolved.len() as u64,
     };

@@ -102,9 +102,13 @@ pub struct ResumeArgs {
     /// Run only that one state, and commit nothing
     #[arg(long)]
     pub only: bool,
-    /// Reset receipt (JSON) with actor, reason, class and scope; classes that are not permitted also need an approval
+    /// Reset receipt (JSON) with reason, class and scope, and with actor unless --actor names it; classes that are not permitted
+    /// also need an approval. The time is put in unless the receipt says it
     #[arg(long, value_name = "FILE")]
     pub reset: PathBuf,
+    /// Who resumes the run. Nothing stands in for it: neither the login name nor the environment
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
     /// Mended handles registry (Markdown) that is put in place first
     #[arg(long, value_name = "FILE")]
     pub registry: Option<PathBuf>,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use p1_audit::history::{History, TaskRun};
 use p1_audit::text;
 use p1_contract::evidence::{RUN_CONTROL_ROOT, phase_folder};
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::request::StepResult;
 use p1_contract::settings::Settings;
@@ -141,7 +141,7 @@ fn replay(document: &Value, settings: &Settings, owner: Owner) -> Result<Value, 
         .tasks
         .iter()
         .filter_map(|task| Some(&task.result.as_ref()?.phase_execution_id));
-    let start_time = match ids.into_iter().find_map(stamp_of) {
+    let start_time = match ids.into_iter().find_map(PhaseExecutionId::stamp) {
         Some(stamp) => stamp.rfc3339(),
         None => started
             .get("timestamp")
@@ -205,10 +205,6 @@ fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
     settings
         .next()
         .ok_or_else(|| "holds no observations of this execution that say by which settings it went".to_owned())
-}
-
-fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {
-    Stamp::parse_compact(id.as_str().split('_').nth(1)?).ok()
 }
 
 fn read_json(path: &Path) -> Result<Value, CliError> {

@@ -1,5 +1,6 @@
 //! `cargo p1 resume`: resumes a held or faulted run from the last summary that it published.
 
+use jiff::Timestamp;
 use p1_audit::text;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::input::ExecutionInput;
@@ -20,7 +21,8 @@ use crate::exit::{CliError, ExitStatus};
 /// Returns [`CliError::Usage`] if the command line or a file that it names is not usable, or if no platform is up; nothing was
 /// started then. Returns [`CliError::Fault`] if the execution could not be started or followed.
 pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
-    let reset = preflight::reset(&args.reset)?;
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let reset = preflight::reset(&args.reset, args.actor.as_deref(), &now)?;
     let registry = args.registry.as_deref().map(preflight::registry).transpose()?;
     let screen = Screen::new();
     let status = match &args.stack {

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use p1_audit::text;
 use p1_contract::exact::Exact;
 use p1_contract::ids::S3Key;
+use p1_contract::input::is_to_fill;
+use p1_contract::secrets;
 use p1_contract::strict::{JsonError, Limits, parse_foreign, parse_strict};
 use serde_json::Value;
 
@@ -128,14 +130,36 @@ pub fn registry(path: &Path) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
-/// Reads `--reset`, which may be any JSON object. The platform judges whether it is a complete receipt.
+/// Reads `--reset`, which may be any JSON object, and puts in the actor that `--actor` names, and `now` where the receipt says no
+/// time. The platform judges whether it is a complete receipt.
 ///
 /// # Errors
-/// Returns [`CliError::Usage`] if the file is not a JSON object.
-pub fn reset(path: &Path) -> Result<serde_json::Value, CliError> {
+/// Returns [`CliError::Usage`] if the file is not a JSON object, names another actor than `--actor`, or holds secret material:
+/// the execution's input would show it.
+pub fn reset(path: &Path, actor: Option<&str>, now: &str) -> Result<serde_json::Value, CliError> {
     let remedy = "give a reset receipt: {\"actor\": …, \"reason\": …, \"class\": …, \"scope\": …}";
+    let refused = |what: &str, remedy: &str| refusal("--reset", path, what, remedy);
     let bytes = foreign_object("--reset", path, remedy)?;
-    parse_foreign(&bytes, Limits::DOCUMENT).map_err(|error| refusal("--reset", path, &not_json(&error), remedy))
+    let mut reset = parse_foreign(&bytes, Limits::DOCUMENT).map_err(|error| refused(&not_json(&error), remedy))?;
+    let is_open = |field: &Value| field.is_null() || field.as_str().is_some_and(is_to_fill);
+    if let Some(actor) = actor {
+        if !is_open(&reset["actor"]) && reset["actor"] != actor {
+            return Err(refused("it names another actor than --actor", "name one of them"));
+        }
+        reset["actor"] = actor.into();
+    }
+    if is_open(&reset["at_utc"]) {
+        reset["at_utc"] = now.into();
+    }
+    if let Some(hit) = secrets::scan_value(&reset).first() {
+        let what = format!(
+            "it holds secret material at {}: rule {}",
+            text::clean(&hit.place),
+            hit.rule
+        );
+        return Err(refused(&what, "take it out; nothing was started"));
+    }
+    Ok(reset)
 }
 
 fn stack_outputs(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -315,6 +339,8 @@ mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
+    const NOW: &str = "2026-11-22T12:17:01Z";
+
     fn refused(change: impl FnOnce(&mut RunArgs, &Scratch)) -> String {
         let scratch = Scratch::new();
         let mut args = RunArgs::default();
@@ -402,8 +428,8 @@ mod tests {
             check(&args).unwrap().input,
             Some(serde_json::json!({"m2_handoff": {"key": "k"}}))
         );
-        let receipt = reset(&scratch.file("reset.json", &marked("{\"actor\":\"a\"}"))).unwrap();
-        assert_eq!(receipt, serde_json::json!({"actor": "a"}));
+        let receipt = reset(&scratch.file("reset.json", &marked("{\"actor\":\"a\"}")), None, NOW).unwrap();
+        assert_eq!(receipt, serde_json::json!({"actor": "a", "at_utc": NOW}));
         let utf16: Vec<u8> = "{\"a\":{\"value\":1}}"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -413,6 +439,35 @@ mod tests {
             message.contains("UTF-16") && message.contains("save it as UTF-8"),
             "{message}"
         );
+    }
+
+    /// Only the time is the tool's to say.
+    #[test]
+    fn a_receipt_gets_the_actor_that_is_named_and_the_time() {
+        let scratch = Scratch::new();
+        let read = |text: &str, actor: Option<&str>| reset(&scratch.file("reset.json", text.as_bytes()), actor, NOW);
+        assert_eq!(read("{}", None).unwrap(), serde_json::json!({"at_utc": NOW}));
+        let offered = "{\"actor\":\"TO_FILL: who\",\"at_utc\":\"TO_FILL: when\"}";
+        let expected = serde_json::json!({"actor": "ann", "at_utc": NOW});
+        assert_eq!(read(offered, Some("ann")).unwrap(), expected);
+        let said = "{\"actor\":\"ann\",\"at_utc\":\"2026-11-22T12:00:00Z\"}";
+        assert_eq!(read(said, Some("ann")).unwrap()["at_utc"], "2026-11-22T12:00:00Z");
+        let message = read(said, Some("bob")).unwrap_err().to_string();
+        assert!(message.contains("another actor"), "{message}");
+    }
+
+    #[test]
+    fn a_receipt_with_a_secret_is_never_sent() {
+        let scratch = Scratch::new();
+        let secret = format!("AKIA{}", "IOSFODNN7EXAMPLQ");
+        let receipt = serde_json::json!({"actor": "a", "reason": format!("key {secret}")}).to_string();
+        let file = scratch.file("reset.json", receipt.as_bytes());
+        let message = reset(&file, None, NOW).unwrap_err().to_string();
+        assert!(message.contains("/reason") && !message.contains(&secret), "{message}");
+        let message = reset(&scratch.file("reset.json", b"{}"), Some(&secret), NOW)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("/actor") && !message.contains(&secret), "{message}");
     }
 
     #[test]

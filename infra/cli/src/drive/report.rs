@@ -198,7 +198,7 @@ pub fn page(
         if let Some(held) = held {
             let _ = writeln!(
                 page,
-                "        cargo p1 resume --reset FILE --held {}",
+                "        cargo p1 resume --reset FILE --actor NAME --held {}",
                 text::clean(held.key.as_str())
             );
         }
@@ -324,7 +324,7 @@ fn next(outcome: &Outcome, codes: &[String]) -> String {
     match outcome {
         Outcome::Advance => "next: M4 may start; `cargo p1 close DIR --docs DIR` appends the closure notes".to_owned(),
         Outcome::Hold if needs_new_start(codes) => "next: mend what each blocker says, then start anew".to_owned(),
-        Outcome::Hold => "next: mend what each blocker says, then resume; FILE says who resets what and why (actor, reason, class, scope)".to_owned(),
+        Outcome::Hold => "next: mend what each blocker says, then resume; --actor says who resets, and FILE what and why (reason, class, scope)".to_owned(),
         Outcome::DuplicateDelivery => "next: nothing; look at the execution that has the handoff".to_owned(),
         Outcome::SingleState(_) => "next: resume the whole run when the state passes".to_owned(),
         Outcome::RerunRefused => "next: mend what each blocker says, then ask for the rerun again, or start anew".to_owned(),

@@ -287,7 +287,7 @@ const FIELDS: [(&str, &[&str]); 5] = [
     ),
     (
         PhaseCostOutcomeReceipt::NAME,
-        &["window_start_utc", "window_end_utc", "spend_amount", "spend_currency"],
+        &["window_start_utc", "spend_amount", "spend_currency"],
     ),
     (P1Verdict::NAME, &["verdict", "not_reached"]),
 ];

@@ -28,12 +28,6 @@ impl Execution {
     }
 }
 
-/// The start that is encoded in a phase execution id.
-#[must_use]
-pub fn stamp_of(id: &PhaseExecutionId) -> Option<Stamp> {
-    Stamp::parse_compact(id.as_str().split('_').nth(1)?).ok()
-}
-
 /// Whether this phase execution belongs to `execution`. `step` is `None` for an admission.
 #[must_use]
 pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -> bool {
@@ -55,7 +49,7 @@ pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings:
     }
     if let Some(own) = own.map(ToString::to_string) {
         for closing in closings.iter() {
-            let Some(started) = stamp_of(&closing.id) else {
+            let Some(started) = closing.id.stamp() else {
                 continue;
             };
             let execution = Execution::new(Some(started), Some(own.clone()));
@@ -73,7 +67,7 @@ pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings:
             .find(|execution| is_of(execution, closing.step, &closing.id));
         known
             .cloned()
-            .unwrap_or_else(|| Execution::new(stamp_of(&closing.id), None))
+            .unwrap_or_else(|| Execution::new(closing.id.stamp(), None))
     };
     let owners: Vec<Execution> = closings.iter().map(owner).collect();
     let mut all: Vec<Execution> = known.iter().chain(&owners).cloned().collect();

@@ -14,7 +14,7 @@ use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::step::Step;
 
 pub use self::closing::{Closing, closing_of_commit, closings, closure};
-pub use self::executions::{Execution, is_of, stamp_of};
+pub use self::executions::{Execution, is_of};
 pub use self::ledger::{Entry, entries};
 
 use crate::evidence_set::EvidenceSet;

@@ -19,7 +19,6 @@ use super::shape::Documents;
 use crate::entry::answer;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
-use crate::lineage::stamp_of;
 
 /// Checks the evidence. Returns whether the phase was admitted; `None` if that is not known.
 pub(super) fn check(
@@ -42,8 +41,9 @@ pub(super) fn check(
             findings.expect("execution_history.json", "its answer", admitted, &pass);
         }
         let id = &closed.closure.phase_execution_id;
-        let derived =
-            stamp_of(id).map(|stamp| PhaseExecutionId::derive(Owner::Entry, stamp, ending.execution.as_str()));
+        let derived = id
+            .stamp()
+            .map(|stamp| PhaseExecutionId::derive(Owner::Entry, stamp, ending.execution.as_str()));
         findings.expect(key, "its phase execution", &Some(id), &derived.as_ref());
     }
     meaning(set, documents, closed, keys, findings);

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::chain::{Chain, Closed, summary_key};
 use super::judged::Evidence;
-use super::pinned;
 use super::shape::Documents;
+use super::{pinned, resolved, windows};
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
@@ -59,6 +59,8 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
     identity(&evidence, &run, findings);
     if evidence.closed.len() == phase.body.closures.len() {
         verdict(&evidence, findings);
+        resolved::check(&evidence, findings);
+        windows::check(&evidence, &run, findings);
         pinned::check(&evidence, &run, findings);
     }
     Judgement { advance, run }

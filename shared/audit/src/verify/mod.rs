@@ -9,9 +9,11 @@ mod entry;
 mod judged;
 mod meaning;
 mod pinned;
+mod resolved;
 mod shape;
 mod signature;
 mod verified;
+mod windows;
 
 use std::collections::BTreeSet;
 

@@ -40,7 +40,7 @@ pub struct Remedy {
     pub remedy: String,
 }
 
-/// The input of the execution that goes on with the run, ready to be pasted.
+/// The input of the execution that goes on with the run: ready to be pasted once its receipt is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RerunInput {
@@ -54,7 +54,7 @@ pub struct RerunInput {
 pub struct ResumeInput {
     /// The summary to start from.
     pub held: HeldSummary,
-    /// The reset receipt: complete as it is, and the operator may say more.
+    /// The reset receipt. Who resumes and when is for the operator to fill in ([`crate::input::TO_FILL`]).
     pub reset: ResetReceipt,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact;
 use crate::evidence::PHASE_ID;
-use crate::ids::{ExecutionArn, PhaseExecutionId, UsdAmount};
+use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, UsdAmount};
 use crate::revision::SCHEMA_VERSION;
 use crate::step::Step;
 
@@ -35,6 +35,18 @@ pub struct PhaseBudgetEnvelope {
     pub budget_currency: Option<String>,
     /// What cost capture covers.
     pub cost_capture_scope: Option<String>,
+    /// When the run began: the stamp of its first execution. Evidence of revision 1 has none of the four instants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_window_start_utc: Option<Stamp>,
+    /// The stamp of this execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_window_end_utc: Option<Stamp>,
+    /// The first instant of the window that the spend is of: the month's. Where the spend is not known, of the month to date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_start_utc: Option<Stamp>,
+    /// The instant at which that window ends: when its last day does, and never after this execution's stamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_end_utc: Option<Stamp>,
     /// What the phase must leave behind for its spend.
     pub expected_proof_artifacts: Vec<ProofArtifact>,
     /// Whether the envelope is valid.
@@ -46,10 +58,16 @@ artifact!(PhaseBudgetEnvelope, "m3h_phase_budget_envelope");
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseCostOutcomeReceipt {
-    /// First day of the spend window, UTC.
+    /// The first instant of the window that the spend is of, as the envelope has it. In evidence of revision 1 it is a day.
     pub window_start_utc: Option<String>,
-    /// Last day of the spend window, UTC.
+    /// The instant at which that window ends. In evidence of revision 1 it is the last day in it.
     pub window_end_utc: Option<String>,
+    /// When the run began: the stamp of its first execution. Evidence of revision 1 does not say it, nor what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_window_start_utc: Option<Stamp>,
+    /// The stamp of this execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_window_end_utc: Option<Stamp>,
     /// The spend in the window.
     pub spend_amount: Option<UsdAmount>,
     /// Its currency.
@@ -105,7 +123,7 @@ pub struct CostSourceReceipts {
 }
 artifact!(CostSourceReceipts, "m3h_cost_source_receipts");
 
-/// A pinned billing artifact: the input of cost source `billing_artifact`.
+/// A pinned billing artifact: the input of cost source `billing_artifact`. The Databricks bill has the same shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BillingArtifact {
@@ -113,9 +131,9 @@ pub struct BillingArtifact {
     pub schema_version: u64,
     /// `p1_billing_artifact`.
     pub artifact: String,
-    /// `aws_billing`, or `aws_cost_explorer` for the day's answer of the API.
+    /// `aws_billing`, or `aws_cost_explorer` for the day's answer of the API; of the Databricks bill any other.
     pub source: String,
-    /// The region that bills.
+    /// The region that bills. That of the Databricks bill does not matter, nor does its metric.
     pub billing_region: String,
     /// `UnblendedCost`.
     pub metric: String,

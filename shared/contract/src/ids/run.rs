@@ -97,6 +97,12 @@ impl PhaseExecutionId {
         let prefix = owner.step().prefix();
         Self(format!("{prefix}_{}_{}", stamp.compact(), digest.first(12)))
     }
+
+    /// The stamp of the execution: every id that was parsed has one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        Stamp::parse_compact(self.0.split('_').nth(1)?).ok()
+    }
 }
 
 fn is_phase_execution_id(text: &str) -> bool {

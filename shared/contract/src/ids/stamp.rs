@@ -62,6 +62,15 @@ impl Stamp {
         format!("{}T{:02}:{:02}:{:02}Z", self.date(), t.hour(), t.minute(), t.second())
     }
 
+    /// The first instant of the day `2026-11-22`, UTC.
+    ///
+    /// # Errors
+    /// When the text is no such day.
+    pub fn from_date(text: &str) -> Result<Self, ParseError> {
+        let midnight = Self::parse(&format!("{text}T00:00:00Z"));
+        midnight.map_err(|_| ParseError::new("a day", text, "YYYY-MM-DD, a real day"))
+    }
+
     /// `2026-11-22`.
     pub fn date(&self) -> String {
         format!("{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())

@@ -51,6 +51,25 @@ impl UsdAmount {
         &self.text
     }
 
+    /// The sum, without trailing zeros. Returns `None` if it has more than 15 digits before the point.
+    ///
+    /// ```
+    /// use p1_contract::ids::UsdAmount;
+    ///
+    /// let sum = UsdAmount::parse("12.34")?.plus(&UsdAmount::parse("0.66")?);
+    /// assert_eq!(sum.map(|sum| sum.to_string()).as_deref(), Some("13"));
+    /// # Ok::<(), p1_contract::parse_error::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Option<Self> {
+        let sum = self.scaled.checked_add(other.scaled)?;
+        let sign = if sum < 0 { "-" } else { "" };
+        let unit = 10_u128.pow(PLACES);
+        let (whole, fraction) = (sum.unsigned_abs() / unit, sum.unsigned_abs() % unit);
+        let text = format!("{sign}{whole}.{fraction:0width$}", width = PLACES as usize);
+        Self::parse(text.trim_end_matches('0').trim_end_matches('.')).ok()
+    }
+
     /// Whether it is below zero.
     pub fn is_negative(&self) -> bool {
         self.scaled < 0

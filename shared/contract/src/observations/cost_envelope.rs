@@ -24,6 +24,9 @@ pub struct Observed {
     pub registry: RegistryFact,
     /// The AWS cost source.
     pub source: SourceFact,
+    /// The Databricks cost source. Evidence of revision 1 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub databricks: Option<SourceFact>,
 }
 
 /// What the pinned registry said.
@@ -101,11 +104,11 @@ pub enum ProofState {
     Unknown,
 }
 
-/// What the AWS cost source said.
+/// What a cost source said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFact {
-    /// Which source the deployment names.
+    /// Which source it is: of AWS, the deployment names it.
     pub kind: SourceKind,
     /// The object that holds its answer.
     pub object: String,

@@ -251,7 +251,7 @@ fn action(next: &Next) -> Markup {
             @if let Some(held) = &next.held {
                 p { "From a terminal, with the reset receipt below as " code { "reset.json" } ":" }
                 pre tabindex="0" role="region" aria-label="Command that resumes the run" {
-                    code { "cargo p1 resume --held " (held.for_shell().unwrap_or("KEY")) " --reset reset.json" }
+                    code { "cargo p1 resume --held " (held.for_shell().unwrap_or("KEY")) " --reset reset.json --actor NAME" }
                 }
                 @if held.for_shell().is_none() { (facts([("KEY", value(held))])) }
             }

@@ -1,3 +1,5 @@
+use p1_contract::ids::Stamp;
+
 use super::*;
 use crate::drive::engine_events::{answer, task};
 
