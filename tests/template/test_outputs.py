@@ -60,7 +60,7 @@ def test_what_does_not_exist_is_not_written(platform: Platform):
 
 def test_a_later_phase_is_told_what_it_must_be_allowed_to_do(platform: Platform):
     """The output of a later phase's policy allows to run the orchestrator and wait for it, and nothing else."""
-    deployment = platform.deploy(**parameters)
+    deployment = platform.deploy()
     policy = json.loads(deployment.outputs["PhaseEntryPolicy"])
     machine = deployment.arn("StateMachine")
     wanted = {
