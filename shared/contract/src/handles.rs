@@ -97,7 +97,11 @@ const ORCHESTRATOR: [&str; 4] = [
     "REQUIRED_PLATFORM_RUN_ID_ENV_KEY",
 ];
 
-const PUBLICATION: [&str; 3] = [
+/// The handle that names the run header's `written_at_utc`. A registry may go without it.
+pub const FIELD_WRITTEN_AT_UTC: &str = "FIELD_WRITTEN_AT_UTC";
+
+const PUBLICATION: [&str; 4] = [
+    FIELD_WRITTEN_AT_UTC,
     "S3_EVIDENCE_RUN_ROOT_PATTERN",
     "EVIDENCE_RUN_JSON_KEY",
     "RUN_PIN_PATH_PATTERN",

@@ -26,6 +26,19 @@ pub const READ: RangeInclusive<u64> = 1..=SCHEMA_VERSION;
 /// A dotted name is a field of an object inside (`observed.handle`), in a list that of every element. It belongs to each object
 /// that is there. In Rust such a field is an `Option` that is left out when it is `None`.
 pub const ADDED_IN_2: &[(&str, &[&str])] = &[
+    ("m3a_execution_summary", SCANNED),
+    ("m3b_execution_summary", SCANNED),
+    ("m3c_execution_summary", SCANNED),
+    ("m3d_execution_summary", SCANNED),
+    ("m3e_execution_summary", SCANNED),
+    ("m3f_execution_summary", SCANNED),
+    ("m3g_execution_summary", SCANNED),
+    ("m3h_execution_summary", SCANNED),
+    ("m3i_execution_summary", SCANNED),
+    ("m3j_execution_summary", SCANNED),
+    ("m3g_admission_summary", SCANNED),
+    ("m3b_run_id_generation_snapshot", &["platform_run_id_regex"]),
+    ("m3_execution_summary", &["completion_checklist.status"]),
     ("m3h_observations", &["observed.databricks"]),
     (
         "m3h_phase_budget_envelope",
@@ -43,6 +56,9 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3i_blocker_register", &["resolved_blockers"]),
     ("m3i_observations", &["observed.earlier"]),
 ];
+
+/// What every closing summary gained.
+const SCANNED: &[&str] = &["secret_scan"];
 
 /// Documents that people make as well: each has a version of its own, which revisions of evidence do not change.
 const OWN_VERSIONS: &[(&str, u64)] = &[("p1_billing_artifact", 1)];
