@@ -16,6 +16,7 @@ mod ledger;
 mod metrics;
 mod mirrors;
 mod overwritten_evidence;
+mod phase_entry;
 mod processes;
 mod reruns;
 mod roles;

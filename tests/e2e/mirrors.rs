@@ -53,7 +53,7 @@ pub(crate) async fn mirror_of(
     std::fs::create_dir_all(&dir).unwrap();
     let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
     let execution = follow(&target, &ended.arn, &Screen::new()).await.unwrap();
-    let (evidence, run) = (target.evidence(), execution.history.ids().platform_run_id);
+    let (evidence, run) = (target.evidence(), execution.history.run());
     let mut closures = execution.history.closures();
     if let Some(run) = &run {
         closures.extend(evidence.committed(run).await.unwrap());

@@ -98,6 +98,14 @@ fn events() -> Vec<(String, Value)> {
         "m3g-admission.json".to_owned(),
         payload(Mode::Admission, "Admit rerun", Map::new(), resume),
     ));
+    let asked = json!({
+        "platform_run_id": "platform_20260223T174307Z", "scenario_run_id": format!("scenario_{}", "0".repeat(32)),
+        "phase_id": "M4", "event_id": "event-1", "runtime_lane": "spark", "trace_id": "trace-1",
+    });
+    events.push((
+        "m3j-entry.json".to_owned(),
+        payload(Mode::Entry, "Admit phase", Map::new(), asked),
+    ));
     events
 }
 
@@ -136,6 +144,11 @@ fn every_event_is_one_that_its_function_takes() {
         if input.mode == Mode::Admission {
             assert_eq!(name, "m3g-admission");
             assert!(input.input.rerun().is_some() && input.closures.is_empty());
+            continue;
+        }
+        if input.mode == Mode::Entry {
+            assert_eq!(name, "m3j-entry");
+            assert!(input.input.phase_entry().is_some() && input.closures.is_empty());
             continue;
         }
         // A function has the name of its folder, which is that of its step.

@@ -15,7 +15,7 @@ use p1_audit::verify::Standing;
 use p1_contract::attestation::PublicKey;
 use p1_contract::canonical::to_document;
 use p1_tests::directories::{page, verify};
-use p1_tests::runs::{HOSTILE, KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, hostile, resumed};
+use p1_tests::runs::{HOSTILE, KEY, LATER_KEY, Mirrored, advanced, entered, held, held_at_once, hostile, resumed};
 use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
@@ -36,6 +36,8 @@ async fn directories() -> Vec<(&'static str, Standing, Mirrored)> {
         ("held-at-once", Standing::Held, held_at_once(START, Signer::Off).await),
         ("resumed", Standing::Pinned, resumed(START, signer(KEY)).await),
         ("hostile", Standing::Pinned, hostile),
+        ("admitted", Standing::Admitted, entered(START, signer(KEY), true).await),
+        ("refused", Standing::Refused, entered(START, signer(KEY), false).await),
     ]
 }
 
@@ -183,6 +185,33 @@ async fn a_hold_says_what_to_mend_and_how_to_go_on() {
     let code = p1_contract::blocker::Blocker::CorrelationFieldsInvalid;
     assert!(html.contains(code.remedy()) && html.contains(code.rule().trim_end_matches("'s.")));
     let _ = fs::remove_dir_all(dir);
+}
+
+#[tokio::test]
+async fn the_page_of_an_entry_says_what_the_phase_may_go_on_with_or_what_keeps_it_out() {
+    for (is_known, expected) in [
+        (
+            true,
+            [
+                "ADMITTED",
+                "REQUIRED_PLATFORM_RUN_ID",
+                "M3J-P4-SIGNED-BY-DEPLOYMENT",
+                "m4_handoff_pack",
+            ],
+        ),
+        (
+            false,
+            ["REFUSED", "M3J-E3", "ask with the ids that the run", "does not hold"],
+        ),
+    ] {
+        let dir = entered(START, signer(KEY), is_known).await.write(expected[0]);
+        let html = text_of(&dir);
+        for text in expected {
+            assert!(html.contains(text), "{text}");
+        }
+        assert!(!html.contains("State machine of execution"), "it is no run");
+        let _ = fs::remove_dir_all(dir);
+    }
 }
 
 #[tokio::test]

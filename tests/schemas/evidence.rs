@@ -14,7 +14,7 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_tests::filled_in;
 use p1_tests::revision_1;
-use p1_tests::runs::occupied;
+use p1_tests::runs::{entered, occupied};
 use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 use serde_json::{Value, json};
 
@@ -157,6 +157,14 @@ async fn what_a_run_publishes_is_valid() {
         .into_iter()
         .filter(|(path, _)| path.ends_with("/m3c_execution_summary.json"));
     all.extend(lacking.map(|(path, bytes)| (format!("evidence/occupied/{path}"), bytes)));
+    // Later phases that were admitted and refused.
+    for (name, is_known) in [("admitted", true), ("refused", false)] {
+        let files = entered("2026-02-23T17:43:07Z", signer(1), is_known).await.files;
+        let of_entry = files
+            .into_iter()
+            .filter(|(path, _)| path.contains("/m3j_20260325T080000Z_"));
+        all.extend(of_entry.map(|(path, bytes)| (format!("evidence/{name}/{path}"), bytes)));
+    }
     // The day's answer of Cost Explorer has the shape of a billing artifact.
     let billing = World::new().store.dump(ARTIFACTS).remove(BILLING).unwrap();
     all.insert("evidence/day/_cost/20260223.json".to_owned(), billing);

@@ -84,6 +84,50 @@ pub async fn advanced_on(start_time: &str, change: impl FnOnce(&mut World)) -> M
     mirrored(&world, &tasks).await
 }
 
+/// A later phase's question about a run that advanced; `is_known` says whether it asks with that run's ids.
+pub async fn entered(start_time: &str, signer: Signer, is_known: bool) -> Mirrored {
+    let mut world = at(start_time, signer);
+    let pinned = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
+    let run = pinned.run.triplet().unwrap();
+    let scenario = format!("scenario_{}", "0".repeat(32));
+    world.input = if is_known {
+        json!({"platform_run_id": run.platform_run_id, "scenario_run_id": run.scenario_run_id, "phase_id": "M4"})
+    } else {
+        json!({"platform_run_id": run.platform_run_id, "scenario_run_id": scenario})
+    };
+    world.execution = world.execution.replace("run-1", "phase-1");
+    world.start_time = "2026-03-25T08:00:00Z".to_owned();
+    world.closures.clear();
+    let payload = world
+        .payload(Step::PhaseVerdict, p1_contract::request::Mode::Entry)
+        .to_string();
+    let harness = world.harness();
+    let request = harness.request(payload.as_bytes()).unwrap();
+    let result = Box::pin(m3j_phase_verdict::run(&harness, world.signer.clone(), &request))
+        .await
+        .unwrap();
+    assert_eq!(result.overall_pass, is_known, "{}", world.blockers(&result));
+    // The mirror of an entry: what it created, and what it read.
+    let summary = world.summary(&result);
+    let listed = |field: &str| summary[field].as_array().unwrap().clone();
+    let keys = [listed("artifacts"), listed("inputs")].concat();
+    let mut keys: Vec<String> = keys
+        .iter()
+        .map(|object| object["key"].as_str().unwrap().to_owned())
+        .collect();
+    keys.push(result.closure.as_ref().unwrap().key.to_string());
+    let outcome = if is_known { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
+    let outcome = json!({"outcome": outcome, "closure": result.closure}).to_string();
+    let event = if is_known {
+        json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": outcome}})
+    } else {
+        json!({"type": "ExecutionFailed",
+            "executionFailedEventDetails": {"error": "M3.EntryRefused", "cause": outcome}})
+    };
+    let tasks = vec![("Admit phase".to_owned(), result)];
+    mirrored_of(&world, &tasks, event, |key| keys.iter().any(|known| known == key)).await
+}
+
 /// A run that M3.F holds.
 pub async fn held(start_time: &str, signer: Signer) -> Mirrored {
     let mut world = at(start_time, signer);
@@ -259,10 +303,23 @@ async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mi
 /// The evidence bucket, `objects.json` and the engine's last word.
 async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
     let result = &tasks.last().unwrap().1;
+    let outcome = json!({"outcome": "VERDICT", "verdict": result.verdict(), "closure": result.closure}).to_string();
+    let event = match result.verdict() {
+        Some(PhaseVerdict::AdvanceToM4) => {
+            json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": outcome}})
+        }
+        _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
+    };
+    mirrored_of(world, tasks, event, |_| true).await
+}
+
+/// The objects of the evidence bucket that `is_mirrored` chooses, `objects.json`, and a history that ends with `event`.
+async fn mirrored_of(world: &World, tasks: &Tasks, event: Value, is_mirrored: impl Fn(&str) -> bool) -> Mirrored {
     let bucket = BucketName::parse(EVIDENCE).unwrap();
     let store = Store::Memory(world.store.clone());
     let (mut files, mut objects) = (BTreeMap::new(), Vec::new());
-    for (key, bytes) in world.store.dump(EVIDENCE) {
+    let objects_there = world.store.dump(EVIDENCE).into_iter();
+    for (key, bytes) in objects_there.filter(|(key, _)| is_mirrored(key)) {
         let read = store
             .read(&bucket, &S3Key::parse(&key).unwrap(), None, DOCUMENT_LIMIT)
             .await
@@ -276,13 +333,6 @@ async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
         }));
         files.insert(key, bytes);
     }
-    let outcome = json!({"outcome": "VERDICT", "verdict": result.verdict(), "closure": result.closure}).to_string();
-    let event = match result.verdict() {
-        Some(PhaseVerdict::AdvanceToM4) => {
-            json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": outcome}})
-        }
-        _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
-    };
     let history = |events: Value| to_document(&json!({"execution_arn": world.execution, "events": events})).unwrap();
     files.insert("objects.json".to_owned(), to_document(&Value::Array(objects)).unwrap());
     files.insert("execution_history.json".to_owned(), history(json!([&event])));

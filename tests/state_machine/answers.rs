@@ -87,6 +87,23 @@ impl Script {
         self.answers.insert("Admit rerun".to_owned(), answer);
         self
     }
+
+    /// A later phase that asks with these fields, and is answered so.
+    pub(crate) fn entry(mut self, asked: &Value, answer: Value) -> Script {
+        self.input = asked.clone();
+        self.answers.insert("Admit phase".to_owned(), answer);
+        self
+    }
+}
+
+/// The answer for a later phase that may work on the run, which it asked for with these fields.
+pub(crate) fn phase_admitted(asked: &Value) -> Value {
+    json!({
+        "step": "ENTRY", "outcome": "PHASE_ADMITTED", "phase_execution_id": "a", "overall_pass": true, "blockers": [],
+        "closure": closure("ENTRY", true), "environment": { "RUN_ID": PLATFORM }, "correlation": asked,
+        "references": [{ "name": "run", "key": "run.json" }],
+        "run": { "platform_run_id": PLATFORM, "scenario_run_id": SCENARIO, "config_digest": "cd" },
+    })
 }
 
 /// The admission's answer for a rerun that goes on at `step`.

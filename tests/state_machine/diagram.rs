@@ -65,6 +65,7 @@ fn shown(condition: &str) -> String {
         .replace("$states.input.", "");
     condition
         .replace("$exists(resume)", "resume")
+        .replace("$exists(platform_run_id)", "platform_run_id")
         .replace("$not($only)", "not only")
         .replace('$', "")
 }

@@ -60,6 +60,26 @@ fn gates() -> Vec<Case> {
         (Value::Null, json!(false)),
     ];
     cases.extend(on_input("Entry", "/Choices/0/Condition", entry));
+    let asked = vec![
+        (json!({ "platform_run_id": "p", "scenario_run_id": "s" }), json!(true)),
+        (json!({ "platform_run_id": null }), json!(true)),
+        (json!({ "scenario_run_id": "s" }), json!(false)),
+        (json!({ "m2_handoff": { "platform_run_id": 1 } }), json!(false)),
+        (json!([{ "platform_run_id": "p" }]), json!(false)),
+        (json!("platform_run_id"), json!(false)),
+        (Value::Null, json!(false)),
+    ];
+    cases.extend(on_input("Entry", "/Choices/1/Condition", asked));
+    let answered = |outcome: &str, pass: Value| json!({ "outcome": outcome, "overall_pass": pass });
+    let enter = vec![
+        (answered("PHASE_ADMITTED", json!(true)), json!(true)),
+        (answered("PHASE_ADMITTED", json!(false)), json!(false)),
+        (answered("PHASE_ADMITTED", json!("true")), json!(false)),
+        (answered("ADMITTED", json!(true)), json!(false)),
+        (json!({ "outcome": "PHASE_ADMITTED" }), json!(false)),
+        (json!({}), json!(false)),
+    ];
+    cases.extend(on_input("Enter phase", "/Choices/1/Condition", enter));
     let duplicate = vec![
         (json!({ "outcome": "DUPLICATE_DELIVERY" }), json!(true)),
         (json!({ "outcome": "CLOSED" }), json!(false)),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use p1_contract::step::Step;
 use serde_json::{Value, json};
 
-use crate::answers::{PLATFORM, SCENARIO, admitted, all_pass, closure};
+use crate::answers::{PLATFORM, SCENARIO, admitted, all_pass, closure, phase_admitted};
 use crate::asl::Asl;
 use crate::evaluator::Evaluator;
 use crate::interpreter::{End, Script, context, walk};
@@ -201,6 +201,47 @@ fn scenarios() -> Vec<Scenario> {
         admission(),
         Err(("M3.RerunRefused", cause)),
     );
+
+    let asked = json!({ "platform_run_id": PLATFORM, "scenario_run_id": SCENARIO, "phase_id": "M4", "trace_id": "t" });
+    let entry = || vec!["Admit phase".to_owned()];
+    let answer = phase_admitted(&asked);
+    let output = json!({ "outcome": "PHASE_ADMITTED", "platform_run_id": PLATFORM, "scenario_run_id": SCENARIO,
+        "config_digest": "cd", "environment": { "RUN_ID": PLATFORM }, "phase_id": "M4", "trace_id": "t",
+        "references": [{ "name": "run", "key": "run.json" }], "closure": closure("ENTRY", true) });
+    add(
+        "a later phase is admitted",
+        all_pass().entry(&asked, answer.clone()),
+        entry(),
+        Ok(output),
+    );
+    let with = |changes: Value| {
+        let mut answer = answer.clone();
+        let fields = changes.as_object().unwrap().clone();
+        answer.as_object_mut().unwrap().extend(fields);
+        all_pass().entry(&asked, answer)
+    };
+    let cause = json!({ "outcome": "ENTRY_REFUSED", "blockers": ["M3J-E1"], "closure": closure("ENTRY", false) });
+    add(
+        "a later phase is refused",
+        with(
+            json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
+            "closure": closure("ENTRY", false), "run": {} }),
+        ),
+        entry(),
+        Err(("M3.EntryRefused", cause)),
+    );
+    for (name, changes) in [
+        ("without a pass", json!({ "overall_pass": false })),
+        ("with a rerun's word", json!({ "outcome": "ADMITTED" })),
+    ] {
+        let ended = Err(("States.NoChoiceMatched", Value::Null));
+        add(
+            &format!("a later phase admitted {name} is a fault"),
+            with(changes),
+            entry(),
+            ended,
+        );
+    }
 
     for (name, step, only) in [
         ("before M3.C", Step::RunIdentity, false),

@@ -98,7 +98,8 @@ fn the_machine_speaks_jsonata_begins_with_its_settings_and_has_a_time_out() {
         "the input of the execution is the Choice's"
     );
     assert_eq!(asl.state("Entry")["Type"], "Choice");
-    assert_eq!(asl.targets("Entry"), ["Admit rerun", &Step::HandleClosure.state_name()]);
+    let first = Step::HandleClosure.state_name();
+    assert_eq!(asl.targets("Entry"), ["Admit rerun", "Admit phase", &first]);
     assert_eq!(asl.root["TimeoutSeconds"], MACHINE_TIMEOUT_SECONDS);
     for name in asl.names() {
         assert!(
@@ -109,10 +110,10 @@ fn the_machine_speaks_jsonata_begins_with_its_settings_and_has_a_time_out() {
 }
 
 #[test]
-fn the_tasks_are_the_steps_in_order_and_the_admission() {
+fn the_tasks_are_the_steps_in_order_and_the_two_admissions() {
     let asl = Asl::read();
     let mut expected: BTreeSet<String> = Step::ALL.into_iter().map(Step::state_name).collect();
-    expected.insert("Admit rerun".to_owned());
+    expected.extend(["Admit rerun", "Admit phase"].map(str::to_owned));
     let tasks: BTreeSet<String> = asl.of_type("Task").into_iter().map(str::to_owned).collect();
     assert_eq!(tasks, expected);
 
@@ -178,11 +179,23 @@ fn a_rerun_is_admitted_to_m3c_up_to_m3i_or_refused() {
 }
 
 #[test]
+fn a_later_phase_is_admitted_or_refused_and_nothing_else_runs() {
+    let asl = Asl::read();
+    assert_eq!(asl.targets("Admit phase"), ["Enter phase"]);
+    assert_eq!(asl.targets("Enter phase"), ["Entry refused", "Phase admitted"]);
+    assert!(
+        asl.state("Enter phase").get("Default").is_none(),
+        "an unknown answer must be a fault"
+    );
+}
+
+#[test]
 fn every_task_invokes_its_function_and_keeps_its_answer() {
     let asl = Asl::read();
     let tasks = Step::ALL.map(|step| (step.state_name(), step, "STEP"));
     let admission = ("Admit rerun".to_owned(), Step::RerunDiscipline, "ADMISSION");
-    for (name, step, mode) in tasks.into_iter().chain([admission]) {
+    let entry = ("Admit phase".to_owned(), Step::PhaseVerdict, "ENTRY");
+    for (name, step, mode) in tasks.into_iter().chain([admission, entry]) {
         let task = asl.state(&name);
         assert_eq!(task["Resource"], "arn:aws:states:::lambda:invoke", "{name}");
         assert_eq!(task["Arguments"]["FunctionName"], substitution(step), "{name}");
@@ -258,14 +271,17 @@ fn the_ends_are_the_outcomes_of_the_contract() {
     let expected = [
         "Advance committed",
         "Duplicate delivery",
+        "Entry refused",
         "Hold",
+        "Phase admitted",
         "Rerun refused",
         "Single state closed",
     ];
     assert_eq!(ends, expected.into());
-    assert_eq!(asl.of_type("Fail"), ["Hold", "Rerun refused"].into());
+    assert_eq!(asl.of_type("Fail"), ["Entry refused", "Hold", "Rerun refused"].into());
     // The local engine ignores the Output of a Succeed state.
     assert!(asl.of_type("Succeed").is_empty());
     assert_eq!(asl.state("Hold")["Error"], "M3.Hold");
     assert_eq!(asl.state("Rerun refused")["Error"], "M3.RerunRefused");
+    assert_eq!(asl.state("Entry refused")["Error"], "M3.EntryRefused");
 }

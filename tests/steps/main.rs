@@ -3,6 +3,7 @@
 
 mod blockers;
 mod input_forms;
+mod phase_entry;
 
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;

@@ -136,8 +136,8 @@ def of_functions(deployment: Deployment) -> Iterator[Call]:
 
 
 def role_of(owner: str) -> str:
-    """The role of the owner of a row: `M3.A` has that of its step, and the admission of a rerun that of M3.G."""
-    return "M3gRole" if owner == "ADMISSION" else f"M3{owner[3].lower()}Role"
+    """The role of the owner of a row: `M3.A` has that of its step, the admission of a rerun that of M3.G, a phase entry that of M3.J."""
+    return {"ADMISSION": "M3gRole", "ENTRY": "M3jRole"}.get(owner) or f"M3{owner[3].lower()}Role"
 
 
 def _of_row(places: Places, role: str, row: dict) -> Iterator[Call]:

@@ -70,7 +70,7 @@ def existing(deployment: Deployment) -> set[Metric]:
     }
     own = {
         "Deployment": [deployment.parameters["FunctionNamePrefix"]],
-        "Step": [*STEP_IDS, "ADMISSION"],
+        "Step": [*STEP_IDS, "ADMISSION", "ENTRY"],
         # One code of each step stands for all its codes.
         "Code": [f"{step.replace('.', '')}-B1" for step in STEP_IDS],
     }

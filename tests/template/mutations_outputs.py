@@ -4,6 +4,14 @@ from mutation import Mutation, drop, mutation, put
 
 MUTATIONS: list[Mutation] = [
     mutation(
+        "a later phase may do anything with any machine",
+        put(
+            "/Outputs/PhaseEntryPolicy/Value",
+            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"states:*","Resource":"*"}]}',
+        ),
+        caught_by="test_a_later_phase_is_told_what_it_must_be_allowed_to_do",
+    ),
+    mutation(
         "a parameter says another ARN than the output",
         put("StartArnParameter/Properties/Value", {"Ref": "StateMachine"}),
         caught_by="test_outputs_are_written_as_ssm_parameters",

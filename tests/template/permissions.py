@@ -24,7 +24,8 @@ READS = {
     # M3.H and M3.I read every artifact of every step before.
     "h": ["control/m3*", "control/_events/*", "runs"],
     "i": ["control/m3*", "control/_events/*", "control/_cost/*", "runs"],
-    "j": ["control/m3*", "ledger"],
+    # The entry of a later phase reads what M3.E published.
+    "j": ["control/m3*", "ledger", "run_json", "run_header"],
 }
 
 # What a step writes besides its own folder. It reads that back, by version.

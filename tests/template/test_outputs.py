@@ -1,8 +1,10 @@
 """What the stack writes for other stacks: outputs as SSM parameters."""
 
+import json
 import re
 
 from deployment import Platform
+from identifiers import ACCOUNT, REGION
 from source import ROOT
 
 # The SSM parameters, each with the output of the same value; `None` where only other stacks need the value.
@@ -54,6 +56,28 @@ def test_what_does_not_exist_is_not_written(platform: Platform):
         UpstreamRoleArn="",
     )
     assert set(written) == set(OUTPUTS) - {"evidence_key_arn", "operator_role_arn"}
+
+
+def test_a_later_phase_is_told_what_it_must_be_allowed_to_do(platform: Platform):
+    """The output of a later phase's policy allows to run the orchestrator and wait for it, and nothing else."""
+    deployment = platform.deploy()
+    policy = json.loads(deployment.outputs["PhaseEntryPolicy"])
+    machine = deployment.arn("StateMachine")
+    wanted = {
+        ("states:StartExecution", deployment.outputs["StartArn"]),
+        ("states:DescribeExecution", f"{machine.replace(':stateMachine:', ':execution:')}:*"),
+        ("states:StopExecution", f"{machine.replace(':stateMachine:', ':execution:')}:*"),
+    }
+    rule = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    wanted |= {(f"events:{action}", rule) for action in ("PutTargets", "PutRule", "DescribeRule")}
+    found = set()
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        found |= {(action, statement["Resource"]) for action in actions}
+    assert found == wanted
+    # CloudFormation takes no longer value.
+    assert len(deployment.outputs["PhaseEntryPolicy"]) <= 1024
 
 
 def test_the_guide_lists_them(platform: Platform):

@@ -72,8 +72,8 @@ def test_every_task_invokes_a_published_version(platform: Platform):
         placeholder = state["Arguments"]["FunctionName"]
         version = substitutions[placeholder.removeprefix("${").removesuffix("}")]
         assert version in versions, f"{name} invokes {version}, which is no version"
-        # `M3.A …` is run by the function `…-m3a-…`, the admission of a rerun by M3.G's.
-        step = "g" if name == "Admit rerun" else name[3].lower()
+        # `M3.A …` is run by the function `…-m3a-…`, the admission of a rerun by M3.G's, and that of a phase by M3.J's.
+        step = {"Admit rerun": "g", "Admit phase": "j"}.get(name) or name[3].lower()
         assert versions[version] == deployment.ref(f"M3{step}Function"), name
         invoked.add(version)
     assert invoked == set(versions)

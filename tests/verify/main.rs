@@ -21,7 +21,7 @@ use std::path::Path;
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, held, held_at_once, hostile, occupied, resumed};
+use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, entered, held, held_at_once, hostile, occupied, resumed};
 use p1_tests::world::{EVIDENCE, signer};
 use serde_json::{Value, json};
 
@@ -147,6 +147,21 @@ async fn every_damage_of_a_resumed_run_is_caught() {
         resumed(OTHER_START, signer(KEY)).await,
     );
     damaged("resumed", &run, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_an_admitted_phase_is_caught() {
+    let entry = entered(START, signer(KEY), true).await;
+    // In the month of the billing artifact, so that the other run advances too.
+    let other = entered("2026-02-24T09:00:00Z", signer(KEY), true).await;
+    damaged("admitted", &entry, &other, 0);
+}
+
+#[tokio::test]
+async fn every_damage_of_a_refused_phase_is_caught() {
+    let entry = entered(START, Signer::Off, false).await;
+    let other = entered(OTHER_START, Signer::Off, false).await;
+    damaged("refused", &entry, &other, 1);
 }
 
 #[tokio::test]

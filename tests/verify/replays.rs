@@ -7,7 +7,7 @@ use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
 use p1_replay::{InputSource, Report, Standing};
 use p1_tests::directories::replay;
-use p1_tests::runs::{KEY, Mirrored, advanced, held, held_at_once, occupied, resumed};
+use p1_tests::runs::{KEY, Mirrored, advanced, entered, held, held_at_once, occupied, resumed};
 use p1_tests::world::signer;
 use serde_json::{Value, json};
 
@@ -47,6 +47,23 @@ fn equal(report: &Report) {
 const ALL: [&str; 10] = [
     "M3.A", "M3.B", "M3.C", "M3.D", "M3.E", "M3.F", "M3.G", "M3.H", "M3.I", "M3.J",
 ];
+
+/// What the entry read of the run is from outside; its own three objects are made again.
+#[tokio::test]
+async fn an_entry_replays_to_its_own_bytes_and_a_doctored_answer_does_not() {
+    for is_known in [true, false] {
+        let report = replayed(entered(START, signer(KEY), is_known).await.whole(), "entry").await;
+        equal(&report);
+        assert_eq!(steps(&report), [vec!["ENTRY"]]);
+        assert_eq!(report.counts.equal, 2, "the observations are its input");
+        let mut doctored = entered(START, signer(KEY), is_known).await.whole();
+        change(&mut doctored, "/m3j_phase_entry.json", |receipt| {
+            receipt["admitted"] = json!(!is_known);
+        });
+        let report = replayed(doctored, "entry-doctored").await;
+        assert_eq!(report.standing, Standing::Differs, "{report:#?}");
+    }
+}
 
 #[tokio::test]
 async fn every_run_replays_to_its_own_bytes() {

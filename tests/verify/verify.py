@@ -9,6 +9,7 @@ meant to be read from top to bottom. The contract (docs/) says what evidence is;
   closure    a reference to a summary: key, version, SHA-256. A summary lists its documents and the closures before it.
   ledger     numbered records below `evidence/runs/<run>/ledger/`: who works on the run, and with which verdict it ended.
   verdict    `ADVANCE_TO_M4` (the run is pinned) or `HOLD_M3`. It stands in the phase summary, and in a COMMITTED record.
+  entry      a later phase's question whether it may work on a run. Its directory holds the answer and what that rests on.
 
 What is checked: every file is what the list of objects says; the verdict leads by hashes to every other file; the ledger is
 in order; the verdict follows from what the steps found; the run's ids follow from its configuration; what is signed says
@@ -17,7 +18,8 @@ this and nothing else. The signature itself is left to openssl (docs/signature.m
     python3 verify.py DIR...    prints one JSON object for each directory
     python3 verify.py -         the same for each line of standard input
 
-Exit status, of the last directory: 0 pinned and intact, 1 held and intact, 2 tampered or inconsistent, 3 incomplete, 4 usage.
+Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused) and intact, 2 tampered
+or inconsistent, 3 incomplete, 4 usage.
 """
 import base64
 import hashlib
@@ -40,11 +42,14 @@ STEPS = ["M3." + letter for letter in "ABCDEFGHIJ"]
 # The name of each step's summary. The admission of a rerun is a part of M3.G with a summary of its own.
 SUMMARIES = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS}
 SUMMARIES["ADMISSION"] = "m3g_admission_summary"
+# The summary of a phase entry, which is M3.J's function's. No run rests on it.
+ENTRY_SUMMARY = "m3j_entry_summary"
 
 # The codes of severity S1: with one of them the rollup's word is NO_GO_RESET_REQUIRED.
 SEVERE_CODES = set("""
     M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
     M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8
+    M3J-E1 M3J-E2 M3J-E3 M3J-E4
 """.split())
 
 # The ids of a run, as documents name them.
@@ -199,6 +204,8 @@ class Check:
         # What the execution's history says: the execution, and the closure that it ended with.
         self.execution_arn = None
         self.final_closure = None
+        # For a phase entry: whether the phase was admitted.
+        self.admitted = None
 
         # What the walk finds: every key that something intact names, the closures with their summaries, the hashes that
         # were compared, and references into other buckets, which the directory does not hold.
@@ -229,6 +236,9 @@ class Check:
         self.check_object_list(objects)
         self.read_documents()
         self.read_history(history)
+        if self.is_entry():
+            self.check_entry()
+            return
         self.walk()
         if self.phase_key:
             self.check_meaning(self.docs[self.phase_key])
@@ -396,6 +406,7 @@ class Check:
         outcome = json.loads(details.get("output") or details.get("cause") or "{}")
         self.execution_arn = history_or_empty.get("execution_arn")
         self.final_closure = outcome.get("closure")
+        self.admitted = {"PHASE_ADMITTED": True, "ENTRY_REFUSED": False}.get(outcome.get("outcome"))
         if history is not None:
             name = "execution_history.json"
             self.expect(name, "its shape", set(history), {"execution_arn", "events"})
@@ -549,6 +560,104 @@ class Check:
         self.findings = {found: None for found in self.findings if found[1] not in self.foreign}
         self.docs = {key: document for key, document in self.docs.items() if key not in self.foreign}
         self.files = {key: data for key, data in self.files.items() if key not in self.foreign}
+
+    # A later phase's question
+
+    def is_entry(self):
+        """Whether the directory is of a phase entry. Without a history, its summary and the absence of a run's say so."""
+        if self.execution_arn:
+            return self.admitted is not None
+        names = {file_name(key) for key in self.files}
+        of_run = {name + ".json" for step, name in SUMMARIES.items() if step != "M3.J"}
+        return ENTRY_SUMMARY + ".json" in names and not names & of_run
+
+    def check_entry(self):
+        """The summary names every file, belongs to the execution, and says what follows from what was observed."""
+        found = [key for key in self.files if file_name(key) == ENTRY_SUMMARY + ".json"]
+        key = (self.final_closure or {}).get("key") or found[0]
+        document = self.docs.get(key)
+        if self.final_closure:
+            self.expect(key, "its closure", self.final_closure["step"], "ENTRY")
+        closure = self.final_closure or {
+            "bucket": document["artifacts"][0]["bucket"],
+            "key": key,
+            "sha256": sha256(self.files[key]),
+            "version_id": None,
+        }
+        self.bucket = closure["bucket"]
+        broken = not self.follow(closure, "the directory") or document is None
+        if not broken:
+            self.expect(key, "what it is", document["artifact"], ENTRY_SUMMARY)
+            self.closures.append((closure, document))
+            for reference in document["artifacts"] + document["inputs"]:
+                self.follow(reference, key)
+        for other in self.files:
+            if other not in self.named:
+                self.report(other, "is named by no closure there", INCOMPLETE if broken else TAMPERED)
+        if broken:
+            return
+
+        self.check_revisions()
+        self.run = ids_of(document)
+        self.advances = document["overall_pass"]
+        identity = document["phase_execution_id"]
+        self.expect(key, "its place", key, f"{RUN_CONTROL}{identity}/{ENTRY_SUMMARY}.json")
+        if self.execution_arn:
+            self.expect(key, "its id", identity[-12:], identity_hash(self.execution_arn, "ENTRY"))
+            self.expect("execution_history.json", "its answer", self.admitted, self.advances)
+        found = (document["blocker_count"], document["next_gate"] == "HOLD", self.advances)
+        no_blockers = not document["blockers"]
+        self.expect(key, "its verdict", found, (len(document["blockers"]), not no_blockers, no_blockers))
+        receipt = self.docs.get(folder_of(key) + "m3j_phase_entry.json")
+        observations = self.docs.get(folder_of(key) + "m3j_entry_observations.json")
+        if not receipt or not observations:
+            return  # Missing: found already, or said by the blocker that it could not be published.
+        observed = observations["observed"]
+        environment = self.environment_of_entry(receipt["asked"], observed)
+        self.expect("m3j_phase_entry", "its answer", receipt["admitted"], environment is not None)
+        self.expect("m3j_phase_entry", "its environment", receipt["environment"], environment or {})
+        codes = {blocker["code"] for blocker in document["blockers"]} - {"M3J-B7"}
+        self.expect(key, "its blockers", bool(codes), environment is None)
+        for read in observed["documents"]:
+            data = self.files.get(read["object"]["key"])
+            if data is not None:
+                self.expect(read["object"]["key"], "its bytes", sha256(data), read["object"]["sha256"])
+
+    @staticmethod
+    def environment_of_entry(asked, observed):
+        """The variables of an admitted phase, computed anew from what was observed; None if the phase is refused."""
+        if "found" not in observed["ledger"] or observed["unusable"] or observed["rewritten"]:
+            return None
+        if isinstance(observed["signature"], dict) and "invalid" in observed["signature"]:
+            return None
+        contents = {read["object"]["key"]: read["content"] for read in observed["documents"]}
+        digests = {key: sha256(canonical(content) + b"\n") for key, content in contents.items()}
+        if any(digests[read["object"]["key"]] != read["object"]["sha256"] for read in observed["documents"]):
+            return None
+        head = next((c for c in contents.values() if c["artifact"] == "p1_ledger_record"), None)
+        if not head or (head["kind"], head.get("verdict")) != ("COMMITTED", "ADVANCE_TO_M4"):
+            return None
+
+        # Each document is reached by a reference that names its hash, from the ledger's record on.
+        by_name = {content["artifact"]: content for content in contents.values()}
+        closing = by_name.get("m3j_execution_summary", {})
+        receipt = by_name.get("m4_entry_readiness_receipt", {})
+        pack = by_name.get("m4_handoff_pack", {})
+        header = by_name.get("run_header", {})
+        references = [head["summary"], *(a for a in closing["artifacts"] if a["name"] == "m4_entry_readiness_receipt")]
+        references += [receipt["m3_execution_summary"], receipt["commit"], receipt["m4_handoff_pack"]]
+        references += [*pack["durable_references"], {"key": header["run_json_key"], "sha256": header["run_json_sha256"]}]
+        if any(digests.get(reference["key"]) != reference["sha256"] for reference in references):
+            return None
+        ids = ids_of(by_name["m3_execution_summary"])
+        carried = ["m3j_execution_summary", "m4_entry_readiness_receipt", "m4_handoff_pack", "run", "run_header"]
+        same = all(ids_of(by_name[name]) == ids for name in carried)
+        same = same and all(asked[name] == ids[name] for name in RUN_IDS[:2])
+        value = pack["required_platform_run_id_env_value"]
+        is_open = by_name["m3_execution_summary"]["overall_pass"] and closing["overall_pass"] and receipt["overall_pass"]
+        if not same or not is_open or value != ids["platform_run_id"]:
+            return None
+        return {pack["required_platform_run_id_env_key"]: value}
 
     # What is signed
 

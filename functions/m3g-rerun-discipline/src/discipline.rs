@@ -72,7 +72,10 @@ impl StepLogic for RerunDiscipline {
             ("M3G-V3-NO-MUTATION", mutation_findings(observed)),
             ("M3G-V4-RERUN-POLICY", rerun_findings(input, observed)),
         ];
-        let checks = groups.iter().map(|(name, findings)| check(name, findings)).collect();
+        let checks = groups
+            .iter()
+            .map(|(name, findings)| CheckResult::of(name, findings))
+            .collect();
         let findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
 
         let run = RunIds::from(observed.run.clone());
@@ -161,20 +164,6 @@ async fn admission_receipt(ctx: &StepContext<'_>) -> Result<Option<Learned<Rerun
         ClosureRead::Found(summary) => Learned::from(ctx.artifact_if_intact::<RerunAdmissionReceipt>(&summary).await?)
             .map(|document| document.body),
     }))
-}
-
-/// A check of the receipts, from what it found.
-pub(crate) fn check(name: &str, findings: &[Finding]) -> CheckResult {
-    let details: Vec<String> = findings
-        .iter()
-        .map(|finding| format!("{} {}: {}", finding.code, finding.subject, finding.detail))
-        .collect();
-    let detail = if details.is_empty() {
-        "holds".to_owned()
-    } else {
-        details.join("; ")
-    };
-    CheckResult::new(name, findings.is_empty(), detail)
 }
 
 /// The triplet stands, the same, in all three documents.

@@ -33,7 +33,7 @@ pub async fn handle(harness: &Harness, payload: &[u8]) -> Result<StepResult, Fau
 pub async fn run(harness: &Harness, request: &Request) -> Result<StepResult, Fault> {
     match request.input.mode {
         // Boxed: the two are deep, and the compiler's layout of both inside `main` is not.
-        Mode::Step => Box::pin(harness.run(&RerunDiscipline, request)).await,
+        Mode::Step | Mode::Entry => Box::pin(harness.run(&RerunDiscipline, request)).await,
         Mode::Admission => Box::pin(harness.run(&Admission, request)).await,
     }
 }

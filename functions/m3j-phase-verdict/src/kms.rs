@@ -58,7 +58,7 @@ impl KmsKey {
 }
 
 /// What a person does about a key that cannot sign.
-const REMEDY: &str = "the verdict stands and is not signed: mend the key or its policy, then redrive the execution";
+const REMEDY: &str = "the verdict stands: mend the key or its policy, then redrive the execution";
 
 /// What KMS refuses is the deployment's to mend; anything else may pass.
 fn fault<E: ProvideErrorMetadata>(operation: String, error: &SdkError<E>) -> Fault {

@@ -1,4 +1,5 @@
-//! M3.J Phase verdict: closes the phase and, at a committed advance, opens M4 (contract section 7).
+//! M3.J Phase verdict, in its two duties (contract sections 5 and 7): [`PhaseVerdictStep`] closes the phase and, at a committed
+//! advance, opens M4; [`Entry`] tells a later phase whether it may work on a run.
 //!
 //! The order of the writes is the point. The phase summary comes first, then the ledger's COMMITTED record with its
 //! hash, then, at an advance, the receipt that M4 waits for, then the closure notes. A verdict that is not in the
@@ -9,6 +10,7 @@
 
 mod checklist;
 mod checks;
+mod entry;
 mod facts;
 mod kms;
 mod next;
@@ -26,17 +28,30 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Written;
 use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, PackFacts, SummaryWrite};
-use p1_contract::request::{Concluded, Conclusion, StepInput};
+use p1_contract::request::{Concluded, Conclusion, Mode, StepInput, StepResult};
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::run_ledger::{self, Committed};
 use p1_runtime::store::DOCUMENT_LIMIT;
-use p1_runtime::{Author, Closed, Evaluation, Fault, Recreated, StepContext, StepLogic, key_in};
+use p1_runtime::{Author, Closed, Evaluation, Fault, Harness, Recreated, Request, StepContext, StepLogic, key_in};
 
+pub use crate::entry::Entry;
 pub use crate::kms::{KmsKey, kms_client};
 pub use crate::signer::{LocalKey, Signer, SignerError};
 pub use crate::summary::phase_summary;
+
+/// Runs the duty that an invocation calls for.
+///
+/// # Errors
+/// When no verdict could be reached.
+pub async fn run(harness: &Harness, signer: Signer, request: &Request) -> Result<StepResult, Fault> {
+    match request.input.mode {
+        // Boxed: the two are deep, and the compiler's layout of both inside `main` is not.
+        Mode::Entry => Box::pin(harness.run(&Entry { signer }, request)).await,
+        Mode::Step | Mode::Admission => Box::pin(harness.run(&PhaseVerdictStep { signer }, request)).await,
+    }
+}
 
 /// The step.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m3j_phase_verdict::{PhaseVerdictStep, Signer, kms_client};
+use m3j_phase_verdict::{Signer, kms_client};
 use p1_contract::step::Step;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,7 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         async move {
             // What it signs with is the deployment's to say, and the payload says it.
             let signer = Signer::new(&request.input.settings.signing, &kms)?;
-            Box::pin(harness.run(&PhaseVerdictStep { signer }, &request)).await
+            m3j_phase_verdict::run(&harness, signer, &request).await
         }
     })
     .await

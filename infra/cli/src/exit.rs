@@ -14,9 +14,9 @@ use self::ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usa
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// The run advances, or the command succeeded.
+    /// The run advances, a later phase is admitted, or the command succeeded.
     Advance,
-    /// The run is held.
+    /// The run is held, or a later phase is refused.
     Hold,
     /// The command line or a file that it names is not usable.
     Usage,
@@ -38,10 +38,12 @@ impl ExitStatus {
     pub fn code(self) -> u8 {
         match self {
             Self::Advance
-            | Self::Verified(verify::Standing::Pinned)
+            | Self::Verified(verify::Standing::Pinned | verify::Standing::Admitted)
             | Self::Compared(diff::Standing::Same)
             | Self::Replayed(p1_replay::Standing::Equal) => 0,
-            Self::Hold | Self::Verified(verify::Standing::Held) | Self::Compared(diff::Standing::Differs) => 1,
+            Self::Hold
+            | Self::Verified(verify::Standing::Held | verify::Standing::Refused)
+            | Self::Compared(diff::Standing::Differs) => 1,
             Self::Usage | Self::Verified(verify::Standing::Tampered) | Self::Replayed(p1_replay::Standing::Differs) => {
                 2
             }
@@ -70,7 +72,7 @@ pub struct Group {
 }
 
 /// Every exit status of every command. `exit-codes` prints it.
-pub const GROUPS: [Group; 6] = [
+pub const GROUPS: [Group; 7] = [
     Group {
         commands: &["run", "resume"],
         statuses: &[
@@ -87,13 +89,28 @@ pub const GROUPS: [Group; 6] = [
         ],
     },
     Group {
+        commands: &["gate"],
+        statuses: &[
+            (
+                Advance,
+                "PHASE_ADMITTED: the run is pinned, and a later phase may work on it",
+            ),
+            (Hold, "ENTRY_REFUSED: no later phase may work on the run"),
+            (Usage, "usage or invalid input"),
+            (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
         commands: &["verify"],
         statuses: &[
             (
                 Verified(verify::Standing::Pinned),
-                "pinned and intact: a committed advance",
+                "pinned and intact: a committed advance; also: a phase entry that was admitted, intact",
             ),
-            (Verified(verify::Standing::Held), "held, intact"),
+            (
+                Verified(verify::Standing::Held),
+                "held, intact; also: a phase entry that was refused, intact",
+            ),
             (Verified(verify::Standing::Tampered), "tampered or inconsistent"),
             (
                 Verified(verify::Standing::Incomplete),

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use p1_contract::canonical;
+use p1_contract::canonical::{self, CanonicalError};
 use p1_contract::cause::chain;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{Environment, ExecutionArn, environments_of};
+use p1_contract::observations::phase_entry::ReadDocument;
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,8 @@ pub struct Ending {
     pub execution: ExecutionArn,
     /// M3.J's closure. `None` if the execution ended without a verdict.
     pub closure: Option<ClosureRef>,
+    /// The closure of a phase entry, and whether the phase was admitted. `None` for every other execution.
+    pub entry: Option<(ClosureRef, bool)>,
 }
 
 /// Everything that is known about a run's evidence, read from a mirrored directory or from the bucket.
@@ -161,6 +164,26 @@ impl EvidenceSet {
     #[must_use]
     pub fn environment(&self) -> Environment {
         self.environments().pop_first().unwrap_or_default()
+    }
+
+    /// Adds a document that M3.J's function read for a phase entry. Its content is canonical JSON, so it gives the bytes.
+    ///
+    /// # Errors
+    /// Fails if the content is not JSON that P1 writes.
+    pub fn put(&mut self, document: &ReadDocument) -> Result<(), CanonicalError> {
+        let object = &document.object;
+        let bytes = canonical::to_document(&document.content)?;
+        let listed = ListedObject {
+            key: object.key.to_string(),
+            version_id: object.version_id.clone(),
+            etag: String::new(),
+            sha256: object.sha256.clone(),
+            bytes: object.bytes,
+        };
+        let sha256 = Sha256Hex::of(&bytes);
+        self.listed.insert(object.key.to_string(), listed);
+        self.files.insert(object.key.to_string(), File { bytes, sha256 });
+        Ok(())
     }
 
     /// Parses the object at `key` as strict JSON.
@@ -279,13 +302,23 @@ fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
     let outcome: Value = word
         .and_then(|word| serde_json::from_str(word).ok())
         .unwrap_or_default();
-    let closure: Option<ClosureRef> = serde_json::from_value(outcome["closure"].clone()).ok();
-    if closure.is_none() && !outcome["closure"].is_null() {
+    let named: Option<ClosureRef> = serde_json::from_value(outcome["closure"].clone()).ok();
+    if named.is_none() && !outcome["closure"].is_null() {
         findings.tampered(HISTORY, "the closure that it ended with is none");
     }
-    let closure = closure.filter(|_| outcome["outcome"] == "VERDICT");
-    if closure.is_none() {
+    let closure = named.clone().filter(|_| outcome["outcome"] == "VERDICT");
+    let admitted = match outcome["outcome"].as_str() {
+        Some("PHASE_ADMITTED") => Some(true),
+        Some("ENTRY_REFUSED") => Some(false),
+        _ => None,
+    };
+    let entry = named.zip(admitted);
+    if closure.is_none() && entry.is_none() {
         findings.incomplete(HISTORY, "the execution ended without a verdict");
     }
-    Some(Ending { execution, closure })
+    Some(Ending {
+        execution,
+        closure,
+        entry,
+    })
 }

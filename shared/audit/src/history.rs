@@ -3,6 +3,8 @@
 
 use jiff::Timestamp;
 use p1_contract::evidence::RunIds;
+use p1_contract::ids::PlatformRunId;
+use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
@@ -13,7 +15,7 @@ use serde_json::Value;
 pub struct TaskRun {
     /// The state's name.
     pub state: String,
-    /// The step that it runs. `None` for the admission of a rerun.
+    /// The step that it runs. `None` for the admission of a rerun, and for the entry of a phase.
     pub step: Option<Step>,
     /// Seconds from entering the state to leaving it. For a state that still runs, seconds to its latest event.
     pub seconds: f64,
@@ -173,6 +175,14 @@ impl History {
     pub fn ids(&self) -> RunIds {
         let results = self.tasks.iter().filter_map(|task| task.result.as_ref());
         RunIds::known(results.map(|result| &result.run))
+    }
+
+    /// The run that this execution worked on, once it is known. A phase entry works on none.
+    #[must_use]
+    pub fn run(&self) -> Option<PlatformRunId> {
+        let mut results = self.tasks.iter().filter_map(|task| task.result.as_ref());
+        let is_entry = results.any(|result| result.step == Owner::Entry);
+        self.ids().platform_run_id.filter(|_| !is_entry)
     }
 
     /// Every closure that this execution names, without duplicates: the closures of its steps, and those that an admission took

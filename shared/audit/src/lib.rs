@@ -44,6 +44,7 @@
 //! ```
 
 pub mod diff;
+pub mod entry;
 pub mod evidence_set;
 pub mod findings;
 pub mod history;

@@ -252,6 +252,15 @@ taxonomy! {
     VerdictAdvanceDespiteBlockers "M3J-B8" PhaseVerdict S1 "M3-B9" true "report it with the evidence: a defect of P1";
     /// The last record of the run's ledger was no longer this execution's when the verdict was to be committed.
     CommitLedgerLost "M3J-B9" PhaseVerdict S2 "M3-B4" false "let the execution that holds the ledger finish: its verdict counts, this one is void";
+
+    /// The run has no committed advance: it is unknown, held or not yet concluded, or its ledger is not a legal one.
+    NoCommittedAdvance "M3J-E1" PhaseVerdict S1 "M3-B6" false "ask for a run that P1 has pinned: resume the held run or start a new one, and ask again when its advance is committed";
+    /// Evidence that a later phase rests on is missing, was overwritten or deleted, or is not what refers to it names.
+    EntryEvidenceInvalid "M3J-E2" PhaseVerdict S1 "M3-B6" false "keep the evidence, find who changed or removed the named object, and start a new execution; where M3.J ended in a fault after its commit, redrive it";
+    /// The ids that the later phase asks with and those of the run's evidence do not agree.
+    EntryIdsDisagree "M3J-E3" PhaseVerdict S1 "M3-B6" false "ask with the ids that the run's run.json carries; where documents of the run itself disagree, keep the evidence and start a new execution";
+    /// The deployment signs, and the verdict has no signature, or one that is not the deployment's or not of this verdict.
+    EntrySignatureInvalid "M3J-E4" PhaseVerdict S1 "M3-B6" false "do not work on the run: redrive its execution where it ended before it signed, else find who signed, and start a new execution";
 }
 
 impl Blocker {
@@ -462,7 +471,8 @@ mod tests {
         for blocker in Blocker::ALL {
             assert!(seen.insert(blocker.code()), "{blocker} stands twice");
             let letter = blocker.step().prefix().chars().last().unwrap().to_ascii_uppercase();
-            assert!(blocker.code().starts_with(&format!("M3{letter}-B")), "{blocker}");
+            let of_step = |kind: char| blocker.code().starts_with(&format!("M3{letter}-{kind}"));
+            assert!(of_step('B') || (letter == 'J' && of_step('E')), "{blocker}");
             assert_eq!(serde_json::to_value(blocker).unwrap(), blocker.code());
             assert_eq!(Blocker::from_code(blocker.code()), Some(*blocker));
             assert!(!blocker.rule().trim().is_empty() && !blocker.remedy().is_empty());
@@ -473,7 +483,7 @@ mod tests {
     #[test]
     fn every_code_of_the_contract_is_there() {
         let count = |step| Blocker::ALL.iter().filter(|b| b.step() == step).count();
-        assert_eq!(Step::ALL.map(count), [8, 8, 7, 8, 9, 9, 8, 9, 8, 9]);
+        assert_eq!(Step::ALL.map(count), [8, 8, 7, 8, 9, 9, 8, 9, 8, 13]);
         assert_eq!(Blocker::ALL.iter().filter(|b| b.is_internal()).count(), 15);
     }
 

@@ -18,7 +18,7 @@ use crate::evidence::{Body, Document, EvidenceError, ExecutionSummary, Header, s
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
     Observations, admission, config_digest, cost_envelope, gate_rollup, handle_closure, m4_handoff,
-    orchestrator_readiness, phase_verdict, rerun_discipline, run_identity, run_publication,
+    orchestrator_readiness, phase_entry, phase_verdict, rerun_discipline, run_identity, run_publication,
 };
 use crate::owner::Owner;
 use crate::revision;
@@ -175,6 +175,10 @@ fn entries() -> Vec<Entry> {
     all.sidecar(VSA_STATEMENT_SCHEMA, by, |entry| {
         schema::statement::<VerificationSummary>(&entry.name, VSA_PREDICATE)
     });
+
+    let by = Owner::Entry;
+    all.closing::<phase_entry::Observed>(by);
+    all.document::<PhaseEntryReceipt>(by);
     all.0
 }
 
@@ -192,7 +196,7 @@ impl List {
         });
     }
 
-    /// What every step and the admission begin and end with.
+    /// What every step, the admission and the entry begin and end with.
     fn closing<O: JsonSchema>(&mut self, by: Owner) {
         self.0.push(Entry {
             name: by.observations_name(),

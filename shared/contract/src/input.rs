@@ -1,4 +1,4 @@
-//! What starts an execution: three forms, told apart strictly (contract section 5).
+//! What starts an execution: four forms, told apart strictly (contract section 5).
 //!
 //! Input is untrusted pointers. Here their shapes are held against the deployment; what lies at the end of a pointer
 //! is the business of the step that reads it.
@@ -11,8 +11,10 @@ use serde_path_to_error::Segment;
 use thiserror::Error;
 
 use crate::hash::Sha256Hex;
-use crate::ids::{BucketName, Environment, PhaseExecutionId, S3Key, S3Uri, below_run_control};
-use crate::parse_error::one_line;
+use crate::ids::{
+    BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key, S3Uri, ScenarioRunId, below_run_control,
+};
+use crate::parse_error::{ParseError, one_line};
 use crate::placeholder::{begins_with, is_placeholder};
 use crate::step::Step;
 
@@ -28,7 +30,7 @@ const MAX_PATH_BYTES: usize = 512;
 /// How much a message repeats of what serde says, which repeats what it refuses.
 const MAX_REASON_CHARS: usize = 400;
 
-/// An execution input that is none of the three forms, or a field of it that does not fit.
+/// An execution input that is none of the four forms, or a field of it that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("execution input: `{field}` {problem}; {remedy}")]
 pub struct InputError {
@@ -63,6 +65,9 @@ pub enum ExecutionInput {
     /// A held or faulted run goes on.
     #[serde(rename = "rerun")]
     Rerun(Rerun),
+    /// A later phase asks whether it may work on a run.
+    #[serde(rename = "phase_entry")]
+    PhaseEntry(PhaseEntry),
 }
 
 /// Where the M2 receipt lies: always in the deployment's evidence bucket.
@@ -97,6 +102,30 @@ pub struct Rerun {
     pub only: bool,
     /// Who resets what, and why.
     pub reset: ResetReceipt,
+}
+
+/// A later phase's question whether a run may be worked on: the correlation fields as that phase carries them, flat.
+///
+/// P1 looks at the two run ids alone. The other fields stand in the evidence and in the answer as they were given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseEntry {
+    /// The run.
+    pub platform_run_id: PlatformRunId,
+    /// The scenario that the run must be of.
+    pub scenario_run_id: ScenarioRunId,
+    /// The phase that asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_id: Option<String>,
+    /// The event that it works on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The lane that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_lane: Option<String>,
+    /// The trace that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// The summary that a rerun starts from.
@@ -172,7 +201,7 @@ impl ExecutionInput {
     /// Reads an execution input, whose pointers must lie in `evidence_bucket`, below the run control of `environment`.
     ///
     /// # Errors
-    /// When it is none of the three forms, has a field that its form does not, or a field of another shape. The
+    /// When it is none of the four forms, has a field that its form does not, or a field of another shape. The
     /// error names the field.
     pub fn parse(value: &Value, environment: &Environment, evidence_bucket: &BucketName) -> Result<Self, InputError> {
         let Value::Object(input) = value else {
@@ -186,17 +215,19 @@ impl ExecutionInput {
             operator_start(input, environment)
         } else if input.contains_key("resume") {
             rerun(input, environment)
+        } else if input.contains_key("platform_run_id") || input.contains_key("scenario_run_id") {
+            phase_entry(input)
         } else {
             Err(error(".", "is of no known form", FORMS))
         }
     }
 
-    /// The receipt that it names; a rerun names none.
+    /// The receipt that it names; a rerun and a phase entry name none.
     #[must_use]
     pub fn receipt(&self) -> Option<&M2Receipt> {
         match self {
             ExecutionInput::M2Event { receipt, .. } | ExecutionInput::OperatorStart { receipt, .. } => Some(receipt),
-            ExecutionInput::Rerun(_) => None,
+            ExecutionInput::Rerun(_) | ExecutionInput::PhaseEntry(_) => None,
         }
     }
 
@@ -207,7 +238,7 @@ impl ExecutionInput {
             ExecutionInput::OperatorStart {
                 oracle_input_manifest, ..
             } => oracle_input_manifest.as_ref(),
-            ExecutionInput::M2Event { .. } | ExecutionInput::Rerun(_) => None,
+            ExecutionInput::M2Event { .. } | ExecutionInput::Rerun(_) | ExecutionInput::PhaseEntry(_) => None,
         }
     }
 
@@ -216,12 +247,22 @@ impl ExecutionInput {
     pub fn rerun(&self) -> Option<&Rerun> {
         match self {
             ExecutionInput::Rerun(rerun) => Some(rerun),
-            ExecutionInput::M2Event { .. } | ExecutionInput::OperatorStart { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The question of a later phase, if it is one.
+    #[must_use]
+    pub fn phase_entry(&self) -> Option<&PhaseEntry> {
+        match self {
+            ExecutionInput::PhaseEntry(entry) => Some(entry),
+            _ => None,
         }
     }
 }
 
-const FORMS: &str = "give S3's Object Created event, {\"m2_handoff\": {\"key\": …}} or {\"resume\": {…}}";
+const FORMS: &str = "give S3's Object Created event, {\"m2_handoff\": {\"key\": …}}, {\"resume\": {…}} or a \
+    later phase's {\"platform_run_id\": …, \"scenario_run_id\": …}";
 const SHAPE: &str = "see the contract's section 5 for the form";
 
 fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
@@ -426,6 +467,46 @@ fn rerun(input: &Map<String, Value>, environment: &Environment) -> Result<Execut
     let reset: ResetReceipt = serde_json::from_value(Value::Object(reset.clone()))
         .map_err(|e| error("resume.reset", format!("is no reset receipt ({})", reason(&e)), SHAPE))?;
     Ok(ExecutionInput::Rerun(Rerun { held, only, reset }))
+}
+
+/// What Step Functions' own editor puts into the input of a nested execution, so that the console shows which execution started
+/// it. It is AWS's, and passed over.
+const STARTED_BY: &str = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID";
+
+fn phase_entry(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+    let (run, scenario) = ("platform_run_id", "scenario_run_id");
+    only_fields(
+        ".",
+        input,
+        &[
+            run,
+            scenario,
+            "phase_id",
+            "event_id",
+            "runtime_lane",
+            "trace_id",
+            STARTED_BY,
+        ],
+    )?;
+    let id = |field: &str, e: ParseError| {
+        error(
+            field,
+            format!("is not the id of a run ({e})"),
+            "give it as run.json has it",
+        )
+    };
+    let given = |field: &str| match input.get(field) {
+        None => Ok(None),
+        Some(_) => text(".", input, field).map(|text| Some(text.to_owned())),
+    };
+    Ok(ExecutionInput::PhaseEntry(PhaseEntry {
+        platform_run_id: PlatformRunId::parse(text(".", input, run)?).map_err(|e| id(run, e))?,
+        scenario_run_id: ScenarioRunId::parse(text(".", input, scenario)?).map_err(|e| id(scenario, e))?,
+        phase_id: given("phase_id")?,
+        event_id: given("event_id")?,
+        runtime_lane: given("runtime_lane")?,
+        trace_id: given("trace_id")?,
+    }))
 }
 
 fn digest(field: &str, text: &str) -> Result<Sha256Hex, InputError> {

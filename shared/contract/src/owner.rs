@@ -1,4 +1,5 @@
-//! Whose a closure is: one of the ten steps', or the admission's of a rerun, which M3.G's function does.
+//! Whose a closure is: one of the ten steps', the admission's of a rerun, which M3.G's function does, or the entry's of a later
+//! phase, which M3.J's function does.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -12,6 +13,9 @@ use crate::step::Step;
 /// The state that admits a rerun.
 pub const ADMIT_RERUN: &str = "Admit rerun";
 
+/// The state that admits a later phase.
+pub const ADMIT_PHASE: &str = "Admit phase";
+
 /// What a function can be invoked for, and whose a closure is. Owners are in the order of their ids, which maps of closures keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -19,14 +23,19 @@ pub const ADMIT_RERUN: &str = "Admit rerun";
 pub enum Owner {
     /// The admission.
     Admission,
+    /// The entry of a later phase. Nothing in a run's chain rests on it.
+    Entry,
     /// A step.
     Step(Step),
 }
 
 impl Owner {
-    /// All of them: the steps in their order, then the admission, as a chain has them.
+    /// All of them: the steps in their order, then the admission, as a chain has them, then the entry.
     pub fn all() -> impl Iterator<Item = Self> {
-        Step::ALL.into_iter().map(Self::Step).chain([Self::Admission])
+        Step::ALL
+            .into_iter()
+            .map(Self::Step)
+            .chain([Self::Admission, Self::Entry])
     }
 
     /// The owner that a Task state is run for.
@@ -35,18 +44,19 @@ impl Owner {
         Self::all().find(|owner| owner.state() == state)
     }
 
-    /// The owner of this id, `M3.A` … `M3.J` or `ADMISSION`: the `step` of a closure.
+    /// The owner of this id, `M3.A` … `M3.J`, `ADMISSION` or `ENTRY`: the `step` of a closure.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         Self::all().find(|owner| owner.id() == id)
     }
 
-    /// `M3.A` … `M3.J`, or `ADMISSION`.
+    /// `M3.A` … `M3.J`, `ADMISSION` or `ENTRY`.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
             Self::Step(step) => step.id(),
             Self::Admission => "ADMISSION",
+            Self::Entry => "ENTRY",
         }
     }
 
@@ -56,13 +66,17 @@ impl Owner {
         match self {
             Self::Step(step) => step,
             Self::Admission => Step::RerunDiscipline,
+            Self::Entry => Step::PhaseVerdict,
         }
     }
 
-    /// The step that it is; none for the admission.
+    /// The step that it is; none for the admission and the entry.
     #[must_use]
-    pub fn as_step(self) -> Option<Step> {
-        (self != Self::Admission).then_some(self.step())
+    pub const fn as_step(self) -> Option<Step> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Admission | Self::Entry => None,
+        }
     }
 
     /// The name of its Task state.
@@ -71,6 +85,7 @@ impl Owner {
         match self {
             Self::Step(step) => step.state_name(),
             Self::Admission => ADMIT_RERUN.to_owned(),
+            Self::Entry => ADMIT_PHASE.to_owned(),
         }
     }
 
@@ -80,6 +95,7 @@ impl Owner {
         match self {
             Self::Step(step) => format!("{}_execution_summary", step.prefix()),
             Self::Admission => "m3g_admission_summary".to_owned(),
+            Self::Entry => "m3j_entry_summary".to_owned(),
         }
     }
 
@@ -89,6 +105,7 @@ impl Owner {
         match self {
             Self::Step(step) => format!("{}_observations", step.prefix()),
             Self::Admission => "m3g_admission_observations".to_owned(),
+            Self::Entry => "m3j_entry_observations".to_owned(),
         }
     }
 }
@@ -109,7 +126,8 @@ impl TryFrom<String> for Owner {
     type Error = ParseError;
 
     fn try_from(id: String) -> Result<Self, ParseError> {
-        Self::from_id(&id).ok_or_else(|| ParseError::new("the owner of a closure", &id, "M3.A … M3.J or ADMISSION"))
+        Self::from_id(&id)
+            .ok_or_else(|| ParseError::new("the owner of a closure", &id, "M3.A … M3.J, ADMISSION or ENTRY"))
     }
 }
 
@@ -137,7 +155,7 @@ mod tests {
 
     #[test]
     fn ids_and_states_name_one_owner_each() {
-        assert_eq!(Owner::all().count(), 11);
+        assert_eq!(Owner::all().count(), 12);
         for owner in Owner::all() {
             assert_eq!(Owner::from_id(owner.id()), Some(owner));
             assert_eq!(Owner::of_state(&owner.state()), Some(owner));

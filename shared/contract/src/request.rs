@@ -15,16 +15,18 @@ use crate::reference::ClosureRef;
 use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
 
-pub use result::{Admitted, Concluded, Conclusion, StepResult, TaskOutcome};
+pub use result::{Admitted, Concluded, Conclusion, PhaseAdmitted, StepResult, TaskOutcome};
 
-/// Which of its two duties the M3.G function is called for; all others know one.
+/// Which of its two duties the function of M3.G or M3.J is called for; all others know one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mode {
     /// The step itself.
     Step,
-    /// The admission of a rerun.
+    /// The admission of a rerun: M3.G's function.
     Admission,
+    /// The entry of a later phase: M3.J's function.
+    Entry,
 }
 
 impl From<Owner> for Mode {
@@ -32,6 +34,7 @@ impl From<Owner> for Mode {
         match owner {
             Owner::Step(_) => Mode::Step,
             Owner::Admission => Mode::Admission,
+            Owner::Entry => Mode::Entry,
         }
     }
 }
@@ -82,7 +85,7 @@ struct RawStateMachine {
 /// A call of a function, to make the payload of: by a test, or by the tool for a step that is invoked by hand.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskCall<'a> {
-    /// Step or admission.
+    /// Step, admission or entry.
     pub mode: Mode,
     /// The deployment's settings.
     pub settings: &'a Settings,
@@ -127,7 +130,7 @@ pub type Closures = BTreeMap<Owner, ClosureRef>;
 /// What a step works on: everything that its verdict may depend on besides its observations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepInput {
-    /// Step or admission.
+    /// Step, admission or entry.
     pub mode: Mode,
     /// The P1 execution.
     pub execution: ExecutionArn,
@@ -189,7 +192,8 @@ impl StepInput {
         for (id, closure) in raw.closures {
             let key = closure.key.as_str();
             let is_ours = closure.bucket == *evidence_bucket && settings.environment.below(key).is_some();
-            let owner = Owner::from_id(&id).filter(|owner| *owner == closure.step && is_ours);
+            let in_chain = |owner: &Owner| *owner == closure.step && is_ours && *owner != Owner::Entry;
+            let owner = Owner::from_id(&id).filter(in_chain);
             let owner = owner.ok_or_else(|| InputError {
                 field: join("closures", &id),
                 problem: "is not a closure of a step in the deployment's evidence bucket and environment".to_owned(),
@@ -215,12 +219,13 @@ impl StepInput {
         Ok((step_input, attempt))
     }
 
-    /// The phase execution id of `step` (or of the admission) in this execution.
+    /// The phase execution id of `step` (or of the admission, or of the entry) in this execution.
     #[must_use]
     pub fn phase_execution_id(&self, step: Step) -> PhaseExecutionId {
         let owner = match self.mode {
             Mode::Step => step.into(),
             Mode::Admission => Owner::Admission,
+            Mode::Entry => Owner::Entry,
         };
         PhaseExecutionId::derive(owner, self.stamp, self.execution.as_str())
     }

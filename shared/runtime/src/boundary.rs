@@ -36,8 +36,10 @@ struct Known {
 
 impl Known {
     fn note(&mut self, request: &Request) {
-        if request.input.mode == Mode::Admission {
-            self.owner = Owner::Admission;
+        match request.input.mode {
+            Mode::Step => {}
+            Mode::Admission => self.owner = Owner::Admission,
+            Mode::Entry => self.owner = Owner::Entry,
         }
         self.deployment = Some(request.input.settings.deployment.clone());
         self.execution = Some(request.input.execution.clone());

@@ -80,7 +80,8 @@ impl Harness {
     pub async fn run<S: StepLogic>(&self, step: &S, request: &Request) -> Result<StepResult, Fault> {
         let input = &request.input;
         if input.mode != S::OWNER.into() {
-            let problem = "payload: `mode` is not one that this function knows; only M3.G admits reruns";
+            let problem =
+                "payload: `mode` is not one that this function knows; only M3.G admits reruns, and only M3.J phases";
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
         publishable(input)?;
@@ -403,7 +404,7 @@ fn publish_finding<S: StepLogic>(artifact: &Artifact, written: &Written) -> Find
 
 fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, closure: ClosureRef) -> StepResult {
     let conclusion = match evaluation.conclusion {
-        Conclusion::Admitted(_) if !summary.overall_pass => Conclusion::Refused,
+        Conclusion::Admitted(_) | Conclusion::PhaseAdmitted(_) if !summary.overall_pass => Conclusion::Refused,
         Conclusion::Admitted(mut admitted) => {
             admitted.closures.insert(owner, closure.clone());
             Conclusion::Admitted(admitted)

@@ -50,6 +50,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) started: String,
     pub(crate) input: Value,
     pub(crate) closures: Closures,
+    /// What a later phase would ask of the run that the last step answered for.
+    pub(crate) question: Value,
 }
 
 impl<'a> Bench<'a> {
@@ -83,6 +85,7 @@ impl<'a> Bench<'a> {
             started: String::new(),
             input: Value::Null,
             closures: Closures::new(),
+            question: Value::Null,
         };
         let materialized = json!({"p1_handle_materialization": {
             "sensitive": false,
@@ -170,11 +173,14 @@ impl<'a> Bench<'a> {
         serde_json::to_vec(&call.payload()).unwrap()
     }
 
-    /// Runs one step, or the admission of a rerun.
+    /// Runs one step, the admission of a rerun, or the entry of a phase.
     pub(crate) async fn invoke(&self, harness: &Harness, owner: &str) -> Result<StepResult, Fault> {
         let request = harness.request(&self.payload(owner))?;
         let Some(step) = Step::from_id(owner) else {
-            return Box::pin(harness.run(&m3g_rerun_discipline::Admission, &request)).await;
+            return match Owner::from_id(owner).unwrap() {
+                Owner::Entry => Box::pin(harness.run(&m3j_phase_verdict::Entry::default(), &request)).await,
+                _ => Box::pin(harness.run(&m3g_rerun_discipline::Admission, &request)).await,
+            };
         };
         match step {
             Step::HandleClosure => Box::pin(harness.run(&m3a_handle_closure::HandleClosure, &request)).await,

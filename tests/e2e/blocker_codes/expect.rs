@@ -113,6 +113,32 @@ async fn expect_states(stage: &Stage, row: &Row, rollup: &str, what: &str) {
     }
 }
 
+/// A later phase refused with exactly the row's code: evidence of it, and no verdict.
+pub(crate) async fn entry_refused(stage: &Stage, row: &Row, ended: &Ended) {
+    let what = format!("{} {}: {ended:?}", row.code, row.what);
+    assert_eq!(
+        (ended.error.as_str(), ended.exit_status()),
+        ("M3.EntryRefused", p1::ExitStatus::Hold),
+        "{what}"
+    );
+    let outcome = ended.outcome();
+    assert_eq!(
+        (&outcome["outcome"], &outcome["blockers"]),
+        (&json!("ENTRY_REFUSED"), &json!([row.code.code()])),
+        "{what}"
+    );
+    let (answers, scheduled) = stage.answers(&ended.arn).await;
+    assert_eq!((answers.len(), scheduled), (1, 1), "{what}");
+    let key = outcome["closure"]["key"].as_str().unwrap();
+    assert_eq!(codes(&stage.json(key).await["blockers"]), [row.code.code()], "{what}");
+    let receipt = stage.json(&key.replace("m3j_entry_summary", "m3j_phase_entry")).await;
+    assert_eq!(
+        (&receipt["admitted"], &receipt["environment"]),
+        (&json!(false), &json!({})),
+        "{what}"
+    );
+}
+
 /// Refused at admission with exactly the row's code: evidence of it, no verdict, nothing in the ledger.
 pub(crate) async fn refused(stage: &Stage, row: &Row, ended: &Ended) {
     let what = format!("{} {}: {ended:?}", row.code, row.what);

@@ -150,7 +150,8 @@ fn every_code_has_a_row() {
 fn every_code_holds_the_run_with_complete_evidence() {
     on_stage(async |stage| {
         let scene = Scene::set(stage, "codes").await;
-        let (first, second): (Vec<&Row>, Vec<&Row>) = rows::all().partition(|row| row.how.after().is_none());
+        let (entries, rows): (Vec<&Row>, Vec<&Row>) = rows::all().partition(|row| matches!(row.how, How::Entered(_)));
+        let (first, second): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| row.how.after().is_none());
         let held = join_all(first.iter().map(|row| scene.run(row))).await;
         let resumed = second.iter().map(|row| {
             let after = row.how.after().unwrap();
@@ -170,6 +171,21 @@ fn every_code_holds_the_run_with_complete_evidence() {
                 How::Refused(..) | How::Drifted(..) => expect::refused(stage, row, ended).await,
                 _ => expect::held(stage, row, ended).await,
             }
+        }
+        // Each pins a run of its own, by the valid inputs.
+        stage.put_registry(&scene.inputs.registry).await;
+        stage.put_stack_outputs(None).await;
+        for row in entries {
+            let How::Entered(prepare) = row.how else { continue };
+            let ended = stage.start(&prepare(stage).await).await;
+            println!(
+                "{} {}: {} {}",
+                row.code,
+                row.what,
+                ended.error,
+                ended.outcome()["blockers"]
+            );
+            expect::entry_refused(stage, row, &ended).await;
         }
         println!("codes raised through the state machine: {}", rows::all().count());
 

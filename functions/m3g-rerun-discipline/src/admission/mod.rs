@@ -19,8 +19,6 @@ use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
 use p1_runtime::{Author, Evaluation, Fault, Recreated, StepContext, StepLogic};
 
-use crate::discipline::check;
-
 /// The admission.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission;
@@ -66,7 +64,10 @@ impl StepLogic for Admission {
         let rerun = rerun(input)?;
         let facts = &observed.facts;
         let groups = checks::all(rerun, facts);
-        let mut results: Vec<CheckResult> = groups.iter().map(|(name, findings)| check(name, findings)).collect();
+        let mut results: Vec<CheckResult> = groups
+            .iter()
+            .map(|(name, findings)| CheckResult::of(name, findings))
+            .collect();
         let mut findings: Vec<Finding> = groups.into_iter().flat_map(|(_, findings)| findings).collect();
         let (ledger, refusal) = acquisition(observed, findings.is_empty());
         results.push(ledger);
@@ -119,11 +120,11 @@ fn acquisition(observed: &Observed, allowed: bool) -> (CheckResult, Option<Findi
         Some(Learned::Found(sequence)) => (CheckResult::new(NAME, true, format!("holds: record {sequence}")), None),
         Some(Learned::Problem(why)) => {
             let finding = Blocker::RunLockNotOurs.on("ledger", why.clone());
-            (check(NAME, std::slice::from_ref(&finding)), Some(finding))
+            (CheckResult::of(NAME, std::slice::from_ref(&finding)), Some(finding))
         }
         None if allowed => {
             let finding = Blocker::RunLockNotOurs.on("ledger", "was not acquired");
-            (check(NAME, std::slice::from_ref(&finding)), Some(finding))
+            (CheckResult::of(NAME, std::slice::from_ref(&finding)), Some(finding))
         }
         None => (
             CheckResult::new(NAME, false, "not tried, because another check does not hold"),

@@ -43,6 +43,8 @@ impl Execution {
     pub(super) fn first(&self) -> Owner {
         if self.input.get("resume").is_some() {
             Owner::Admission
+        } else if self.input.get("platform_run_id").is_some() {
+            Owner::Entry
         } else {
             Owner::Step(Step::HandleClosure)
         }
@@ -53,7 +55,9 @@ impl Execution {
 pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String)>) {
     let mut known: Vec<(ExecutionArn, Stamp)> = Vec::new();
     let mut missing = Vec::new();
-    for record in &recording.ledger {
+    // The ledger that a phase entry read is the run's, whose executions this evidence does not hold.
+    let ledger = if recording.is_entry { &[][..] } else { &recording.ledger };
+    for record in ledger {
         if !known.iter().any(|(arn, _)| *arn == record.holder) {
             known.push((record.holder.clone(), record.holder_stamp_utc));
         }

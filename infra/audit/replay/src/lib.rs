@@ -100,7 +100,7 @@ pub struct Counts {
     pub different: usize,
     /// Objects that could not be recomputed.
     pub missing: usize,
-    /// Objects that no step writes, such as M2's receipt.
+    /// Objects that no replayed step writes: M2's receipt, and the run's evidence that a phase entry read.
     pub from_outside: usize,
     /// Parts of signatures. They are not recomputed; `cargo p1 verify` checks them against the evidence.
     pub sidecars: usize,
@@ -146,7 +146,7 @@ pub async fn replay(set: &EvidenceSet) -> Report {
     let (mut from_outside, mut sidecars) = (0, 0);
     for key in recording.keys.iter().filter(|key| !walked.made.contains(*key)) {
         let folder = below_run_control(key.as_str());
-        if folder.is_some_and(|folder| !folder.starts_with("m3")) {
+        if recording.is_entry || folder.is_some_and(|folder| !folder.starts_with("m3")) {
             from_outside += 1;
         } else if is_sidecar(key.as_str()) {
             sidecars += 1;

@@ -31,6 +31,8 @@ pub(super) struct Account {
 pub(super) struct Recording {
     /// The environment that the evidence is of.
     pub(super) environment: Environment,
+    /// Whether it is the evidence of a phase entry, and not of a run.
+    pub(super) is_entry: bool,
     pub(super) bucket: BucketName,
     pub(super) store: RecordedStore,
     pub(super) keys: Vec<S3Key>,
@@ -100,6 +102,7 @@ impl Recording {
             bucket,
             account,
             missing,
+            is_entry: p1_audit::entry::is_entry(set),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Evaluates the ten steps and the admission with the functions' own code.
+//! Evaluates the ten steps, the admission and the entry with the functions' own code.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use m3a_handle_closure::HandleClosure;
@@ -10,7 +10,7 @@ use m3f_m4_handoff::M4Handoff;
 use m3g_rerun_discipline::{Admission, RerunDiscipline};
 use m3h_cost_envelope::{CostEnvelope, CostExplorer};
 use m3i_gate_rollup::GateRollup;
-use m3j_phase_verdict::PhaseVerdictStep;
+use m3j_phase_verdict::{Entry, PhaseVerdictStep};
 use p1_contract::evidence::split;
 use p1_contract::observations::Observations;
 use p1_contract::reference::ArtifactRef;
@@ -43,6 +43,7 @@ pub(super) async fn recompute(owner: Owner, harness: &Harness, request: &Request
     // Each future is boxed, because all ten together are too large for a stack.
     match owner {
         Owner::Admission => Box::pin(with(&Admission, harness, request, observations)).await,
+        Owner::Entry => Box::pin(with(&Entry::default(), harness, request, observations)).await,
         Owner::Step(step) => match step {
             Step::HandleClosure => Box::pin(with(&HandleClosure, harness, request, observations)).await,
             Step::RunIdentity => Box::pin(with(&RunIdentity, harness, request, observations)).await,

@@ -115,7 +115,7 @@ pub(super) async fn execution(
 fn after(owner: Owner, pass: bool, only: bool, answer: Option<&StepResult>) -> Option<Owner> {
     let next = match (owner, pass) {
         (Owner::Admission, true) => return Some(answer?.admitted()?.resume_at.into()),
-        (Owner::Admission, false) => return None,
+        (Owner::Admission, false) | (Owner::Entry, _) => return None,
         (Owner::Step(_), _) if only => return None,
         (Owner::Step(step @ (Step::GateRollup | Step::PhaseVerdict)), _) | (Owner::Step(step), true) => step.next(),
         (Owner::Step(_), false) => Some(Step::GateRollup),

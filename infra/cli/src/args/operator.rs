@@ -22,6 +22,12 @@ pub enum Operator {
     /// that only later steps read, the mended registry is pinned for those steps.
     #[command(after_help = exit::help("resume"))]
     Resume(ResumeArgs),
+    /// Ask whether a later phase may work on a run, and print the environment that scopes its runtimes to the run
+    ///
+    /// The orchestrator answers, as it answers a later phase's own state machine. Without --scenario, the scenario is the one in
+    /// the run's run.json.
+    #[command(after_help = exit::help("gate"))]
+    Gate(GateArgs),
     /// Start the local platform and leave it running
     Up(UpArgs),
     /// Stop the local platform that `up` or `run --keep` left running
@@ -117,6 +123,38 @@ pub struct ResumeArgs {
     pub json: bool,
 }
 
+/// Options of `cargo p1 gate`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GateArgs {
+    /// The run's platform_run_id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The scenario_run_id that the run must be of
+    #[arg(long, value_name = "ID")]
+    pub scenario: Option<String>,
+    /// The phase that asks: the correlation field phase_id
+    #[arg(long, value_name = "TEXT")]
+    pub phase: Option<String>,
+    /// The correlation field event_id
+    #[arg(long, value_name = "TEXT")]
+    pub event: Option<String>,
+    /// The correlation field runtime_lane
+    #[arg(long, value_name = "TEXT")]
+    pub lane: Option<String>,
+    /// The correlation field trace_id
+    #[arg(long, value_name = "TEXT")]
+    pub trace: Option<String>,
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of `cargo p1 up`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct UpArgs {
@@ -142,7 +180,7 @@ pub struct EnvArgs {
 /// Options of `cargo p1 event`.
 #[derive(Debug, Clone, Args)]
 pub struct EventArgs {
-    /// M3.A to M3.J, or ADMISSION for the M3.G function in admission mode
+    /// M3.A to M3.J, ADMISSION for the M3.G function in admission mode, or ENTRY for the M3.J function in entry mode
     #[arg(value_name = "STEP")]
     pub step: String,
     /// Evidence directory of an execution, as `run --out` wrote it; prints the event that the state machine sent to the step

@@ -295,6 +295,7 @@ async fn of_run(
             roots.ending = Some(Ending {
                 execution,
                 closure: closure.clone(),
+                entry: None,
             });
         }
         None if has_ledger(evidence, folder).await? => {

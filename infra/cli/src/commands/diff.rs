@@ -106,6 +106,8 @@ fn standing(run: &RunFacts) -> String {
     let word = match run.standing {
         Verified::Pinned => "PINNED",
         Verified::Held => "HELD",
+        Verified::Admitted => "ADMITTED",
+        Verified::Refused => "REFUSED",
         Verified::Tampered => "TAMPERED",
         Verified::Incomplete => "INCOMPLETE",
     };

@@ -35,7 +35,7 @@ const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` w
 fn owner(name: &str) -> Result<Owner, CliError> {
     let unknown = || {
         let name = text::brief(name, 40);
-        CliError::usage(format!("{name}: is no step; give M3.A to M3.J, or ADMISSION"))
+        CliError::usage(format!("{name}: is no step; give M3.A to M3.J, ADMISSION or ENTRY"))
     };
     Owner::from_id(&name.to_uppercase()).ok_or_else(unknown)
 }

@@ -43,7 +43,8 @@ pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
     status
 }
 
-async fn local_target(platform: &mut Platform, screen: &Screen) -> Result<Target, CliError> {
+/// The local platform that is up, with today's build of the functions.
+pub(super) async fn local_target(platform: &mut Platform, screen: &Screen) -> Result<Target, CliError> {
     platform.refresh(platform.stack_outputs_uris().len(), screen).await?;
     Target::new(platform.deployment(), &platform.sdk_config(), true)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use p1_audit::object_versions::Foreign;
 use p1_audit::text;
-use p1_contract::ids::{BucketName, Environment, S3Key};
+use p1_contract::ids::{BucketName, Environment, PlatformRunId, S3Key};
 use p1_contract::input::ExecutionInput;
 use p1_local::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
 use serde_json::json;
@@ -249,14 +249,15 @@ pub(super) async fn conclude(
     let evidence = target.evidence();
     let mut closures = execution.history.closures();
     let mut unread = None;
-    if let Some(run) = &execution.history.ids().platform_run_id {
+    let run = execution.history.run();
+    if let Some(run) = &run {
         match evidence.committed(run).await {
             Ok(committed) => closures.extend(committed),
             Err(error) => unread = Some(error.to_string()),
         }
     }
     let chain = Chain::read(&evidence, closures).await;
-    let mirrored = collect(&evidence, &chain, execution, receipt_key, &dir).await;
+    let mirrored = collect(&evidence, &chain, execution, run.as_ref(), receipt_key, &dir).await;
 
     let (objects, mut problems, foreign) = match mirrored {
         Ok(mirror) => (Some(mirror.objects.len()), mirror.problems, mirror.foreign),
@@ -300,16 +301,16 @@ async fn collect(
     evidence: &Evidence,
     chain: &Chain,
     execution: &Execution,
+    run: Option<&PlatformRunId>,
     receipt_key: Option<&str>,
     dir: &Path,
 ) -> Result<Mirror, CliError> {
     preflight::out_dir(dir)?;
-    let ids = execution.history.ids();
     let wanted = Wanted {
         execution_arn: &execution.arn,
         events: &execution.events,
         chain,
-        run: ids.platform_run_id.as_ref(),
+        run,
         receipt_key,
     };
     mirror::mirror(evidence, &wanted, dir).await

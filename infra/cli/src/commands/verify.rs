@@ -96,6 +96,11 @@ fn signature(signature: &Signature) -> String {
 fn page(report: &Report, paint: Paint) -> Vec<String> {
     let (word, meaning) = match report.standing {
         Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
+        Standing::Admitted => (
+            "ADMITTED",
+            "a later phase was admitted to the run, and the evidence of it is intact",
+        ),
+        Standing::Refused => ("REFUSED", "a later phase was refused, and the evidence of it is intact"),
         Standing::Held => ("HELD", "the run is held, and its evidence is intact"),
         Standing::Tampered => (
             "TAMPERED",
@@ -106,7 +111,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
             "the evidence is not whole or could not be read, or no verdict was committed",
         ),
     };
-    let sound = matches!(report.standing, Standing::Pinned);
+    let sound = matches!(report.standing, Standing::Pinned | Standing::Admitted);
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound)), String::new()];
     let run = &report.run;
     let none = || "none".to_owned();

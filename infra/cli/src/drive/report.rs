@@ -19,7 +19,7 @@ use crate::paint::Paint;
 /// The object of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunResult {
-    /// `VERDICT`, `DUPLICATE_DELIVERY`, `SINGLE_STATE`, `RERUN_REFUSED` or `FAULT`.
+    /// `VERDICT`, `DUPLICATE_DELIVERY`, `SINGLE_STATE`, `RERUN_REFUSED`, `PHASE_ADMITTED`, `ENTRY_REFUSED` or `FAULT`.
     pub outcome: String,
     /// `ADVANCE_TO_M4`, `HOLD_M3` or null.
     pub verdict: Option<String>,
@@ -39,6 +39,9 @@ pub struct RunResult {
     pub steps: Vec<StepRow>,
     /// The folder of the mirrored evidence. Null if it was not mirrored.
     pub evidence_dir: Option<String>,
+    /// The variables that scope a runtime to the run. Only for a phase that was admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<BTreeMap<String, String>>,
 }
 
 /// One step of `--json`.
@@ -71,6 +74,7 @@ impl RunResult {
             blockers: Vec::new(),
             steps: Vec::new(),
             evidence_dir: None,
+            environment: None,
         }
     }
 
@@ -104,6 +108,7 @@ impl RunResult {
             blockers: blockers(document, &steps),
             steps,
             evidence_dir,
+            environment: environment(outcome, document),
         }
     }
 
@@ -114,6 +119,16 @@ impl RunResult {
     pub fn json(&self) -> Result<String, CliError> {
         serde_json::to_string(self).map_err(|error| CliError::failed("render the result", &error))
     }
+}
+
+/// The variables of an admitted phase.
+fn environment(outcome: &Outcome, document: &Value) -> Option<BTreeMap<String, String>> {
+    let variables = document
+        .get("environment")
+        .filter(|_| *outcome == Outcome::PhaseAdmitted)?;
+    let variables: BTreeMap<String, String> = serde_json::from_value(variables.clone()).ok()?;
+    let clean = |(name, value): (String, String)| (text::clean(&name), text::clean(&value));
+    Some(variables.into_iter().map(clean).collect())
 }
 
 /// The codes that the end of the execution names, or else the codes of its steps.
@@ -157,6 +172,9 @@ pub fn page(
     for (name, id) in ids {
         let _ = writeln!(page, "  {name:<17} {}", text::clean(id.as_deref().unwrap_or("—")));
     }
+    for (name, value) in result.environment.iter().flatten() {
+        let _ = writeln!(page, "  {:<17} {name}={value}", "environment");
+    }
     let _ = writeln!(page);
     step_rows(&mut page, execution, outcome, findings, paint);
     if let Outcome::Fault(fault) = outcome {
@@ -188,7 +206,7 @@ pub fn page(
     page
 }
 
-/// The rows of the steps in order. The admission of a rerun comes first.
+/// The rows of the steps in order. The admission of a rerun, or of a phase, comes first.
 fn step_rows(
     page: &mut String,
     execution: &Execution,
@@ -227,6 +245,11 @@ fn headline(outcome: &Outcome, paint: Paint) -> String {
             paint.red("RERUN_REFUSED"),
             "the rerun was not admitted; the run is as it was",
         ),
+        Outcome::PhaseAdmitted => (
+            paint.green("PHASE_ADMITTED"),
+            "the run is pinned; a later phase may work on it",
+        ),
+        Outcome::EntryRefused => (paint.red("ENTRY_REFUSED"), "no later phase may work on the run"),
         Outcome::Fault(_) => (paint.red("FAULT"), "no verdict was reached"),
         Outcome::EvidenceBroken(said) => {
             let word = paint.bold(&paint.red("FAULT"));
@@ -305,6 +328,8 @@ fn next(outcome: &Outcome, codes: &[String]) -> String {
         Outcome::DuplicateDelivery => "next: nothing; look at the execution that has the handoff".to_owned(),
         Outcome::SingleState(_) => "next: resume the whole run when the state passes".to_owned(),
         Outcome::RerunRefused => "next: mend what each blocker says, then ask for the rerun again, or start anew".to_owned(),
+        Outcome::PhaseAdmitted => "next: start the phase with this environment, and carry the ids in its events".to_owned(),
+        Outcome::EntryRefused => "next: do what each blocker says, then ask again".to_owned(),
         Outcome::EvidenceBroken(_) => "next: look into each problem, and do not rely on this run before its evidence is whole".to_owned(),
         Outcome::Fault(fault) => match fault.failure.error.as_str() {
             "InvalidInput" => "next: mend the input that the message names, then start anew".to_owned(),

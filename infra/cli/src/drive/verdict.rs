@@ -18,6 +18,10 @@ pub enum Outcome {
     SingleState(bool),
     /// A rerun was not admitted.
     RerunRefused,
+    /// A later phase may work on the run.
+    PhaseAdmitted,
+    /// A later phase may not work on the run.
+    EntryRefused,
     /// No verdict was reached.
     Fault(Fault),
     /// The execution ended with this verdict, but its evidence differs from what it lists, so the verdict cannot be relied on.
@@ -42,6 +46,8 @@ impl Outcome {
             Self::DuplicateDelivery => "DUPLICATE_DELIVERY",
             Self::SingleState(_) => "SINGLE_STATE",
             Self::RerunRefused => "RERUN_REFUSED",
+            Self::PhaseAdmitted => "PHASE_ADMITTED",
+            Self::EntryRefused => "ENTRY_REFUSED",
             Self::Fault(_) | Self::EvidenceBroken(_) => "FAULT",
         }
     }
@@ -66,13 +72,15 @@ impl Outcome {
         }
     }
 
-    /// The exit status. A refused rerun counts as a hold. A state that ran alone passes or holds. A duplicate delivery is a
+    /// The exit status. A refused rerun counts as a hold, and so does a refused phase. A state that ran alone passes or holds. A duplicate delivery is a
     /// success, because there is nothing to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Advance | Self::DuplicateDelivery | Self::SingleState(true) => ExitStatus::Advance,
-            Self::Hold | Self::RerunRefused | Self::SingleState(false) => ExitStatus::Hold,
+            Self::Advance | Self::DuplicateDelivery | Self::SingleState(true) | Self::PhaseAdmitted => {
+                ExitStatus::Advance
+            }
+            Self::Hold | Self::RerunRefused | Self::EntryRefused | Self::SingleState(false) => ExitStatus::Hold,
             Self::Fault(_) | Self::EvidenceBroken(_) => ExitStatus::Fault,
         }
     }
@@ -93,11 +101,13 @@ pub fn read(history: &History, ending: &Ending) -> (Outcome, Value) {
     let outcome = match (ending.status, error, field("outcome")) {
         ("SUCCEEDED", _, "VERDICT") if field("verdict") == "ADVANCE_TO_M4" => Outcome::Advance,
         ("SUCCEEDED", _, "DUPLICATE_DELIVERY") => Outcome::DuplicateDelivery,
+        ("SUCCEEDED", _, "PHASE_ADMITTED") => Outcome::PhaseAdmitted,
         ("SUCCEEDED", _, "SINGLE_STATE") => {
             Outcome::SingleState(document.get("overall_pass") == Some(&Value::Bool(true)))
         }
         ("FAILED", "M3.Hold", "VERDICT") if field("verdict") == "HOLD_M3" => Outcome::Hold,
         ("FAILED", "M3.RerunRefused", "RERUN_REFUSED") => Outcome::RerunRefused,
+        ("FAILED", "M3.EntryRefused", "ENTRY_REFUSED") => Outcome::EntryRefused,
         ("SUCCEEDED", _, _) => Outcome::Fault(Fault {
             state: history.last_state.clone(),
             failure: Failure {
@@ -145,6 +155,14 @@ mod tests {
             outcome("SUCCEEDED", "", &json!({"outcome": "DUPLICATE_DELIVERY"})),
             Outcome::DuplicateDelivery
         );
+        assert_eq!(
+            outcome("SUCCEEDED", "", &json!({"outcome": "PHASE_ADMITTED"})),
+            Outcome::PhaseAdmitted
+        );
+        assert_eq!(
+            outcome("FAILED", "M3.EntryRefused", &json!({"outcome": "ENTRY_REFUSED"})),
+            Outcome::EntryRefused
+        );
         let single = |pass: bool| json!({"outcome": "SINGLE_STATE", "overall_pass": pass});
         assert_eq!(outcome("SUCCEEDED", "", &single(true)), Outcome::SingleState(true));
         assert_eq!(outcome("SUCCEEDED", "", &single(false)), Outcome::SingleState(false));
@@ -157,6 +175,8 @@ mod tests {
             ("FAILED", "M3.Hold", &advance),
             ("FAILED", "Internal", &hold),
             ("TIMED_OUT", "M3.Hold", &hold),
+            ("FAILED", "M3.EntryRefused", &json!({"outcome": "PHASE_ADMITTED"})),
+            ("FAILED", "M3.Hold", &json!({"outcome": "ENTRY_REFUSED"})),
             ("ABORTED", "", &advance),
         ] {
             assert!(
@@ -190,9 +210,11 @@ mod tests {
             Outcome::SingleState(false),
             Outcome::RerunRefused,
             Outcome::DuplicateDelivery,
+            Outcome::PhaseAdmitted,
+            Outcome::EntryRefused,
             fault,
         ]
         .map(|outcome| outcome.exit_status().code());
-        assert_eq!(codes, [0, 1, 0, 1, 1, 0, 3]);
+        assert_eq!(codes, [0, 1, 0, 1, 1, 0, 0, 1, 3]);
     }
 }

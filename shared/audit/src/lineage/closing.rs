@@ -41,7 +41,8 @@ impl Closing {
     }
 }
 
-/// Every closing summary in the folders of phase executions. The execution of each is not known yet.
+/// Every closing summary in the folders of phase executions that worked on a run, which a phase entry does not. The execution of
+/// each is not known yet.
 #[must_use]
 pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
     let environment = set.environment();
@@ -49,7 +50,8 @@ pub fn closings(set: &EvidenceSet) -> Vec<Closing> {
         let (folder, file) = environment.below(key)?.split_once('/')?;
         let id = PhaseExecutionId::parse(folder).ok()?;
         let name = file.strip_suffix(".json")?;
-        let owner = Owner::all().find(|owner| name == owner.summary_name())?;
+        let worked_on_it = Owner::all().filter(|owner| *owner != Owner::Entry);
+        let owner = worked_on_it.into_iter().find(|owner| name == owner.summary_name())?;
         Some(Closing {
             step: owner.as_step(),
             id,

@@ -169,7 +169,13 @@ impl<'s> Lineage<'s> {
     #[must_use]
     pub fn bucket(&self) -> Option<BucketName> {
         let committed = self.commits().find_map(|entry| entry.record.summary.as_ref());
-        let ended = || self.set.ending.as_ref()?.closure.as_ref();
+        let ended = || {
+            let ending = self.set.ending.as_ref()?;
+            ending
+                .closure
+                .as_ref()
+                .or(ending.entry.as_ref().map(|(closure, _)| closure))
+        };
         let own = || {
             let summaries = self.closings.iter().filter_map(Closing::summary);
             let artifacts = summaries.flat_map(|summary: &ExecutionSummary| &summary.artifacts);

@@ -8,6 +8,7 @@ use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, split, sum
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::LedgerRecord;
+use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 
@@ -120,6 +121,38 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
         }
     }
     chain
+}
+
+/// The closure of a phase entry, and everything that its summary names. Any other file is foreign.
+pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents: &Documents, findings: &mut Findings) {
+    let name = Owner::Entry.summary_name();
+    let ended = set.ending.as_ref().and_then(|ending| ending.entry.as_ref());
+    let closure = ended.map(|(closure, _)| closure.clone()).or_else(|| {
+        let key = set.files.keys().find(|key| key.ends_with(&format!("/{name}.json")))?;
+        let summary = split::<ExecutionSummary>(documents.get(key)?.clone(), &name).ok()?;
+        Some(ClosureRef {
+            step: Owner::Entry,
+            phase_execution_id: summary.header.phase_execution_id?,
+            overall_pass: summary.body.overall_pass,
+            bucket: summary.body.artifacts.first()?.bucket.clone(),
+            version_id: set.listed.get(key).and_then(|listed| listed.version_id.clone()),
+            key: p1_contract::ids::S3Key::parse(key).ok()?,
+            sha256: set.files.get(key)?.sha256.clone(),
+        })
+    });
+    let Some(closure) = closure.filter(|closure| closure.step == Owner::Entry) else {
+        findings.incomplete(name, "is not there: no answer was reached");
+        return;
+    };
+    chain.bucket = Some(closure.bucket.clone());
+    chain.take(set, documents, closure, "the directory", findings);
+    for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
+        if chain.broken {
+            findings.incomplete(key, "cannot be reached, because a summary is missing");
+        } else {
+            findings.tampered(key, "is a foreign file: no closure names it");
+        }
+    }
 }
 
 impl Chain {

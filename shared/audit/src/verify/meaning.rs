@@ -185,7 +185,7 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
 }
 
 /// Checks which revisions stand in the chain: a summary and what it lists are of one, and it rests on none of a later one.
-fn revisions(documents: &Documents, chain: &Chain, findings: &mut Findings) {
+pub(super) fn revisions(documents: &Documents, chain: &Chain, findings: &mut Findings) {
     let of = |key: &S3Key| documents.get(key.as_str()).and_then(revision::of);
     for Closed { closure, header, body } in &chain.closures {
         let own = header.schema_version;

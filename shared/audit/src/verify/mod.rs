@@ -5,6 +5,7 @@
 //! which name every object. The meaning of all of it is computed again from the observed inputs.
 
 mod chain;
+mod entry;
 mod environment;
 mod judged;
 mod meaning;
@@ -22,7 +23,7 @@ use p1_contract::evidence::RunIds;
 use serde::Serialize;
 
 use crate::evidence_set::EvidenceSet;
-use crate::findings::{Finding, Grade};
+use crate::findings::{Finding, Findings, Grade};
 use crate::lineage::Lineage;
 use crate::object_versions::Foreign;
 
@@ -36,6 +37,10 @@ pub enum Standing {
     Pinned,
     /// The run was held, and everything is as it was written.
     Held,
+    /// A later phase was admitted to a run, and everything is as it was written.
+    Admitted,
+    /// A later phase was refused, and everything is as it was written.
+    Refused,
     /// An object was changed or added, or contradicts another one.
     Tampered,
     /// An object that the evidence names is missing, or no verdict was committed.
@@ -60,7 +65,7 @@ pub struct Counts {
 pub struct Report {
     /// The result.
     pub standing: Standing,
-    /// The committed verdict. `None` if no verdict counts.
+    /// The committed verdict, or the answer to a later phase (`PHASE_ADMITTED`, `ENTRY_REFUSED`). `None` if neither counts.
     pub verdict: Option<String>,
     /// The run's ids, as far as the evidence has them.
     pub run: RunIds,
@@ -80,6 +85,9 @@ pub struct Report {
 pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     let mut findings = set.findings.clone();
     let (mut documents, misshapen) = shape::documents(set, &mut findings);
+    if crate::entry::is_entry(set) {
+        return phase_entry(set, &documents, misshapen, keys, findings);
+    }
     let mut chain = chain::walk(&Lineage::of(set), &documents, &mut findings);
     // Other writers use the run's root too. Their files are not judged as P1's.
     for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
@@ -120,6 +128,53 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
             named_not_mirrored: chain.outside.len(),
         },
         foreign,
+        findings: findings.all().to_vec(),
+    }
+}
+
+/// Checks the evidence of a phase entry.
+fn phase_entry(
+    set: &EvidenceSet,
+    documents: &shape::Documents,
+    misshapen: Vec<(String, String)>,
+    keys: &[PublicKey],
+    mut findings: Findings,
+) -> Report {
+    for (key, why) in misshapen {
+        findings.tampered(key, why);
+    }
+    for key in &set.unlisted {
+        findings.tampered(key, "is a foreign file: objects.json does not list it");
+    }
+    let mut chain = chain::Chain::default();
+    let admitted = entry::check(set, documents, &mut chain, keys, &mut findings);
+    let grades: BTreeSet<Grade> = findings.all().iter().map(|finding| finding.grade).collect();
+    let standing = match (grades.first(), admitted) {
+        (Some(Grade::Tampered), _) => Standing::Tampered,
+        (Some(Grade::Incomplete), _) | (None, None) => Standing::Incomplete,
+        (None, Some(true)) => Standing::Admitted,
+        (None, Some(false)) => Standing::Refused,
+    };
+    let word = |admitted| if admitted { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
+    Report {
+        standing,
+        verdict: admitted.map(|admitted| word(admitted).to_owned()),
+        run: chain
+            .closures
+            .first()
+            .map(|closed| closed.header.run())
+            .unwrap_or_default(),
+        signature: Signature {
+            state: SignatureState::Unsigned,
+            keyid: None,
+        },
+        counts: Counts {
+            objects: set.files.len(),
+            hashes: chain.hashes,
+            closures: chain.closures.len(),
+            named_not_mirrored: chain.outside.len(),
+        },
+        foreign: Foreign::of(&set.foreign),
         findings: findings.all().to_vec(),
     }
 }

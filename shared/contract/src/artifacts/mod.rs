@@ -4,6 +4,7 @@ mod closing;
 mod config_digest;
 mod cost;
 mod discipline;
+mod entry;
 mod event_claim;
 mod handle_closure;
 mod handoff;
@@ -19,6 +20,7 @@ pub use closing::*;
 pub use config_digest::*;
 pub use cost::*;
 pub use discipline::*;
+pub use entry::*;
 pub use event_claim::*;
 pub use handle_closure::*;
 pub use handoff::*;
@@ -26,6 +28,8 @@ pub use orchestrator::*;
 pub use publication::*;
 pub use rollup::*;
 pub use run_identity::*;
+
+use crate::blocker::Finding;
 
 /// One check and how it came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +52,19 @@ impl CheckResult {
             pass,
             detail: detail.into(),
         }
+    }
+
+    /// A check that holds where nothing was found.
+    #[must_use]
+    pub fn of(check: &str, findings: &[Finding]) -> Self {
+        let detail = |finding: &Finding| format!("{} {}: {}", finding.code, finding.subject, finding.detail);
+        let details: Vec<String> = findings.iter().map(detail).collect();
+        let detail = if details.is_empty() {
+            "holds".to_owned()
+        } else {
+            details.join("; ")
+        };
+        CheckResult::new(check, findings.is_empty(), detail)
     }
 }
 

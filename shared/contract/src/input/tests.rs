@@ -28,7 +28,7 @@ fn rerun() -> Value {
 }
 
 #[test]
-fn the_three_forms_are_told_apart() {
+fn the_four_forms_are_told_apart() {
     let event = ExecutionInput::parse(&event(), &Environment::default(), &bucket()).unwrap();
     assert!(matches!(&event, ExecutionInput::M2Event { sequencer, .. } if sequencer == "00A1"));
     assert_eq!(event.receipt().unwrap().version_id.as_deref(), Some("v1"));
@@ -37,6 +37,54 @@ fn the_three_forms_are_told_apart() {
     assert!(start.receipt().is_some() && start.pinned_manifest().is_none());
     let rerun = ExecutionInput::parse(&rerun(), &Environment::default(), &bucket()).unwrap();
     assert!(!rerun.rerun().unwrap().only);
+    let parsed = ExecutionInput::parse(&entry(), &Environment::default(), &bucket()).unwrap();
+    assert_eq!(json!(parsed.phase_entry().unwrap()), entry());
+    assert!(parsed.rerun().is_none() && parsed.receipt().is_none());
+}
+
+fn entry() -> Value {
+    json!({
+        "platform_run_id": "platform_20260223T174307Z", "scenario_run_id": format!("scenario_{}", "0".repeat(32)),
+        "phase_id": "M4", "event_id": "", "runtime_lane": "a b", "trace_id": "é\u{1f600}",
+    })
+}
+
+/// Step Functions' own field is passed over; no other is.
+#[test]
+fn a_phase_entry_is_flat_and_strict() {
+    let mut linked = entry();
+    linked["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] = json!("arn:aws:states:…");
+    let parse = |input: &Value| ExecutionInput::parse(input, &Environment::default(), &bucket());
+    assert_eq!(parse(&linked).unwrap(), parse(&entry()).unwrap());
+    for field in ["phase_id", "event_id", "runtime_lane", "trace_id"] {
+        let mut fewer = entry();
+        fewer.as_object_mut().unwrap().remove(field);
+        assert!(parse(&fewer).is_ok(), "{field}");
+        for wrong in [json!(1), Value::Null, json!(["x"]), json!("x".repeat(1_025))] {
+            let mut changed = entry();
+            changed[field] = wrong;
+            assert_eq!(parse(&changed).unwrap_err().field, field, "{changed}");
+        }
+    }
+    for (field, wrong) in [
+        ("platform_run_id", json!("platform_20260223T174307Z_99/..")),
+        ("platform_run_id", json!("platform_20261323T174307Z")),
+        ("platform_run_id", Value::Null),
+        ("scenario_run_id", json!("scenario_0")),
+        ("scenario_run_id", json!({})),
+        ("config_digest", json!("0".repeat(64))),
+        ("Platform_run_id", json!("x")),
+        ("environment", json!({})),
+    ] {
+        let mut changed = entry();
+        changed[field] = wrong;
+        assert_eq!(parse(&changed).unwrap_err().field, field, "{changed}");
+    }
+    for field in ["platform_run_id", "scenario_run_id"] {
+        let mut fewer = entry();
+        fewer.as_object_mut().unwrap().remove(field);
+        assert_eq!(parse(&fewer).unwrap_err().field, field);
+    }
 }
 
 /// Each row breaks one thing and expects the field that the error names.

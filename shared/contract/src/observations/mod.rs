@@ -12,6 +12,7 @@ pub mod handle_closure;
 mod learned;
 pub mod m4_handoff;
 pub mod orchestrator_readiness;
+pub mod phase_entry;
 pub mod phase_verdict;
 pub mod rerun_discipline;
 pub mod run_identity;

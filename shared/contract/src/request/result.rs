@@ -1,11 +1,15 @@
 //! What a function returns: codes, ids and closures, never evidence bodies.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Closures;
+use crate::artifacts::DurableReference;
 use crate::blocker::Blocker;
 use crate::evidence::RunIds;
-use crate::ids::PhaseExecutionId;
+use crate::ids::{PhaseExecutionId, PlatformRunId};
+use crate::input::PhaseEntry;
 use crate::owner::Owner;
 use crate::reference::ClosureRef;
 use crate::step::Step;
@@ -21,7 +25,9 @@ pub enum TaskOutcome {
     DuplicateDelivery,
     /// The rerun may go on.
     Admitted,
-    /// The rerun may not go on.
+    /// The later phase may work on the run.
+    PhaseAdmitted,
+    /// The rerun may not go on, or the later phase may not work on the run.
     Refused,
 }
 
@@ -37,7 +43,9 @@ pub enum Conclusion {
     DuplicateDelivery,
     /// The rerun may go on.
     Admitted(Admitted),
-    /// The rerun may not go on.
+    /// The later phase may work on the run.
+    PhaseAdmitted(PhaseAdmitted),
+    /// The rerun may not go on, or the later phase may not work on the run.
     Refused,
 }
 
@@ -61,6 +69,17 @@ pub struct Admitted {
     pub resume_at: Step,
     /// Whether that step alone is run.
     pub only: bool,
+}
+
+/// A later phase that may work on a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseAdmitted {
+    /// The variables that scope a runtime to the run, with their values.
+    pub environment: BTreeMap<String, PlatformRunId>,
+    /// What the phase asked with.
+    pub correlation: PhaseEntry,
+    /// The evidence that the answer rests on.
+    pub references: Vec<DurableReference>,
 }
 
 impl Conclusion {
@@ -106,6 +125,7 @@ impl StepResult {
             Conclusion::Closed | Conclusion::Verdict(_) => TaskOutcome::Closed,
             Conclusion::DuplicateDelivery => TaskOutcome::DuplicateDelivery,
             Conclusion::Admitted(_) => TaskOutcome::Admitted,
+            Conclusion::PhaseAdmitted(_) => TaskOutcome::PhaseAdmitted,
             Conclusion::Refused => TaskOutcome::Refused,
         }
     }
@@ -167,6 +187,12 @@ struct Wire {
     resume_at: Option<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
     only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<BTreeMap<String, PlatformRunId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<PhaseEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<Vec<DurableReference>>,
 }
 
 impl TryFrom<Wire> for StepResult {
@@ -175,24 +201,43 @@ impl TryFrom<Wire> for StepResult {
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
         let verdict = (wire.verdict, wire.committed, wire.unresolved);
         let admission = (wire.closures, wire.resume_at, wire.only);
-        let conclusion = match (wire.outcome, verdict, admission) {
-            (TaskOutcome::Closed, (None, None, None), (None, None, None)) => Conclusion::Closed,
-            (TaskOutcome::Closed, (Some(verdict), Some(committed), Some(unresolved)), (None, None, None)) => {
-                Conclusion::Verdict(Concluded {
-                    verdict,
-                    committed,
-                    unresolved,
-                })
+        let entry = (wire.environment, wire.correlation, wire.references);
+        let conclusion = match (wire.outcome, verdict, admission, entry) {
+            (TaskOutcome::Closed, (None, None, None), (None, None, None), (None, None, None)) => Conclusion::Closed,
+            (
+                TaskOutcome::Closed,
+                (Some(verdict), Some(committed), Some(unresolved)),
+                (None, None, None),
+                (None, None, None),
+            ) => Conclusion::Verdict(Concluded {
+                verdict,
+                committed,
+                unresolved,
+            }),
+            (
+                TaskOutcome::Admitted,
+                (None, None, None),
+                (Some(closures), Some(resume_at), Some(only)),
+                (None, None, None),
+            ) => Conclusion::Admitted(Admitted {
+                closures,
+                resume_at,
+                only,
+            }),
+            (
+                TaskOutcome::PhaseAdmitted,
+                (None, None, None),
+                (None, None, None),
+                (Some(environment), Some(correlation), Some(references)),
+            ) => Conclusion::PhaseAdmitted(PhaseAdmitted {
+                environment,
+                correlation,
+                references,
+            }),
+            (TaskOutcome::DuplicateDelivery, (None, None, None), (None, None, None), (None, None, None)) => {
+                Conclusion::DuplicateDelivery
             }
-            (TaskOutcome::Admitted, (None, None, None), (Some(closures), Some(resume_at), Some(only))) => {
-                Conclusion::Admitted(Admitted {
-                    closures,
-                    resume_at,
-                    only,
-                })
-            }
-            (TaskOutcome::DuplicateDelivery, (None, None, None), (None, None, None)) => Conclusion::DuplicateDelivery,
-            (TaskOutcome::Refused, (None, None, None), (None, None, None)) => Conclusion::Refused,
+            (TaskOutcome::Refused, (None, None, None), (None, None, None), (None, None, None)) => Conclusion::Refused,
             _ => return Err("its fields are not those of its `outcome`"),
         };
         Ok(StepResult {
@@ -227,6 +272,9 @@ impl From<StepResult> for Wire {
             closures: None,
             resume_at: None,
             only: None,
+            environment: None,
+            correlation: None,
+            references: None,
         };
         match result.conclusion {
             Conclusion::Verdict(concluded) => {
@@ -238,6 +286,11 @@ impl From<StepResult> for Wire {
                 wire.closures = Some(admitted.closures);
                 wire.resume_at = Some(admitted.resume_at);
                 wire.only = Some(admitted.only);
+            }
+            Conclusion::PhaseAdmitted(admitted) => {
+                wire.environment = Some(admitted.environment);
+                wire.correlation = Some(admitted.correlation);
+                wire.references = Some(admitted.references);
             }
             Conclusion::Closed | Conclusion::DuplicateDelivery | Conclusion::Refused => {}
         }

@@ -1,6 +1,6 @@
 //! Execution inputs and payloads.
 
-use p1_contract::ids::Environment;
+use p1_contract::ids::{Environment, PlatformRunId};
 use p1_contract::input::{ExecutionInput, InputError};
 use p1_contract::request::{Mode, StepInput, TaskCall};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ const RECEIPT: &str = "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3
 const HELD: &str = "evidence/dev_full/run_control/m3f_20260223T174307Z_0123456789ab/m3f_execution_summary.json";
 
 /// Each of the three forms with every field it may have.
-fn valid_inputs() -> [Value; 3] {
+fn valid_inputs() -> [Value; 4] {
     [
         json!({
             "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
@@ -35,6 +35,10 @@ fn valid_inputs() -> [Value; 3] {
                 "approval": {"who": "w", "blocker": "M3F-B1"}
             }
         }}),
+        json!({
+            "platform_run_id": "platform_20260223T174307Z_01", "scenario_run_id": format!("scenario_{}", "a".repeat(32)),
+            "phase_id": "M4", "event_id": "e", "runtime_lane": "spark", "trace_id": "t"
+        }),
     ]
 }
 
@@ -105,6 +109,13 @@ fn check_accepted(input: &ExecutionInput) -> Result<(), TestCaseError> {
         prop_assert!(rerun.held.key.as_str().ends_with("_execution_summary.json"));
         prop_assert!(!rerun.held.key.as_str().contains(".."));
     }
+    if let Some(entry) = input.phase_entry() {
+        prop_assert!(PlatformRunId::parse(entry.platform_run_id.as_str()).is_ok());
+        prop_assert!(entry.platform_run_id.run_root().matches("..").count() == 0);
+        for text in [&entry.phase_id, &entry.event_id, &entry.runtime_lane, &entry.trace_id] {
+            prop_assert!(text.as_ref().is_none_or(|text| text.len() <= 1024));
+        }
+    }
     let stored: ExecutionInput = serde_json::from_value(serde_json::to_value(input).unwrap()).unwrap();
     prop_assert_eq!(&stored, input, "evidence reads back as something else");
     Ok(())
@@ -171,7 +182,7 @@ proptest! {
 
     #[test]
     fn a_changed_input_is_refused_at_the_change_or_is_another_input(
-        form in 0_usize..3, (at, change) in any_change()
+        form in 0_usize..4, (at, change) in any_change()
     ) {
         let original = &valid_inputs()[form];
         let Some((input, place)) = changed(original, at, change) else { return Ok(()) };
@@ -185,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_payload_gets_an_answer(form in 0_usize..3, (at, change) in any_change()) {
+    fn a_changed_payload_gets_an_answer(form in 0_usize..4, (at, change) in any_change()) {
         let original = valid_payload(&valid_inputs()[form]);
         let Some((payload, place)) = changed(&original, at, change) else { return Ok(()) };
         match StepInput::parse(payload) {

@@ -29,9 +29,9 @@ pub const NAMESPACE: &str = "P1/RunPinning";
 pub enum Metric {
     /// The duration of a step that reached a verdict, in milliseconds. By deployment and step.
     StepDuration,
-    /// Steps that passed; for the admission, reruns that were admitted. By deployment and step.
+    /// Steps that passed; for the admission, reruns that were admitted, for the entry, phases. By deployment and step.
     Passes,
-    /// Steps that held; for the admission, reruns that were refused. By deployment and step.
+    /// Steps that held; for the admission, reruns that were refused, for the entry, phases. By deployment and step.
     Holds,
     /// Codes that a step raised. Each code counts once, however many findings it has. By deployment, and by deployment and code.
     Blockers,
@@ -100,7 +100,7 @@ impl Metric {
 pub enum Dimension {
     /// The deployment's name, [`DeploymentName`].
     Deployment,
-    /// The wire name of a step, or `ADMISSION`.
+    /// The wire name of a step, `ADMISSION` or `ENTRY`.
     Step,
     /// The code of a blocker.
     Code,

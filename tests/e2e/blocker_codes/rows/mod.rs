@@ -1,6 +1,7 @@
 //! The table: a code, what is changed, and how.
 
 mod from_publication;
+mod phase_entry;
 mod up_to_lock;
 
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use p1_contract::blocker::Blocker;
 use p1_tests::stage::Stage;
 use serde_json::Value;
 
-type Work<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+pub(crate) type Work<'a, T = ()> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One change of the valid example.
 pub(crate) enum How {
@@ -33,6 +34,8 @@ pub(crate) enum How {
     ResumedObserved(Blocker, fn(&mut Value)),
     /// After the hold of the first code, a rerun with another input: refused.
     Refused(Blocker, fn(&mut Value)),
+    /// A later phase asks this of a run that was prepared for it: refused.
+    Entered(for<'a> fn(&'a Stage) -> Work<'a, Value>),
     /// After the hold of the first code, a rerun on another registry: refused.
     Drifted(Blocker, &'static str, &'static str),
 }
@@ -67,7 +70,10 @@ const fn row(code: Blocker, what: &'static str, how: How) -> Row {
 
 /// The whole table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    up_to_lock::ROWS.iter().chain(from_publication::ROWS)
+    up_to_lock::ROWS
+        .iter()
+        .chain(from_publication::ROWS)
+        .chain(phase_entry::ROWS)
 }
 
 /// What looks like the id of an access key of AWS.

@@ -1,12 +1,14 @@
 //! A directory as plain data. It holds everything that the page shows and nothing about its appearance.
 
 mod closing;
+mod entry;
 mod evidence;
 mod executions;
 mod particulars;
 mod steps;
 
 pub(crate) use closing::{Cost, Item, Lane, Next, Record, Scale};
+pub(crate) use entry::Entry;
 pub(crate) use evidence::{Bytes, Object};
 pub(crate) use executions::{Ending, Execution, Node, Outcome};
 pub(crate) use particulars::{Handle, Particulars};
@@ -68,6 +70,8 @@ pub(crate) struct Model {
     pub(crate) cost: Option<Cost>,
     pub(crate) ledger: Vec<Record>,
     pub(crate) checklist: Vec<Item>,
+    /// The answer to a later phase, if the directory is of one and not of a run.
+    pub(crate) entry: Option<Entry>,
 }
 
 impl Model {
@@ -113,6 +117,7 @@ impl Model {
             ledger: closing::ledger(&evidence, &lineage),
             checklist: closing::checklist(&history),
             executions: history.executions,
+            entry: entry::entry(set),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The page as HTML. `maud` builds all of it and escapes its input; this module never writes markup as text.
 
 mod closing;
+mod entry;
 mod graph;
 mod parts;
 mod steps;
@@ -44,13 +45,17 @@ pub(super) fn page(model: &Model) -> String {
                     (verdict::banner(model))
                     (contents(model))
                     (verdict::findings(model))
-                    (verdict::hold(model))
-                    (graph::section(model))
-                    (steps::section(model))
-                    (closing::lanes(model))
-                    (closing::cost(model))
-                    (closing::ledger(model))
-                    (closing::checklist(model))
+                    @if let Some(entry) = &model.entry {
+                        (entry::section(entry))
+                    } @else {
+                        (verdict::hold(model))
+                        (graph::section(model))
+                        (steps::section(model))
+                        (closing::lanes(model))
+                        (closing::cost(model))
+                        (closing::ledger(model))
+                        (closing::checklist(model))
+                    }
                     (closing::check(model))
                 }
                 footer.foot {
@@ -81,19 +86,21 @@ fn masthead(model: &Model) -> Markup {
 }
 
 fn contents(model: &Model) -> Markup {
+    let of_run = model.entry.is_none();
     let sections = [
         ("#findings", "What is wrong", !model.remarks.is_empty()),
         (
             "#next",
             "What to do next",
-            model.next.is_some() || !model.unresolved.is_empty(),
+            of_run && (model.next.is_some() || !model.unresolved.is_empty()),
         ),
-        ("#states", "State machine", true),
-        ("#steps", "Steps", true),
-        ("#lanes", "Lanes", true),
-        ("#cost", "Cost", true),
-        ("#ledger", "Ledger", true),
-        ("#checklist", "Checklist", true),
+        ("#entry", "Phase entry", !of_run),
+        ("#states", "State machine", of_run),
+        ("#steps", "Steps", of_run),
+        ("#lanes", "Lanes", of_run),
+        ("#cost", "Cost", of_run),
+        ("#ledger", "Ledger", of_run),
+        ("#checklist", "Checklist", of_run),
         ("#check", "Check it yourself", true),
     ];
     html! {

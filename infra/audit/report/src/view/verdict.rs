@@ -13,6 +13,8 @@ use crate::text::Text;
 pub(super) fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Pinned => "PINNED",
+        Standing::Admitted => "ADMITTED",
+        Standing::Refused => "REFUSED",
         Standing::Held => "HELD",
         Standing::Tampered => "TAMPERED",
         Standing::Incomplete => "INCOMPLETE",
@@ -22,8 +24,8 @@ pub(super) fn word(standing: Standing) -> &'static str {
 /// The class of the whole page.
 pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
-        Standing::Pinned => "standing-pinned",
-        Standing::Held => "standing-held",
+        Standing::Pinned | Standing::Admitted => "standing-pinned",
+        Standing::Held | Standing::Refused => "standing-held",
         Standing::Tampered => "standing-tampered",
         Standing::Incomplete => "standing-incomplete",
     }
@@ -31,8 +33,8 @@ pub(super) fn class(standing: Standing) -> &'static str {
 
 fn mark(standing: Standing) -> Mark {
     match standing {
-        Standing::Pinned => Mark::Pass,
-        Standing::Held => Mark::Held,
+        Standing::Pinned | Standing::Admitted => Mark::Pass,
+        Standing::Held | Standing::Refused => Mark::Held,
         Standing::Tampered => Mark::Alarm,
         Standing::Incomplete => Mark::Unknown,
     }
@@ -41,6 +43,8 @@ fn mark(standing: Standing) -> Mark {
 fn meaning(standing: Standing) -> &'static str {
     match standing {
         Standing::Pinned => "The run is pinned, and its evidence is intact.",
+        Standing::Admitted => "A later phase was admitted to the run, and the evidence of it is intact.",
+        Standing::Refused => "A later phase was refused, and the evidence of it is intact.",
         Standing::Held => "The run is held, and its evidence is intact.",
         Standing::Tampered => "The evidence was changed, or contradicts itself. Do not rely on it.",
         Standing::Incomplete => "The evidence is not whole, or no verdict was committed. Nothing is proven by it.",
@@ -49,7 +53,7 @@ fn meaning(standing: Standing) -> &'static str {
 
 /// Whether P1 wrote the directory's statements unchanged.
 pub(super) fn is_intact(standing: Standing) -> bool {
-    matches!(standing, Standing::Pinned | Standing::Held)
+    !matches!(standing, Standing::Tampered | Standing::Incomplete)
 }
 
 pub(super) fn banner(model: &Model) -> Markup {
@@ -67,7 +71,7 @@ pub(super) fn banner(model: &Model) -> Markup {
                     p.lead { (meaning(standing)) }
                 }
             }
-            (stated(model))
+            @if model.entry.is_none() { (stated(model)) }
             dl.triplet {
                 div { dt { "platform_run_id" } dd { (id(&model.platform_run_id)) } }
                 div { dt { "scenario_run_id" } dd { (id(&model.scenario_run_id)) } }

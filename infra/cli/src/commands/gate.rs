@@ -1,0 +1,96 @@
+//! `cargo p1 gate`: asks the orchestrator whether a later phase may work on a run.
+
+use p1_audit::text;
+use p1_contract::artifacts::RunRecord;
+use p1_contract::evidence::Document;
+use p1_contract::ids::PlatformRunId;
+use p1_contract::input::ExecutionInput;
+use serde_json::{Value, json};
+
+use super::{resume, run};
+use crate::args::{GateArgs, RunArgs};
+use crate::drive::screen::Screen;
+use crate::drive::start;
+use crate::drive::target::Target;
+use crate::exit::{CliError, ExitStatus};
+
+/// Runs `cargo p1 gate`.
+///
+/// # Errors
+/// Returns [`CliError::Usage`] if the command line is not usable, or if no platform is up; nothing was started then. Returns
+/// [`CliError::Fault`] if the execution could not be started or followed.
+pub async fn gate(args: GateArgs) -> Result<ExitStatus, CliError> {
+    let run = PlatformRunId::parse(&args.run)
+        .map_err(|error| CliError::usage(format!("RUN {}: {error}", text::clean(&args.run))))?;
+    let screen = Screen::new();
+    let status = match &args.stack {
+        Some(stack) => ask(&args, &run, &run::aws_target(stack).await?, &screen).await,
+        None => {
+            let mut platform = super::env::up().await?;
+            ask(
+                &args,
+                &run,
+                &resume::local_target(&mut platform, &screen).await?,
+                &screen,
+            )
+            .await
+        }
+    };
+    screen.finish();
+    status
+}
+
+/// Asks about one run, and reports the answer.
+///
+/// # Errors
+/// As [`gate`] does.
+pub async fn ask(
+    args: &GateArgs,
+    run: &PlatformRunId,
+    target: &Target,
+    screen: &Screen,
+) -> Result<ExitStatus, CliError> {
+    let input = input(args, run, target).await?;
+    let arn = start::start_execution(target, &input).await?;
+    let execution = run::watch(target, &arn, screen).await?;
+    screen.finish();
+    let args = RunArgs {
+        out: args.out.clone(),
+        json: args.json,
+        ..RunArgs::default()
+    };
+    run::conclude(&args, target, &execution, None, screen).await
+}
+
+/// The question. Without `--scenario` it names the scenario that the run's own `run.json` says it is of.
+async fn input(args: &GateArgs, run: &PlatformRunId, target: &Target) -> Result<Value, CliError> {
+    let scenario = match &args.scenario {
+        Some(scenario) => scenario.clone(),
+        None => scenario(run, target).await?,
+    };
+    let mut input = json!({"platform_run_id": run, "scenario_run_id": scenario});
+    let given = [
+        ("phase_id", &args.phase),
+        ("event_id", &args.event),
+        ("runtime_lane", &args.lane),
+        ("trace_id", &args.trace),
+    ];
+    for (field, value) in given {
+        if let Some(value) = value {
+            input[field] = json!(value);
+        }
+    }
+    ExecutionInput::parse(&input, &target.environment, &target.evidence_bucket)
+        .map_err(|error| CliError::usage(text::clean(&error.to_string())))?;
+    Ok(input)
+}
+
+/// A run that has no readable `run.json` is asked for all the same: the orchestrator then says why it is refused.
+async fn scenario(run: &PlatformRunId, target: &Target) -> Result<String, CliError> {
+    const NOBODYS: &str = "scenario_00000000000000000000000000000000";
+    let key = format!("{}run.json", run.run_root());
+    let found = target.evidence().get(&key, None).await?;
+    let document = found.and_then(|found| Document::<RunRecord>::parse(&found.bytes).ok());
+    let scenario = document.and_then(|document| document.header.scenario_run_id);
+    Ok(scenario.map_or_else(|| NOBODYS.to_owned(), String::from))
+}
