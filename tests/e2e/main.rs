@@ -8,6 +8,7 @@ mod blocker_codes;
 mod concurrent_runs;
 mod duplicate_deliveries;
 mod faulted_executions;
+mod fetches;
 mod input_forms;
 mod ledger;
 mod metrics;

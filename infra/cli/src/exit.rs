@@ -70,7 +70,7 @@ pub struct Group {
 }
 
 /// Every exit status of every command. `exit-codes` prints it.
-pub const GROUPS: [Group; 6] = [
+pub const GROUPS: [Group; 7] = [
     Group {
         commands: &["run", "resume"],
         statuses: &[
@@ -83,6 +83,14 @@ pub const GROUPS: [Group; 6] = [
                 "HOLD_M3; also: a state that ran alone holds, or a rerun was refused",
             ),
             (Usage, "usage or invalid input"),
+            (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
+        commands: &["fetch"],
+        statuses: &[
+            (Advance, "mirrored whole, whatever the verdict is"),
+            (Usage, "usage, or there is no such execution or run"),
             (Fault, "fault; also: the evidence could not be mirrored whole"),
         ],
     },
