@@ -12,6 +12,7 @@ use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
+use p1_tests::revision_1;
 use p1_tests::runs::occupied;
 use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 use serde_json::{Value, json};
@@ -197,7 +198,7 @@ async fn what_departs_from_the_schemas_is_refused() {
             json!("m3e_20260223T174307Z_0123456789ab"),
             "unexpected",
         ),
-        ("other schema version", "schema_version", json!(2), "1 was expected"),
+        ("other schema version", "schema_version", json!(3), "2 was expected"),
         ("other step", "step", json!("M3.A"), "'M3.E' was expected"),
         ("short digest", "config_digest", json!(digest), "does not match"),
         (
@@ -380,4 +381,28 @@ async fn schemas_that_are_none_and_evidence_that_is_not_there_are_refused() {
 
     let outcome = validate(&[]).await;
     assert!(outcome.valid, "{}", outcome.text);
+}
+
+/// Evidence of revision 1 is held against the schemas of revision 1.
+#[tokio::test]
+async fn evidence_of_revision_1_is_valid_against_the_schemas_of_revision_1() {
+    let mut all = Objects::new();
+    for (name, _) in revision_1::RUNS {
+        let files = revision_1::run(name).files.into_iter();
+        let evidence = files.filter(|(path, _)| path.starts_with("evidence/"));
+        all.extend(evidence.map(|(path, bytes)| (format!("evidence/{name}/{path}"), bytes)));
+    }
+    let outcome = validate(&[Scratch::mirror("revision-1", &all).path()]).await;
+    assert!(outcome.valid, "{}", outcome.text);
+    let (key, mut run) = documents(&all)
+        .find(|(_, document)| document["artifact"] == "run")
+        .unwrap();
+    run["added_later"] = json!(1);
+    let broken = Objects::from([(key.clone(), run.to_string().into_bytes())]);
+    let outcome = validate(&[Scratch::mirror("revision-1-broken", &broken).path()]).await;
+    assert!(
+        outcome.text.contains("'added_later' was unexpected"),
+        "{}",
+        outcome.text
+    );
 }

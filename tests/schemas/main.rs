@@ -1,5 +1,6 @@
 //! The JSON Schemas of the evidence: generated from the types, checked in under `statemachine/schemas`, and held against
-//! published evidence by a validator that is not ours (contract section 6).
+//! published evidence by a validator that is not ours (contract section 6). Those of revision 1 lie below `revision-1`, and do not
+//! change any more.
 //!
 //! `UPDATE=1 cargo test -p p1-tests --test schemas` writes them anew after a change of a type.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use p1_contract::catalogue::{self, Kind};
-use p1_contract::schema;
+use p1_contract::hash::Sha256Hex;
+use p1_contract::{revision, schema};
 use serde_json::Value;
 
 use crate::registry::{declared_artifacts, schemas};
@@ -38,6 +40,7 @@ fn checked_in() -> PathBuf {
 /// The files of a directory by name.
 fn files(directory: &Path) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let entries = entries.filter(|entry| entry.as_ref().unwrap().path().is_file());
     let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         (name, std::fs::read_to_string(&path).unwrap())
@@ -120,6 +123,20 @@ fn every_schema_has_exactly_one_row_of_the_catalogue() {
     assert_eq!(files(&checked_in()).len(), catalogue::all().len());
 }
 
+/// All of them as one hash: evidence of revision 1 is there, and nothing that is written is of it any more.
+#[test]
+fn the_schemas_of_revision_1_do_not_change() {
+    let of_revision_1 = files(&checked_in().join("revision-1"));
+    for name in of_revision_1.keys() {
+        assert!(catalogue::find(name.trim_end_matches(SUFFIX)).is_some(), "{name}");
+    }
+    let all = serde_json::to_vec(&of_revision_1).unwrap();
+    assert_eq!(
+        Sha256Hex::of(&all).as_str(),
+        "10ef07045d42bc1365b5fb23ae28c6fd195416004fa9cf4a87bf0568069fcb84"
+    );
+}
+
 #[test]
 fn every_artifact_has_a_schema() {
     let documents = catalogue::all().iter().filter(|row| row.kind == Kind::Document);
@@ -133,7 +150,10 @@ fn every_artifact_has_a_schema() {
         if catalogue::find(name).unwrap().kind != Kind::Sidecar {
             assert_eq!(&schema["properties"]["artifact"]["const"], name);
         }
-        assert_eq!(schema["$id"], format!("urn:p1:schema:{name}:1"));
+        assert_eq!(
+            schema["$id"],
+            format!("urn:p1:schema:{name}:{}", revision::version_of(name))
+        );
         for keyword in ["title", "description"] {
             assert!(
                 schema[keyword].as_str().is_some_and(|text| !text.is_empty()),

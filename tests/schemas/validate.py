@@ -3,7 +3,8 @@
     validate.py [--schemas DIR] [DIR ...]
 
 Each DIR is the evidence directory of a run, as `cargo p1 run --out` leaves it: every JSON file below DIR/evidence is
-held against the schema of the artifact that it says it is. A signed sidecar (`*.dsse.json`) is held against the schema of
+held against the schema of the artifact that it says it is, in the revision that it says it is of: `revision-1` below the
+directory of the schemas has those that do not change any more. A signed sidecar (`*.dsse.json`) is held against the schema of
 the envelope, and what is in it against that of the statement that it says it is. The schemas themselves are always held
 against the metaschema, even without a DIR. Exit status: 0 all is valid, 1 something is not, 2 usage.
 """
@@ -24,6 +25,8 @@ SUFFIX = ".schema.json"
 FOREIGN = "m2j_"
 # Signed statements beside the evidence, and the schema of the envelope that each lies in.
 SIDECAR, ENVELOPE = ".dsse.json", "dsse_envelope"
+# The schemas of earlier revisions, below those of today's.
+EARLIER = {1: "revision-1"}
 
 
 class Refused(ValueError):
@@ -92,8 +95,9 @@ def load_schemas(directory):
     return validators, problems
 
 
-def check_document(path, validators):
+def check_document(path, revisions):
     """What is wrong with one document."""
+    validators = revisions[None]
     try:
         document = read(path)
     except ValueError as error:
@@ -102,7 +106,9 @@ def check_document(path, validators):
         return check_sidecar(document, validators)
     if not isinstance(document, dict) or not isinstance(document.get("artifact"), str):
         return ["does not say which artifact it is"]
-    validator = validators.get(document["artifact"])
+    version = document.get("schema_version")
+    of_revision = revisions.get(version if isinstance(version, int) else None, validators)
+    validator = of_revision.get(document["artifact"])
     if validator is None:
         return [f"is the artifact `{document['artifact']}`, which has no schema"]
     return departures(document["artifact"], validator, document)
@@ -134,7 +140,7 @@ def shortened(message, most=300):
     return message if len(message) <= most else message[:most] + "…"
 
 
-def check_evidence(directory, validators):
+def check_evidence(directory, revisions):
     """How many documents below `directory` were held against a schema, and what is wrong with them."""
     checked, problems = 0, []
     for path in sorted((directory / "evidence").rglob("*.json")):
@@ -142,7 +148,7 @@ def check_evidence(directory, validators):
         if any(part.startswith(FOREIGN) for part in key.parts):
             continue
         checked += 1
-        problems.extend(f"{key.as_posix()}: {problem}" for problem in check_document(path, validators))
+        problems.extend(f"{key.as_posix()}: {problem}" for problem in check_document(path, revisions))
     if checked == 0:
         problems.append(f"{directory}: holds no evidence, expected JSON files below {directory / 'evidence'}")
     return checked, problems
@@ -154,9 +160,14 @@ def main():
     parser.add_argument("--schemas", type=Path, default=SCHEMAS, help="the schemas (default: the checked-in ones)")
     arguments = parser.parse_args()
     validators, problems = load_schemas(arguments.schemas)
+    revisions = {None: validators}
+    for version, name in EARLIER.items():
+        if (arguments.schemas / name).is_dir():
+            revisions[version], wrong = load_schemas(arguments.schemas / name)
+            problems.extend(wrong)
     checked = 0
     for directory in arguments.directories:
-        found, wrong = check_evidence(directory, validators)
+        found, wrong = check_evidence(directory, revisions)
         checked += found
         problems.extend(wrong)
     for problem in problems:

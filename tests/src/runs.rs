@@ -28,6 +28,7 @@ pub const LATER_KEY: u8 = 2;
 const BROKEN: (&str, &str) = ("runtime_lane,trace_id\"", "trace_id\"");
 
 /// A run that has ended, as its mirror shows it.
+#[derive(Clone)]
 pub struct Mirrored {
     /// Every file, by its path in the directory. The history holds its last event alone, so that each byte of it counts.
     pub files: BTreeMap<String, Vec<u8>>,
@@ -146,7 +147,30 @@ pub async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
     world.edit_registry(BROKEN.0, BROKEN.1);
     let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
     world.edit_registry(BROKEN.1, BROKEN.0);
-    resume(world, &held, |_| {}).await
+    resume(world, &held.closure.unwrap().key, |_| {}).await
+}
+
+/// The run of this mirror, which [`held`] made, as if by an earlier release: mended, admitted and advanced by today's steps.
+pub async fn resumed_from(held: &Mirrored, start_time: &str) -> Mirrored {
+    let world = at(start_time, Signer::Off);
+    world.edit_registry(BROKEN.0, BROKEN.1);
+    let objects: Vec<Value> = serde_json::from_slice(&held.files["objects.json"]).unwrap();
+    let mut last = None;
+    for object in &objects {
+        let key = object["key"].as_str().unwrap();
+        if key != RECEIPT {
+            let version = object["version_id"].as_str().unwrap().to_owned();
+            world
+                .store
+                .seed_version(EVIDENCE, key, held.files[key].clone(), version);
+        }
+        last = last.or_else(|| {
+            key.ends_with("m3j_execution_summary.json")
+                .then(|| S3Key::parse(key).unwrap())
+        });
+    }
+    world.edit_registry(BROKEN.1, BROKEN.0);
+    resume(world, &last.unwrap(), |_| {}).await
 }
 
 /// Texts that would be more than text on a page that is careless with them.
@@ -190,22 +214,13 @@ pub async fn hostile(start_time: &str, signer: Signer) -> Mirrored {
         reset["reason"] = json!(HOSTILE[5]);
         reset["scope"] = json!("w".repeat(1_000));
     };
-    resume(world, &held, reset).await
+    resume(world, &held.closure.unwrap().key, reset).await
 }
 
-/// Takes a held run to its advance by a rerun, whose input `edit` may change.
-async fn resume(mut world: World, held: &StepResult, edit: impl Fn(&mut Value)) -> Mirrored {
+/// Takes a held run to its advance by a rerun, whose input `edit` may change. `held` is the key of M3.J's summary.
+async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mirrored {
     let first = world.execution.clone();
-    let folder = held
-        .closure
-        .as_ref()
-        .unwrap()
-        .key
-        .as_str()
-        .rsplit_once('/')
-        .unwrap()
-        .0
-        .to_owned();
+    let (folder, _) = held.as_str().rsplit_once('/').unwrap();
     let bytes = &world.store.dump(EVIDENCE)[&format!("{folder}/m3_execution_summary.json")];
     let summary: Value = serde_json::from_slice(bytes).unwrap();
     world.input = summary["next_action"]["rerun_input"].clone();

@@ -252,7 +252,7 @@ async fn every_detail_of_a_ledger_record_is_checked() {
         ("spaces", 3, |record| Some(format!("{record:#}\n").into_bytes())),
         ("the number zero", 0, |_| None),
         ("another schema version", 3, |record| {
-            record["schema_version"] = json!(2);
+            record["schema_version"] = json!(3);
             None
         }),
     ];

@@ -10,6 +10,7 @@ mod foreign_verdicts;
 mod forgery;
 mod later_phases;
 mod replays;
+mod revision_1;
 mod second_verifier;
 mod signature;
 
@@ -195,8 +196,8 @@ const GATES: [&str; 3] = ["m4_entry_ready", "blocker_count", "blockers"];
 
 /// Evidence of revision 1 says less of how M3.A verified the handles, and is as whole.
 #[tokio::test]
-async fn evidence_of_revision_1_still_verifies() {
-    let run = advanced(START, Signer::Off).await;
+async fn evidence_of_the_first_days_of_revision_1_still_verifies() {
+    let run = p1_tests::revision_1::run("advanced_unsigned");
     let files = forged(&run.files, SNAPSHOT, |document| {
         document
             .as_object_mut()

@@ -48,6 +48,14 @@ SEVERE_CODES = set("""
 # The ids of a run, as documents name them.
 RUN_IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
 
+# The revisions of evidence that this file knows (`schema_version`), and the fields that revision 2 added to an artifact. A
+# dotted name is a field of an object inside, in a list that of every element.
+REVISIONS = [1, 2]
+ADDED_IN_2 = {}
+
+# What people make as well; it has a version of its own.
+BILLING = "p1_billing_artifact"
+
 # What later phases gate on in the phase summary. Evidence of revision 1 has none of these fields.
 GATE_FIELDS = ["m4_entry_ready", "blocker_count", "blockers"]
 
@@ -107,6 +115,17 @@ def ids_of(document):
 def identity_hash(execution_arn, step):
     """The last part of a phase execution id: it follows from the execution and the step."""
     return sha256(f"{execution_arn}\n{step}".encode())[:12]
+
+
+def each_has(value, path, expected):
+    """Whether every object that the path leads into has its last field; or, where that is expected, none has."""
+    if isinstance(value, list):
+        return all(each_has(item, path, expected) for item in value)
+    if not isinstance(value, dict):
+        return True
+    if len(path) == 1:
+        return (path[0] in value) == expected
+    return each_has(value.get(path[0]), path[1:], expected)
 
 
 class Check:
@@ -266,9 +285,18 @@ class Check:
                 self.docs[key] = document
         for key, document in self.docs.items():
             self.expect(key, "its folder", self.is_in_its_folder(key, document), True)
+            self.expect(key, "its revision", self.has_fields_of_its_revision(document), True)
         for key, document in self.docs.items():
             if document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
+
+    @staticmethod
+    def has_fields_of_its_revision(document):
+        name, version = document.get("artifact"), document.get("schema_version")
+        if name == BILLING:
+            return version == 1
+        fields = [field.split(".") for field in ADDED_IN_2.get(name, [])]
+        return version in REVISIONS and all(each_has(document, field, version >= 2) for field in fields)
 
     @staticmethod
     def is_in_its_folder(key, document):
@@ -386,8 +414,8 @@ class Check:
         for key, record in self.records.items():
             is_committed = record["kind"] == "COMMITTED"
             fields = RECORD_FIELDS | ({"verdict", "summary"} if is_committed else set())
-            fixed = (record["schema_version"], record["artifact"], record["phase_id"], record["sequence"] > 0)
-            self.expect(key, "its shape", (set(record), fixed), (fields, (1, "p1_ledger_record", "P1", True)))
+            fixed = (record["artifact"], record["phase_id"], record["sequence"] > 0)
+            self.expect(key, "its shape", (set(record), fixed), (fields, ("p1_ledger_record", "P1", True)))
             is_execution = EXECUTION_ARN.fullmatch(record["holder"]) is not None
             self.expect(key, "its holder", is_execution and record["kind"] in ("ACQUIRED", "COMMITTED"), True)
         return self.ledger_has_gap
@@ -564,6 +592,7 @@ class Check:
         self.run = ids_of(phase)
         self.check_order_of_ledger()
         summaries, artifacts = self.check_summaries(phase)
+        self.check_revisions()
         self.check_gates(phase)
         for key, document in self.docs.items():
             ids = ids_of(document)
@@ -582,6 +611,8 @@ class Check:
                 legal = before.get("kind") == "ACQUIRED" and same_holder
             else:
                 legal = before.get("verdict") != "ADVANCE_TO_M4"
+            if before and before["schema_version"] > record["schema_version"]:
+                legal = False
             if same_holder and before["holder_stamp_utc"] != record["holder_stamp_utc"]:
                 legal = False
             self.expect("ledger", "its order", legal, True)
@@ -636,6 +667,18 @@ class Check:
                     has_receipt = "m4_entry_readiness_receipt" in artifacts
                     self.expect(self.phase_key, "the receipt for M4", has_receipt, self.advances)
         return summaries, artifacts
+
+    def check_revisions(self):
+        """A summary and what it lists are of one revision; it rests on closures of that one or of an earlier one."""
+        for closure, summary in self.closures:
+            own = summary["schema_version"]
+            for reference in summary["artifacts"]:
+                document = self.docs.get(reference["key"], summary)
+                is_of_own = document["schema_version"] == own or document["artifact"] == BILLING
+                self.expect(reference["key"], "its revision", is_of_own, True)
+            for upstream in summary["upstream"]:
+                is_later = self.docs.get(upstream["key"], summary)["schema_version"] > own
+                self.expect(closure["key"], "its revision", is_later, False)
 
     def check_gates(self, phase):
         """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""

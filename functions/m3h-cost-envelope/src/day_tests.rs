@@ -139,7 +139,7 @@ async fn who_asks_has_claimed_to() {
     assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
     let claim: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[&claim_key(1)]).unwrap();
     let expected = json!({
-        "schema_version": 1, "artifact": "p1_cost_claim", "phase_id": "P1", "owner": EXECUTION,
+        "schema_version": 2, "artifact": "p1_cost_claim", "phase_id": "P1", "owner": EXECUTION,
         "date_utc": "2026-11-22", "number": 1,
     });
     assert_eq!(claim, expected);

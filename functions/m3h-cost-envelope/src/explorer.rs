@@ -6,8 +6,8 @@ use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
 use aws_sdk_costexplorer::types::{DateInterval, Dimension, DimensionValues, Expression, Granularity};
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
-use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::Stamp;
+use p1_contract::revision;
 use p1_runtime::Fault;
 use p1_runtime::aws::{Answer, Call, words};
 
@@ -115,7 +115,7 @@ fn read(answer: &GetCostAndUsageOutput, region: &str, stamp: Stamp) -> Result<Bi
         .ok_or("Cost Explorer answers without a currency")?
         .to_owned();
     Ok(BillingArtifact {
-        schema_version: SCHEMA_VERSION,
+        schema_version: revision::version_of(BILLING_ARTIFACT),
         artifact: BILLING_ARTIFACT.to_owned(),
         source: SOURCE.to_owned(),
         billing_region: region.to_owned(),

@@ -2,13 +2,13 @@
 
 use p1_contract::artifacts::{BILLING_ARTIFACT, BillingArtifact};
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::SCHEMA_VERSION;
 use p1_contract::ids::{Stamp, UsdAmount};
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::cost_envelope::{
     Observed, ProofFact, ProofState, RegistryFact, SourceAnswer, SourceFact, SourceKind,
 };
 use p1_contract::request::StepInput;
+use p1_contract::revision;
 use p1_contract::step::Step;
 use p1_runtime::{Artifact, Content};
 
@@ -175,10 +175,10 @@ fn misfits(kind: SourceKind, billing: &BillingArtifact, region: Option<&str>, st
     };
     let version = billing.schema_version;
     check(
-        version == SCHEMA_VERSION,
+        version == revision::version_of(BILLING_ARTIFACT),
         "schema_version",
         &version.to_string(),
-        SCHEMA_VERSION.to_string(),
+        revision::version_of(BILLING_ARTIFACT).to_string(),
     );
     check(
         billing.artifact == BILLING_ARTIFACT,

@@ -126,7 +126,7 @@ pub const GROUPS: [Group; 7] = [
             ),
             (
                 Replayed(p1_replay::Standing::Missing),
-                "something that is needed is missing, or no replayed step makes an object that is there",
+                "something that is needed is missing, no replayed step makes an object that is there, or another release wrote it",
             ),
             (
                 NoEvidence,

@@ -267,7 +267,10 @@ fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
     let outcome: Value = word
         .and_then(|word| serde_json::from_str(word).ok())
         .unwrap_or_default();
-    let closure = serde_json::from_value(outcome["closure"].clone()).ok();
+    let closure: Option<ClosureRef> = serde_json::from_value(outcome["closure"].clone()).ok();
+    if closure.is_none() && !outcome["closure"].is_null() {
+        findings.tampered(HISTORY, "the closure that it ended with is none");
+    }
     let closure = closure.filter(|_| outcome["outcome"] == "VERDICT");
     if closure.is_none() {
         findings.incomplete(HISTORY, "the execution ended without a verdict");

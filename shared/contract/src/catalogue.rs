@@ -21,6 +21,7 @@ use crate::observations::{
     orchestrator_readiness, phase_verdict, rerun_discipline, run_identity, run_publication,
 };
 use crate::owner::Owner;
+use crate::revision;
 use crate::schema;
 use crate::step::Step;
 use crate::strict::{Limits, parse_strict};
@@ -253,7 +254,11 @@ fn headed<B: DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Hea
 }
 
 fn json_of<T: DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
-    serde_json::from_value::<T>(value(bytes)?).map_err(|error| error.to_string())?;
+    let value = value(bytes)?;
+    if let Value::Object(fields) = &value {
+        revision::check(fields)?;
+    }
+    serde_json::from_value::<T>(value).map_err(|error| error.to_string())?;
     Ok(None)
 }
 

@@ -13,12 +13,10 @@ use crate::hash::Sha256Hex;
 use crate::ids::{PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
 use crate::owner::Owner;
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
+use crate::revision::{self, SCHEMA_VERSION};
 use crate::step::Step;
 use crate::strict::{self, Limits};
 use crate::written::WriteFailure;
-
-/// The version of every artifact's shape.
-pub const SCHEMA_VERSION: u64 = 1;
 
 /// The phase, as evidence names it.
 pub const PHASE_ID: &str = "P1";
@@ -259,7 +257,7 @@ pub fn merge<B: Serialize>(header: &Header, body: &B) -> Result<Value, EvidenceE
 /// The inverse of [`merge`].
 ///
 /// # Errors
-/// When the value is not an object with a header and such a body.
+/// When the value is not an object with a header and such a body, or has not the fields of its revision.
 pub fn split<B: DeserializeOwned>(value: Value, artifact: &str) -> Result<Document<B>, EvidenceError> {
     let shape = |reason: String| EvidenceError::Shape {
         artifact: artifact.to_owned(),
@@ -268,16 +266,11 @@ pub fn split<B: DeserializeOwned>(value: Value, artifact: &str) -> Result<Docume
     let Value::Object(all) = value else {
         return Err(shape("it is not a JSON object".to_owned()));
     };
+    revision::check(&all).map_err(shape)?;
     let (head, body): (Map<_, _>, Map<_, _>) = all
         .into_iter()
         .partition(|(key, _)| HEADER_FIELDS.contains(&key.as_str()));
     let header: Header = serde_json::from_value(Value::Object(head)).map_err(|e| shape(format!("header: {e}")))?;
-    if header.schema_version != SCHEMA_VERSION {
-        return Err(shape(format!(
-            "schema version {} is unknown, expected {SCHEMA_VERSION}",
-            header.schema_version
-        )));
-    }
     let body = serde_json::from_value(Value::Object(body)).map_err(|e| shape(e.to_string()))?;
     Ok(Document { header, body })
 }

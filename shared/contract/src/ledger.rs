@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::canonical;
-use crate::evidence::{PHASE_ID, SCHEMA_VERSION};
+use crate::evidence::PHASE_ID;
 use crate::ids::{ExecutionArn, PlatformRunId, Stamp};
 use crate::reference::ObjectRef;
+use crate::revision::{self, SCHEMA_VERSION};
 use crate::strict::{self, Limits};
 use crate::verdict::PhaseVerdict;
 
@@ -210,13 +211,13 @@ impl Ledger {
                     found: record.sequence,
                 });
             }
-            let shape = (
-                record.schema_version,
-                record.artifact.as_str(),
-                record.phase_id.as_str(),
-            );
-            if &record.platform_run_id != run || shape != (SCHEMA_VERSION, LEDGER_RECORD, PHASE_ID) {
+            let shape = (record.artifact.as_str(), record.phase_id.as_str());
+            let is_read = revision::READ.contains(&record.schema_version);
+            if &record.platform_run_id != run || shape != (LEDGER_RECORD, PHASE_ID) || !is_read {
                 return Err(illegal("it is not a record of this run's ledger"));
+            }
+            if before.is_some_and(|last| last.schema_version > record.schema_version) {
+                return Err(illegal("it is of an earlier revision than the record before it"));
             }
             let committed = record.kind == LedgerKind::Committed;
             if committed != record.verdict.is_some() || committed != record.summary.is_some() {
@@ -426,7 +427,9 @@ mod tests {
         let mut restamped = committed(2, "a", HoldM3);
         restamped.holder_stamp_utc = Stamp::parse_compact("20260223T174308Z").unwrap();
         let mut of_another_shape = acquired(1, "a");
-        of_another_shape.schema_version = 2;
+        of_another_shape.schema_version = 3;
+        let mut of_revision_1 = acquired(2, "b");
+        of_revision_1.schema_version = 1;
         let mut verdict_on_acquired = acquired(1, "a");
         verdict_on_acquired.verdict = Some(HoldM3);
         for (records, why) in [
@@ -450,6 +453,7 @@ mod tests {
             (vec![acquired(1, "a"), restamped], "another stamp"),
             (vec![foreign], "not a record of this run"),
             (vec![of_another_shape], "not a record of this run"),
+            (vec![acquired(1, "a"), of_revision_1], "earlier revision"),
             (vec![verdict_on_acquired], "COMMITTED alone"),
         ] {
             let error = Ledger::read(&run(), records).unwrap_err().to_string();
@@ -463,7 +467,7 @@ mod tests {
         let bytes = canonical::document_of(&record).unwrap();
         assert_eq!(LedgerRecord::parse(&bytes).as_ref(), Ok(&record));
         let text = String::from_utf8(bytes).unwrap();
-        let spaced = text.replace(":1,", ": 1,");
+        let spaced = text.replace(",\"kind\"", ", \"kind\"");
         let null = text.replace("{", "{\"verdict\":null,");
         let no_newline = text.trim_end().to_owned();
         for other in [spaced, null, no_newline] {

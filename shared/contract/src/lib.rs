@@ -26,6 +26,7 @@ mod placeholder;
 pub mod reference;
 pub mod registry;
 pub mod request;
+pub mod revision;
 pub mod schema;
 pub mod scope;
 pub mod screen;

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::attestation::{ENVELOPE_SCHEMA, Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Statement};
-use crate::evidence::{Body, ExecutionSummary, HOLD, Header, PHASE_ID, SCHEMA_VERSION};
+use crate::evidence::{Body, ExecutionSummary, HOLD, Header, PHASE_ID};
+use crate::revision;
 use crate::step::Step;
 
 /// The dialect that the schemas are written in.
@@ -152,7 +153,7 @@ fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> V
 
 /// Makes the fields that name a document constant.
 fn name_it(schema: &mut Value, name: &str) {
-    fix(schema, "schema_version", json!({ "const": SCHEMA_VERSION }));
+    fix(schema, "schema_version", json!({ "const": revision::version_of(name) }));
     fix(schema, "artifact", json!({ "const": name }));
     fix(schema, "phase_id", json!({ "const": PHASE_ID }));
 }
@@ -169,17 +170,58 @@ fn fix(schema: &mut Value, field: &str, assertion: Value) {
 /// The root with the definitions that it refers to, all made strict.
 fn finished(mut root: Value, name: &str, title: &str, mut generator: SchemaGenerator) -> Value {
     root["$schema"] = json!(DIALECT);
-    root["$id"] = json!(format!("urn:p1:schema:{name}:{SCHEMA_VERSION}"));
+    root["$id"] = json!(format!("urn:p1:schema:{name}:{}", revision::version_of(name)));
     root["title"] = json!(title);
     let mut definitions = generator.take_definitions(false);
     tighten(&mut root);
     definitions.values_mut().for_each(tighten);
     definitions.insert(ANY_JSON.to_owned(), any_json());
     keep_used(&root, &mut definitions);
+    for field in revision::added(name) {
+        require(&mut root, &mut definitions, field);
+    }
     if !definitions.is_empty() {
         root["$defs"] = Value::Object(definitions);
     }
     root
+}
+
+/// Makes a field required, in the object that the parts before the last dot lead to. A list stands for its elements.
+fn require(schema: &mut Value, definitions: &mut Map<String, Value>, path: &str) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")) {
+        // Taken out and put back, because a definition may lead to others.
+        let name = name.to_owned();
+        if let Some(mut definition) = definitions.remove(&name) {
+            require(&mut definition, definitions, path);
+            definitions.insert(name, definition);
+        }
+        return;
+    }
+    for choice in ["anyOf", "oneOf"] {
+        let choices = schema.get_mut(choice).and_then(Value::as_array_mut);
+        choices
+            .into_iter()
+            .flatten()
+            .for_each(|choice| require(choice, definitions, path));
+    }
+    if let Some(items) = schema.get_mut("items") {
+        require(items, definitions, path);
+    }
+    let (field, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(field, rest)| (field, Some(rest)));
+    let property = schema
+        .get_mut("properties")
+        .and_then(|properties| properties.get_mut(field));
+    let Some(property) = property else { return };
+    if let Some(rest) = rest {
+        require(property, definitions, rest);
+        return;
+    }
+    match schema.get_mut("required") {
+        Some(Value::Array(required)) => required.push(json!(field)),
+        _ => schema["required"] = json!([field]),
+    }
 }
 
 fn any_json() -> Value {
@@ -364,7 +406,7 @@ mod tests {
     fn a_schema_is_as_strict_as_what_is_written() {
         let schema = document::<Sample>(Step::OrchestratorReadiness);
         let property = |name: &str| schema["properties"][name].clone();
-        assert_eq!(schema["$id"], "urn:p1:schema:m3d_sample:1");
+        assert_eq!(schema["$id"], "urn:p1:schema:m3d_sample:2");
         assert_eq!(schema["description"], "What was seen, as `Stamp` has it.");
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(property("artifact")["const"], "m3d_sample");

@@ -174,6 +174,12 @@ impl Harness {
         };
         let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| refused(e.to_string()))?;
         let document = split::<Observations>(value, name).map_err(|e| refused(e.to_string()))?;
+        if document.header.schema_version != header.schema_version {
+            return Err(Fault::internal(
+                format!("adopt the observations at {key}"),
+                "another release of P1 wrote them; keep them, and start a new execution",
+            ));
+        }
         if &document.header != header {
             return Err(refused("it is of another phase execution".to_owned()));
         }

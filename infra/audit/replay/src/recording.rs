@@ -112,7 +112,15 @@ impl Recording {
 
     /// Whether any object lies below this prefix.
     pub(super) fn holds(&self, prefix: &str) -> bool {
-        self.keys.iter().any(|key| key.as_str().starts_with(prefix))
+        self.keys_in(prefix).next().is_some()
+    }
+
+    /// The keys below this prefix.
+    pub(super) fn keys_in(&self, prefix: &str) -> impl Iterator<Item = S3Key> {
+        self.keys
+            .iter()
+            .filter(move |key| key.as_str().starts_with(prefix))
+            .cloned()
     }
 
     /// The bytes at `key`.

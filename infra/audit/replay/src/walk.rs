@@ -8,6 +8,7 @@ use p1_contract::evidence::phase_folder;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::request::{Conclusion, StepInput, StepResult};
+use p1_contract::revision;
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
@@ -235,6 +236,13 @@ impl<'a> Task<'a> {
                 None,
             );
         };
+        if let Some(reason) = self.is_of_another_revision() {
+            walked.made.extend(self.recording.keys_in(&phase_folder(&self.id)));
+            let listed = self.summary.iter().flat_map(|summary| &summary.body.artifacts);
+            walked.made.extend(listed.map(|artifact| artifact.key.clone()));
+            let missing = missing(&self.observations_key, &reason);
+            return (self.report(0, Vec::new(), vec![missing]), None);
+        }
         let request =
             settings(self.recording, observations).and_then(|settings| self.request(execution, &settings, closures));
         let request = match request {
@@ -336,6 +344,16 @@ impl<'a> Task<'a> {
             }
         };
         (self.report(equal, differences, absent), answer)
+    }
+
+    /// Why this release does not compute the step again, although everything may be there.
+    fn is_of_another_revision(&self) -> Option<String> {
+        let observations = self.recording.document(&self.observations_key)?;
+        let revision = revision::of(&observations).filter(|revision| *revision != revision::SCHEMA_VERSION)?;
+        Some(format!(
+            "is of revision {revision}: this release computes revision {} alone; replay it with the release that wrote it",
+            revision::SCHEMA_VERSION
+        ))
     }
 
     fn request(

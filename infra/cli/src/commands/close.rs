@@ -227,7 +227,7 @@ mod tests {
             })
             .collect();
         let summary = json!({
-            "schema_version": 1, "artifact": "m3j_execution_summary", "phase_id": "P1", "step": "M3.J", "phase_execution_id": ID,
+            "schema_version": 2, "artifact": "m3j_execution_summary", "phase_id": "P1", "step": "M3.J", "phase_execution_id": ID,
             "platform_run_id": RUN, "overall_pass": true, "blocker_count": 0, "blockers": [], "next_gate": "M3.J_READY",
             "artifacts": artifacts, "inputs": [], "upstream": []
         });

@@ -38,7 +38,10 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
             "DIFFERS",
             "a step, computed again, gives other bytes; do not rely on the evidence",
         ),
-        Standing::Missing => ("MISSING", "not everything could be computed again; mirror the run anew"),
+        Standing::Missing => (
+            "MISSING",
+            "not everything could be computed again; the reasons are below",
+        ),
     };
     let sound = report.standing == Standing::Equal;
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound))];

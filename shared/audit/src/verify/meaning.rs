@@ -4,9 +4,10 @@ use p1_contract::artifacts::*;
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::evidence::{Body, HOLD, RunIds, split};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError};
 use p1_contract::owner::Owner;
+use p1_contract::revision;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
 use serde_json::Value;
@@ -52,6 +53,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
         same_run(key, document, &run, findings);
     }
     closures(&evidence, findings);
+    revisions(documents, chain, findings);
     let advance = committed(&evidence, findings);
     later_phases(documents, &evidence, findings);
     identity(&evidence, &run, findings);
@@ -169,6 +171,28 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
             .any(|(holder, stamp)| PhaseExecutionId::derive(closure.step, *stamp, holder.as_str()) == *id);
         if !derived && !holders.is_empty() {
             findings.tampered(key, "its phase execution id follows from no holder of the ledger");
+        }
+    }
+}
+
+/// Checks which revisions stand in the chain: a summary and what it lists are of one, and it rests on none of a later one.
+fn revisions(documents: &Documents, chain: &Chain, findings: &mut Findings) {
+    let of = |key: &S3Key| documents.get(key.as_str()).and_then(revision::of);
+    for Closed { closure, header, body } in &chain.closures {
+        let own = header.schema_version;
+        let others = body.artifacts.iter().map(|artifact| &artifact.key);
+        for key in others.filter(|key| of(key).is_some_and(|revision| revision != own)) {
+            findings.tampered(
+                key.as_str(),
+                format!("is of another revision than {}, which lists it", closure.key),
+            );
+        }
+        let upstream = body.upstream.iter().map(|closure| &closure.key);
+        for key in upstream.filter(|key| of(key).is_some_and(|revision| revision > own)) {
+            findings.tampered(
+                closure.key.as_str(),
+                format!("is of an earlier revision than {key}, which it rests on"),
+            );
         }
     }
 }

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::artifact;
-use crate::evidence::{PHASE_ID, SCHEMA_VERSION};
+use crate::evidence::PHASE_ID;
 use crate::ids::{ExecutionArn, PhaseExecutionId, UsdAmount};
+use crate::revision::SCHEMA_VERSION;
 use crate::step::Step;
 
 /// A proof that the phase's spend is for.

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{PHASE_ID, SCHEMA_VERSION};
+use crate::evidence::PHASE_ID;
 use crate::ids::{ExecutionArn, S3Key};
+use crate::revision::SCHEMA_VERSION;
 
 /// Which execution an event started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

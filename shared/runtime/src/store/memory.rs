@@ -59,10 +59,17 @@ impl MemoryStore {
 
     /// Puts an input of the platform, as a new version.
     pub fn seed(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> String {
+        let version = self.lock(|inner| {
+            inner.next += 1;
+            format!("v{:06}", inner.next)
+        });
+        self.seed_version(bucket, key, bytes, version)
+    }
+
+    /// Puts an object as the version with this id, as it is in a bucket of another day.
+    pub fn seed_version(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>, version: String) -> String {
         let bytes = bytes.into();
         self.lock(|inner| {
-            inner.next += 1;
-            let version = format!("v{:06}", inner.next);
             let object = Object {
                 etag: Sha256Hex::of(&bytes).first(32).to_owned(),
                 bytes,
