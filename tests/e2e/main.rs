@@ -11,6 +11,7 @@ mod costs;
 mod duplicate_deliveries;
 mod environments;
 mod faulted_executions;
+mod fetches;
 mod input_forms;
 mod ledger;
 mod metrics;

@@ -60,8 +60,7 @@ pub(crate) async fn mirror_of(
     }
     let chain = Chain::read(&evidence, closures).await;
     let wanted = Wanted {
-        execution_arn: &ended.arn,
-        events: &execution.events,
+        execution: Some((&ended.arn, &execution.events)),
         chain: &chain,
         run: run.as_ref(),
         receipt_key,

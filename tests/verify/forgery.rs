@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::damage::Files;
 
 /// `files` with `edit` made to every document of this name, and everything that names them made to fit.
-pub(crate) fn forged(files: &Files, name: &str, edit: impl Fn(&mut Value)) -> Files {
+pub(crate) fn forged(files: &Files, name: &str, mut edit: impl FnMut(&mut Value)) -> Files {
     let mut files = files.clone();
     let mut changed = VecDeque::new();
     for (key, bytes) in &mut files {

@@ -1,7 +1,7 @@
 """Verifies a directory of P1 evidence, as `cargo p1 verify` does, and shares no code with it.
 
-This file is for a reader who trusts none of P1's tools. It needs Python 3.11 and its standard library, nothing else, and is
-meant to be read from top to bottom. The contract (docs/) says what evidence is; in short:
+This file is for a reader who trusts none of P1's tools. It needs Python 3.11 and its standard library, the checked-in JSON Schemas
+(statemachine/schemas), nothing else, and is meant to be read from top to bottom. The contract (docs/) says what evidence is; in short:
 
   object     a file of the evidence bucket. The directory holds a copy under the object's own key (`evidence/...`).
   document   an object that is canonical JSON: sorted keys, no spaces, only ASCII, one newline at the end.
@@ -11,12 +11,13 @@ meant to be read from top to bottom. The contract (docs/) says what evidence is;
   verdict    `ADVANCE_TO_M4` (the run is pinned) or `HOLD_M3`. It stands in the phase summary, and in a COMMITTED record.
   entry      a later phase's question whether it may work on a run. Its directory holds the answer and what that rests on.
 
-What is checked: every file is what the list of objects says; the verdict leads by hashes to every other file; the ledger is
+What is checked: every file is what the list of objects says, and every document what its schema says; the verdict leads by hashes to every other file; the ledger is
 in order; the verdict follows from what the steps found; the run's ids follow from its configuration; what is signed says
 this and nothing else. The signature itself is left to openssl (docs/signature.md).
 
     python3 verify.py DIR...    prints one JSON object for each directory
     python3 verify.py -         the same for each line of standard input
+    P1_SCHEMAS=FOLDER           where the schemas are, for a copy of this file that lies elsewhere
 
 Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused) and intact, 2 tampered
 or inconsistent, 3 incomplete, 4 usage.
@@ -24,6 +25,7 @@ or inconsistent, 3 incomplete, 4 usage.
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import re
 import sys
@@ -181,6 +183,93 @@ def each_has(value, path, expected):
     if len(path) == 1:
         return (path[0] in value) == expected
     return each_has(value.get(path[0]), path[1:], expected)
+
+
+SCHEMA_TYPES = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+# What the schemas use, and what says nothing about a value. Any other word would be passed over without this list.
+SCHEMA_WORDS = set("""
+    $ref type const enum pattern minimum maximum properties required additionalProperties items minItems maxItems oneOf anyOf
+    $schema $id $defs title description default
+""".split())
+
+
+def fits(value, schema, root):
+    """Whether a value is what a JSON Schema says. `root` is the whole schema, whose `$defs` the references name."""
+    if isinstance(schema, bool):
+        return schema
+    if set(schema) - SCHEMA_WORDS:
+        raise ValueError(f"the schema has words that are not known here: {sorted(set(schema) - SCHEMA_WORDS)}")
+    if "$ref" in schema and not fits(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root):
+        return False
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if types and not any(SCHEMA_TYPES[name](value) for name in types):
+        return False
+    # `True == 1` in Python.
+    if "const" in schema and canonical(value) != canonical(schema["const"]):
+        return False
+    if "enum" in schema and canonical(value) not in [canonical(allowed) for allowed in schema["enum"]]:
+        return False
+    if "oneOf" in schema and sum(fits(value, choice, root) for choice in schema["oneOf"]) != 1:
+        return False
+    if "anyOf" in schema and not any(fits(value, choice, root) for choice in schema["anyOf"]):
+        return False
+    if isinstance(value, str) and "pattern" in schema:
+        # In Python `$` matches before a last newline as well.
+        return re.search(re.sub(r"\$$", r"\\Z", schema["pattern"]), value) is not None
+    if SCHEMA_TYPES["integer"](value):
+        return schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    if isinstance(value, list):
+        in_bounds = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
+        return in_bounds and all(fits(item, schema.get("items", True), root) for item in value)
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        others = schema.get("additionalProperties", True)
+        return set(schema.get("required", [])) <= set(value) and all(
+            fits(item, properties.get(name, others), root) for name, item in value.items()
+        )
+    return True
+
+
+class Schemas:
+    """The checked-in schemas: one for each artifact, and for revision 1 those of its time."""
+
+    def __init__(self):
+        here = pathlib.Path(__file__).resolve()
+        self.folder = pathlib.Path(os.environ.get("P1_SCHEMAS", here.parents[2] / "statemachine/schemas"))
+        self.read = {}
+        # Answers by document: where many directories are verified at once, most documents stand in all of them.
+        self.known = {}
+
+    def are_there(self):
+        return (self.folder / "p1_ledger_record.schema.json").is_file()
+
+    def allow(self, document):
+        """Whether there is a schema of the document's name and revision, and the document is what it says."""
+        key = canonical(document)
+        if key not in self.known:
+            self.known[key] = self.check(document)
+        return self.known[key]
+
+    def check(self, document):
+        name, version = document.get("artifact"), document.get("schema_version")
+        if not isinstance(name, str) or not re.fullmatch("[a-z0-9_]+", name):
+            return False
+        folder = self.folder / "revision-1" if version == 1 and name != BILLING else self.folder
+        path = folder / f"{name}.schema.json"
+        if path not in self.read:
+            self.read[path] = json.loads(path.read_text()) if path.is_file() else False
+        return fits(document, self.read[path], self.read[path])
+
+
+SCHEMAS = Schemas()
 
 
 class Check:
@@ -353,6 +442,7 @@ class Check:
         for key, document in self.docs.items():
             self.expect(key, "its folder", self.is_in_its_folder(key, document), True)
             self.expect(key, "its revision", self.has_fields_of_its_revision(document), True)
+            self.expect(key, "its shape", SCHEMAS.allow(document), True)
         for key, document in self.docs.items():
             if document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
@@ -1009,6 +1099,8 @@ class Check:
 def verify(folder):
     """The answer for one directory."""
     path = pathlib.Path(folder)
+    if not SCHEMAS.are_there():
+        return {"exit_status": 4, "findings": [[4, str(SCHEMAS.folder), "has no schemas: name their folder in P1_SCHEMAS"]]}
     if not (path / "evidence").is_dir() and not (path / "objects.json").is_file():
         return {"exit_status": 4, "findings": [[4, folder, "is no evidence directory"]]}
     check = Check(folder)

@@ -72,7 +72,7 @@ pub struct Group {
 }
 
 /// Every exit status of every command. `exit-codes` prints it.
-pub const GROUPS: [Group; 7] = [
+pub const GROUPS: [Group; 8] = [
     Group {
         commands: &["run", "resume"],
         statuses: &[
@@ -97,6 +97,14 @@ pub const GROUPS: [Group; 7] = [
             ),
             (Hold, "ENTRY_REFUSED: no later phase may work on the run"),
             (Usage, "usage or invalid input"),
+            (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
+        commands: &["fetch"],
+        statuses: &[
+            (Advance, "mirrored whole, whatever the verdict is"),
+            (Usage, "usage, or there is no such execution or run"),
             (Fault, "fault; also: the evidence could not be mirrored whole"),
         ],
     },

@@ -28,6 +28,12 @@ pub enum Operator {
     /// the run's run.json.
     #[command(after_help = exit::help("gate"))]
     Gate(GateArgs),
+    /// Mirror the evidence and the history of any execution or run, also of one that an event started
+    ///
+    /// An execution that is still running is followed to its end. The folder is what `run --out` writes: `verify`, `replay`, `report`,
+    /// `diff`, `event` and `close` take it. Of a run, it is the execution that committed last.
+    #[command(after_help = exit::help("fetch"))]
+    Fetch(FetchArgs),
     /// Start the local platform and leave it running
     Up(UpArgs),
     /// Stop the local platform that `up` or `run --keep` left running
@@ -150,6 +156,23 @@ pub struct GateArgs {
     /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Print one JSON object as the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cargo p1 fetch`.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// A platform_run_id, an execution's ARN or name, a phase execution id, or an s3:// URI of a run or of a phase execution
+    #[arg(value_name = "RUN|EXECUTION|S3-URI")]
+    pub what: String,
+    /// New or empty directory for the mirror
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,

@@ -13,6 +13,8 @@ pub mod env;
 pub mod event;
 pub mod exit_codes;
 #[cfg(feature = "operator")]
+pub mod fetch;
+#[cfg(feature = "operator")]
 pub mod gate;
 #[cfg(feature = "operator")]
 pub mod outputs;
@@ -63,6 +65,7 @@ async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
         Operator::Run(args) => run::run(args).await,
         Operator::Resume(args) => resume::resume(args).await,
         Operator::Gate(args) => gate::gate(args).await,
+        Operator::Fetch(args) => fetch::fetch(args).await,
         Operator::Up(args) => up::up(args).await,
         Operator::Down(args) => down::down(args).await,
         Operator::Status(args) => status::status(args).await,

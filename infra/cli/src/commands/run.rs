@@ -240,11 +240,21 @@ pub(super) async fn conclude(
     receipt_key: Option<&str>,
     screen: &Screen,
 ) -> Result<ExitStatus, CliError> {
+    let outcome = report(args.out.as_deref(), args.json, target, execution, receipt_key, screen).await?;
+    Ok(outcome.exit_status())
+}
+
+/// The same, and how it ended.
+pub(super) async fn report(
+    out: Option<&Path>,
+    is_json: bool,
+    target: &Target,
+    execution: &Execution,
+    receipt_key: Option<&str>,
+    screen: &Screen,
+) -> Result<Outcome, CliError> {
     let (outcome, document) = verdict::read(&execution.history, &execution.ending);
-    let dir = args
-        .out
-        .clone()
-        .unwrap_or_else(|| mirror::default_dir(&target_dir(), &execution.name));
+    let dir = out.map_or_else(|| mirror::default_dir(&target_dir(), &execution.name), Path::to_owned);
     let dir = std::path::absolute(&dir).unwrap_or(dir);
     let evidence = target.evidence();
     let mut closures = execution.history.closures();
@@ -258,42 +268,67 @@ pub(super) async fn conclude(
     }
     let chain = Chain::read(&evidence, closures).await;
     let mirrored = collect(&evidence, &chain, execution, run.as_ref(), receipt_key, &dir).await;
-
     let (objects, mut problems, foreign) = match mirrored {
         Ok(mirror) => (Some(mirror.objects.len()), mirror.problems, mirror.foreign),
         Err(error) => (None, vec![error.to_string()], Foreign::default()),
     };
     problems.splice(0..0, unread.into_iter().chain(chain.problems.iter().cloned()));
     let outcome = outcome.proven(problems.is_empty());
-    let shown_dir = dir.display().to_string();
     let result = RunResult::new(
         execution,
         &outcome,
         &document,
-        objects.is_some().then(|| shown_dir.clone()),
+        objects.is_some().then(|| dir.display().to_string()),
     );
-    let paint = if args.json {
+    let paint = if is_json {
         Paint::of(&std::io::stderr())
     } else {
         Paint::of(&std::io::stdout())
     };
     let mut page = report::page(execution, &outcome, &result, &chain.findings, paint);
-    for problem in &problems {
-        page.push_str(&format!("  problem: {}\n", text::brief(problem, 600)));
-    }
-    if let Some(count) = objects {
-        page.push_str(&format!("  evidence: {} ({count} objects)\n", text::clean(&shown_dir)));
-    }
-    if foreign.count > 0 {
-        page.push_str(&format!("  {}\n", text::foreign(foreign.count, &foreign.keys)));
-    }
-    if args.json {
+    let mirrored = Mirrored {
+        dir: &dir,
+        objects,
+        problems: &problems,
+        foreign: &foreign,
+    };
+    page.push_str(&mirrored.page());
+    if is_json {
         screen.line(page.trim_end());
         print_line(&result.json()?)?;
     } else {
         print_line(page.trim_end())?;
     }
-    Ok(outcome.exit_status())
+    Ok(outcome)
+}
+
+/// What became of a mirror.
+pub(super) struct Mirrored<'a> {
+    /// Its folder.
+    pub(super) dir: &'a Path,
+    /// The number of its objects. `None` if there is no mirror.
+    pub(super) objects: Option<usize>,
+    /// What is wrong with the evidence.
+    pub(super) problems: &'a [String],
+    /// Objects of other writers.
+    pub(super) foreign: &'a Foreign,
+}
+
+impl Mirrored<'_> {
+    /// The lines for people.
+    pub(super) fn page(&self) -> String {
+        let problems = self
+            .problems
+            .iter()
+            .map(|problem| format!("  problem: {}\n", text::brief(problem, 600)));
+        let dir = text::clean(&self.dir.display().to_string());
+        let objects = self
+            .objects
+            .map(|count| format!("  evidence: {dir} ({count} objects)\n"));
+        let foreign =
+            (self.foreign.count > 0).then(|| format!("  {}\n", text::foreign(self.foreign.count, &self.foreign.keys)));
+        problems.chain(objects).chain(foreign).collect()
+    }
 }
 
 /// Mirrors the objects that the summaries list, and the other objects beside them.
@@ -307,8 +342,7 @@ async fn collect(
 ) -> Result<Mirror, CliError> {
     preflight::out_dir(dir)?;
     let wanted = Wanted {
-        execution_arn: &execution.arn,
-        events: &execution.events,
+        execution: Some((&execution.arn, &execution.events)),
         chain,
         run,
         receipt_key,

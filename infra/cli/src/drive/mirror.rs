@@ -41,10 +41,8 @@ pub struct Mirror {
 /// What is to be mirrored.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    /// The execution.
-    pub execution_arn: &'a str,
-    /// All events of the engine.
-    pub events: &'a [Value],
+    /// The execution, and all events of the engine. `None` if the engine has forgotten it.
+    pub execution: Option<(&'a str, &'a [Value])>,
     /// The objects that the summaries list.
     pub chain: &'a Chain,
     /// The run. Everything of P1's below its root is mirrored. `None` if the execution has no run.
@@ -123,11 +121,13 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
     let objects: Vec<ListedObject> = objects.into_iter().collect();
     write_document(&dir.join(OBJECTS), &objects)?;
     write_document(&dir.join(VERSIONS), &versions)?;
-    let events: Vec<Value> = wanted.events.iter().cloned().map(history::readable).collect();
-    write_document(
-        &dir.join(HISTORY),
-        &json!({ "execution_arn": wanted.execution_arn, "events": events }),
-    )?;
+    if let Some((execution_arn, events)) = wanted.execution {
+        let events: Vec<Value> = events.iter().cloned().map(history::readable).collect();
+        write_document(
+            &dir.join(HISTORY),
+            &json!({ "execution_arn": execution_arn, "events": events }),
+        )?;
+    }
     Ok(Mirror {
         objects,
         problems,

@@ -8,9 +8,12 @@ mod references;
 mod shapes;
 
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod terraform_outputs;
 #[cfg(test)]
 mod tests;
+mod vendors;
 mod words;
 
 use std::collections::BTreeSet;
@@ -34,6 +37,8 @@ pub enum SecretRule {
     PemPrivateKey,
     /// A JSON Web Token, signed or encrypted.
     Jwt,
+    /// A token that its vendor marks, such as `ghp_…` or `dapi…`.
+    VendorToken,
     /// A token after `Bearer`, or credentials after `Authorization:`.
     BearerToken,
     /// A URL with a password, a token or a signature in it.
@@ -50,6 +55,7 @@ impl SecretRule {
             Self::AwsSecretAccessKey => "aws-secret-access-key",
             Self::PemPrivateKey => "pem-private-key",
             Self::Jwt => "jwt",
+            Self::VendorToken => "vendor-token",
             Self::BearerToken => "bearer-token",
             Self::UrlCredentials => "url-credentials",
             Self::SecretNamedValue => "secret-named-value",
@@ -200,9 +206,10 @@ fn redact_node(value: &mut Value, name: Option<&str>) {
     }
 }
 
-/// The name that the value of `key` goes by: `{"db_password": {"value": "…"}}`, as Terraform writes outputs, is a password.
+/// The name that the value of `key` goes by: `{"db_password": {"value": "…"}}`, as Terraform writes outputs, is a password, and so is
+/// whatever else stands below that name.
 fn name_below<'a>(name: Option<&'a str>, key: &'a str) -> &'a str {
-    if key == "value" { name.unwrap_or(key) } else { key }
+    name.filter(|name| names::covers(name, key)).unwrap_or(key)
 }
 
 fn is_secret_named(name: Option<&str>, text: &str) -> bool {

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::names::makes_secret;
+use super::vendors;
 use super::{REDACTED, SecretRule};
 
 /// A secret in a text. It sorts by its start.
@@ -26,7 +27,7 @@ pub(super) struct Found {
     clippy::expect_used,
     reason = "the patterns are constants, and each is compiled by a test"
 )]
-fn pattern(text: &str) -> Regex {
+pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this module compiles")
 }
 
@@ -63,13 +64,48 @@ static URL_PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// `name = "value"`, `"name": "value"`, in program text or JSON inside a string.
+/// `name = "value"`, `"name": "value"`, `name := 'value'`, in program text or JSON inside a string.
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"([A-Za-z][A-Za-z0-9_.-]*)["']?[ \t]{0,8}[:=][ \t]{0,8}(?:"([^"\r\n]{8,})"|'([^'\r\n]{8,})')"#)
+    pattern(r#"([A-Za-z][A-Za-z0-9_.-]*)["']?[ \t]{0,8}(?::=|=>|[:=])[ \t]{0,8}(?:"([^"\r\n]{5,})"|'([^'\r\n]{5,})')"#)
 });
 
 /// `NAME=value`, as in an environment.
-static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9_.-]*)=([^ \t\r\n"'`&;,]{8,})"#));
+static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9_.-]*)=([^ \t\r\n"'`&;,<]{5,})"#));
+
+/// Other ways to say a name and its value, of which prose has some too: `name: value` and `name = value`, `--name value`,
+/// `("NAME", "value")`, `<name>value</name>`, `name="NAME" value="value"`. Each with what a text without it can be passed over by.
+static SAID: LazyLock<[(&[&str], Regex); 4]> = LazyLock::new(|| {
+    let said = |marks: &'static [&'static str], text| (marks, pattern(text));
+    [
+        said(
+            &[": ", "= ", ":\t", "=\t"],
+            r#"([A-Za-z][A-Za-z0-9_.-]*)["']?[ \t]{0,8}[:=][ \t]{1,8}([^ \t\r\n"'`&;,<]{5,})"#,
+        ),
+        said(&["--"], r#"--([a-z][a-z0-9-]*)[ \t]{1,8}["']?([^ \t\r\n"'`<]{5,})"#),
+        said(
+            &["\"", "'"],
+            r#"["']([A-Za-z][A-Za-z0-9_.-]*)["'](?:,|[ \t]{1,8}value=)[ \t]{0,8}["']([^"'\r\n]{5,})["']"#,
+        ),
+        said(
+            &["</"],
+            r"<([A-Za-z][A-Za-z0-9_.-]*)>[ \t\r\n]{0,40}([^ \t\r\n<]{5,})[ \t\r\n]{0,40}</",
+        ),
+    ]
+});
+
+/// `curl -u name:password`, and a line of a `.netrc`.
+static LOGIN: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+    [
+        pattern(
+            r#"(?-u:\bcurl\b)[^\r\n]{0,400}[ \t](?:-u|--user)(?:=|[ \t]{0,8})["']?[^ \t\r\n"':$<]{0,200}:["']?([^ \t\r\n"'$<{\[]{4,})"#,
+        ),
+        pattern(r"(?-u:\blogin)[ \t]{1,8}[^ \t\r\n]{1,200}[ \t]{1,8}password[ \t]{1,8}([^ \t\r\n]{5,})"),
+    ]
+});
+
+/// The signature of a shared access signature of Azure.
+static SHARED_ACCESS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?-u:\b)sig=([A-Za-z0-9+/]{40,}(?:%[0-9A-Fa-f]{2}|=)*)"#));
 
 /// A code span of a registry that declares a value.
 static DECLARED: LazyLock<Regex> = LazyLock::new(|| pattern(r"`[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*([^`\r\n]+)`"));
@@ -104,6 +140,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
             .into_iter()
             .map(|range| at(SecretRule::AwsSecretAccessKey, range)),
     );
+    found.extend(vendors::find(text).map(|range| at(SecretRule::VendorToken, range)));
     if contains_word(text, "bearer") {
         found.extend(group(&BEARER, 1, text, looks_random).map(|range| at(SecretRule::BearerToken, range)));
     }
@@ -121,10 +158,24 @@ pub(super) fn find(text: &str) -> Vec<Found> {
         );
     }
     if text.contains(['"', '\'']) {
-        found.extend(named_values(&QUOTED, text).map(|range| at(SecretRule::SecretNamedValue, range)));
+        found.extend(named_values(&QUOTED, text, true).map(|range| at(SecretRule::SecretNamedValue, range)));
     }
     if text.contains('=') {
-        found.extend(named_values(&ASSIGNED, text).map(|range| at(SecretRule::SecretNamedValue, range)));
+        found.extend(named_values(&ASSIGNED, text, false).map(|range| at(SecretRule::SecretNamedValue, range)));
+    }
+    let is_said = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    for (_, said) in SAID.iter().filter(|(marks, _)| is_said(marks)) {
+        let values = named_values(said, text, true).filter(|range| looks_drawn(&text[range.clone()]));
+        found.extend(values.map(|range| at(SecretRule::SecretNamedValue, range)));
+    }
+    if text.contains("login") || text.contains("curl") {
+        for login in &*LOGIN {
+            let is_password = |value: &str| is_no_placeholder(value) && looks_drawn(value);
+            found.extend(group(login, 1, text, is_password).map(|range| at(SecretRule::SecretNamedValue, range)));
+        }
+    }
+    if text.contains("sig=") {
+        found.extend(group(&SHARED_ACCESS, 1, text, looks_random).map(|range| at(SecretRule::UrlCredentials, range)));
     }
     found.sort_unstable();
     found
@@ -150,12 +201,17 @@ fn group<'a>(
     hits.filter(move |range| accept(&text[range.clone()]))
 }
 
-fn named_values<'a>(regex: &'a Regex, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-    regex.captures_iter(text).filter_map(|captures| {
-        let name = captures.get(1)?;
-        let value = captures.get(2).or_else(|| captures.get(3))?;
-        makes_secret(name.as_str(), value.as_str()).then(|| value.range())
-    })
+/// The values that their names make secret. What a name was taken to say may be a name itself (`note: password: x`): the search goes
+/// on within it, which stays linear, because no value holds what an operator ends with, but for the forms that `is_nested` is false for.
+fn named_values<'a>(regex: &'a Regex, text: &'a str, is_nested: bool) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut from = 0;
+    let captured = std::iter::from_fn(move || {
+        let captures = regex.captures_at(text, from)?;
+        let value = captures.iter().skip(2).flatten().next()?;
+        from = if is_nested { value.start() } else { value.end() };
+        Some((captures.get(1)?.as_str(), value))
+    });
+    captured.filter_map(|(name, value)| makes_secret(name, value.as_str()).then(|| value.range()))
 }
 
 /// A code span `KEY = value`.
@@ -201,10 +257,21 @@ fn is_base64_url(byte: u8) -> bool {
 }
 
 /// Words of prose are no tokens: a token has a digit, or is long with capitals inside.
-fn looks_random(token: &str) -> bool {
+pub(super) fn looks_random(token: &str) -> bool {
     let inner_capital = token.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
     let lower = token.bytes().any(|byte| byte.is_ascii_lowercase());
     token.bytes().any(|byte| byte.is_ascii_digit()) || (token.len() >= 20 && inner_capital && lower)
+}
+
+/// What stands after a name in prose is a word. What was drawn, or thought up as a password, has digits, signs or capitals inside.
+fn looks_drawn(value: &str) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_punctuation() && !b"-_./:,()<>[]{}".contains(&byte);
+    let has_letter = value.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let changes_case = value
+        .as_bytes()
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    has_letter && (changes_case || value.bytes().any(|byte| byte.is_ascii_digit() || is_sign(byte)))
 }
 
 /// `{password}`, `${PASSWORD}`, `$PASSWORD`, `***` and our own marks stand for a secret and are none.
@@ -306,7 +373,13 @@ mod tests {
             &QUOTED,
             &ASSIGNED,
             &DECLARED,
-        ] {
+            &SHARED_ACCESS,
+        ]
+        .into_iter()
+        .map(|regex| &**regex)
+        .chain(SAID.iter().map(|(_, said)| said))
+        .chain(&*LOGIN)
+        {
             assert!(!regex.is_match(""));
         }
     }

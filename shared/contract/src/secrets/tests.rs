@@ -206,6 +206,7 @@ fn rules_have_one_name() {
         SecretRule::AwsSecretAccessKey,
         SecretRule::PemPrivateKey,
         SecretRule::Jwt,
+        SecretRule::VendorToken,
         SecretRule::BearerToken,
         SecretRule::UrlCredentials,
         SecretRule::SecretNamedValue,
@@ -231,6 +232,16 @@ fn hostile_texts_do_not_hang() {
         "`A=".repeat(n / 3),
         "?token=".repeat(n / 7),
         "aB3/".repeat(n / 4),
+        "note: ".repeat(n / 6),
+        "--password x ".repeat(n / 13),
+        "\"token\",\"".repeat(n / 9),
+        "<password>".repeat(n / 10),
+        "curl -u a:".repeat(n / 10),
+        "login x ".repeat(n / 8),
+        "sig=".repeat(n / 4),
+        "glpat-".repeat(n / 6),
+        "xoxb-A1".repeat(n / 7),
+        "dapi".repeat(n / 4),
     ] {
         let started = std::time::Instant::now();
         let _ = (scan_document("x", &text), redact_text(&text));

@@ -1,0 +1,99 @@
+//! `cargo p1 fetch`: mirrors the evidence of any execution or run, also of one that an event started.
+
+use p1_audit::text;
+
+use super::run::{self, Mirrored};
+use crate::args::FetchArgs;
+use crate::bucket::evidence::Chain;
+use crate::drive::find::{Found, find};
+use crate::drive::mirror::{self, Wanted};
+use crate::drive::preflight;
+use crate::drive::screen::Screen;
+use crate::drive::target::Target;
+use crate::drive::verdict::Outcome;
+use crate::exit::{CliError, ExitStatus};
+
+/// Runs `cargo p1 fetch`.
+///
+/// # Errors
+/// Returns [`CliError::Usage`] if the command line is not usable or names nothing, and [`CliError::Fault`] if AWS does not answer or the
+/// mirror cannot be written.
+pub async fn fetch(args: FetchArgs) -> Result<ExitStatus, CliError> {
+    preflight::out_dir(&args.out)?;
+    let screen = Screen::new();
+    let target = match &args.stack {
+        Some(stack) => run::aws_target(stack).await?,
+        None => {
+            let platform = super::env::up().await?;
+            Target::new(platform.deployment(), &platform.sdk_config(), true)?
+        }
+    };
+    let status = of(&args, &target, &screen).await;
+    screen.finish();
+    status
+}
+
+/// Fetches from a deployment.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn of(args: &FetchArgs, target: &Target, screen: &Screen) -> Result<ExitStatus, CliError> {
+    let found = find(target, &args.what).await?;
+    let is_whole = if found.is_known {
+        let execution = run::watch(target, found.execution.as_str(), screen).await?;
+        screen.finish();
+        let outcome = run::report(Some(&args.out), args.json, target, &execution, None, screen).await?;
+        !matches!(outcome, Outcome::EvidenceBroken(_))
+    } else {
+        without_history(args, target, &found, screen).await?
+    };
+    Ok(if is_whole {
+        ExitStatus::Advance
+    } else {
+        ExitStatus::Fault
+    })
+}
+
+/// Mirrors a run whose execution Step Functions has forgotten. The ledger leads to the evidence.
+async fn without_history(args: &FetchArgs, target: &Target, found: &Found, screen: &Screen) -> Result<bool, CliError> {
+    screen.line(&format!(
+        "Step Functions no longer knows {}: its history is not fetched, and the ledger leads to the evidence",
+        found.execution
+    ));
+    let evidence = target.evidence();
+    let closures = match &found.run {
+        Some(run) => evidence.committed(run).await?,
+        None => Vec::new(),
+    };
+    let chain = Chain::read(&evidence, closures).await;
+    let wanted = Wanted {
+        execution: None,
+        chain: &chain,
+        run: found.run.as_ref(),
+        receipt_key: None,
+    };
+    let mirror = mirror::mirror(&evidence, &wanted, &args.out).await?;
+    let problems: Vec<String> = chain.problems.iter().cloned().chain(mirror.problems).collect();
+    let mirrored = Mirrored {
+        dir: &args.out,
+        objects: Some(mirror.objects.len()),
+        problems: &problems,
+        foreign: &mirror.foreign,
+    };
+    let page = mirrored.page();
+    if args.json {
+        screen.line(page.trim_end());
+        super::say(
+            &serde_json::json!({
+                "execution_arn": found.execution,
+                "platform_run_id": found.run,
+                "evidence_dir": text::clean(&args.out.display().to_string()),
+                "problems": problems,
+            })
+            .to_string(),
+        )?;
+    } else {
+        super::say(page.trim_end())?;
+    }
+    Ok(problems.is_empty())
+}
