@@ -209,6 +209,12 @@ const FROM_THE_START: &[Row] = &[
         },
     ),
     (
+        "another name for when it was written",
+        Step::RunPublication,
+        &[Blocker::RunKeyUnresolvable],
+        |w| w.edit_registry("\"written_at_utc\"", "\"config_digest\""),
+    ),
+    (
         "run key leaves the root",
         Step::RunPublication,
         &[Blocker::RunKeyUnresolvable],

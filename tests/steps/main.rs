@@ -196,3 +196,22 @@ async fn two_executions_of_one_second_get_two_run_ids() {
         "platform_20260223T174307Z_01"
     );
 }
+
+/// A summary says what was scanned for secrets: every document of the step, and how many secrets were taken out.
+#[tokio::test]
+async fn a_summary_says_what_was_scanned_for_secrets() {
+    let mut world = World::new();
+    let mark = "* `ENV_NAME = \"dev_full\"`";
+    let clean = world.run(Step::HandleClosure).await;
+    let clean = world.summary(&clean)["secret_scan"].clone();
+    let mut world = World::new();
+    world.edit_registry(mark, &format!("{mark}\n* `STRAY = \"AKIAIOSFODNN7EXAMPLE\"`"));
+    let held = world.run(Step::HandleClosure).await;
+    let held = world.summary(&held)["secret_scan"].clone();
+    assert_eq!(
+        (&clean["rules_version"], &clean["documents"], &clean["hits"]),
+        (&json!(1), &json!(4), &json!(0))
+    );
+    assert_eq!((&held["documents"], &held["hits"]), (&json!(4), &json!(1)), "{held}");
+    assert!(clean["strings"].as_u64() > Some(100), "{clean}");
+}

@@ -242,7 +242,19 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     // Without a signature, which would tell at once.
     let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
-    let forgeries: [Forgery; 25] = [
+    let forgeries: [Forgery; 29] = [
+        (true, "/m3b_execution_summary.json", |summary| {
+            summary["secret_scan"]["documents"] = json!(1)
+        }),
+        (true, "/m3b_execution_summary.json", |summary| {
+            summary["secret_scan"]["strings"] = json!(1)
+        }),
+        (false, "/m3j_execution_summary.json", |summary| {
+            summary["secret_scan"]["rules_version"] = json!(0)
+        }),
+        (true, "/run_header.json", |header| {
+            header["written_at_utc"] = json!("2026-02-23T17:43:08Z")
+        }),
         (false, "/phase_budget_envelope.json", |document| {
             document["phase_window_start_utc"] = json!("2026-01-01T00:00:00Z");
         }),

@@ -64,6 +64,10 @@ ADDED_IN_2 = {
     "m3g_admission_observations": ["settings.environment"],
     "m3j_observations": ["settings.environment"],
     "m3h_observations": ["observed.databricks", "settings.environment"],
+    **{f"m3{letter}_execution_summary": ["secret_scan"] for letter in "abcdefghij"},
+    "m3g_admission_summary": ["secret_scan"],
+    "m3b_run_id_generation_snapshot": ["platform_run_id_regex"],
+    "m3_execution_summary": ["completion_checklist.status"],
     "m3h_phase_budget_envelope": [
         "phase_window_end_utc", "phase_window_start_utc", "window_end_utc", "window_start_utc",
     ],
@@ -71,6 +75,8 @@ ADDED_IN_2 = {
     "m3i_blocker_register": ["resolved_blockers"],
     "m3i_observations": ["observed.earlier", "settings.environment"],
 }
+# The version of the rules by which P1 looks for secrets.
+SECRET_RULES = 1
 
 # What people make as well; it has a version of its own.
 BILLING = "p1_billing_artifact"
@@ -148,6 +154,17 @@ def ids_of(document):
 def identity_hash(execution_arn, step):
     """The last part of a phase execution id: it follows from the execution and the step."""
     return sha256(f"{execution_arn}\n{step}".encode())[:12]
+
+
+def count_strings(value):
+    """The keys and the texts of a JSON value."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, list):
+        return sum(count_strings(item) for item in value)
+    if isinstance(value, dict):
+        return sum(1 + count_strings(item) for item in value.values())
+    return 0
 
 
 def each_has(value, path, expected):
@@ -637,11 +654,13 @@ class Check:
         self.check_order_of_ledger()
         summaries, artifacts = self.check_summaries(phase)
         self.check_revisions()
+        self.check_secret_scans()
         self.check_gates(phase)
         for key, document in self.docs.items():
             ids = ids_of(document)
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
         self.check_ids(artifacts)
+        self.check_written_at(artifacts)
         self.check_verdict(phase, summaries, artifacts)
 
     def check_order_of_ledger(self):
@@ -682,7 +701,8 @@ class Check:
 
         # Summaries have the same fields, but for the ids of the run, which those before M3.B cannot have.
         # A summary lists what could not be stored only where there is such an object.
-        optional = {*RUN_IDS, "not_stored"}
+        # Those of revision 1 do not say what was scanned for secrets.
+        optional = {*RUN_IDS, "not_stored", "secret_scan"}
         fields = set.intersection(*(set(document) for _, document in self.closures)) | optional
         summaries, artifacts = {}, {}
         for closure, document in self.closures:
@@ -724,6 +744,29 @@ class Check:
                 is_later = self.docs.get(upstream["key"], summary)["schema_version"] > own
                 self.expect(closure["key"], "its revision", is_later, False)
 
+    def check_secret_scans(self):
+        """What a summary says of its scan for secrets fits what it published. What was created before is not scanned here."""
+        for closure, summary in self.closures:
+            scan = summary.get("secret_scan")
+            letter = "g_admission" if closure["step"] == "ADMISSION" else closure["step"][-1].lower()
+            name = f"m3{letter}_observations"
+            keys = [reference["key"] for reference in summary["artifacts"] if reference["name"] == name]
+            observations = self.docs.get(keys[0]) if keys else None
+            if scan is None or observations is None:
+                continue
+            created = {reference["key"] for reference in observations["created"]}
+            published = [reference["key"] for reference in summary["artifacts"] if reference["key"] not in created]
+            lost = summary.get("not_stored", [])
+            found = (scan["rules_version"] in range(1, SECRET_RULES + 1), scan["documents"])
+            self.expect(closure["key"], "its scan for secrets", found, (True, len(published) + len(lost)))
+            enough = scan["hits"] >= len(observations["redactions"])
+            self.expect(closure["key"], "its scan for secrets", enough, True)
+            if lost or not all(key in self.docs or key.endswith(".md") for key in published):
+                continue
+            documents = [observations["observed"] if key == keys[0] else self.docs.get(key, "") for key in published]
+            found = sum(count_strings(document) for document in documents)
+            self.expect(closure["key"], "its scan for secrets", scan["strings"], found)
+
     def check_gates(self, phase):
         """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""
         if any(name in phase for name in ["next_gate", *GATE_FIELDS]):
@@ -743,6 +786,12 @@ class Check:
                 found += [document[name] for name in GATE_FIELDS if name in document]
                 expected += [True, 0, []]
             self.expect(key, "what later phases gate on", found, expected)
+
+    def check_written_at(self, artifacts):
+        """Evidence knows one time: the run header repeats it under the name that the registry gives."""
+        header = self.docs.get(artifacts.get("run_header", {}).get("key"), {})
+        written = header.get("written_at_utc", header.get("pinned_at_utc"))
+        self.expect("run_header", "the time that it was written at", written, header.get("pinned_at_utc"))
 
     def check_ids(self, artifacts):
         """The digest of the configuration and the scenario's id follow from the seed that M3.B recorded."""

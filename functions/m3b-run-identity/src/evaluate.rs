@@ -44,6 +44,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
             candidate_platform_run_id: candidate,
             collision_detected: collisions > 0,
             collision_attempts: u32::try_from(collisions).unwrap_or(u32::MAX),
+            platform_run_id_regex: Some(PlatformRunId::PATTERN.to_owned()),
             format_check_pass: run.is_some(),
             final_platform_run_id: run,
             scenario_derivation_mode: observed

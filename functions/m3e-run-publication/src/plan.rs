@@ -4,7 +4,7 @@ use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical;
 use p1_contract::evidence::{Body, Document, Header, RunIds, merge};
-use p1_contract::handles::{self, FixedHandle};
+use p1_contract::handles::{self, FIELD_WRITTEN_AT_UTC, FixedHandle, HandleStatus};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
 use p1_contract::ids::{PlatformRunId, S3Key, Stamp};
@@ -51,9 +51,17 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
             return Err(findings);
         }
     };
+    let written_at_utc = match is_written_at_named(facts) {
+        Ok(is_named) => is_named.then_some(content.pinned_at_utc),
+        Err(finding) => {
+            findings.push(finding);
+            return Err(findings);
+        }
+    };
     let planned = rendered(&document(&facts.run, content.record), run_json_key).and_then(|run_json| {
         let header = RunHeader {
             pinned_at_utc: content.pinned_at_utc,
+            written_at_utc,
             required_platform_run_id_env_key: content.env_key,
             config_digest_algo: DIGEST_ALGO.to_owned(),
             run_json_key: run_json.key.clone(),
@@ -130,6 +138,26 @@ pub(crate) fn keys(facts: &Facts, run: &PlatformRunId) -> Keys {
         (header, _) => header,
     };
     Keys { run_json, run_header }
+}
+
+/// Whether the registry names the header's field for the time that it was written at. The names of evidence never change, so
+/// another name is refused, as M3.A refuses one for an id.
+fn is_written_at_named(facts: &Facts) -> Result<bool, Finding> {
+    const FIELD: &str = "written_at_utc";
+    if facts.handles.status(FIELD_WRITTEN_AT_UTC) == HandleStatus::Missing {
+        return Ok(false);
+    }
+    match facts.handles.text(FIELD_WRITTEN_AT_UTC) {
+        Ok(FIELD) => Ok(true),
+        Ok(name) => {
+            let why = format!(
+                "is `{}`, but evidence has the field under `{FIELD}`",
+                name.escape_debug()
+            );
+            Err(unresolvable(FIELD_WRITTEN_AT_UTC.as_str(), &why))
+        }
+        Err(problem) => Err(unresolvable(&problem.key, &problem.problem)),
+    }
 }
 
 fn unresolvable(handle: &str, why: &str) -> Finding {

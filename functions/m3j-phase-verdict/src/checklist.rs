@@ -1,6 +1,6 @@
 //! The completion checklist of the plan's section 7, with the evidence for each item.
 
-use p1_contract::artifacts::{CLOSURE_NOTES, ChecklistItem, PhaseSummary, RollupBlockerRegister};
+use p1_contract::artifacts::{CLOSURE_NOTES, ChecklistItem, ItemStatus, PhaseSummary, RollupBlockerRegister};
 use p1_contract::evidence::Body;
 use p1_contract::observations::ClosureAudit;
 use p1_contract::observations::phase_verdict::Facts;
@@ -28,17 +28,19 @@ pub(crate) fn items(
             let link = facts.link(step);
             item(
                 format!("{step} complete."),
-                link.is_some_and(ClosureAudit::is_green),
+                done(link.is_some_and(ClosureAudit::is_green)),
                 link.map(|link| link.closure.key.to_string()).into_iter().collect(),
-                None,
             )
         })
         .collect();
     items.push(item(
         format!("{} complete.", Step::PhaseVerdict),
-        advances,
+        if advances {
+            ItemStatus::AwaitsCommit
+        } else {
+            ItemStatus::Open
+        },
         vec![key_in(environment, &own, &format!("{}.json", PhaseSummary::NAME))?.to_string()],
-        advances.then_some("the COMMITTED record of the run's ledger names this summary"),
     ));
     // A hold that registers what it holds for is fail-closed, as the plan asks.
     let register = facts
@@ -53,34 +55,61 @@ pub(crate) fn items(
         });
     items.push(item(
         "M3 blockers resolved or explicitly fail-closed.".to_owned(),
-        resolved || !advances,
+        done(resolved || !advances),
         register.into_iter().collect(),
-        None,
     ));
     let [_, implementation_map, logbook] = CLOSURE_NOTES;
     let note = |name: &str| key_in(environment, &own, &format!("{name}.md")).map(|key| vec![key.to_string()]);
-    let appended = "`cargo p1 close` appends the published note to the document";
     items.push(item(
         "M3 closure note appended in implementation map.".to_owned(),
-        advances,
+        if advances {
+            ItemStatus::AwaitsAppend
+        } else {
+            ItemStatus::Open
+        },
         note(implementation_map)?,
-        Some(appended),
     ));
     // What was done is logged for a hold too.
     items.push(item(
         "M3 action log appended in logbook.".to_owned(),
-        true,
+        ItemStatus::AwaitsAppend,
         note(logbook)?,
-        Some(appended),
     ));
     Ok(items)
 }
 
-fn item(item: String, complete: bool, evidence: Vec<String>, remaining: Option<&str>) -> ChecklistItem {
+fn done(is_done: bool) -> ItemStatus {
+    if is_done {
+        ItemStatus::Complete
+    } else {
+        ItemStatus::Open
+    }
+}
+
+fn item(item: String, status: ItemStatus, evidence: Vec<String>) -> ChecklistItem {
     ChecklistItem {
         item,
-        complete,
+        complete: status == ItemStatus::Complete,
+        status: Some(status),
         evidence,
-        remaining: remaining.map(str::to_owned),
+        remaining: remaining(status).map(str::to_owned),
     }
+}
+
+/// What has to happen after the summary.
+fn remaining(status: ItemStatus) -> Option<&'static str> {
+    match status {
+        ItemStatus::Complete | ItemStatus::Open => None,
+        ItemStatus::AwaitsCommit => Some("the COMMITTED record of the run's ledger names this summary"),
+        ItemStatus::AwaitsAppend => Some("`cargo p1 close` appends the published note to the document"),
+    }
+}
+
+/// Whether an item says the same in all its fields and, at an advance, leaves nothing undone that P1 can do.
+pub(crate) fn is_consistent(item: &ChecklistItem, advances: bool) -> bool {
+    item.status.is_some_and(|status| {
+        item.complete == (status == ItemStatus::Complete)
+            && item.remaining.as_deref() == remaining(status)
+            && !(advances && status == ItemStatus::Open)
+    })
 }

@@ -60,7 +60,10 @@ fn inconsistency(summary: &PhaseSummary, facts: &Facts, advances: bool) -> Optio
     } else if !in_order {
         Some("its closures are not in the order of the steps")
     } else if summary.completion_checklist.len() != checklist::ITEMS
-        || (advances && summary.completion_checklist.iter().any(|item| !item.complete))
+        || !summary
+            .completion_checklist
+            .iter()
+            .all(|item| checklist::is_consistent(item, advances))
     {
         Some("its completion checklist is not the plan's, or not complete at an advance")
     } else {

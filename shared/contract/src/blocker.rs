@@ -326,6 +326,19 @@ impl Blocker {
             }
         }
     }
+
+    /// Whether the code says nothing but that secret material was found.
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Blocker::HandleClosureSecret
+                | Blocker::RunIdentitySecret
+                | Blocker::PayloadSecret
+                | Blocker::RunEvidenceSecret
+                | Blocker::HandoffSecret
+        )
+    }
 }
 
 impl fmt::Display for Blocker {

@@ -297,6 +297,25 @@ pub struct ExecutionSummary {
     /// a blocker's words alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_stored: Vec<NotStored>,
+    /// What was scanned for secrets before it was published. Evidence of revision 1 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_scan: Option<SecretScan>,
+}
+
+/// The scan for secrets of what a step publishes: its observations, and the artifacts that follow from them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretScan {
+    /// The version of the rules ([`crate::secrets::RULES_VERSION`]).
+    pub rules_version: u64,
+    /// How many documents were scanned: the observations, and every artifact, stored or not.
+    pub documents: u64,
+    /// How many strings stood in them, keys and values; a Markdown document is one. Of the observations only `observed`, where
+    /// alone something from outside stands.
+    pub strings: u64,
+    /// At how many places a secret was found: by the step in what it read, and in what would have been published. None of them
+    /// was published.
+    pub hits: u64,
 }
 
 /// An artifact that a step made and that could not be stored.
@@ -336,7 +355,15 @@ impl ExecutionSummary {
             inputs,
             upstream,
             not_stored: Vec::new(),
+            secret_scan: None,
         }
+    }
+
+    /// The summary, with what was scanned for secrets.
+    #[must_use]
+    pub fn scanned(mut self, scan: SecretScan) -> Self {
+        self.secret_scan = Some(scan);
+        self
     }
 
     /// The summary, with what became of the artifacts that could not be stored. Each has its blocker already.

@@ -99,6 +99,9 @@ macro_rules! text_newtype {
         pub struct $name(String);
 
         impl $name {
+            /// The regular expression of the shape, as the schemas have it.
+            pub const PATTERN: &str = $pattern;
+
             #[doc = concat!("Parses ", $what, ".")]
             ///
             /// # Errors

@@ -37,6 +37,19 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3h_observations", &["observed.databricks", "settings.environment"]),
     ("m3i_observations", &["observed.earlier", "settings.environment"]),
     ("m3j_observations", &["settings.environment"]),
+    ("m3a_execution_summary", SCANNED),
+    ("m3b_execution_summary", SCANNED),
+    ("m3c_execution_summary", SCANNED),
+    ("m3d_execution_summary", SCANNED),
+    ("m3e_execution_summary", SCANNED),
+    ("m3f_execution_summary", SCANNED),
+    ("m3g_execution_summary", SCANNED),
+    ("m3h_execution_summary", SCANNED),
+    ("m3i_execution_summary", SCANNED),
+    ("m3j_execution_summary", SCANNED),
+    ("m3g_admission_summary", SCANNED),
+    ("m3b_run_id_generation_snapshot", &["platform_run_id_regex"]),
+    ("m3_execution_summary", &["completion_checklist.status"]),
     (
         "m3h_phase_budget_envelope",
         &[
@@ -52,6 +65,9 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ),
     ("m3i_blocker_register", &["resolved_blockers"]),
 ];
+
+/// What every closing summary gained.
+const SCANNED: &[&str] = &["secret_scan"];
 
 /// Documents that people make as well: each has a version of its own, which revisions of evidence do not change.
 const OWN_VERSIONS: &[(&str, u64)] = &[("p1_billing_artifact", 1)];

@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::canonical;
-use p1_contract::evidence::{ExecutionSummary, HOLD, Header, NotStored, RunIds, merge, split};
+use p1_contract::evidence::{ExecutionSummary, HOLD, Header, NotStored, RunIds, SecretScan, merge, split};
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::{Observations, Written};
 use p1_contract::owner::Owner;
@@ -55,6 +55,7 @@ struct Published {
     not_stored: Vec<NotStored>,
     /// Findings about secret material, and about objects that could not be stored.
     findings: Vec<Finding>,
+    scan: SecretScan,
 }
 
 impl Harness {
@@ -93,6 +94,8 @@ impl Harness {
             .map_err(|e| Fault::internal("read the stored observations", e.to_string()))?;
         let mut evaluation = step.evaluate(input, &observed)?;
         let mut published = self.publish::<S>(&ctx, &mut evaluation, &observations).await?;
+        let found = evaluation.findings.iter().filter(|finding| finding.code.is_secret());
+        published.scan.hits += found.count() as u64;
         published.findings.append(&mut evaluation.findings);
         let mut created = observations.created;
         created.push(stored);
@@ -104,7 +107,8 @@ impl Harness {
             observations.reads,
             input.upstream(),
         )
-        .without(published.not_stored);
+        .without(published.not_stored)
+        .scanned(published.scan);
         let closure = self.close::<S>(&ctx, &evaluation.run, &summary).await?;
         let closed = Closed {
             observed: &observed,
@@ -208,12 +212,24 @@ impl Harness {
         let redactions = observations.redactions.iter();
         let mut published = Published {
             findings: redactions.map(|hit| secret_finding::<S>("observations", hit)).collect(),
+            scan: SecretScan {
+                rules_version: secrets::RULES_VERSION,
+                documents: 1,
+                strings: secrets::count_strings(&observations.observed),
+                hits: observations.redactions.len() as u64,
+            },
             ..Published::default()
         };
         for wave in std::mem::take(&mut evaluation.waves) {
             let mut ready = Vec::with_capacity(wave.len());
             for artifact in wave {
                 let (bytes, hits) = render(&artifact)?;
+                published.scan.documents += 1;
+                published.scan.strings += match &artifact.content {
+                    Content::Json(value) => secrets::count_strings(value),
+                    Content::Markdown(_) => 1,
+                };
+                published.scan.hits += hits.len() as u64;
                 let hits = hits.iter().map(|hit| secret_finding::<S>(&artifact.name, hit));
                 published.findings.extend(hits);
                 ready.push((artifact, bytes));

@@ -233,6 +233,7 @@ impl World {
                 };
                 let run_json = self.document(step, None, &format!("{root}run.json"), record);
                 let header = RunHeader {
+                    written_at_utc: None,
                     pinned_at_utc,
                     required_platform_run_id_env_key: "PLATFORM_RUN_ID".to_owned(),
                     config_digest_algo: "sha256".to_owned(),

@@ -1,6 +1,6 @@
 //! The codes that only a defect of our own can raise, on doctored observations and documents.
 
-use p1_contract::artifacts::{M4EntryReadinessReceipt, PhaseSummary, RegisteredBlocker};
+use p1_contract::artifacts::{ItemStatus, M4EntryReadinessReceipt, PhaseSummary, RegisteredBlocker};
 use p1_contract::blocker::{Blocker, codes};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::observations::AuditProblem;
@@ -104,7 +104,7 @@ async fn an_unresolved_blocker_at_an_advance_is_b3() {
 
 #[tokio::test]
 async fn a_summary_that_contradicts_itself_is_b5() {
-    let breaks: [fn(&mut PhaseSummary); 10] = [
+    let breaks: [fn(&mut PhaseSummary); 12] = [
         |summary| summary.next_gate = None,
         |summary| summary.m4_entry_ready = Some(false),
         |summary| summary.blocker_count = Some(1),
@@ -115,6 +115,8 @@ async fn a_summary_that_contradicts_itself_is_b5() {
         |summary| summary.closures.reverse(),
         |summary| drop(summary.completion_checklist.pop()),
         |summary| summary.completion_checklist[2].complete = false,
+        |summary| summary.completion_checklist[9].status = Some(ItemStatus::Complete),
+        |summary| summary.completion_checklist[11].status = Some(ItemStatus::Open),
     ];
     for break_it in breaks {
         assert_eq!(doctored(break_it).await, [Blocker::SummaryInconsistent]);

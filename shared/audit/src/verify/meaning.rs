@@ -8,6 +8,7 @@ use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Sta
 use p1_contract::ledger::{Ledger, LedgerError};
 use p1_contract::owner::Owner;
 use p1_contract::revision;
+use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
 use serde_json::Value;
@@ -54,6 +55,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
     }
     closures(&evidence, findings);
     revisions(documents, chain, findings);
+    secret_scans(documents, chain, findings);
     let advance = committed(&evidence, findings);
     later_phases(documents, &evidence, findings);
     identity(&evidence, &run, findings);
@@ -200,6 +202,42 @@ fn revisions(documents: &Documents, chain: &Chain, findings: &mut Findings) {
                 closure.key.as_str(),
                 format!("is of an earlier revision than {key}, which it rests on"),
             );
+        }
+    }
+}
+
+/// Checks what each summary says of its scan for secrets against what it published.
+fn secret_scans(documents: &Documents, chain: &Chain, findings: &mut Findings) {
+    for Closed { closure, body, .. } in &chain.closures {
+        let key = closure.key.as_str();
+        let name = closure.step.observations_name();
+        let observations = body
+            .artifact(&name)
+            .and_then(|artifact| documents.get(artifact.key.as_str()));
+        let (Some(scan), Some(observations)) = (&body.secret_scan, observations) else {
+            continue;
+        };
+        let created = observations["created"].as_array().map_or(&[][..], Vec::as_slice);
+        let is_created = |key: &S3Key| created.iter().any(|artifact| artifact["key"] == key.as_str());
+        let mut published = body.artifacts.iter().map(|artifact| &artifact.key);
+        let published: Vec<_> = published.by_ref().filter(|key| !is_created(key)).collect();
+        let is_known = (1..=secrets::RULES_VERSION).contains(&scan.rules_version);
+        findings.expect(key, "the version of the rules for secrets", &is_known, &true);
+        let scanned = (published.len() + body.not_stored.len()) as u64;
+        findings.expect(key, "the count of scanned documents", &scan.documents, &scanned);
+        let redactions = observations["redactions"].as_array().map_or(0, Vec::len) as u64;
+        findings.expect(key, "the count of secrets", &(scan.hits >= redactions), &true);
+        let strings = |key: &&S3Key| match documents.get(key.as_str()) {
+            Some(document) if document["artifact"] == name.as_str() => {
+                Some(secrets::count_strings(&document["observed"]))
+            }
+            Some(document) => Some(secrets::count_strings(document)),
+            None => key.as_str().ends_with(".md").then_some(1),
+        };
+        // What was not stored was scanned too, and is not there to be counted.
+        let strings: Option<u64> = published.iter().map(strings).sum();
+        if let (true, Some(strings)) = (body.not_stored.is_empty(), strings) {
+            findings.expect(key, "the count of scanned strings", &scan.strings, &strings);
         }
     }
 }

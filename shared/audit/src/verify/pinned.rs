@@ -40,6 +40,9 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     if let Some((key, header)) = &header {
         findings.expect(key, "its triplet", &header.header.run().triplet(), &triplet);
         same_time(key, header.body.pinned_at_utc, findings);
+        if let Some(written) = header.body.written_at_utc {
+            same_time(key, written, findings);
+        }
         let run_json = set
             .files
             .get(header.body.run_json_key.as_str())

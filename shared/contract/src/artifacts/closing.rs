@@ -1,9 +1,9 @@
 //! M3.J: the verdict of the phase and the marker for M4.
 //!
 //! The completion checklist is the plan's, item for item, and stands in a summary that is written before the ledger's
-//! commit and before anyone's documents are touched. So `complete` says whether the evidence shows P1's own part as
-//! done, and `remaining` names what still has to happen after the summary: the commit that makes an advance count,
-//! and `cargo p1 close`, which appends the published closure notes to the documents.
+//! commit and before anyone's documents are touched. So an item's `status` claims nothing that has not happened by then, and
+//! `remaining` names what still has to happen: the commit that makes an advance count, and `cargo p1 close`, which appends the
+//! published closure notes to the documents.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,31 @@ use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::verdict::{PhaseVerdict, RollupVerdict};
 
+/// How far an item of the checklist has come when the summary is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ItemStatus {
+    /// The evidence shows it.
+    Complete,
+    /// It holds once the ledger has the COMMITTED record.
+    AwaitsCommit,
+    /// It holds once the published note is appended to the document.
+    AwaitsAppend,
+    /// It is not done.
+    Open,
+}
+
 /// An item of the completion checklist (the plan's section 7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecklistItem {
     /// The item.
     pub item: String,
-    /// Whether P1's own part of it is complete.
+    /// Whether it is complete. In evidence of revision 1: whether P1's own part of it is.
     pub complete: bool,
+    /// How far it has come. Evidence of revision 1 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ItemStatus>,
     /// The keys of the evidence for it.
     pub evidence: Vec<String>,
     /// What has to happen after this summary for the item to hold; none where the evidence shows it already.

@@ -43,6 +43,10 @@ artifact!(RunRecord, "run", run evidence);
 pub struct RunHeader {
     /// The stamp of the execution that minted the run.
     pub pinned_at_utc: Stamp,
+    /// The same time, where the registry has the handle `FIELD_WRITTEN_AT_UTC`, whose value is this field's name: evidence knows
+    /// one time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at_utc: Option<Stamp>,
     /// The variable that scopes a runtime to the run.
     pub required_platform_run_id_env_key: String,
     /// The value of `CONFIG_DIGEST_ALGO`.

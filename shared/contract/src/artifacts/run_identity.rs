@@ -19,6 +19,9 @@ pub struct RunIdGenerationSnapshot {
     pub collision_detected: bool,
     /// How many candidates were taken.
     pub collision_attempts: u32,
+    /// The pinned format, as a regular expression. Evidence of revision 1 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_run_id_regex: Option<String>,
     /// Whether the id has the pinned format.
     pub format_check_pass: bool,
     /// How the scenario id is derived.

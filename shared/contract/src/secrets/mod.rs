@@ -82,6 +82,20 @@ pub struct SecretHit {
 /// What every redaction begins with. Text that begins so is never a secret again.
 const REDACTED: &str = "[REDACTED:";
 
+/// The version of the rules, which evidence names. It is raised when a rule finds more, or less, than before.
+pub const RULES_VERSION: u64 = 1;
+
+/// How many strings a scan of the value looks at: its keys and its texts. Redaction does not change it.
+#[must_use]
+pub fn count_strings(value: &Value) -> u64 {
+    match value {
+        Value::String(_) => 1,
+        Value::Array(items) => items.iter().map(count_strings).sum(),
+        Value::Object(map) => map.values().map(|item| 1 + count_strings(item)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
 /// The secrets in one text, each rule once.
 pub fn scan_text(place: &str, text: &str) -> Vec<SecretHit> {
     let rules: BTreeSet<SecretRule> = shapes::find(text).into_iter().map(|found| found.rule).collect();

@@ -75,6 +75,7 @@ pub(crate) struct Record {
 pub(crate) struct Item {
     pub(crate) item: Text,
     pub(crate) complete: bool,
+    pub(crate) status: Option<ItemStatus>,
     pub(crate) evidence: Vec<Text>,
     pub(crate) remaining: Option<Text>,
 }
@@ -234,6 +235,7 @@ pub(crate) fn checklist(history: &History) -> Vec<Item> {
         .map(|item| Item {
             item: Text::new(&item.item),
             complete: item.complete,
+            status: item.status,
             evidence: item.evidence.iter().map(|key| Text::new(key)).collect(),
             remaining: item.remaining.as_deref().map(Text::new),
         })

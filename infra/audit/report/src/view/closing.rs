@@ -1,10 +1,11 @@
 //! The last sections of the page: lanes, cost, ledger, checklist, and how to check everything without this page.
 
 use maud::{Markup, html};
+use p1_contract::artifacts::ItemStatus;
 
 use super::parts::{Cell, Mark, bytes, count, facts, object, table, value};
 use super::steps::anchor;
-use crate::model::{Cost, Model, Object, Scale};
+use crate::model::{Cost, Item, Model, Object, Scale};
 use crate::text::Text;
 
 pub(super) fn lanes(model: &Model) -> Markup {
@@ -148,6 +149,16 @@ pub(super) fn ledger(model: &Model) -> Markup {
     }
 }
 
+/// How far an item has come. Evidence of revision 1 says only whether P1's own part of it is complete.
+fn status(item: &Item) -> Markup {
+    match item.status {
+        Some(ItemStatus::AwaitsCommit) => Mark::NotReached.with("awaits the commit"),
+        Some(ItemStatus::AwaitsAppend) => Mark::NotReached.with("awaits the append"),
+        _ if item.complete => Mark::Pass.with("complete"),
+        _ => Mark::NotReached.with("open"),
+    }
+}
+
 pub(super) fn checklist(model: &Model) -> Markup {
     html! {
         section id="checklist" aria-labelledby="checklist-title" {
@@ -160,7 +171,7 @@ pub(super) fn checklist(model: &Model) -> Markup {
                     &["Item", "Complete", "Evidence", "Still to happen"],
                     model.checklist.iter().map(|item| vec![
                         Cell::head(&item.item),
-                        Cell::from(if item.complete { Mark::Pass.with("complete") } else { Mark::NotReached.with("open") }),
+                        Cell::from(status(item)),
                         Cell::from(html! { @if item.evidence.is_empty() { span.quiet { "none" } } @for key in &item.evidence { div { (value(key)) } } }),
                         Cell::from(html! { @match &item.remaining { Some(remaining) => (remaining), None => span.quiet { "nothing" } } }),
                     ]),
