@@ -63,6 +63,7 @@ REVISIONS = [1, 2]
 ADDED_IN_2 = {
     **{f"m3{letter}_execution_summary": ["secret_scan"] for letter in "abcdefghij"},
     "m3g_admission_summary": ["secret_scan"],
+    "m3j_entry_summary": ["secret_scan"],
     "m3b_run_id_generation_snapshot": ["platform_run_id_regex"],
     "m3_execution_summary": ["completion_checklist.status"],
     "m3a_observations": ["settings.environment"],

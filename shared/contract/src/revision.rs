@@ -37,6 +37,7 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3i_execution_summary", SCANNED),
     ("m3j_execution_summary", SCANNED),
     ("m3g_admission_summary", SCANNED),
+    ("m3j_entry_summary", SCANNED),
     ("m3b_run_id_generation_snapshot", &["platform_run_id_regex"]),
     ("m3_execution_summary", &["completion_checklist.status"]),
     ("m3a_observations", &["settings.environment"]),

@@ -4,6 +4,7 @@
 //! wherever it stands, and *names*, which say that whatever stands beside them is secret.
 
 mod names;
+mod patterns;
 mod references;
 mod shapes;
 

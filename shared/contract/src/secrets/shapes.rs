@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::names::makes_secret;
+use super::patterns::{looks_random, pattern};
 use super::vendors;
 use super::{REDACTED, SecretRule};
 
@@ -21,14 +22,6 @@ pub(super) struct Found {
     pub(super) end: usize,
     /// What gave it away.
     pub(super) rule: SecretRule,
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and each is compiled by a test"
-)]
-pub(super) fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a pattern of this module compiles")
 }
 
 /// Temporary and lasting keys of users, and keys of services. `AROA…` and its like are ids of roles and users, no secrets.
@@ -254,13 +247,6 @@ fn is_alphanumeric(byte: u8) -> bool {
 
 fn is_base64_url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
-/// Words of prose are no tokens: a token has a digit, or is long with capitals inside.
-pub(super) fn looks_random(token: &str) -> bool {
-    let inner_capital = token.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
-    let lower = token.bytes().any(|byte| byte.is_ascii_lowercase());
-    token.bytes().any(|byte| byte.is_ascii_digit()) || (token.len() >= 20 && inner_capital && lower)
 }
 
 /// What stands after a name in prose is a word. What was drawn, or thought up as a password, has digits, signs or capitals inside.

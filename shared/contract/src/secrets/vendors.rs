@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::shapes::{looks_random, pattern};
+use super::patterns::{looks_random, pattern};
 
 /// The characters of a token after its mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
