@@ -272,7 +272,7 @@ fn snapshot(
         required
             .iter()
             .filter(|key| status.contains(&facts.status(key)))
-            .map(|key| key.clone())
+            .cloned()
             .collect()
     };
     let resolved: BTreeMap<_, _> = required
@@ -280,7 +280,7 @@ fn snapshot(
         .filter_map(|key| facts.value(key).ok().map(|value| (key.clone(), value.clone())))
         .collect();
     HandleClosureSnapshot {
-        required_handles: required.iter().map(|key| key.clone()).collect(),
+        required_handles: required.to_vec(),
         resolved_handles: resolved,
         unresolved_handles: keys(&[
             HandleStatus::Missing,

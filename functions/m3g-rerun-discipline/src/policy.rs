@@ -232,7 +232,8 @@ mod tests {
             "TODO: ask",
             "TO_PIN",
         ] {
-            let fields: [(&str, fn(&mut ResetReceipt) -> &mut Option<String>); 5] = [
+            type Field = fn(&mut ResetReceipt) -> &mut Option<String>;
+            let fields: [(&str, Field); 5] = [
                 ("reset.actor", |reset| &mut reset.actor),
                 ("reset.reason", |reset| &mut reset.reason),
                 ("reset.class", |reset| &mut reset.class),

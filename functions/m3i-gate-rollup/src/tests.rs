@@ -178,7 +178,7 @@ async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_mo
         &mut execution,
         Step::OrchestratorReadiness,
         Step::OrchestratorReadiness,
-        &[lock.clone()],
+        std::slice::from_ref(&lock),
     );
     let second = execution.closures["M3.D"].clone();
     execution.closures.remove(Step::GateRollup.id());
@@ -197,7 +197,7 @@ async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_mo
         &mut execution,
         Step::OrchestratorReadiness,
         Step::CostEnvelope,
-        &[scope.clone()],
+        std::slice::from_ref(&scope),
     );
     let (fourth, held) = (execution.closures["M3.D"].clone(), execution.closures["M3.H"].clone());
     resume(&mut execution, "fourth", &held);

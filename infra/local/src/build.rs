@@ -17,7 +17,7 @@ use tokio::process::Command;
 use zip::write::SimpleFileOptions;
 
 use crate::checkout::Checkout;
-use crate::checkout::{create_dir, write_atomically};
+use crate::checkout::{create_dir, open_lock, write_atomically};
 use crate::error::PlatformError;
 use crate::process::{Program, text_of};
 use crate::progress::Progress;
@@ -281,6 +281,10 @@ fn pack(package: &str, binary: &Path) -> Result<(PathBuf, bool), PlatformError> 
     let target = binary.ancestors().nth(2).unwrap_or(binary);
     let directory = target.join("p1/lambda").join(package);
     create_dir(&directory)?;
+    // Platforms that start at once pack the same functions. The second one waits, and finds the zip.
+    let lock = directory.join("lock");
+    let file = open_lock(&lock)?;
+    file.lock().map_err(PlatformError::file("lock", &lock))?;
     let zip = directory.join("bootstrap.zip");
     let mark_path = directory.join("mark.json");
     let found = std::fs::read(&mark_path)

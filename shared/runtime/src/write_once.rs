@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn an_overwritten_and_a_deleted_key_are_found_among_any_number_of_others() {
         let execution = TestExecution::default();
-        let folder = format!("evidence/dev_full/run_control/m3a_20261122T121701Z_0123456789ab/");
+        let folder = "evidence/dev_full/run_control/m3a_20261122T121701Z_0123456789ab/";
         let run_json = "evidence/runs/platform_20261122T121701Z/run.json";
         let keys: Vec<String> = ["a.json", "b.json", "c.json"]
             .map(|name| format!("{folder}{name}"))

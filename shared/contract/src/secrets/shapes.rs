@@ -204,7 +204,9 @@ fn named_values<'a>(regex: &'a Regex, text: &'a str, is_nested: bool) -> impl It
         from = if is_nested { value.start() } else { value.end() };
         Some((captures.get(1)?.as_str(), value))
     });
-    captured.filter_map(|(name, value)| makes_secret(name, value.as_str()).then(|| value.range()))
+    captured
+        .filter(|(name, value)| makes_secret(name, value.as_str()))
+        .map(|(_, value)| value.range())
 }
 
 /// A code span `KEY = value`.
