@@ -62,6 +62,21 @@ fn a_rerun_without_a_mended_cause_holds_again_and_a_drifted_one_is_refused() {
     });
 }
 
+/// A start and a resume ask the same of a registry: one that contradicts the stack is pinned by neither.
+#[test]
+fn a_rerun_is_refused_while_stack_outputs_contradict_the_registry() {
+    on_stage(async |stage| {
+        let held = stage.held_run().await;
+        let contradiction = json!({"oracle_store_bucket": {"value": "another-bucket"}});
+        stage.put_stack_outputs(Some(&contradiction)).await;
+        let refused = stage.start(&stage.rerun_input(&held).await).await;
+        assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
+        assert_eq!(refused.outcome()["blockers"], json!(["M3A-B6"]));
+        stage.seed().await;
+        stage.start(&stage.rerun_input(&held).await).await.expect_advance();
+    });
+}
+
 #[test]
 fn a_single_state_commits_nothing() {
     on_stage(async |stage| {

@@ -102,12 +102,13 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
         allow("s3:ListBucket", places.artifacts)
     if step in "ad":
         allow("states:DescribeStateMachine", places.machine)
+    if step in "ag":
+        # The partition cannot be named where the list is taken apart; a role knows its own partition's buckets alone.
+        uris = filter(None, parameters["StackOutputsUris"].split(","))
+        allow("s3:GetObject", *(f"arn:*:s3:::{uri.removeprefix('s3://')}" for uri in uris))
     match step:
         case "a":
             allow("s3:GetBucketVersioning", places.evidence)
-            # The partition cannot be named where the list is taken apart; a role knows its own partition's buckets alone.
-            uris = filter(None, parameters["StackOutputsUris"].split(","))
-            allow("s3:GetObject", *(f"arn:*:s3:::{uri.removeprefix('s3://')}" for uri in uris))
         case "b":
             allow("s3:GetObject", f"{places.object_store}/*")
             allow("s3:ListBucket", places.object_store)

@@ -3,19 +3,12 @@
 use std::collections::BTreeMap;
 
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::exact::Exact;
-use p1_contract::handles::{self, FixedHandle, REQUIRED, SourceClass, VerificationMethod, source_class};
-use p1_contract::ids::IamPrincipalArn;
+use p1_contract::handles::{self, REQUIRED, SourceClass, VerificationMethod, source_class};
 use p1_contract::observations::MachineAnswer;
-use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact, StackClaim};
+use p1_contract::observations::handle_closure::{BucketFact, Observed, RegistryFact};
 use p1_contract::request::StepInput;
-
-/// The handles that name fields of evidence, and the names that evidence has.
-const FIELDS: [(FixedHandle, &str); 3] = [
-    (handles::FIELD_PLATFORM_RUN_ID, "platform_run_id"),
-    (handles::FIELD_SCENARIO_RUN_ID, "scenario_run_id"),
-    (handles::FIELD_CONFIG_DIGEST, "config_digest"),
-];
+use p1_contract::screen::{FIELDS, apply_role, field_names};
+use p1_contract::stack_outputs::Registered;
 
 /// What came of V6.
 pub(crate) struct CoreOutputs {
@@ -32,95 +25,26 @@ impl CoreOutputs {
                 .push(Blocker::HandleContradiction.on(key.as_str(), "the registry declares it with different values"));
         }
         findings.extend(Blocker::HandleContradiction.left_out(observed.contradictions_left_out));
-        let compared = against_stacks(observed, &mut findings);
-        findings.extend(field_names(observed));
-        findings.extend(apply_role(input, observed));
+        let (objections, compared) = registered(observed).compare(&observed.stack_outputs);
+        findings.extend(objections);
+        findings.extend(field_names(&observed.handles));
+        findings.extend(apply_role(
+            &observed.handles,
+            &input.settings.environment,
+            &input.state_machine,
+        ));
         findings.extend(foreign_deployment(input, observed));
         CoreOutputs { findings, compared }
     }
 }
 
-/// Holds every value that a stack outputs against its handle.
-fn against_stacks(observed: &Observed, findings: &mut Vec<Finding>) -> usize {
-    let mut compared = 0;
-    let mut is_readable = true;
-    for stack in &observed.stack_outputs {
-        if let Some(why) = &stack.unreadable {
-            is_readable = false;
-            let detail = format!("INCONCLUSIVE: the stack outputs cannot be held against the registry: {why}");
-            findings.push(Blocker::HandleContradiction.on(stack.uri.as_str(), detail));
-        }
-        for claim in &stack.claims {
-            let Some((registry, output)) = pair(observed, claim) else {
-                continue;
-            };
-            compared += 1;
-            if !registry.agrees_with(&output) {
-                let detail = format!(
-                    "the registry says `{}`, output {} of {} says `{}`",
-                    registry.shown(),
-                    claim.output,
-                    stack.uri,
-                    output.shown()
-                );
-                findings.push(Blocker::HandleContradiction.on(claim.handle.as_str(), detail));
-            }
-        }
+/// What the registry says, to hold stack outputs against it.
+fn registered(observed: &Observed) -> Registered<'_> {
+    let is_read = matches!(observed.registry, RegistryFact::Read { .. });
+    Registered {
+        handles: is_read.then_some(&observed.handles),
+        decimals: &observed.decimals,
     }
-    // A document that cannot be read, and a registry that is not there, have their own blockers.
-    let is_asked = !observed.stack_outputs.is_empty() && matches!(observed.registry, RegistryFact::Read { .. });
-    if is_asked && is_readable && compared == 0 {
-        let uris: Vec<&str> = observed.stack_outputs.iter().map(|stack| stack.uri.as_str()).collect();
-        let detail = "INCONCLUSIVE: the stack outputs give no value for any handle that the registry has a value for, so nothing \
-                      was compared; publish the outputs that the registry's handles are named after, or configure none";
-        findings.push(Blocker::HandleContradiction.on(uris.join(", "), detail));
-    }
-    compared
-}
-
-/// What the registry and the stack say of one handle, where both say something.
-fn pair(observed: &Observed, claim: &StackClaim) -> Option<(Exact, Exact)> {
-    let value = observed.handles.value(&claim.handle).ok()?;
-    let output = claim.exact();
-    if output == Exact::Null {
-        return None;
-    }
-    let is_decimal = observed.decimals.contains(&claim.handle);
-    let numbers = if is_decimal { vec![String::new()] } else { Vec::new() };
-    Some((Exact::of_written(value, &numbers, &[]), output))
-}
-
-/// Later steps and phases find the ids under the names that evidence has, whatever the registry calls them.
-fn field_names(observed: &Observed) -> Vec<Finding> {
-    FIELDS
-        .into_iter()
-        .filter_map(|(key, name)| {
-            let value = observed.handles.value(key).ok()?;
-            (value.as_str() != Some(name)).then(|| {
-                let said = Exact::of_written(value, &[], &[]).shown();
-                Blocker::HandleContradiction.on(key, format!("is {said}, but evidence has the field under `{name}`"))
-            })
-        })
-        .collect()
-}
-
-/// Whoever applies the platform is a role or a user of this account.
-fn apply_role(input: &StepInput, observed: &Observed) -> Option<Finding> {
-    let key = handles::ROLE_TERRAFORM_APPLY.name(&input.settings.environment);
-    let value = observed.handles.value(&key).ok()?;
-    let own = &input.state_machine;
-    let problem = match value.as_str().map(IamPrincipalArn::parse) {
-        Some(Ok(arn)) if arn.account() != own.account() => {
-            format!("is of another account than this execution's {}", own.account())
-        }
-        Some(Ok(arn)) if arn.partition() != own.partition() => {
-            format!("is of another partition than this execution's {}", own.partition())
-        }
-        Some(Ok(_)) => return None,
-        Some(Err(error)) => error.to_string(),
-        None => "is not a text, and so not the ARN of an IAM role or user".to_owned(),
-    };
-    Some(Blocker::HandleContradiction.on(key, problem))
 }
 
 /// A bucket or an orchestrator that is there, but is not the deployment's.
@@ -151,11 +75,8 @@ pub(crate) fn methods(
     asked: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, VerificationMethod> {
     let environment = &input.settings.environment;
-    let apply_role = handles::ROLE_TERRAFORM_APPLY.name(environment);
-    let agreed = |key: &str| {
-        let mut claims = observed.stack_outputs.iter().flat_map(|stack| &stack.claims);
-        claims.any(|claim| claim.handle == key && pair(observed, claim).is_some_and(|(one, two)| one.agrees_with(&two)))
-    };
+    let role = handles::ROLE_TERRAFORM_APPLY.name(environment);
+    let agreed = |key: &str| registered(observed).agrees(&observed.stack_outputs, key);
     let method = |key: &str| {
         let is_objected = findings.iter().any(|finding| finding.subject == key);
         if observed.handles.value(key).is_err() || is_objected {
@@ -170,7 +91,7 @@ pub(crate) fn methods(
             (false, false) if FIELDS.iter().any(|(field, _)| field.as_ref() == key) => {
                 VerificationMethod::EvidenceFieldName
             }
-            (false, false) if key == apply_role => VerificationMethod::PrincipalArn,
+            (false, false) if key == role => VerificationMethod::PrincipalArn,
             (false, false) => VerificationMethod::RegistryAlone,
         }
     };

@@ -9,6 +9,7 @@ mod event;
 #[cfg(test)]
 mod hostile;
 mod m2_receipt;
+#[cfg(test)]
 mod stack_outputs;
 
 use futures_util::future::try_join_all;
@@ -16,10 +17,12 @@ use p1_contract::handles::{self, HandleFacts};
 use p1_contract::ids::{BucketName, StateMachineArn};
 use p1_contract::observations::MachineAnswer;
 use p1_contract::observations::handle_closure::{BucketFact, Deployment, Observed, RegistryFact};
-use p1_contract::registry::{self, HandleValue, Reading, Registry};
+use p1_contract::registry::{self, Registry};
 use p1_contract::request::{StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
+use p1_contract::stack_outputs::{claimed, decimals, redact as redact_claims};
 use p1_contract::step::Step;
+use p1_runtime::stack_outputs::read as read_stack;
 use p1_runtime::store::{BucketPosture, REGISTRY_LIMIT, Read, object_ref};
 use p1_runtime::{Evaluation, Fault, StepContext, StepLogic};
 
@@ -44,18 +47,18 @@ impl StepLogic for HandleClosure {
             REGISTRY_LIMIT,
         );
         let uris = ctx.settings().stack_outputs.iter();
-        let stacks = try_join_all(uris.map(|uri| stack_outputs::read(ctx, uri)));
+        let stacks = try_join_all(uris.map(|uri| read_stack(ctx, uri)));
         let receipt = m2_receipt::read(ctx);
         let (registry, stacks, receipt) = futures_util::try_join!(registry, stacks, receipt)?;
 
         let (fact, registry) = read_registry(ctx, registry)?;
         let mut secrets = registry.as_ref().map_or_else(Vec::new, |(_, hits)| hits.clone());
         let mut keys = handles::names_read_by_any(ctx.environment());
-        let claimed: Vec<String> = stacks
+        let claimed_keys: Vec<String> = stacks
             .iter()
-            .flat_map(|(fact, _)| stack_outputs::handles(fact))
+            .flat_map(|(fact, _)| claimed(std::slice::from_ref(fact)))
             .collect();
-        keys.extend(claimed.iter().cloned());
+        keys.extend(claimed_keys.iter().cloned());
         let empty = HandleFacts::default();
         let mut handles = registry
             .as_ref()
@@ -64,20 +67,19 @@ impl StepLogic for HandleClosure {
             .as_ref()
             .map_or_else(Vec::new, |(registry, _)| registry.contradictions());
 
-        let mut decimals = claimed.clone();
-        decimals.retain(|key| registry.as_ref().is_some_and(|(registry, _)| is_decimal(registry, key)));
-        decimals.sort();
-        decimals.dedup();
+        let decimals = registry
+            .as_ref()
+            .map_or_else(Vec::new, |(registry, _)| decimals(registry, &claimed_keys));
 
         let machine = ask_machine(ctx, &handles);
         let bucket = ask_bucket(ctx, &handles);
         let (machine, bucket) = futures_util::try_join!(machine, bucket)?;
 
         // The scan of the whole documents has named every place already; what is kept of them is kept without.
-        redact(&mut handles);
+        handles.redact();
         let mut stack_outputs = Vec::with_capacity(stacks.len());
         for (mut fact, hits) in stacks {
-            stack_outputs::redact(&mut fact);
+            redact_claims(&mut fact);
             secrets.extend(hits);
             stack_outputs.push(fact);
         }
@@ -114,10 +116,6 @@ impl StepLogic for HandleClosure {
     }
 }
 
-fn is_decimal(registry: &Registry, key: &str) -> bool {
-    matches!(registry.get(key), Reading::Resolved(HandleValue::Decimal(_)))
-}
-
 /// The most contradictions, and the most places of secrets, that observations name: they must be read again.
 const MOST_NAMED: usize = 99;
 
@@ -152,19 +150,6 @@ fn read_registry(ctx: &StepContext<'_>, read: Read) -> Result<ReadRegistry, Faul
         handles: registry.len() as u64,
     };
     Ok((fact, Some((registry, hits))))
-}
-
-fn redact(handles: &mut HandleFacts) {
-    for fact in handles.0.values_mut() {
-        if let Some(value) = &mut fact.value {
-            secrets::redact_value(value);
-        }
-        if let Some(note) = &mut fact.note
-            && let Some(safe) = secrets::redact_text(note)
-        {
-            *note = safe;
-        }
-    }
 }
 
 /// The machine of the registry's name, in the account and region of the machine that this execution runs on.

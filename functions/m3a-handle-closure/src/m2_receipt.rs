@@ -67,22 +67,12 @@ pub(crate) async fn read(ctx: &StepContext<'_>) -> Result<Option<(M2ReceiptFact,
     };
     let (fact, hits) = match parsed {
         Ok(value) => {
-            let hits = named("m2_receipt", secrets::scan_value(&value));
+            let hits = secrets::named("m2_receipt", secrets::scan_value(&value));
             (facts(receipt.key.as_str(), &value), hits)
         }
         Err(why) => (unreadable(receipt.key.as_str(), why), Vec::new()),
     };
     Ok(Some((fact, hits)))
-}
-
-/// Names the document in the place of each hit.
-pub(crate) fn named(document: &str, hits: Vec<SecretHit>) -> Vec<SecretHit> {
-    hits.into_iter()
-        .map(|hit| SecretHit {
-            place: format!("{document}{}", hit.place),
-            ..hit
-        })
-        .collect()
 }
 
 fn unreadable(key: &str, why: String) -> M2ReceiptFact {

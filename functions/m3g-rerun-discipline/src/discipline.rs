@@ -37,7 +37,7 @@ impl StepLogic for RerunDiscipline {
             upstream(Step::M4Handoff),
         );
         let (closures, registry, admission) =
-            try_join3(closures, todays_registry(ctx, &keys), admission_receipt(ctx)).await?;
+            try_join3(closures, todays_registry(ctx, &keys, &[]), admission_receipt(ctx)).await?;
         let (identity, digest, publication, handoff) = closures;
         let ids = RunIds {
             config_digest: digest.header.config_digest,

@@ -5,12 +5,17 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DigestInput;
 use p1_contract::observations::{Learned, TodaysRegistry};
 use p1_contract::registry;
-use p1_contract::screen::{Deployment, screen};
+use p1_contract::screen::{Deployment, ReadStack, screen};
 use p1_runtime::store::{REGISTRY_LIMIT, Read, object_ref};
 use p1_runtime::{Fault, StepContext};
 
-/// Reads the latest registry, which so becomes an input of this phase execution.
-pub(crate) async fn todays_registry(ctx: &StepContext<'_>, keys: &[String]) -> Result<Learned<TodaysRegistry>, Fault> {
+/// Reads the latest registry, which so becomes an input of this phase execution, and holds it to what a start would ask of it, with
+/// these stack outputs.
+pub(crate) async fn todays_registry(
+    ctx: &StepContext<'_>,
+    keys: &[String],
+    stacks: &[ReadStack],
+) -> Result<Learned<TodaysRegistry>, Fault> {
     let uri = &ctx.settings().registry;
     let object = match ctx.read(&uri.bucket, &uri.key, None, REGISTRY_LIMIT).await? {
         Read::Found(object) => object,
@@ -33,7 +38,7 @@ pub(crate) async fn todays_registry(ctx: &StepContext<'_>, keys: &[String]) -> R
     Ok(Learned::from(parsed).map(|registry| TodaysRegistry {
         object: reference,
         handles: HandleFacts::read(&registry, keys),
-        objections: screen(&registry, text, deployment),
+        objections: screen(&registry, text, deployment, stacks),
     }))
 }
 

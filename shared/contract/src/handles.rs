@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::ids::Environment;
 use crate::registry::{HandleValue, Reading, Registry};
+use crate::secrets;
 use crate::step::Step;
 
 /// Where the value of a handle comes from.
@@ -391,6 +392,18 @@ impl HandleFacts {
             HandleFact { note, ..fact }
         };
         HandleFacts(names.iter().map(|key| (key.clone(), read(key))).collect())
+    }
+
+    /// Takes secret material out of the values and the notes.
+    pub fn redact(&mut self) {
+        for fact in self.0.values_mut() {
+            if let Some(value) = &mut fact.value {
+                secrets::redact_value(value);
+            }
+            if let Some(safe) = fact.note.as_deref().and_then(secrets::redact_text) {
+                fact.note = Some(safe);
+            }
+        }
     }
 
     /// The status of `key`; a key that was not looked at is missing.

@@ -32,6 +32,7 @@ pub mod scope;
 pub mod screen;
 pub mod secrets;
 pub mod settings;
+pub mod stack_outputs;
 pub mod step;
 pub mod strict;
 pub mod verdict;

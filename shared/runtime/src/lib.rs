@@ -17,6 +17,7 @@ mod orchestrator;
 mod prerequisite;
 pub mod run_ledger;
 mod serve;
+pub mod stack_outputs;
 mod step;
 pub mod store;
 #[cfg(any(test, feature = "memory"))]

@@ -13,6 +13,7 @@ use p1_contract::owner::Owner;
 use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::registry::{self, Registry};
 use p1_contract::step::Step;
+use p1_runtime::stack_outputs;
 use p1_runtime::store::{REGISTRY_LIMIT, Read};
 use p1_runtime::{ClosureRead, Fault, StepContext, Summary, audit_all, held_closure, rewritten};
 
@@ -22,7 +23,10 @@ use crate::fact::todays_registry;
 /// Gathers the facts.
 pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<AdmissionFacts, Fault> {
     let keys = handles::names_read_by_any(ctx.environment());
-    let (held, registry) = try_join(held(ctx, &rerun.held), todays_registry(ctx, &keys)).await?;
+    let uris = ctx.settings().stack_outputs.iter();
+    let stacks = try_join_all(uris.map(|uri| stack_outputs::read(ctx, uri)));
+    let (held, stacks) = try_join(held(ctx, &rerun.held), stacks).await?;
+    let registry = todays_registry(ctx, &keys, &stacks).await?;
     let Learned::Found(facts) = &held else {
         let seed = Learned::Problem("the held summary is not known".to_owned());
         let (chain, readings) = (Vec::new(), Vec::new());

@@ -103,6 +103,17 @@ pub fn count_strings(value: &Value) -> u64 {
     }
 }
 
+/// Names the document in the place of each hit.
+#[must_use]
+pub fn named(document: &str, hits: Vec<SecretHit>) -> Vec<SecretHit> {
+    hits.into_iter()
+        .map(|hit| SecretHit {
+            place: format!("{document}{}", hit.place),
+            ..hit
+        })
+        .collect()
+}
+
 /// The secrets in one text, each rule once.
 pub fn scan_text(place: &str, text: &str) -> Vec<SecretHit> {
     let rules: BTreeSet<SecretRule> = shapes::find(text).into_iter().map(|found| found.rule).collect();
