@@ -62,6 +62,23 @@ fn a_rerun_without_a_mended_cause_holds_again_and_a_drifted_one_is_refused() {
     });
 }
 
+/// The console's page of a failed execution has what to paste; nobody has to open the evidence.
+#[test]
+fn the_cause_of_a_hold_holds_the_input_to_go_on_with() {
+    on_stage(async |stage| {
+        let held = stage.held_run().await;
+        let next = held.outcome()["next"].clone();
+        let summary = stage.phase_summary(&held).await["next_action"].take();
+        assert_eq!(next["action"], "RESUME", "{next}");
+        assert_eq!(next["input"], summary["rerun_input"]);
+        let mut alone = next["input_for_this_state_alone"].clone();
+        assert_eq!(alone["resume"]["only"].take(), json!(true));
+        alone["resume"].as_object_mut().unwrap().remove("only");
+        assert_eq!(alone, next["input"]);
+        stage.start(&stage.rerun_input(&held).await).await.expect_advance();
+    });
+}
+
 #[test]
 fn a_single_state_commits_nothing() {
     on_stage(async |stage| {

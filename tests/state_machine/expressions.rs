@@ -259,6 +259,10 @@ fn ends() -> Vec<Case> {
         );
         cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     }
+    let input = json!({ "unresolved": [], "closure": null, "next": { "action": "RESUME", "rerun_input": { "resume": {} } } });
+    let bindings = json!({ "blockers": [], "run": {}, "states": { "input": input } });
+    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null,"next":{"action":"RESUME","rerun_input":{"resume":{}}}}"#;
+    cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     let bare = json!({ "blockers": [], "run": {}, "states": { "input": { "closure": null } } });
     let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null}"#;
     cases.push(case("Hold", "/Cause", bare, json!(cause)));

@@ -7,6 +7,7 @@
 mod chain;
 mod judged;
 mod meaning;
+mod offered;
 mod pinned;
 mod resolved;
 mod shape;
