@@ -142,7 +142,7 @@ mod tests {
     use crate::artifacts::BILLING_ARTIFACT;
     use crate::catalogue;
 
-    fn checked(document: Value, added: &[&str]) -> Result<(), String> {
+    fn checked(document: &Value, added: &[&str]) -> Result<(), String> {
         check_fields(document.as_object().unwrap(), "sample", added)
     }
 
@@ -157,8 +157,8 @@ mod tests {
             document["many"] = json!([{"new": 2}, {"new": 3}]);
             document
         };
-        assert_eq!(checked(of(1), added), Ok(()));
-        assert_eq!(checked(whole(2), added), Ok(()));
+        assert_eq!(checked(&of(1), added), Ok(()));
+        assert_eq!(checked(&whole(2), added), Ok(()));
         for place in ["", "/one", "/many/1"] {
             let field = if place.is_empty() {
                 "new".to_owned()
@@ -172,11 +172,11 @@ mod tests {
                 .as_object_mut()
                 .unwrap()
                 .remove("new");
-            let why = checked(lacking, added).unwrap_err();
+            let why = checked(&lacking, added).unwrap_err();
             assert_eq!(why, format!("it is of revision 2 and lacks `{field}`"));
             let mut having = of(1);
             having.pointer_mut(place).unwrap()["new"] = Value::Null;
-            let why = checked(having, added).unwrap_err();
+            let why = checked(&having, added).unwrap_err();
             assert_eq!(
                 why,
                 format!("it is of revision 1 and has `{field}`, which revision 2 added")
@@ -184,7 +184,7 @@ mod tests {
         }
         // What is not there has no fields.
         assert_eq!(
-            checked(json!({"schema_version": 2, "one": null, "new": 0}), added),
+            checked(&json!({"schema_version": 2, "one": null, "new": 0}), added),
             Ok(())
         );
     }
@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn another_revision_is_unknown() {
         for version in [json!(0), json!(3), json!("2"), Value::Null] {
-            let why = checked(json!({"schema_version": version}), &[]).unwrap_err();
+            let why = checked(&json!({"schema_version": version}), &[]).unwrap_err();
             assert_eq!(why, format!("schema version {version} is unknown, expected 1 to 2"));
         }
-        assert!(checked(json!({}), &[]).is_err());
+        assert!(checked(&json!({}), &[]).is_err());
         let billing = |version: u64| json!({"schema_version": version, "artifact": BILLING_ARTIFACT});
         assert_eq!(check(billing(1).as_object().unwrap()), Ok(()));
         assert!(check(billing(2).as_object().unwrap()).is_err());
