@@ -3,6 +3,7 @@
 use p1_audit::verify::Standing;
 use p1_contract::step::Step;
 use p1_tests::directories::verify;
+use p1_tests::filled_in;
 use p1_tests::stage::{Ended, on_stage};
 use serde_json::{Value, json};
 
@@ -77,13 +78,51 @@ fn a_rerun_is_refused_while_stack_outputs_contradict_the_registry() {
     });
 }
 
+/// The console's page of a failed execution has what to paste; nobody has to open the evidence.
 #[test]
-fn a_single_state_commits_nothing() {
+fn the_cause_of_a_hold_holds_the_input_to_go_on_with() {
     on_stage(async |stage| {
         let held = stage.held_run().await;
-        let mut input = stage.rerun_input(&held).await;
-        input["resume"]["only"] = json!(true);
-        let single = stage.start(&input).await;
+        assert!(held.cause.len() <= 32_768, "{}", held.cause.len());
+        let next = held.outcome()["next"].clone();
+        let mut summary = stage.phase_summary(&held).await["next_action"].take();
+        assert!(summary.as_object_mut().unwrap().remove("remedies").is_some());
+        assert_eq!(next, summary);
+        // What only a person can say is refused until it is said.
+        let refused = stage.start(&next["rerun_input"]).await;
+        assert_eq!(refused.outcome()["blockers"], json!(["M3G-B5"]), "{refused:?}");
+        stage.start(&filled_in(&next["rerun_input"])).await.expect_advance();
+    });
+}
+
+/// A run that M3.A held has nothing to go on with: it starts anew from its receipt.
+#[test]
+fn the_cause_of_an_early_hold_holds_the_input_to_start_anew_with() {
+    on_stage(async |stage| {
+        let good = stage.registry();
+        let broken = good.replace(
+            "CONFIG_DIGEST_FIELD = \"config_digest\"",
+            "CONFIG_DIGEST_FIELD = \"TO_PIN\"",
+        );
+        assert_ne!(broken, good);
+        stage.put_registry(&broken).await;
+        let held = stage.run().await.expect_hold(&["M3A-B2"]);
+        stage.put_registry(&good).await;
+        let event: Value = serde_json::from_str(&stage.input(&held.arn).await).unwrap();
+        let next = held.outcome()["next"].clone();
+        let start_input = json!({"m2_handoff": {"key": event["detail"]["object"]["key"]}});
+        assert_eq!(next, json!({"action": "START_ANEW", "start_input": start_input}));
+        stage.start(&next["start_input"]).await.expect_advance();
+    });
+}
+
+/// Nor does it leave the earlier input as it was: the hold says so, and how to go on.
+#[test]
+fn a_single_state_commits_nothing_and_the_run_goes_on_from_it() {
+    on_stage(async |stage| {
+        let held = stage.held_run().await;
+        let next = held.outcome()["next"].clone();
+        let single = stage.start(&filled_in(&next["only_input"])).await;
         let outcome = single.outcome();
         assert_eq!(
             (&outcome["outcome"], &outcome["overall_pass"]),
@@ -94,6 +133,17 @@ fn a_single_state_commits_nothing() {
         let records = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
         assert_eq!(records.len(), 3);
         assert_eq!(stage.json(&records[2]).await["kind"], "ACQUIRED");
+
+        let effect = next["only_effect"].as_str().unwrap();
+        assert!(effect.contains("rerun_input is refused after it (M3G-B1)"), "{effect}");
+        let mut input = filled_in(&next["rerun_input"]);
+        let refused = stage.start(&input).await;
+        assert_eq!(refused.outcome()["blockers"], json!(["M3G-B1"]), "{refused:?}");
+        for field in ["key", "version_id", "sha256"] {
+            input["resume"]["held"][field] = outcome["closure"][field].clone();
+        }
+        let resumed = stage.start(&input).await.expect_advance();
+        assert_eq!(resumed.outcome()["platform_run_id"], run.as_str());
     });
 }
 

@@ -179,11 +179,18 @@ async fn a_hold_says_what_to_mend_and_how_to_go_on() {
         "M3-B6",
         "RESUME",
         &format!("cargo p1 resume --held {held}"),
+        "Input for one state alone",
+        phase["next_action"]["only_effect"].as_str().unwrap(),
     ] {
         assert!(html.contains(expected), "{expected}");
     }
     let code = p1_contract::blocker::Blocker::CorrelationFieldsInvalid;
     assert!(html.contains(code.remedy()) && html.contains(code.rule().trim_end_matches("'s.")));
+    let _ = fs::remove_dir_all(dir);
+
+    let dir = held_at_once(START, Signer::Off).await.write("hold-at-once");
+    let html = text_of(&dir);
+    assert!(html.contains("START_ANEW") && html.contains("Start input") && !html.contains("Rerun input"));
     let _ = fs::remove_dir_all(dir);
 }
 

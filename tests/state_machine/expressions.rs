@@ -252,6 +252,16 @@ fn payloads() -> Vec<Case> {
     cases
 }
 
+/// More codes than a cause names, the longest that M3.J gives to be pasted, and the longest closure.
+fn largest() -> (Vec<String>, Value, Value) {
+    let codes = (0..300).map(|n| format!("M3J-B{n:03}")).collect();
+    let mut next = json!({ "action": "" });
+    next["action"] = json!("a".repeat(16_384 - next.to_string().len()));
+    let escaped = "\"".repeat(1024);
+    let closure = json!({ "bucket": "b".repeat(63), "key": escaped, "sha256": "0".repeat(64), "version_id": escaped });
+    (codes, next, closure)
+}
+
 fn ends() -> Vec<Case> {
     let mut cases = Vec::new();
     let codes = vec![
@@ -279,6 +289,24 @@ fn ends() -> Vec<Case> {
         );
         cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     }
+    let input =
+        json!({ "unresolved": [], "closure": null, "next": { "action": "RESUME", "rerun_input": { "resume": {} } } });
+    let bindings = json!({ "blockers": [], "run": {}, "states": { "input": input } });
+    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null,"next":{"action":"RESUME","rerun_input":{"resume":{}}}}"#;
+    cases.push(case("Hold", "/Cause", bindings, json!(cause)));
+    let (codes, next, closure) = largest();
+    let input = json!({ "unresolved": [], "closure": closure, "next": next });
+    let bindings = json!({ "blockers": codes, "run": {}, "states": { "input": input } });
+    let cause = format!(
+        r#"{{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":{},"closure":{closure},"next":{next}}}"#,
+        json!(codes[..200])
+    );
+    assert!(
+        cause.len() <= 32_768 - 300,
+        "{} bytes, without the ids of a run",
+        cause.len()
+    );
+    cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     let bare = json!({ "blockers": [], "run": {}, "states": { "input": { "closure": null } } });
     let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null}"#;
     cases.push(case("Hold", "/Cause", bare, json!(cause)));

@@ -258,18 +258,33 @@ type Forgery = (bool, &'static str, fn(&mut Value));
 async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
     // Without a signature, which would tell at once.
     let (advanced, held) = (advanced(START, Signer::Off).await, held(START, Signer::Off).await);
-    let forgeries: [Forgery; 29] = [
-        (true, "/m3b_execution_summary.json", |summary| {
-            summary["secret_scan"]["documents"] = json!(1)
+    let forgeries: [Forgery; 33] = [
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_action"]["action"] = json!("START_ANEW");
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_action"]["rerun_input"]["resume"]["held"] = {
+                let closure = &document["closures"][2];
+                json!({"key": closure["key"], "version_id": closure["version_id"], "sha256": closure["sha256"]})
+            };
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_action"]["only_input"]["resume"]["only"] = json!(false);
+        }),
+        (true, "/m3_execution_summary.json", |document| {
+            document["next_action"]["start_input"] = json!({"m2_handoff": {"key": "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json"}});
         }),
         (true, "/m3b_execution_summary.json", |summary| {
-            summary["secret_scan"]["strings"] = json!(1)
+            summary["secret_scan"]["documents"] = json!(1);
+        }),
+        (true, "/m3b_execution_summary.json", |summary| {
+            summary["secret_scan"]["strings"] = json!(1);
         }),
         (false, "/m3j_execution_summary.json", |summary| {
-            summary["secret_scan"]["rules_version"] = json!(0)
+            summary["secret_scan"]["rules_version"] = json!(0);
         }),
         (true, "/run_header.json", |header| {
-            header["written_at_utc"] = json!("2026-02-23T17:43:08Z")
+            header["written_at_utc"] = json!("2026-02-23T17:43:08Z");
         }),
         (false, "/phase_budget_envelope.json", |document| {
             document["phase_window_start_utc"] = json!("2026-01-01T00:00:00Z");

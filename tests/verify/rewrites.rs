@@ -173,7 +173,7 @@ async fn rewritten(name: &str, run: &Mirrored, intact: u8) {
         rng.u64(..);
         let mut how = "";
         let files: Files = forged(&run.files, key, |document| {
-            how = rewrite(document, place, &mut change.clone())
+            how = rewrite(document, place, &mut change.clone());
         });
         let changed: BTreeMap<&String, &Vec<u8>> =
             files.iter().filter(|(key, bytes)| run.files[*key] != **bytes).collect();

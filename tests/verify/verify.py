@@ -856,6 +856,7 @@ class Check:
         self.check_revisions()
         self.check_secret_scans()
         self.check_gates(phase)
+        self.check_next_action(phase)
         for key, document in self.docs.items():
             ids = ids_of(document)
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
@@ -986,6 +987,28 @@ class Check:
                 found += [document[name] for name in GATE_FIELDS if name in document]
                 expected += [True, 0, []]
             self.expect(key, "what later phases gate on", found, expected)
+
+    def check_next_action(self, phase):
+        """What a hold offers goes on from the last of the steps' summaries, or starts anew where the run cannot go on."""
+        action = phase["next_action"]
+        self.expect(self.phase_key, "whether it offers a way on", action is None, phase["overall_pass"])
+        if action is None:
+            return
+        closures = [closure for closure in phase["closures"] if closure["step"] in STEPS[:8]]
+        last = max(closures, key=lambda closure: closure["step"], default=None)
+        codes = {blocker["code"] for blocker in phase["unresolved_blockers"]}
+        no_go = phase["adjudication"] == "NO_GO_RESET_REQUIRED" or codes & SEVERE_CODES
+        resumes = bool(last) and last["step"] >= "M3.C" and not no_go
+        self.expect(self.phase_key, "its next action", action["action"], "RESUME" if resumes else "START_ANEW")
+        held = None
+        if resumes and last["version_id"] is not None:
+            held = {name: last[name] for name in ("key", "version_id", "sha256")}
+        offered = action["rerun_input"]
+        self.expect(self.phase_key, "what its input goes on from", offered and offered["resume"]["held"], held)
+        if "only_input" in action:
+            expected = offered and {"resume": {**offered["resume"], "only": True}}
+            self.expect(self.phase_key, "its input for one state alone", action["only_input"], expected)
+        self.expect(self.phase_key, "whether it offers a new start", "start_input" in action and resumes, False)
 
     def check_written_at(self, artifacts):
         """Evidence knows one time: the run header repeats it under the name that the registry gives."""

@@ -224,6 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_still_to_be_filled_in_is_refused_by_name() {
+        type Field = fn(&mut ResetReceipt) -> &mut Option<String>;
         for text in [
             "TO_FILL",
             "to_fill: who resumes the run",
@@ -232,7 +233,6 @@ mod tests {
             "TODO: ask",
             "TO_PIN",
         ] {
-            type Field = fn(&mut ResetReceipt) -> &mut Option<String>;
             let fields: [(&str, Field); 5] = [
                 ("reset.actor", |reset| &mut reset.actor),
                 ("reset.reason", |reset| &mut reset.reason),

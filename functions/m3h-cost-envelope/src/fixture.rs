@@ -141,7 +141,8 @@ impl Platform {
             .filter(|(owner, name)| *owner == step && lists(name));
         let artifacts = proofs.map(|(_, name)| self.publish(&proof_key(step, name), name, &json!({"artifact": name})));
         let artifacts = artifacts.collect();
-        let summary = ExecutionSummary::new(step.ready_gate(), blockers, artifacts, inputs, Vec::new());
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers, artifacts, inputs, Vec::new())
+            .scanned(p1_contract::evidence::SecretScan::default());
         let name = summary_name(step);
         let header = Header::new(&name, step, Some(phase(step)), &run());
         let summary_key = format!("{}{name}.json", Environment::default().phase_folder(&phase(step)));

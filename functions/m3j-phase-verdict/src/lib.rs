@@ -147,6 +147,7 @@ impl StepLogic for PhaseVerdictStep {
             verdict,
             committed: committed.is_some(),
             unresolved,
+            next: document.body.next_action.as_ref().map(next::paste),
         });
         Ok(Evaluation {
             findings,

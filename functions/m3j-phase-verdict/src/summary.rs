@@ -208,7 +208,7 @@ fn build(input: &StepInput, facts: &Facts, own: &[Finding]) -> Result<PhaseSumma
             .filter(|step| facts.link(*step).is_none())
             .collect(),
         completion_checklist: checklist::items(input, facts, verdict, unresolved.is_empty())?,
-        next_action: (!advances).then(|| next::action(facts, adjudication, &unresolved)),
+        next_action: (!advances).then(|| next::action(input, facts, adjudication, &unresolved)),
         unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
         overall_pass: advances,
         next_gate: Some(if advances { checks::NEXT_GATE } else { HOLD }.to_owned()),

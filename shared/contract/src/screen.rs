@@ -198,7 +198,7 @@ mod tests {
     fn what_a_stack_outputs_is_held_against_the_registry_and_no_secret_is_repeated() {
         let good = text();
         let same = stack(&json!({"s3_evidence_bucket": {"value": "evidence"}}));
-        assert_eq!(codes_beside(&good, &[same.clone()]), [] as [&str; 0]);
+        assert_eq!(codes_beside(&good, std::slice::from_ref(&same)), [] as [&str; 0]);
         let unreadable = StackOutputsFact {
             unreadable: Some("is not there".to_owned()),
             claims: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, merge};
+use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, SecretScan, merge};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{Environment, ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
@@ -143,7 +143,8 @@ impl TestExecution {
             .iter()
             .map(|(name, bytes)| self.store_at(&id, name, bytes))
             .collect();
-        let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream.collect());
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream.collect())
+            .scanned(SecretScan::default());
         let header = Header::new(&name, step, Some(id.clone()), &self.run_after(step));
         let value = merge(&header, &summary).expect("a summary");
         let bytes = canonical::to_document(&value).expect("canonical bytes");

@@ -187,7 +187,8 @@ impl World {
         let upstream = Owner::all()
             .filter_map(|owner| self.closures.get(&owner).cloned())
             .collect();
-        let summary = ExecutionSummary::new(step.ready_gate(), blockers.to_vec(), artifacts, inputs, upstream);
+        let summary = ExecutionSummary::new(step.ready_gate(), blockers.to_vec(), artifacts, inputs, upstream)
+            .scanned(p1_contract::evidence::SecretScan::default());
         let name = summary_name(step);
         let header = Header::new(&name, step, Some(id.clone()), &self.ids(step));
         let bytes = canonical::to_document(&merge(&header, &summary).unwrap()).unwrap();

@@ -56,6 +56,7 @@ async fn a_commit_that_lost_the_race_is_b9_and_a_hold() {
         verdict: PhaseVerdict::HoldM3,
         committed: false,
         unresolved: vec![Blocker::CommitLedgerLost],
+        next: None,
     };
     assert_eq!(evaluation.conclusion, Conclusion::Verdict(concluded));
     assert_eq!(evaluation.waves.len(), 1, "the notes, and no receipt");

@@ -7,6 +7,7 @@ use p1_contract::artifacts::{CLOSURE_NOTES, CommitPosture, M4EntryReadinessRecei
 use p1_contract::blocker::Blocker;
 use p1_contract::evidence::Body;
 use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::Environment;
 use p1_contract::input::{ExecutionInput, is_to_fill};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::owner::Owner;
@@ -178,6 +179,12 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
 
     let next = summary.next_action.unwrap();
     assert_eq!((next.action.as_str(), next.remedies.len()), ("RESUME", 1));
+    let mut alone = next.only_input.unwrap();
+    assert_eq!(
+        (alone.resume.only.take(), Some(&alone)),
+        (Some(true), next.rerun_input.as_ref())
+    );
+    assert_eq!(next.start_input, None);
     let pasted = serde_json::to_value(next.rerun_input.unwrap()).unwrap();
     let input = ExecutionInput::parse(&pasted, &execution.settings.environment, &BUCKET.parse().unwrap()).unwrap();
     let rerun = input.rerun().unwrap();
@@ -229,7 +236,20 @@ async fn early_and_no_go_holds_are_started_anew() {
         let result = conclude(&mut execution).await;
         assert!(result.overall_pass, "{result:?}");
         let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
-        assert_eq!((next.action.as_str(), next.rerun_input), ("START_ANEW", None), "{step}");
+        assert_eq!(
+            (next.action.as_str(), &next.rerun_input),
+            ("START_ANEW", &None),
+            "{step}"
+        );
+        let start = serde_json::to_value(next.start_input.as_ref().unwrap()).unwrap();
+        let input = ExecutionInput::parse(&start, &Environment::default(), &BUCKET.parse().unwrap()).unwrap();
+        let request = execution.request(Step::PhaseVerdict).input;
+        assert_eq!(
+            input.receipt().map(|receipt| &receipt.key),
+            request.input.receipt().map(|receipt| &receipt.key)
+        );
+        let pasted = &result.concluded().unwrap().next;
+        assert_eq!(pasted.as_ref().unwrap()["start_input"], start);
     }
 }
 

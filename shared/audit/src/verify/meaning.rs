@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::chain::{Chain, Closed, summary_key};
 use super::judged::Evidence;
 use super::shape::Documents;
-use super::{pinned, resolved, windows};
+use super::{offered, pinned, resolved, windows};
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
@@ -63,6 +63,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
         verdict(&evidence, findings);
         resolved::check(&evidence, findings);
         windows::check(&evidence, &run, findings);
+        offered::check(&evidence, findings);
         pinned::check(&evidence, &run, findings);
     }
     Judgement { advance, run }

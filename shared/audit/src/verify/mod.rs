@@ -9,6 +9,7 @@ mod entry;
 mod environment;
 mod judged;
 mod meaning;
+mod offered;
 mod pinned;
 mod resolved;
 mod shape;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{RegisteredBlocker, artifact};
 use crate::blocker::Finding;
 use crate::ids::Stamp;
-use crate::input::{HeldSummary, ResetReceipt};
+use crate::input::{HeldSummary, M2Receipt, PinnedManifest, ResetReceipt};
 use crate::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use crate::step::Step;
 use crate::verdict::{PhaseVerdict, RollupVerdict};
@@ -71,8 +71,22 @@ pub struct RerunInput {
 pub struct ResumeInput {
     /// The summary to start from.
     pub held: HeldSummary,
+    /// Whether one state alone is run; absent where the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<bool>,
     /// The reset receipt. Who resumes and when is for the operator to fill in ([`crate::input::TO_FILL`]).
     pub reset: ResetReceipt,
+}
+
+/// The input of a new execution from the receipt that this one started from, ready to be pasted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartInput {
+    /// The receipt, without a version: a mended one counts.
+    pub m2_handoff: M2Receipt,
+    /// The manifest that the operator pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle_input_manifest: Option<PinnedManifest>,
 }
 
 /// What to do about a hold.
@@ -85,6 +99,17 @@ pub struct NextAction {
     pub remedies: Vec<Remedy>,
     /// The input to go on with; none where only a new start is offered.
     pub rerun_input: Option<RerunInput>,
+    /// The input for the one state at which the run would go on, where that state can run alone. Evidence of revision 1 has it
+    /// not, nor what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_input: Option<RerunInput>,
+    /// What an execution of `only_input` does to `rerun_input`, and how to go on then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_effect: Option<String>,
+    /// The input of a new start, where the execution that held was a start. `START_ANEW` after a rerun names none: take the
+    /// receipt of the first execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_input: Option<StartInput>,
 }
 
 /// Whether the ledger can hold the verdict.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Closures;
 use crate::artifacts::DurableReference;
@@ -58,6 +59,9 @@ pub struct Concluded {
     pub committed: bool,
     /// The codes of all blockers that are unresolved.
     pub unresolved: Vec<Blocker>,
+    /// After a hold, the summary's `next_action` without its remedies. It stands in the cause of the failed execution, so it has
+    /// at most 16,384 bytes.
+    pub next: Option<Value>,
 }
 
 /// A rerun that may go on.
@@ -181,6 +185,8 @@ struct Wire {
     committed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unresolved: Option<Vec<Blocker>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closures: Option<Closures>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +206,10 @@ impl TryFrom<Wire> for StepResult {
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
         let verdict = (wire.verdict, wire.committed, wire.unresolved);
+        let is_verdict = wire.verdict.is_some();
+        if wire.next.is_some() && !is_verdict {
+            return Err("`next` belongs to a verdict");
+        }
         let admission = (wire.closures, wire.resume_at, wire.only);
         let entry = (wire.environment, wire.correlation, wire.references);
         let conclusion = match (wire.outcome, verdict, admission, entry) {
@@ -213,6 +223,7 @@ impl TryFrom<Wire> for StepResult {
                 verdict,
                 committed,
                 unresolved,
+                next: wire.next,
             }),
             (
                 TaskOutcome::Admitted,
@@ -269,6 +280,7 @@ impl From<StepResult> for Wire {
             verdict: None,
             committed: None,
             unresolved: None,
+            next: None,
             closures: None,
             resume_at: None,
             only: None,
@@ -281,6 +293,7 @@ impl From<StepResult> for Wire {
                 wire.verdict = Some(concluded.verdict);
                 wire.committed = Some(concluded.committed);
                 wire.unresolved = Some(concluded.unresolved);
+                wire.next = concluded.next;
             }
             Conclusion::Admitted(admitted) => {
                 wire.closures = Some(admitted.closures);

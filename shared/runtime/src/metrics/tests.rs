@@ -37,6 +37,7 @@ fn concluded(verdict: PhaseVerdict, committed: bool) -> Conclusion {
         verdict,
         committed,
         unresolved: Vec::new(),
+        next: None,
     })
 }
 

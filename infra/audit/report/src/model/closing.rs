@@ -89,8 +89,10 @@ pub(crate) struct Next {
     pub(crate) held: Option<Text>,
     /// The reset receipt, as the content of a file.
     pub(crate) reset: Option<String>,
-    /// The whole rerun input.
-    pub(crate) input: Option<String>,
+    /// The inputs of *New execution*, each with what it is for.
+    pub(crate) inputs: Vec<(&'static str, String)>,
+    /// What the input for one state alone does to the rerun input.
+    pub(crate) only_effect: Option<Text>,
 }
 
 /// An artifact in the step's closure that the verdict rests on.
@@ -259,6 +261,11 @@ pub(crate) fn next(history: &History) -> Option<Next> {
     let phase = &history.verdict.as_ref()?.summary;
     let next = phase.body.next_action.as_ref()?;
     let resume = next.rerun_input.as_ref().map(|input| &input.resume);
+    let inputs = [
+        ("Rerun input", next.rerun_input.as_ref().and_then(json)),
+        ("Input for one state alone", next.only_input.as_ref().and_then(json)),
+        ("Start input", next.start_input.as_ref().and_then(json)),
+    ];
     Some(Next {
         action: Text::new(&next.action),
         remedies: next
@@ -268,7 +275,11 @@ pub(crate) fn next(history: &History) -> Option<Next> {
             .collect(),
         held: resume.map(|resume| resume.held.key.as_str().into()),
         reset: resume.and_then(|resume| json(&resume.reset)),
-        input: next.rerun_input.as_ref().and_then(json),
+        inputs: inputs
+            .into_iter()
+            .filter_map(|(name, input)| Some((name, input?)))
+            .collect(),
+        only_effect: next.only_effect.as_deref().map(Text::new),
     })
 }
 

@@ -257,16 +257,17 @@ fn action(next: &Next) -> Markup {
             }
             @if let Some(reset) = &next.reset {
                 details {
-                    summary { "Reset receipt, ready for " code { "reset.json" } }
+                    summary { "Reset receipt, for " code { "reset.json" } }
                     pre tabindex="0" role="region" aria-label="Reset receipt" { code { (reset) } }
                 }
             }
-            @if let Some(input) = &next.input {
-                details open {
-                    summary { "Rerun input, ready for " em { "New execution" } " in the console" }
-                    pre tabindex="0" role="region" aria-label="Rerun input" { code { (input) } }
+            @for (at, (name, input)) in next.inputs.iter().enumerate() {
+                details open[at == 0] {
+                    summary { (name) ", for " em { "New execution" } " in the console" }
+                    pre tabindex="0" role="region" aria-label=(name) { code { (input) } }
                 }
             }
+            @if let Some(effect) = &next.only_effect { p { (effect) } }
         }
     }
 }
