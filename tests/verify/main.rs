@@ -258,16 +258,16 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
             document["next_action"]["start_input"] = json!({"m2_handoff": {"key": "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json"}});
         }),
         (true, "/m3b_execution_summary.json", |summary| {
-            summary["secret_scan"]["documents"] = json!(1)
+            summary["secret_scan"]["documents"] = json!(1);
         }),
         (true, "/m3b_execution_summary.json", |summary| {
-            summary["secret_scan"]["strings"] = json!(1)
+            summary["secret_scan"]["strings"] = json!(1);
         }),
         (false, "/m3j_execution_summary.json", |summary| {
-            summary["secret_scan"]["rules_version"] = json!(0)
+            summary["secret_scan"]["rules_version"] = json!(0);
         }),
         (true, "/run_header.json", |header| {
-            header["written_at_utc"] = json!("2026-02-23T17:43:08Z")
+            header["written_at_utc"] = json!("2026-02-23T17:43:08Z");
         }),
         (false, "/phase_budget_envelope.json", |document| {
             document["phase_window_start_utc"] = json!("2026-01-01T00:00:00Z");

@@ -114,7 +114,7 @@ async fn revisions_that_cannot_stand_in_one_chain_are_caught() {
         ("none", &before, "/m3f_runtime_scope_binding_snapshot.json", 0),
     ] {
         let files = forged(&files.files, name, |document| {
-            document["schema_version"] = json!(version)
+            document["schema_version"] = json!(version);
         });
         let run = Mirrored {
             files,

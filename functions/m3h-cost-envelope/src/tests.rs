@@ -338,7 +338,7 @@ async fn b4_a_databricks_bill_that_is_not_pinned_or_does_not_fit() {
         ("other days", |bill| bill.window_end_utc = "2026-11-21".to_owned()),
         ("tomorrow", |bill| bill.window_end_utc = "2026-11-23".to_owned()),
         ("no sum", |bill| {
-            bill.spend_amount = UsdAmount::parse("999999999999999.9").unwrap()
+            bill.spend_amount = UsdAmount::parse("999999999999999.9").unwrap();
         }),
     ];
     for (what, change) in changes {
