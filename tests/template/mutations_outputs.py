@@ -1,6 +1,8 @@
 """Defects of the SSM parameters that the stack writes."""
 
-from mutation import Mutation, drop, mutation, put
+from mutation import Mutation, drop, mutation, put, rewrite
+
+LATER_PHASE = "test_a_later_phase_is_told_what_it_must_be_allowed_to_do"
 
 MUTATIONS: list[Mutation] = [
     mutation(
@@ -9,7 +11,27 @@ MUTATIONS: list[Mutation] = [
             "/Outputs/PhaseEntryPolicy/Value",
             '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"states:*","Resource":"*"}]}',
         ),
-        caught_by="test_a_later_phase_is_told_what_it_must_be_allowed_to_do",
+        caught_by=LATER_PHASE,
+    ),
+    mutation(
+        "a later phase is told to deny itself the orchestrator",
+        rewrite("/Outputs/PhaseEntryPolicy/Value/Fn::Sub/0", '"Sid":"Ask","Effect":"Allow"', '"Sid":"Ask","Effect":"Deny"'),
+        caught_by=LATER_PHASE,
+    ),
+    mutation(
+        "a later phase is told to start the alias, whose ARN authorises nothing",
+        rewrite("/Outputs/PhaseEntryPolicy/Value/Fn::Sub/0", '"${StateMachine}"', '"${StateMachineAlias}"'),
+        caught_by=LATER_PHASE,
+    ),
+    mutation(
+        "a later phase may start any version",
+        rewrite("/Outputs/PhaseEntryPolicy/Value/Fn::Sub/0", "${OnlyTheAlias}", ""),
+        caught_by=LATER_PHASE,
+    ),
+    mutation(
+        "a later phase's policy is longer than CloudFormation takes",
+        rewrite("/Outputs/PhaseEntryPolicy/Value/Fn::Sub/0", '"Sid":"Follow"', f'"Sid":"{"Follow" * 200}"'),
+        caught_by=LATER_PHASE,
     ),
     mutation(
         "a parameter says another ARN than the output",

@@ -158,7 +158,7 @@ MUTATIONS: list[Mutation] = [
     ),
     mutation(
         "a step is passed over",
-        define("States/M3.J Phase verdict/Type", "Pass"),
+        define("States/M3.I Gate rollup/Type", "Pass"),
         caught_by="test_every_task_invokes_a_published_version",
     ),
     mutation(

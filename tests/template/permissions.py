@@ -116,7 +116,7 @@ def of_step(deployment: Deployment, step: str) -> set[str]:
             allow("states:DescribeExecution", places.executions)
         case "h":
             # The registry names the Databricks bill.
-            allow("s3:GetObject", f"{places.artifacts}/*")
+            allow("s3:GetObject", f"{places.artifacts}/{parameters['DatabricksBillFolder']}*")
             if parameters["CostSource"] == "cost_explorer":
                 allow("ce:GetCostAndUsage", "*")
             if parameters["BillingArtifactUri"]:

@@ -64,7 +64,7 @@ def test_a_later_phase_is_told_what_it_must_be_allowed_to_do(platform: Platform)
     policy = json.loads(deployment.outputs["PhaseEntryPolicy"])
     machine = deployment.arn("StateMachine")
     wanted = {
-        ("states:StartExecution", deployment.outputs["StartArn"]),
+        ("states:StartExecution", machine),
         ("states:DescribeExecution", f"{machine.replace(':stateMachine:', ':execution:')}:*"),
         ("states:StopExecution", f"{machine.replace(':stateMachine:', ':execution:')}:*"),
     }
@@ -75,6 +75,10 @@ def test_a_later_phase_is_told_what_it_must_be_allowed_to_do(platform: Platform)
         assert statement["Effect"] == "Allow"
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         found |= {(action, statement["Resource"]) for action in actions}
+        # What is started is authorised by the machine's ARN; that it is the alias, the condition says.
+        starts = "states:StartExecution" in actions
+        only_the_alias = {"ForAnyValue:StringEquals": {"states:StateMachineQualifier": "live"}}
+        assert statement.get("Condition") == (only_the_alias if starts else None)
     assert found == wanted
     # CloudFormation takes no longer value.
     assert len(deployment.outputs["PhaseEntryPolicy"]) <= 1024

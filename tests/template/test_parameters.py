@@ -54,6 +54,7 @@ OTHERS = {
     "StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json",
     "CostSource": "billing_artifact",
     "BillingArtifactUri": "s3://billing/another-month.json",
+    "DatabricksBillFolder": "bills/databricks/",
     "Signing": "off",
     "SigningKeyArn": GIVEN_KEY,
     "SigningKeyFile": "/keys/other.pem",

@@ -53,6 +53,13 @@ fn registry_text(changes: &[(&str, &str)]) -> String {
         .map(|key| (key.as_str(), format!("\"value of {key}\"")))
         .collect();
     let fixed = [
+        ("FIELD_PLATFORM_RUN_ID", "\"platform_run_id\""),
+        ("FIELD_SCENARIO_RUN_ID", "\"scenario_run_id\""),
+        ("FIELD_CONFIG_DIGEST", "\"config_digest\""),
+        (
+            "ROLE_TERRAFORM_APPLY_DEV_FULL",
+            "\"arn:aws:iam::123456789012:role/apply\"",
+        ),
         ("CONFIG_DIGEST_ALGO", "\"sha256\""),
         ("S3_EVIDENCE_BUCKET", "\"dev-evidence\""),
         ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "\"orchestrator\""),

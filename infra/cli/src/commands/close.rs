@@ -240,7 +240,8 @@ mod tests {
         let summary = json!({
             "schema_version": 2, "artifact": "m3j_execution_summary", "phase_id": "P1", "step": "M3.J", "phase_execution_id": ID,
             "platform_run_id": RUN, "overall_pass": true, "blocker_count": 0, "blockers": [], "next_gate": "M3.J_READY",
-            "artifacts": artifacts, "inputs": [], "upstream": []
+            "artifacts": artifacts, "inputs": [], "upstream": [],
+            "secret_scan": {"documents": 0, "hits": 0, "rules_version": 1, "strings": 0}
         });
         scratch.file(
             &format!("{folder}/m3j_execution_summary.json"),
