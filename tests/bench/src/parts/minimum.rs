@@ -18,7 +18,7 @@ pub(super) struct Facts {
     pub manifests: usize,
     /// Records of the run's ledger when the step looks.
     pub ledger_records: usize,
-    /// The artifacts that the closures M3.A … M3.H list, together.
+    /// The artifacts that the closures of the steps before list, together.
     pub listed: usize,
 }
 
@@ -49,17 +49,12 @@ fn reads(step: Step, facts: &Facts) -> usize {
         Step::M4Handoff => closures(5) + registry + 1 + 3 + ledger,
         // M3.B, M3.C, M3.E, M3.F; run.json, header and pack; today's registry; the versions of run.json, header and ledger.
         Step::RerunDiscipline => closures(4) + 3 + registry + 3,
-        // M3.A … M3.G; the billing artifact; the proofs of the spend.
-        Step::CostEnvelope => closures(7) + registry + 1 + m3h_proofs(),
+        // M3.A … M3.G, and everything that they list; the billing artifact.
+        Step::CostEnvelope => closures(7) + registry + 1 + facts.listed,
         // M3.A … M3.H, and everything that they list.
         Step::GateRollup => closures(8) + facts.listed,
         // M3.A … M3.I; M3.I's register and verdict; the pack; the versions in their nine folders, of the event's claim, of
         // run.json and of the header. Those of the ledger come with its list.
         Step::PhaseVerdict => closures(9) + 2 + 1 + ledger + 9 + 1 + 2,
     }
-}
-
-/// `m3h_cost_envelope::EXPECTED_PROOFS`: the artifacts that prove what the spend was for.
-fn m3h_proofs() -> usize {
-    11
 }
