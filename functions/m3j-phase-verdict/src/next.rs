@@ -5,6 +5,7 @@ use p1_contract::blocker::{Blocker, Finding, Severity, codes};
 use p1_contract::input::{ExecutionInput, HeldSummary, M2Receipt, ResetReceipt, TO_FILL};
 use p1_contract::observations::phase_verdict::Facts;
 use p1_contract::request::StepInput;
+use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use serde_json::{Value, json};
@@ -86,16 +87,18 @@ fn effect_of_only(at: Step) -> String {
     )
 }
 
-/// The input that starts anew as this execution started; a rerun's own input does not say how the run began.
+/// The input that starts anew as this execution started; a rerun's own input does not say how the run began. One that holds
+/// secret material (`M3B-B8`) is not repeated: it would have the whole summary withheld, and must be mended first.
 fn start(input: &ExecutionInput) -> Option<StartInput> {
     let receipt = input.receipt()?;
-    Some(StartInput {
+    let start = StartInput {
         m2_handoff: M2Receipt {
             key: receipt.key.clone(),
             version_id: None,
         },
         oracle_input_manifest: input.pinned_manifest().cloned(),
-    })
+    };
+    secrets::scan_value(&json!(start)).is_empty().then_some(start)
 }
 
 /// The most bytes of what is pasted. A cause holds 32,768 characters, and what else stands in it (200 codes, ids, a closure) has
@@ -183,6 +186,35 @@ mod tests {
         let longer = super::paste(&offer("v".repeat(PASTE_LIMIT)));
         assert_eq!(longer["action"], RESUME);
         assert!(longer["see"].is_string() && longer.to_string().len() < 100, "{longer}");
+    }
+
+    #[test]
+    fn a_start_is_repeated_with_its_manifest_and_without_secrets() {
+        let key_id = ["AKIA", "IOSFODNN7", "EXAMPLQ"].concat();
+        for (uri, repeated) in [
+            ("s3://bucket/manifest.json", true),
+            (&format!("s3://bucket/{key_id}"), false),
+        ] {
+            let manifest = PinnedManifest {
+                uri: uri.parse().unwrap(),
+                sha256: Sha256Hex::of(b""),
+            };
+            let input = ExecutionInput::OperatorStart {
+                receipt: M2Receipt {
+                    key: "evidence/receipt.json".parse().unwrap(),
+                    version_id: Some("v".to_owned()),
+                },
+                oracle_input_manifest: Some(manifest.clone()),
+            };
+            let start = start(&input);
+            assert_eq!(start.is_some(), repeated, "{start:?}");
+            if let Some(start) = start {
+                assert_eq!(
+                    (start.m2_handoff.version_id, start.oracle_input_manifest),
+                    (None, Some(manifest))
+                );
+            }
+        }
     }
 
     /// An input whose reason were longer than the input's bound would be offered and refused.

@@ -107,7 +107,7 @@ pub struct NextAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_effect: Option<String>,
     /// The input of a new start, where the execution that held was a start. `START_ANEW` after a rerun names none: take the
-    /// receipt of the first execution.
+    /// receipt of the first execution. Nor is an input repeated that holds secret material.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_input: Option<StartInput>,
 }
