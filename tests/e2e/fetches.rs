@@ -89,8 +89,17 @@ fn an_execution_that_an_event_started_is_mirrored_whole_by_whatever_name() {
             ..target.clone()
         };
         let (status, dir) = fetch(&forgetful, &run, "forgotten").await;
-        assert_eq!(status.unwrap(), ExitStatus::Advance);
-        assert_eq!(standing(&dir), Standing::Pinned);
+        assert_eq!(
+            status.unwrap(),
+            ExitStatus::Fault,
+            "without the history it is not whole"
+        );
+        let report = verify(&directory::read(&dir).unwrap(), &[]);
+        let subjects: Vec<&str> = report.findings.iter().map(|finding| finding.subject.as_str()).collect();
+        assert_eq!(
+            (report.standing, subjects),
+            (Standing::Incomplete, vec!["execution_history.json"])
+        );
         let mut whole = contents(&mirrors[0]);
         whole.remove(Path::new("execution_history.json"));
         assert!(contents(&dir) == whole, "without its history it is another mirror");

@@ -136,6 +136,7 @@ fn reset(at: Step, codes: &[Blocker]) -> ResetReceipt {
 mod tests {
     use p1_contract::hash::Sha256Hex;
     use p1_contract::ids::Environment;
+    use p1_contract::input::PinnedManifest;
 
     use super::*;
 

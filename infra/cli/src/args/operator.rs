@@ -31,7 +31,8 @@ pub enum Operator {
     /// Mirror the evidence and the history of any execution or run, also of one that an event started
     ///
     /// An execution that is still running is followed to its end. The folder is what `run --out` writes: `verify`, `replay`, `report`,
-    /// `diff`, `event` and `close` take it. Of a run, it is the execution that committed last.
+    /// `diff`, `event` and `close` take it. Of a run, it is the execution that committed last; its objects are mirrored even if Step Functions
+    /// has forgotten the execution.
     #[command(after_help = exit::help("fetch"))]
     Fetch(FetchArgs),
     /// Start the local platform and leave it running
