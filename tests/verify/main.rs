@@ -12,7 +12,6 @@ mod forgery;
 mod later_phases;
 mod replays;
 mod revision_1;
-mod rewrites;
 mod second_verifier;
 mod signature;
 

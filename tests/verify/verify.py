@@ -692,7 +692,7 @@ class Check:
         self.run = ids_of(document)
         self.advances = document["overall_pass"]
         identity = document["phase_execution_id"]
-        self.expect(key, "its place", key, f"{RUN_CONTROL}{identity}/{ENTRY_SUMMARY}.json")
+        self.expect(key, "its place", key, f"{self.run_control}{identity}/{ENTRY_SUMMARY}.json")
         if self.execution_arn:
             self.expect(key, "its id", identity[-12:], identity_hash(self.execution_arn, "ENTRY"))
             self.expect("execution_history.json", "its answer", self.admitted, self.advances)
