@@ -54,6 +54,8 @@ class Places:
         self.run_control = f"{self.evidence}/evidence/{parameters['Environment']}/run_control"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
+        self.run_json = parameters["RunJsonKeyPattern"].replace("{platform_run_id}", "*")
+        self.run_header = parameters["RunHeaderFolderPattern"].replace("{platform_run_id}", "*")
         self.machine = deployment.arn("StateMachine")
         self.executions = self.machine.replace(":stateMachine:", ":execution:") + ":*"
 
@@ -67,9 +69,9 @@ class Places:
             case ["ledger"]:
                 return f"{self.evidence}/evidence/runs/*/ledger/*"
             case ["run_json"]:
-                return f"{self.evidence}/evidence/runs/*/run.json"
+                return f"{self.evidence}/{self.run_json}"
             case ["run_header"]:
-                return f"{self.evidence}/evidence/runs/*/run_pin/*"
+                return f"{self.evidence}/{self.run_header}*"
         raise AssertionError(place)
 
 

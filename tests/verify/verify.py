@@ -75,6 +75,7 @@ ADDED_IN_2 = {
     "m3g_observations": ["settings.environment"],
     "m3g_admission_observations": ["settings.environment"],
     "m3j_observations": ["settings.environment"],
+    "m3j_entry_observations": ["settings.environment"],
     "m3h_observations": ["observed.databricks", "settings.environment"],
     "m3h_phase_budget_envelope": [
         "phase_window_end_utc", "phase_window_start_utc", "window_end_utc", "window_start_utc",
@@ -83,6 +84,8 @@ ADDED_IN_2 = {
     "m3i_blocker_register": ["resolved_blockers"],
     "m3i_observations": ["observed.earlier", "settings.environment"],
 }
+# What revision 1 did not have at all.
+NEW_IN_2 = ["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"]
 # The version of the rules by which P1 looks for secrets.
 SECRET_RULES = 1
 
@@ -113,7 +116,7 @@ LARGEST_INTEGER = 2**53 - 1
 
 # How many reruns are followed back for what they had resolved, and how many blockers a register lists.
 MOST_RERUNS = 100
-MOST_RESOLVED = 1000
+MOST_RESOLVED = 300
 
 DOCUMENT_LIMIT = 1 << 20
 LIST_LIMIT = 64 << 20
@@ -458,6 +461,8 @@ class Check:
         name, version = document.get("artifact"), document.get("schema_version")
         if name == BILLING:
             return version == 1
+        if name in NEW_IN_2 and version == 1:
+            return False
         fields = [field.split(".") for field in ADDED_IN_2.get(name, [])]
         return version in REVISIONS and all(each_has(document, field, version >= 2) for field in fields)
 
@@ -704,6 +709,8 @@ class Check:
         if not receipt or not observations:
             return  # Missing: found already, or said by the blocker that it could not be published.
         observed = observations["observed"]
+        unasked = observed["signature"] == "not_asked" and observations["settings"]["signing"] != "off"
+        self.expect("m3j_entry_observations", "whether the deployment signs", unasked, False)
         environment = self.environment_of_entry(receipt["asked"], observed)
         self.expect("m3j_phase_entry", "its answer", receipt["admitted"], environment is not None)
         self.expect("m3j_phase_entry", "its environment", receipt["environment"], environment or {})
@@ -720,6 +727,9 @@ class Check:
         if "found" not in observed["ledger"] or observed["unusable"] or observed["rewritten"]:
             return None
         if isinstance(observed["signature"], dict) and "invalid" in observed["signature"]:
+            return None
+        # No verdict was found, though what follows finds one.
+        if observed["signature"] == "no_verdict":
             return None
         contents = {read["object"]["key"]: read["content"] for read in observed["documents"]}
         digests = {key: sha256(canonical(content) + b"\n") for key, content in contents.items()}
@@ -970,7 +980,7 @@ class Check:
 
     def check_gates(self, phase):
         """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""
-        if any(name in phase for name in ["next_gate", *GATE_FIELDS]):
+        if phase["schema_version"] > 1 or any(name in phase for name in ["next_gate", *GATE_FIELDS]):
             blockers = [
                 {name: blocker[name] for name in ("code", "subject", "detail")}
                 for blocker in phase["unresolved_blockers"]
@@ -983,7 +993,7 @@ class Check:
                 continue
             found = [document["next_gate"], document["overall_pass"]]
             expected = ["M4_READY", True]
-            if any(name in document for name in GATE_FIELDS):
+            if document["schema_version"] > 1 or any(name in document for name in GATE_FIELDS):
                 found += [document[name] for name in GATE_FIELDS if name in document]
                 expected += [True, 0, []]
             self.expect(key, "what later phases gate on", found, expected)

@@ -106,7 +106,7 @@ fn missing_approval(class: &str, reset: &ResetReceipt) -> Option<Finding> {
     let approval = reset.approval.clone().unwrap_or_default();
     let lacking = if reset.approval.is_none() {
         "there is no approval"
-    } else if is_blank(approval.who.as_deref()) {
+    } else if approval.who.as_deref().is_none_or(is_to_fill) {
         "the approval does not say who approved"
     } else if is_blank(approval.blocker.as_deref()) {
         "the approval does not say for which blocker"
@@ -247,6 +247,20 @@ mod tests {
                 assert_eq!(codes(&found), [Blocker::ResetReceiptIncomplete], "{name} {text}");
                 assert_eq!(found[0].subject, name);
             }
+        }
+    }
+
+    #[test]
+    fn an_approval_that_is_still_to_be_filled_in_is_none() {
+        for who in ["TO_FILL: who approved", "<who>", "TBD", " "] {
+            let reset = ResetReceipt {
+                approval: Some(Approval {
+                    who: Some(who.to_owned()),
+                    blocker: Some("M3D-B2".to_owned()),
+                }),
+                ..receipt("network_reset")
+            };
+            assert_eq!(codes(&reset_findings(&reset)), [Blocker::ResetNotApproved], "{who}");
         }
     }
 

@@ -276,6 +276,9 @@ fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, 
     ];
     let mut misfits = shape(billing);
     misfits.extend(fields.iter().filter_map(Expected::misfit));
+    if billing.spend_amount.is_negative() {
+        misfits.push("has an amount below zero, which would hide what AWS bills".to_owned());
+    }
     let month = month_to_date(billing, stamp);
     if let (Some(aws), true) = (aws, month.is_empty()) {
         let (end, aws_end) = (&billing.window_end_utc, &aws.window_end_utc);

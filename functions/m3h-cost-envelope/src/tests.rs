@@ -329,7 +329,10 @@ async fn b4_a_databricks_bill_that_is_not_pinned_or_does_not_fit() {
     }
     let not_observed = blocked_with_databricks(|observed| observed.databricks = None);
     assert_eq!(not_observed.await, ["M3H-B4 DATABRICKS_COST_CAPTURE_ENABLED"]);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 9] = [
+        ("less than nothing", |bill| {
+            bill.spend_amount = UsdAmount::parse("-700").unwrap();
+        }),
         ("shape", |bill| bill.schema_version = 7),
         ("name", |bill| bill.artifact = "other".to_owned()),
         ("AWS's bill, twice", |bill| bill.source = "aws_billing".to_owned()),

@@ -175,6 +175,14 @@ pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, Cano
     for problem in observed.rewritten.iter().chain(unusable) {
         judged.problem(Cause::Evidence, &problem.subject, &problem.detail);
     }
+    if observed.signature == SignatureFacts::NoVerdict && judged_by_set.problems.is_empty() {
+        let subject = asked.platform_run_id.as_str();
+        judged.problem(
+            Cause::Signature,
+            subject,
+            "was not looked for, and the run has a verdict",
+        );
+    }
     let of_set = judged_by_set.problems.into_iter();
     judged
         .problems
@@ -456,18 +464,24 @@ impl Judgement {
                 self.problem(Cause::Evidence, place, "lists no receipt for M4");
             }
         }
-        let Some(receipt) = walk.receipt.as_ref().map(|receipt| &receipt.body) else {
+        let Some(receipt) = &walk.receipt else {
             return;
         };
+        // Revision 1 may lack these; a later receipt says all of it.
+        let must_say = receipt.header.schema_version > 1;
+        let receipt = &receipt.body;
         let place = walk
             .named
             .iter()
             .find(|named| named.name == M4EntryReadinessReceipt::NAME);
         let place = place.map_or("", |named| named.key.as_str());
         let record = head.platform_run_id.ledger_key(head.sequence);
-        let blocked = receipt.m4_entry_ready == Some(false)
-            || receipt.blocker_count.is_some_and(|count| count > 0)
-            || receipt.blockers.as_ref().is_some_and(|blockers| !blockers.is_empty());
+        let says = [
+            receipt.m4_entry_ready,
+            receipt.blocker_count.map(|count| count == 0),
+            receipt.blockers.as_ref().map(Vec::is_empty),
+        ];
+        let blocked = says.into_iter().any(|green| !green.unwrap_or(!must_say));
         if receipt.commit.key.as_str() != record || receipt.commit.name != LEDGER_RECORD {
             self.problem(Cause::Evidence, place, format!("names another commit than {record}"));
         }
@@ -483,6 +497,18 @@ impl Judgement {
         }
         if let Some(pack) = walk.pack.as_ref().filter(|pack| !pack.body.overall_pass) {
             self.problem(Cause::Evidence, &pack.header.artifact, "is no pass of M3.F");
+        }
+        let pinned = walk.pack.as_ref().map(|pack| &pack.body.durable_references);
+        let pinned =
+            pinned.and_then(|references| references.iter().find(|reference| reference.name == RunRecord::NAME));
+        if let (Some(header), Some(pinned)) = (walk.header.as_ref().map(|header| &header.body), pinned)
+            && (&header.run_json_key, &header.run_json_sha256) != (&pinned.key, &pinned.sha256)
+        {
+            self.problem(
+                Cause::Evidence,
+                pinned.key.as_str(),
+                "is not the run.json that the run header names",
+            );
         }
         for name in [RunRecord::NAME, RunHeader::NAME] {
             let is_named = walk.named.iter().any(|named| named.name == name);

@@ -51,6 +51,7 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ("m3h_observations", &["observed.databricks", "settings.environment"]),
     ("m3i_observations", &["observed.earlier", "settings.environment"]),
     ("m3j_observations", &["settings.environment"]),
+    ("m3j_entry_observations", &["settings.environment"]),
     (
         "m3h_phase_budget_envelope",
         &[
@@ -66,6 +67,9 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
     ),
     ("m3i_blocker_register", &["resolved_blockers"]),
 ];
+
+/// What revision 1 did not have at all.
+const NEW_IN_2: &[&str] = &["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"];
 
 /// What every closing summary gained.
 const SCANNED: &[&str] = &["secret_scan"];
@@ -110,7 +114,8 @@ pub fn check(document: &Map<String, Value>) -> Result<(), String> {
 }
 
 fn check_fields(document: &Map<String, Value>, name: &str, added: &[&str]) -> Result<(), String> {
-    let readable = own_version(name).map_or(READ, |version| version..=version);
+    let since = if NEW_IN_2.contains(&name) { 2 } else { *READ.start() };
+    let readable = own_version(name).map_or(since..=SCHEMA_VERSION, |version| version..=version);
     let version = document.get("schema_version").unwrap_or(&Value::Null);
     let Some(version) = version.as_u64().filter(|version| readable.contains(version)) else {
         return Err(format!(
@@ -132,7 +137,9 @@ fn check_fields(document: &Map<String, Value>, name: &str, added: &[&str]) -> Re
 /// Whether every object that `path` leads into has its last field, or none has.
 fn all(object: &Map<String, Value>, path: &str, is_there: bool) -> bool {
     match path.split_once('.') {
-        None => object.contains_key(path) == is_there,
+        // In Rust a field that is null is none.
+        None if is_there => object.get(path).is_some_and(|value| !value.is_null()),
+        None => !object.contains_key(path),
         Some((field, rest)) => match object.get(field) {
             Some(Value::Object(inner)) => all(inner, rest, is_there),
             Some(Value::Array(items)) => items

@@ -12,6 +12,7 @@ use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::Observations;
 use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
 use p1_contract::owner::Owner;
+use p1_contract::settings::Signing;
 
 use super::chain::{Chain, Closed, named_by_an_entry};
 use super::meaning::revisions;
@@ -74,6 +75,19 @@ fn meaning(set: &EvidenceSet, documents: &Documents, closed: &Closed, keys: &[Pu
         findings.tampered(observations_key, "holds a document that is not JSON of P1");
         return;
     };
+    // Nothing is asked of a signature where the deployment signs nothing, and only there.
+    let signs = observations
+        .body
+        .settings
+        .as_ref()
+        .is_none_or(|settings| settings.signing != Signing::Off);
+    let is_unasked = observed.signature == SignatureFacts::NotAsked;
+    findings.expect(
+        &observations_key,
+        "whether the deployment signs",
+        &(signs && is_unasked),
+        &false,
+    );
     let publish = Blocker::publish_failed(Owner::Entry.step());
     let others = closed.body.blockers.iter().filter(|blocker| blocker.code != publish);
     let others: Vec<_> = others.cloned().collect();

@@ -255,7 +255,7 @@ fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut F
         phase.blocker_count,
         &phase.blockers,
     );
-    if stated != (&None, None, None, &None) {
+    if evidence.phase.header.schema_version > 1 || stated != (&None, None, None, &None) {
         let finding = |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
         let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
         let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
@@ -266,9 +266,11 @@ fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut F
         let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
             continue;
         };
+        let is_first_revision = receipt.header.schema_version == 1;
         let receipt = receipt.body;
         let stated = (receipt.m4_entry_ready, receipt.blocker_count, receipt.blockers);
-        let opens = stated == (None, None, None) || stated == (Some(true), Some(0), Some(Vec::new()));
+        let opens =
+            (is_first_revision && stated == (None, None, None)) || stated == (Some(true), Some(0), Some(Vec::new()));
         let opens = opens && receipt.next_gate == "M4_READY" && receipt.overall_pass;
         findings.expect(key, WHAT, &opens, &true);
     }

@@ -99,10 +99,10 @@ pub struct ResolvedBlocker {
 
 impl ResolvedBlocker {
     /// The most that a register lists.
-    const MOST: usize = 1_000;
+    const MOST: usize = 300;
 
     /// The blockers of earlier `holds`, oldest first, that the closures of `chain` no longer have: another closure of the same
-    /// step is there, and names no blocker of that code and subject. Of more than 1,000 the latest are listed.
+    /// step is there, and names no blocker of that code and subject. Of more than 300 the latest are listed.
     #[must_use]
     pub fn of(holds: &[ClosureBlockers], chain: &[ClosureBlockers]) -> Vec<Self> {
         let mut all: Vec<Self> = holds.iter().flat_map(|hold| Self::of_one(hold, chain)).collect();
