@@ -26,4 +26,5 @@ mod secrets;
 mod settings;
 mod signatures;
 mod stack_outputs;
+mod two_doors;
 mod untrusted_input;

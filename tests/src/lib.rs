@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 pub mod directories;
+pub mod drawn;
 pub mod revision_1;
 pub mod runs;
 pub mod signature_readers;

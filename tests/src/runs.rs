@@ -13,6 +13,7 @@ use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
+use p1_runtime::Fault;
 use p1_runtime::store::{DOCUMENT_LIMIT, Read, Store};
 use serde_json::{Value, json};
 
@@ -138,6 +139,15 @@ pub async fn held(start_time: &str, signer: Signer) -> Mirrored {
     mirrored(&world, &tasks).await
 }
 
+/// The platform of a run that M3.F held, with the registry mended since, and the key of M3.J's summary.
+pub async fn held_world(start_time: &str, signer: Signer) -> (World, S3Key) {
+    let mut world = at(start_time, signer);
+    world.edit_registry(BROKEN.0, BROKEN.1);
+    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
+    world.edit_registry(BROKEN.1, BROKEN.0);
+    (world, held.closure.unwrap().key)
+}
+
 /// A run that M3.C holds, because somebody else's object is where one of its own belongs.
 pub async fn occupied(start_time: &str) -> Mirrored {
     let mut world = at(start_time, Signer::Off);
@@ -189,11 +199,8 @@ pub async fn contradicted(start_time: &str, handles: usize) -> Mirrored {
 
 /// A run that M3.F held, mended, admitted and advanced. Where it is signed, the key is another one by then.
 pub async fn resumed(start_time: &str, signer: Signer) -> Mirrored {
-    let mut world = at(start_time, signer);
-    world.edit_registry(BROKEN.0, BROKEN.1);
-    let held = close(&mut world, Step::HandleClosure, &mut Tasks::new()).await;
-    world.edit_registry(BROKEN.1, BROKEN.0);
-    resume(world, &held.closure.unwrap().key, |_| {}).await
+    let (world, held) = held_world(start_time, signer).await;
+    resume(world, &held, |_| {}).await
 }
 
 /// The run of this mirror, which [`held`] made, as if by an earlier release: mended, admitted and advanced by today's steps.
@@ -263,8 +270,9 @@ pub async fn hostile(start_time: &str, signer: Signer) -> Mirrored {
     resume(world, &held.closure.unwrap().key, reset).await
 }
 
-/// Takes a held run to its advance by a rerun, whose input `edit` may change. `held` is the key of M3.J's summary.
-async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mirrored {
+/// Asks for a held run to go on, in an execution of its own; the admission's answer. `held` is the key of M3.J's summary. `edit`
+/// may change the input.
+pub async fn ask_to_go_on(world: &mut World, held: &S3Key, edit: impl Fn(&mut Value)) -> Result<StepResult, Fault> {
     let first = world.execution.clone();
     let (folder, _) = held.as_str().rsplit_once('/').unwrap();
     let bytes = &world.store.dump(EVIDENCE)[&format!("{folder}/m3_execution_summary.json")];
@@ -276,16 +284,21 @@ async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mi
         .executions
         .insert(first.clone(), ExecutionAnswer::Found { status });
     world.execution = first.replace("run-1", "run-2");
-    if !matches!(world.signer, Signer::Off) {
-        world.signer = signer_of(LATER_KEY);
-    }
     world.start_time = "2026-02-25T08:00:00Z".to_owned();
     world.closures.clear();
     let payload = world
         .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
         .to_string();
     let harness = world.harness();
-    let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
+    Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await
+}
+
+/// Takes a held run to its advance by a rerun, whose input `edit` may change. `held` is the key of M3.J's summary.
+async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mirrored {
+    if !matches!(world.signer, Signer::Off) {
+        world.signer = signer_of(LATER_KEY);
+    }
+    let result = ask_to_go_on(&mut world, held, edit).await;
     let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
     assert_eq!(
         result.admitted().map(|go_on| go_on.resume_at),

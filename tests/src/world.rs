@@ -162,6 +162,22 @@ impl World {
         }
     }
 
+    /// The same platform as it is now, in a store of its own.
+    pub fn copy(&self) -> Self {
+        World {
+            environment: self.environment.clone(),
+            store: self.store.copy(),
+            machines: self.machines.clone(),
+            executions: self.executions.clone(),
+            execution: self.execution.clone(),
+            start_time: self.start_time.clone(),
+            input: self.input.clone(),
+            closures: self.closures.clone(),
+            signer: self.signer.clone(),
+            stack_outputs: self.stack_outputs.clone(),
+        }
+    }
+
     /// Replaces one text of the registry that must be there.
     pub fn edit_registry(&self, from: &str, to: &str) {
         let text = String::from_utf8(self.store.dump(ARTIFACTS)[REGISTRY].clone()).unwrap();

@@ -83,7 +83,7 @@ pub struct RunArgs {
     /// Profile (JSON) of the local platform: account, region and names
     #[arg(long, value_name = "FILE", conflicts_with = "stack")]
     pub platform: Option<PathBuf>,
-    /// Start with this execution input (JSON) instead of the M2 receipt
+    /// Start with this execution input (JSON) instead of the M2 receipt; inputs that are not named stay as they are
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform

@@ -52,7 +52,7 @@ pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) ->
         };
         let plan = Plan {
             uploads: vec![upload],
-            notes: Vec::new(),
+            ..Plan::default()
         };
         let state = match seed::upload(&target.s3, &plan).await? {
             0 => "unchanged",

@@ -65,7 +65,7 @@ async fn go_on(
         };
         let plan = seed::Plan {
             uploads: vec![upload],
-            notes: Vec::new(),
+            ..seed::Plan::default()
         };
         let written = seed::upload(&target.s3, &plan).await?;
         screen.line(if written == 1 {

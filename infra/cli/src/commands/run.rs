@@ -134,7 +134,10 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
 }
 
 /// Checks the execution input against its deployment before anything is started.
-fn check_input(
+///
+/// # Errors
+/// Returns [`CliError::Usage`] if the deployment would refuse it.
+pub fn check_input(
     args: &RunArgs,
     inputs: &Inputs,
     environment: &Environment,
@@ -155,7 +158,8 @@ fn check_input(
 /// Seeds, starts, follows and reports one execution.
 async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen) -> Result<ExitStatus, CliError> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let plan = seed::plan(target, inputs, today)?;
+    let unnamed = seed::Unnamed::of(target, inputs).await?;
+    let plan = seed::plan(target, inputs, unnamed, today)?;
     for note in &plan.notes {
         screen.line(note);
     }

@@ -21,7 +21,7 @@ pub const RECEIPT_STAMP: &str = "20260101T000000Z";
 /// Returns a fault that names the object if S3 refuses.
 pub async fn put(target: &Target) -> Result<(), CliError> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let plan = seed::plan(target, &Inputs::default(), today)?;
+    let plan = seed::plan(target, &Inputs::default(), seed::Unnamed::Sample, today)?;
     if !plan.notes.is_empty() {
         return Err(CliError::fault(text::brief(&plan.notes.join("; "), 400)));
     }

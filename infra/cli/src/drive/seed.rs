@@ -3,7 +3,12 @@
 //!
 //! These objects are inputs, not evidence, so ordinary PUTs write them. An object whose latest version already has the same bytes
 //! is skipped.
+//!
+//! A run reads the same inputs on a platform that was just started as on one that earlier runs have used. Without `--input`, what
+//! the command line does not name is the sample's. With `--input`, which goes on with what is there, it stays as it is. The local
+//! object store holds the named folder or the sample's manifests, and nothing of an earlier run.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aws_sdk_s3::Client;
@@ -49,19 +54,59 @@ pub enum Content {
 pub struct Plan {
     /// The uploads.
     pub uploads: Vec<Upload>,
+    /// The local object store, if it is to hold nothing but the uploads to it.
+    pub only_these_in: Option<BucketName>,
     /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Plans the uploads of everything that the command line names. On the local platform, the sample fills in the rest.
+/// What becomes of the inputs that the command line does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unnamed {
+    /// They are the sample's.
+    Sample,
+    /// They stay as they are.
+    Stay,
+}
+
+impl Unnamed {
+    /// The rule for this target. An execution input goes on with what is there, and so does every run on AWS. A local platform
+    /// that has no registry yet gets the sample.
+    ///
+    /// # Errors
+    /// Returns a fault if S3 does not say whether the registry is there.
+    pub async fn of(target: &Target, inputs: &Inputs) -> Result<Self, CliError> {
+        if !target.is_local {
+            return Ok(Self::Stay);
+        }
+        if inputs.input.is_none() || !is_there(&target.s3, &target.registry).await? {
+            return Ok(Self::Sample);
+        }
+        Ok(Self::Stay)
+    }
+}
+
+async fn is_there(s3: &Client, at: &S3Uri) -> Result<bool, CliError> {
+    let request = s3.get_object().bucket(at.bucket.as_str()).key(at.key.as_str());
+    match request.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => Ok(false),
+        Err(error) => Err(CliError::fault(format!(
+            "failed to read {at}: {}",
+            text::brief(&chain(&error), 400)
+        ))),
+    }
+}
+
+/// Plans the uploads of everything that the command line names, and of the sample where that fills in the rest.
 ///
 /// # Errors
 /// Returns [`CliError::Usage`] if the deployment has no place for a file of the command line.
-pub fn plan(target: &Target, inputs: &Inputs, today: Date) -> Result<Plan, CliError> {
+pub fn plan(target: &Target, inputs: &Inputs, unnamed: Unnamed, today: Date) -> Result<Plan, CliError> {
     let mut plan = Plan::default();
-    plan_registry(&mut plan, target, inputs);
-    plan_stack_outputs(&mut plan, target, inputs)?;
-    plan_oracle(&mut plan, target, inputs)?;
+    plan_registry(&mut plan, target, inputs, unnamed);
+    plan_stack_outputs(&mut plan, target, inputs, unnamed)?;
+    plan_oracle(&mut plan, target, inputs, unnamed)?;
     match (&inputs.billing, &target.billing) {
         (Some(bytes), Some(to)) => plan.bytes("billing artifact", to, bytes.clone()),
         (Some(_), None) => {
@@ -69,23 +114,29 @@ pub fn plan(target: &Target, inputs: &Inputs, today: Date) -> Result<Plan, CliEr
                 "--billing: this stack reads its spend from Cost Explorer; leave the option out",
             ));
         }
-        (None, Some(to)) if target.is_local => plan.bytes("billing artifact", to, sample::billing(today)),
-        (None, _) => {}
+        (None, Some(to)) if unnamed == Unnamed::Sample => plan.bytes("billing artifact", to, sample::billing(today)),
+        (None, Some(to)) => plan.notes.push(format!("the billing artifact stays as it is at {to}")),
+        (None, None) => {}
+    }
+    if unnamed == Unnamed::Sample {
+        plan.note_sample(inputs);
     }
     Ok(plan)
 }
 
-fn plan_registry(plan: &mut Plan, target: &Target, inputs: &Inputs) {
-    match &inputs.registry {
-        Some(bytes) => plan.bytes("handles registry", &target.registry, bytes.clone()),
-        None if target.is_local => plan.bytes("handles registry", &target.registry, sample::registry(&target.names)),
-        None => plan
+fn plan_registry(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) {
+    match (&inputs.registry, unnamed) {
+        (Some(bytes), _) => plan.bytes("handles registry", &target.registry, bytes.clone()),
+        (None, Unnamed::Sample) => {
+            plan.bytes("handles registry", &target.registry, sample::registry(&target.names));
+        }
+        (None, Unnamed::Stay) => plan
             .notes
             .push(format!("the registry stays as it is at {}", target.registry)),
     }
 }
 
-fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), CliError> {
+fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) -> Result<(), CliError> {
     let what = "stack outputs";
     let places = &target.stack_outputs;
     if inputs.stack_outputs.len() > places.len() {
@@ -101,7 +152,7 @@ fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Resu
         )));
     }
     if inputs.stack_outputs.is_empty() {
-        if target.is_local {
+        if unnamed == Unnamed::Sample {
             let own = target.own_outputs.clone();
             for (place, bytes) in places
                 .iter()
@@ -129,7 +180,10 @@ fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Resu
     Ok(())
 }
 
-fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), CliError> {
+fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) -> Result<(), CliError> {
+    if target.is_local && (inputs.oracle.is_some() || unnamed == Unnamed::Sample) {
+        plan.only_these_in.clone_from(&target.object_store_bucket);
+    }
     if let Some(files) = &inputs.oracle {
         let Some(bucket) = &target.object_store_bucket else {
             return Err(CliError::usage(
@@ -149,7 +203,8 @@ fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), 
         }
         return Ok(());
     }
-    let Some(bucket) = target.object_store_bucket.as_ref().filter(|_| target.is_local) else {
+    let fills_in = unnamed == Unnamed::Sample;
+    let Some(bucket) = target.object_store_bucket.as_ref().filter(|_| fills_in) else {
         return Ok(());
     };
     let bytes = inputs
@@ -169,6 +224,26 @@ fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs) -> Result<(), 
 }
 
 impl Plan {
+    /// Says what the sample fills in beside files that the command line names.
+    fn note_sample(&mut self, inputs: &Inputs) {
+        let named = [
+            ("registry", inputs.registry.is_some()),
+            ("stack outputs", !inputs.stack_outputs.is_empty()),
+            ("oracle manifests", inputs.oracle.is_some()),
+            ("billing artifact", inputs.billing.is_some()),
+        ];
+        if named.iter().any(|(_, is_named)| *is_named) {
+            let rest: Vec<&str> = named
+                .iter()
+                .filter(|(_, is_named)| !is_named)
+                .map(|(what, _)| *what)
+                .collect();
+            if !rest.is_empty() {
+                self.notes.push(format!("of the sample: {}", rest.join(", ")));
+            }
+        }
+    }
+
     fn bytes(&mut self, what: &'static str, to: &S3Uri, bytes: Vec<u8>) {
         self.uploads.push(Upload {
             what,
@@ -222,17 +297,45 @@ fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, St
         .collect()
 }
 
-/// Uploads the objects that differ from the latest version. Returns how many were uploaded.
+/// Uploads the objects that differ from the latest version, and removes what the local object store is not to hold. Returns how
+/// many objects were uploaded.
 ///
 /// # Errors
 /// Returns a fault that names the object.
 pub async fn upload(s3: &Client, plan: &Plan) -> Result<usize, CliError> {
+    if let Some(bucket) = &plan.only_these_in {
+        remove_others(s3, bucket, plan).await?;
+    }
     let uploads = plan.uploads.iter().map(|upload| put_if_other(s3, upload));
     let mut written = 0;
     for upload in uploads {
         written += usize::from(upload.await?);
     }
     Ok(written)
+}
+
+/// Hides every object of the local object store that the plan does not upload. It is no evidence bucket: a profile of the local
+/// platform names three different ones.
+async fn remove_others(s3: &Client, bucket: &BucketName, plan: &Plan) -> Result<(), CliError> {
+    let failed =
+        |cause: String| CliError::fault(format!("failed to clear s3://{bucket}: {}", text::brief(&cause, 400)));
+    let wanted: BTreeSet<&str> = plan
+        .uploads
+        .iter()
+        .filter(|upload| upload.to.bucket == *bucket)
+        .map(|upload| upload.to.key.as_str())
+        .collect();
+    let mut pages = s3.list_objects_v2().bucket(bucket.as_str()).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failed(chain(&error)))?;
+        for key in page.contents().iter().filter_map(|object| object.key()) {
+            if !wanted.contains(key) {
+                let request = s3.delete_object().bucket(bucket.as_str()).key(key);
+                request.send().await.map_err(|error| failed(chain(&error)))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
@@ -333,7 +436,7 @@ mod tests {
     use crate::drive::target::tests::target;
 
     fn planned(inputs: &Inputs) -> Plan {
-        plan(&target(true), inputs, date(2026, 11, 22)).unwrap()
+        plan(&target(true), inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap()
     }
 
     fn body<'a>(plan: &'a Plan, what: &str) -> &'a [u8] {
@@ -433,14 +536,38 @@ mod tests {
 
     #[test]
     fn on_aws_only_what_is_named_is_uploaded() {
-        let empty = plan(&target(false), &Inputs::default(), date(2026, 11, 22)).unwrap();
+        let empty = plan(&target(false), &Inputs::default(), Unnamed::Stay, date(2026, 11, 22)).unwrap();
         assert_eq!(empty.uploads, []);
         let inputs = Inputs {
             registry: Some(b"* `A = 1`".to_vec()),
             ..Inputs::default()
         };
-        let named = plan(&target(false), &inputs, date(2026, 11, 22)).unwrap();
+        let named = plan(&target(false), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
         assert_eq!(named.uploads.len(), 1);
+    }
+
+    #[test]
+    fn with_an_execution_input_nothing_of_the_sample_is_mixed_in() {
+        let inputs = Inputs {
+            billing: Some(b"{}".to_vec()),
+            ..Inputs::default()
+        };
+        let plan = plan(&target(true), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let what: Vec<&str> = plan.uploads.iter().map(|upload| upload.what).collect();
+        assert_eq!((what, plan.only_these_in), (vec!["billing artifact"], None));
+        assert!(plan.notes[0].contains("registry stays as it is"), "{:?}", plan.notes);
+    }
+
+    #[test]
+    fn what_the_sample_fills_in_beside_named_files_is_said() {
+        let inputs = Inputs {
+            billing: Some(b"{}".to_vec()),
+            oracle: Some(Vec::new()),
+            ..Inputs::default()
+        };
+        let plan = planned(&inputs);
+        assert_eq!(plan.notes, ["of the sample: registry, stack outputs"]);
+        assert_eq!(plan.only_these_in, target(true).object_store_bucket);
     }
 
     #[test]
@@ -449,7 +576,7 @@ mod tests {
             stack_outputs: vec![b"{}".to_vec(), b"{}".to_vec()],
             ..Inputs::default()
         };
-        let error = plan(&target(true), &inputs, date(2026, 11, 22)).unwrap_err();
+        let error = plan(&target(true), &inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap_err();
         assert!(
             matches!(&error, CliError::Usage(message) if message.contains("cargo p1 down")),
             "{error}"

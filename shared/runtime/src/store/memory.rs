@@ -31,7 +31,7 @@ pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Inner {
     buckets: BTreeMap<String, bool>,
     objects: BTreeMap<(String, String), Vec<Entry>>,
@@ -51,6 +51,15 @@ impl MemoryStore {
                 .extend(names.iter().map(|name| ((*name).to_owned(), true)));
         });
         store
+    }
+
+    /// A store of its own with the same content. A clone shares the content instead.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let inner = self.lock(|inner| inner.clone());
+        MemoryStore {
+            inner: Arc::new(Mutex::new(inner)),
+        }
     }
 
     fn lock<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
