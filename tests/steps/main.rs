@@ -1,6 +1,5 @@
 //! The steps' logic on a store in memory: the valid chain, its determinism, and one change a blocker.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
-#![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
 mod blockers;
 mod input_forms;
