@@ -20,9 +20,12 @@ use std::path::Path;
 
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
+use p1_contract::canonical::to_document;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{HOSTILE, KEY, Mirrored, advanced, entered, held, held_at_once, hostile, occupied, resumed};
-use p1_tests::world::{EVIDENCE, signer};
+use p1_tests::runs::{
+    HOSTILE, KEY, Mirrored, advanced, advanced_on, entered, held, held_at_once, hostile, occupied, resumed,
+};
+use p1_tests::world::{EVIDENCE, MACHINE, signer};
 use serde_json::{Value, json};
 
 use crate::damage::Damage;
@@ -114,6 +117,61 @@ async fn a_summary_that_records_a_lost_artifact_is_a_summary_to_both() {
         assert!(subject.ends_with("/m3c_run_config_payload.json"), "{subject}: {said}");
     }
     let _ = fs::remove_dir_all(dir);
+}
+
+/// A run whose first id was not free, because objects of somebody else lay below that root: the reservation that M3.B gave up is no
+/// second ledger. It is one when another execution holds it.
+#[tokio::test]
+async fn a_reservation_that_was_given_up_is_no_second_ledger() {
+    let squatted = advanced_on(START, |world| {
+        world.store.seed(
+            EVIDENCE,
+            "evidence/runs/platform_20260223T174307Z/m4/state.json",
+            "foreign",
+        );
+    })
+    .await;
+    let mut files = squatted.files.clone();
+    // Nothing that the run names: it lies in no mirror of it.
+    files.remove("evidence/runs/platform_20260223T174307Z/m4/state.json");
+    let objects: Vec<Value> = serde_json::from_slice(&files["objects.json"]).unwrap();
+    let objects = objects
+        .into_iter()
+        .filter(|object| !object["key"].as_str().unwrap().ends_with("/m4/state.json"));
+    files.insert(
+        "objects.json".to_owned(),
+        to_document(&Value::Array(objects.collect())).unwrap(),
+    );
+    let history = squatted.history;
+    let given_up = "platform_20260223T174307Z/ledger/000001.json";
+    assert!(files.keys().any(|key| key.ends_with(given_up)));
+    let second = &mut SecondVerifier::start();
+    let intact = Mirrored { files, history }.whole();
+    let dir = intact.write("given-up");
+    let (status, report, answer) = both(second, &dir);
+    assert_eq!(status, 0, "{:?}", report.findings);
+    assert!(answer.contains("\"exit_status\":0"), "{answer}");
+    let replayed = p1_tests::directories::replay(&dir).await;
+    assert_eq!(replayed.standing, p1_replay::Standing::Equal, "{replayed:#?}");
+
+    for (field, value) in [
+        (
+            "holder",
+            json!(format!("{}:run-9", MACHINE.replace(":stateMachine:", ":execution:"))),
+        ),
+        ("kind", json!("COMMITTED")),
+        ("holder_stamp_utc", json!("2026-02-23T17:43:08Z")),
+    ] {
+        let files = forged(&intact.files, given_up, |record| record[field] = value.clone());
+        let dir = Mirrored {
+            files,
+            history: Vec::new(),
+        }
+        .write("given-up-forged");
+        let (status, report, answer) = both(second, &dir);
+        assert_eq!(status, 2, "{field}: {:?}", report.findings);
+        assert!(answer.contains("\"exit_status\":2"), "{field}: {answer}");
+    }
 }
 
 fn put(dir: &Path, path: &str, bytes: Option<&[u8]>) {

@@ -312,6 +312,8 @@ class Check:
         # The records of the ledger, by key and in order; the COMMITTED one that counts; the key of the phase summary.
         self.records = {}
         self.ledger = []
+        # The records of ids that M3.B reserved and gave up, because somebody else's objects lay there.
+        self.given_up = {}
         self.ledger_has_gap = False
         self.committed = None
         self.phase_key = None
@@ -566,11 +568,18 @@ class Check:
 
     def read_ledger(self):
         """Checks the form of the ledger's records. True if one is missing."""
+        observations = [document for key, document in self.docs.items() if file_name(key) == "m3b_observations.json"]
+        probes = [probe for document in observations for probe in document.get("observed", {}).get("probes", [])]
+        free = {probe.get("candidate_platform_run_id") for probe in probes if probe.get("outcome") == "ROOT_OCCUPIED"}
         for key, document in self.docs.items():
             run, sequence = document.get("platform_run_id"), document.get("sequence", 0)
             if key == f"evidence/runs/{run}/ledger/{sequence:06}.json":
-                self.records[key] = document
+                (self.given_up if run in free else self.records)[key] = document
         self.ledger = list(self.records.values())
+        for key, record in self.given_up.items():
+            first = self.ledger[0] if self.ledger else record
+            found = [record[name] for name in ("sequence", "kind", "holder", "holder_stamp_utc")]
+            self.expect(key, "its reservation", found, [1, "ACQUIRED", first["holder"], first["holder_stamp_utc"]])
         self.named.update(self.records)
         self.ledger_has_gap = any(record["sequence"] != n for n, record in enumerate(self.ledger, 1))
         if self.ledger_has_gap:
@@ -870,7 +879,7 @@ class Check:
         self.check_gates(phase)
         self.check_next_action(phase)
         for key, document in self.docs.items():
-            ids = ids_of(document)
+            ids = ids_of(document) if key not in self.given_up else {}
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
         self.check_ids(artifacts)
         self.check_written_at(artifacts)

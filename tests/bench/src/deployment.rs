@@ -180,6 +180,30 @@ impl Deployment {
         Ok(())
     }
 
+    /// Puts an object of somebody else into the evidence bucket.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn put_evidence(&self, key: &str, bytes: Vec<u8>) -> Result<(), BenchError> {
+        self.put(&self.evidence_bucket, key, bytes).await
+    }
+
+    /// Puts the registry anew: with one text replaced, or as it was.
+    ///
+    /// # Errors
+    /// When S3 refuses, or the registry does not have the text.
+    pub async fn put_registry(&self, change: Option<(&str, &str)>) -> Result<(), BenchError> {
+        let mut text = self.registry();
+        if let Some((from, to)) = change {
+            if !text.contains(from) {
+                return Err(BenchError::wrong("change the registry", format!("it has no {from}")));
+            }
+            text = text.replace(from, to);
+        }
+        self.put(&self.names.artifacts_bucket, "registry.md", text.into_bytes())
+            .await
+    }
+
     /// Reads an object of the evidence bucket.
     ///
     /// # Errors

@@ -104,6 +104,46 @@ impl Fleet {
         Ok(peaks?.into_iter().max().unwrap_or_default())
     }
 
+    fn of(&self, step: Step) -> Result<&Function, BenchError> {
+        let found = self.functions.iter().find(|(of, _)| *of == step);
+        found
+            .map(|(_, function)| function)
+            .ok_or_else(|| BenchError::wrong(format!("find {step}"), "there is no such function"))
+    }
+
+    /// What the processes of one step have used since each started.
+    ///
+    /// # Errors
+    /// When one has ended.
+    pub fn cpu_of(&self, step: Step) -> Result<Duration, BenchError> {
+        self.of(step)?.cpu()
+    }
+
+    /// Invokes one function, as the state machine does, and gives its result, whatever that says.
+    ///
+    /// # Errors
+    /// When the step fails.
+    pub async fn step(
+        &self,
+        deployment: &Deployment,
+        execution: &Execution,
+        step: Step,
+        mode: Mode,
+        closures: &Value,
+    ) -> Result<Value, BenchError> {
+        let call = TaskCall {
+            mode,
+            settings: &deployment.settings()?,
+            execution: &execution.arn,
+            start_time: &execution.start_time,
+            state_machine: &deployment.state_machine_arn(),
+            state: &step.state_name(),
+            closures,
+            input: &execution.input,
+        };
+        self.of(step)?.invoke(&call.payload()).await
+    }
+
     /// Runs an execution from M3.A to M3.J. `after` is told of each step when it has ended.
     ///
     /// # Errors
@@ -117,10 +157,9 @@ impl Fleet {
         let begun = Instant::now();
         let mut closures = json!({});
         let mut steps: Vec<StepRun> = Vec::new();
-        for (step, function) in &self.functions {
-            let payload = payload(deployment, execution, *step, &closures)?;
+        for (step, _) in &self.functions {
             let asked = Instant::now();
-            let result = function.invoke(&payload).await?;
+            let result = self.step(deployment, execution, *step, Mode::Step, &closures).await?;
             let wall = asked.elapsed();
             after(*step);
             if result["overall_pass"] != true {
@@ -159,19 +198,4 @@ pub fn of_step(binaries: &BTreeMap<String, PathBuf>, step: Step) -> Result<(&str
     found
         .map(|(package, binary)| (package.as_str(), binary.as_path()))
         .ok_or_else(|| BenchError::wrong("find the functions' binaries", format!("there is none of {step}")))
-}
-
-/// The payload of a Task, as the state machine sends it.
-fn payload(deployment: &Deployment, execution: &Execution, step: Step, closures: &Value) -> Result<Value, BenchError> {
-    let call = TaskCall {
-        mode: Mode::Step,
-        settings: &deployment.settings()?,
-        execution: &execution.arn,
-        start_time: &execution.start_time,
-        state_machine: &deployment.state_machine_arn(),
-        state: &step.state_name(),
-        closures,
-        input: &execution.input,
-    };
-    Ok(call.payload())
 }

@@ -25,6 +25,10 @@ pub struct Plan {
     pub handles: Vec<usize>,
     /// Required outputs.
     pub outputs: Vec<usize>,
+    /// Other runs in the bucket.
+    pub other_runs: Vec<usize>,
+    /// Foreign objects below the run's root.
+    pub foreign_objects: Vec<usize>,
     /// Runs at each size.
     pub runs_of_a_size: usize,
 }
@@ -44,6 +48,8 @@ impl Plan {
             processes: 8,
             handles: vec![500, 1_500, 5_000, 15_000, 50_000],
             outputs: vec![10, 32, 100, 320, 1_000],
+            other_runs: vec![1, 10, 100, 1_000],
+            foreign_objects: vec![10, 100, 1_000, 10_000],
             runs_of_a_size: 3,
         }
     }
@@ -62,6 +68,8 @@ impl Plan {
             processes: 2,
             handles: vec![200, 800],
             outputs: vec![2, 8],
+            other_runs: vec![1, 8],
+            foreign_objects: vec![4, 32],
             runs_of_a_size: 1,
         }
     }

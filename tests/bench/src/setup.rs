@@ -72,18 +72,18 @@ impl<'p> Setup<'p> {
         self.binaries.get_or_try_init(|| make).await
     }
 
-    /// A worker of `tests/bench/workers`.
+    /// A worker of `tests/bench/workers`, or the operator's tool.
     ///
     /// # Errors
     /// When it cannot be built.
     pub async fn worker(&self, name: &str) -> Result<&PathBuf, BenchError> {
-        let package = ["p1-bench-workers".to_owned()];
+        let package = ["p1-bench-workers".to_owned(), "p1".to_owned()];
         let make =
             async { Ok::<_, BenchError>(programs(&self.checkout, &package, self.release, self.progress).await?) };
         let workers = self.workers.get_or_try_init(|| make).await?;
         workers
             .get(name)
-            .ok_or_else(|| BenchError::wrong(format!("build {name}"), "p1-bench-workers has no such binary"))
+            .ok_or_else(|| BenchError::wrong(format!("build {name}"), "there is no such binary"))
     }
 
     /// The directory of the pinned programs that are measured against: `aws`, `weed`, `python`.

@@ -23,7 +23,9 @@ fn every_part_can_be_measured() {
     let names: Vec<&str> = report.sections.iter().map(|section| section.name.as_str()).collect();
     assert_eq!(
         names,
-        ["cost", "init", "digest", "requests", "joined", "scale", "growth"]
+        [
+            "cost", "init", "digest", "requests", "joined", "scale", "growth", "crowd"
+        ]
     );
     for section in &report.sections {
         for row in &section.rows {

@@ -46,6 +46,8 @@ pub struct Lineage<'s> {
     pub environment: Environment,
     /// The records of the ledger, by run and sequence.
     pub ledger: Vec<Entry>,
+    /// The records of ids that M3.B reserved and gave up.
+    pub given_up: Vec<Entry>,
     /// The closing summaries, by execution and step.
     pub closings: Vec<Closing>,
     /// The executions that worked on the run, in the order in which they started.
@@ -57,7 +59,10 @@ impl<'s> Lineage<'s> {
     #[must_use]
     pub fn of(set: &'s EvidenceSet) -> Self {
         let environment = set.environment();
-        let ledger = entries(set);
+        let free = ledger::given_up(set);
+        let (given_up, ledger) = entries(set)
+            .into_iter()
+            .partition::<Vec<_>, _>(|entry| free.contains(&entry.record.platform_run_id));
         let own = set.ending.as_ref().map(|ending| &ending.execution);
         let mut closings = closings(set);
         let executions = executions::executions(&ledger, own, &mut closings);
@@ -66,6 +71,7 @@ impl<'s> Lineage<'s> {
             set,
             environment,
             ledger,
+            given_up,
             closings,
             executions,
         }

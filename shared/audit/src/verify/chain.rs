@@ -1,6 +1,6 @@
 //! The chain from the ledger's COMMITTED record to every object that a closure names. Every object must be part of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
@@ -32,6 +32,8 @@ pub(super) struct Chain {
     pub(super) phase: Option<(String, Document<PhaseSummary>)>,
     /// The ledger's records in the order of their keys.
     pub(super) ledger: Vec<LedgerRecord>,
+    /// The records of ids that M3.B reserved and gave up, by key.
+    pub(super) given_up: BTreeMap<String, LedgerRecord>,
     /// The COMMITTED record of that execution.
     pub(super) committed: Option<LedgerRecord>,
     /// The keys of M3.J's own summaries. The signatures lie beside them.
@@ -166,6 +168,10 @@ impl Chain {
     fn read_ledger(&mut self, lineage: &Lineage<'_>, documents: &Documents) {
         self.named.extend(lineage.ledger.iter().map(|entry| entry.key.clone()));
         self.ledger = lineage.ledger.iter().map(|entry| entry.record.clone()).collect();
+        let given_up = lineage.given_up.iter();
+        self.given_up = given_up
+            .map(|entry| (entry.key.clone(), entry.record.clone()))
+            .collect();
         self.committed = lineage.commit().map(|entry| entry.record.clone());
         let verdict = lineage.verdict().filter(|verdict| documents.contains_key(&verdict.key));
         self.phase = verdict.map(|verdict| (verdict.key, verdict.summary));

@@ -5,7 +5,7 @@ use p1_contract::blocker::{Blocker, codes};
 use p1_contract::evidence::{Body, HOLD, RunIds, split};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
-use p1_contract::ledger::{Ledger, LedgerError};
+use p1_contract::ledger::{Ledger, LedgerError, LedgerKind};
 use p1_contract::owner::Owner;
 use p1_contract::revision;
 use p1_contract::secrets;
@@ -50,7 +50,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
             .map(|closed| (closed.closure.step, closed))
             .collect(),
     };
-    for (key, document) in documents {
+    for (key, document) in documents.iter().filter(|(key, _)| !chain.given_up.contains_key(*key)) {
         same_run(key, document, &run, findings);
     }
     closures(&evidence, findings);
@@ -75,6 +75,12 @@ fn ledger(set: &EvidenceSet, chain: &Chain, findings: &mut Findings) {
     if chain.ledger.iter().any(|record| record.platform_run_id != *run) {
         findings.tampered("ledger", "there are ledgers of more than one run");
         return;
+    }
+    for (key, record) in &chain.given_up {
+        let is_reservation = record.kind == LedgerKind::Acquired && record.sequence == 1;
+        if !is_reservation || (&record.holder, record.holder_stamp_utc) != (&first.holder, first.holder_stamp_utc) {
+            findings.tampered(key, "is no reservation that the run's first execution gave up");
+        }
     }
     match Ledger::read(run, chain.ledger.clone()) {
         Ok(ledger) => {

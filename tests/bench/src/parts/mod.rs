@@ -1,6 +1,7 @@
 //! The parts of the benchmark, one file each.
 
 mod cost;
+mod crowd;
 mod digest;
 mod growth;
 mod init;
@@ -32,6 +33,8 @@ pub enum Part {
     Scale,
     /// Time and memory over the size of the registry
     Growth,
+    /// Time and memory over the number of other runs in the bucket and of foreign objects below the run's root
+    Crowd,
 }
 
 impl Part {
@@ -48,6 +51,7 @@ impl Part {
             Part::Joined => joined::measure(setup).await,
             Part::Scale => scale::measure(setup).await,
             Part::Growth => growth::measure(setup).await,
+            Part::Crowd => crowd::measure(setup).await,
         }
     }
 }
