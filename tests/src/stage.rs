@@ -1,9 +1,9 @@
 //! The local platforms of a test run, and what a test does with one.
 //!
-//! Most tests take turns on one platform: the deployment names one registry, and a test may change it. Tests of the roles take
-//! turns on another, whose engine enforces them. The remaining ones have a platform of their own, or need the engine only for
-//! buckets of their own, and run beside all others. A platform ends with the test process: its engine watches a pipe that
-//! closes then.
+//! Most tests take turns on two platforms that are alike, whichever is free: a deployment names one registry, and a test may
+//! change it. Tests of the roles take turns on another, whose engine enforces them. The remaining ones have a platform of their
+//! own, or need the engine only for buckets of their own, and run beside all others. A platform ends with the test process: its
+//! engine watches a pipe that closes then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,12 +23,13 @@ use p1_local::sample::{self, Names};
 use p1_local::{Platform, PlatformOptions, Profile, Signing};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::{filled_in, scratch};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
-static PLAIN: Shared = Shared::new(false);
+/// Two, because an engine is one Python process, which is what a test waits for.
+static PLAIN: [Shared; 2] = [const { Shared::new(false) }; 2];
 static GUARDED: Shared = Shared::new(true);
 static RECEIPTS: AtomicU64 = AtomicU64::new(0);
 
@@ -60,30 +61,34 @@ impl Shared {
         self.stage.get_or_init(|| Stage::set(self.enforce_roles)).await
     }
 
-    fn take_turn(&self, test: impl AsyncFnOnce(&Stage)) {
-        RUNTIME.block_on(async {
-            let _turn = self.turn.lock().await;
-            let stage = self.stage().await;
-            stage.empty_evidence().await;
-            stage.seed().await;
-            test(stage).await;
-        });
+    async fn take_turn(&self, _turn: MutexGuard<'_, ()>, test: impl AsyncFnOnce(&Stage)) {
+        let stage = self.stage().await;
+        stage.empty_evidence().await;
+        stage.seed().await;
+        test(stage).await;
     }
 }
 
 /// Runs a test in its turn on the platform: its inputs are the valid ones again, and its evidence bucket is empty.
 pub fn on_stage(test: impl AsyncFnOnce(&Stage)) {
-    PLAIN.take_turn(test);
+    let [one, other] = &PLAIN;
+    RUNTIME.block_on(async {
+        tokio::select! {
+            biased;
+            turn = one.turn.lock() => one.take_turn(turn, test).await,
+            turn = other.turn.lock() => other.take_turn(turn, test).await,
+        }
+    });
 }
 
 /// The same on a platform whose engine holds the functions to the policies of their roles.
 pub fn on_guarded_stage(test: impl AsyncFnOnce(&Stage)) {
-    GUARDED.take_turn(test);
+    RUNTIME.block_on(async { GUARDED.take_turn(GUARDED.turn.lock().await, test).await });
 }
 
 /// Runs a test that uses the platform's engine for buckets of its own alone, beside the test whose turn it is.
 pub fn beside_stage(test: impl AsyncFnOnce(&Stage)) {
-    RUNTIME.block_on(async { test(PLAIN.stage().await).await });
+    RUNTIME.block_on(async { test(PLAIN[0].stage().await).await });
 }
 
 /// Runs a test on a platform that no other test sees, which it may deploy anew.

@@ -6,20 +6,38 @@ use std::path::{Path, PathBuf};
 
 use crate::error::PlatformError;
 
-/// The checkout that this tool was built from.
+/// The file by which a folder is known as a checkout.
+const TEMPLATE: &str = "infra/template.yaml";
+
+/// The checkout that this tool works on.
 #[derive(Debug, Clone)]
 pub struct Checkout {
     root: PathBuf,
 }
 
+/// The checkout of the package that cargo runs, or else the one that the current folder lies in, or else the one that the tool was
+/// built from. A checkout that was copied, and two that share a build folder, each find themselves.
 impl Default for Checkout {
     fn default() -> Self {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.ancestors().nth(2).unwrap_or(manifest);
+        let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let current = std::env::current_dir().ok();
+        let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = [of_cargo, current]
+            .into_iter()
+            .flatten()
+            .find_map(|folder| root_of(&folder));
         Self {
-            root: root.to_path_buf(),
+            root: root.unwrap_or_else(|| built.ancestors().nth(2).unwrap_or(built).to_path_buf()),
         }
     }
+}
+
+/// The nearest folder at or above this one that is a checkout.
+fn root_of(folder: &Path) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .find(|above| above.join(TEMPLATE).is_file())
+        .map(Path::to_path_buf)
 }
 
 impl Checkout {

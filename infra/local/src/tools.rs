@@ -1,5 +1,6 @@
-//! The two virtual environments inside the checkout. The engine and the tools have one each, because they pin different versions
-//! of a library. They are created from the pinned requirements in `infra/local`, and again whenever those change.
+//! The virtual environments inside the checkout, which are made here alone. The engine and the tools have one each, because they pin
+//! different versions of a library; the checks of the template have others. They are created from the pinned requirements in
+//! `infra/local`, and again whenever those change.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,6 +20,35 @@ const MARKER: &str = ".p1-complete";
 
 /// Prints the version, and fails if `venv` or `ensurepip` is missing. Debian packages them separately.
 const PROBE: &str = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
+
+/// Prints the pinned packages of a file of requirements that are not installed in the environment that runs it.
+const MISSING: &str = "\
+import importlib.metadata as m, re, sys
+for line in open(sys.argv[1], encoding='utf-8'):
+    pin = re.match(r'([A-Za-z0-9._-]+)(?:\\[[^]]*\\])?==([^\\s;]+)', line)
+    try:
+        if pin and m.version(pin[1]) != pin[2]: print(pin[0])
+    except m.PackageNotFoundError:
+        print(pin[0])
+";
+
+/// What of pip's environment reaches pip: where it gets packages from. A `PIP_TARGET` or `PIP_USER` would put them elsewhere.
+const SOURCES_OF_PIP: [&str; 14] = [
+    "PIP_CACHE_DIR",
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_KEYRING_PROVIDER",
+    "PIP_NO_INDEX",
+    "PIP_PROXY",
+    "PIP_RETRIES",
+    "PIP_TIMEOUT",
+    "PIP_TRUSTED_HOST",
+];
 
 /// The virtual environments of this checkout.
 #[derive(Debug, Clone)]
@@ -57,8 +87,8 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Creates a further environment of pinned packages if it is missing or out of date, and returns its Python. Tests use it to
-    /// read evidence with other tools.
+    /// Creates a further environment of pinned packages if it is missing or out of date, and returns its Python. Tests and checks
+    /// use it.
     ///
     /// # Errors
     /// Fails as [`Tools::prepare`] does.
@@ -140,9 +170,11 @@ async fn create(
     }
     let mut make = Command::new(python);
     make.args(["-m", "venv"]).arg(venv);
+    keep_out(&mut make);
     run(make, "making a virtual environment").await?;
 
     let mut install = Command::new(venv.join("bin/python"));
+    keep_out(&mut install);
     install
         .args([
             "-m",
@@ -156,9 +188,48 @@ async fn create(
         .arg(requirements);
     leash(&mut install, checkout);
     run(install, "installing pinned Python packages (is there a network?)").await?;
+    expect_installed(venv, requirements).await?;
 
     let marker = venv.join(MARKER);
     std::fs::write(&marker, mark).map_err(PlatformError::file("write", &marker))
+}
+
+/// Keeps what a user has set for Python and pip out of a command, but for where packages come from.
+fn keep_out(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let Some(text) = name.to_str() else { continue };
+        let is_of_pip = text.starts_with("PIP_") && !SOURCES_OF_PIP.contains(&text);
+        if is_of_pip || text.starts_with("PYTHON") && text != "PYTHON" {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// Checks that the environment has every pinned package: pip's configuration can send them elsewhere.
+async fn expect_installed(venv: &Path, requirements: &Path) -> Result<(), PlatformError> {
+    let python = venv.join("bin/python");
+    let mut check = Command::new(&python);
+    check
+        .args(["-I", "-c", MISSING])
+        .arg(requirements)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = check.output().await.map_err(PlatformError::file("run", &python))?;
+    let missing = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && missing.trim().is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<&str> = missing.lines().take(3).collect();
+    Err(PlatformError::Python(format!(
+        "pip has installed into {} not what {} names ({}{}): `pip config list` shows what sends packages elsewhere; take it out",
+        venv.display(),
+        requirements.display(),
+        missing.join(", "),
+        String::from_utf8_lossy(&output.stderr)
+            .lines()
+            .last()
+            .unwrap_or_default(),
+    )))
 }
 
 /// The first Python 3.11 or newer among the usual names on PATH. The variable `PYTHON` can name another one.

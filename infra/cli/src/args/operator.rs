@@ -59,7 +59,10 @@ pub enum Operator {
     Bench(BenchArgs),
     /// Install the pinned tools and print the directory of their programs
     #[command(hide = true)]
-    Tools,
+    Tools {
+        /// Other environments of pinned packages, each named by its infra/local/requirements-NAME.txt
+        names: Vec<String>,
+    },
 }
 
 /// Options of `cargo p1 run`.

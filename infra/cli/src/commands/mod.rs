@@ -74,7 +74,7 @@ async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
         Operator::Outputs(args) => outputs::outputs(args).await,
         Operator::Close(args) => close::close(args).await,
         Operator::Bench(args) => Err(bench::bench(&args)),
-        Operator::Tools => tools::tools().await,
+        Operator::Tools { names } => tools::tools(&names).await,
     }
 }
 
