@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the counts are what the test is about")]
 
 mod beside_objects;
+mod closes;
 mod damage;
 mod diffs;
 mod environments;

@@ -245,14 +245,32 @@ pub struct StatusArgs {
 }
 
 /// Options of `cargo p1 close`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct CloseArgs {
     /// Evidence directory of a run, as `run --out` wrote it
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Directory that holds the three documents
-    #[arg(long, value_name = "DIR")]
-    pub docs: PathBuf,
+    /// Directory that holds platform.build_plan.md, platform.impl_actual.md and logbook.md
+    #[arg(long, value_name = "DIR", required_unless_present_all = ["master_plan", "implementation_map", "logbook"])]
+    pub docs: Option<PathBuf>,
+    /// The master plan, instead of platform.build_plan.md below --docs
+    #[arg(long, value_name = "FILE")]
+    pub master_plan: Option<PathBuf>,
+    /// The implementation map, instead of platform.impl_actual.md below --docs
+    #[arg(long, value_name = "FILE")]
+    pub implementation_map: Option<PathBuf>,
+    /// The logbook, instead of logbook.md below --docs; a directory has one file a day, YYYY-MM-DD.md
+    #[arg(long, value_name = "FILE")]
+    pub logbook: Option<PathBuf>,
+    /// Public key (PEM) that must have signed the verdict; repeatable
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// Where to write what was appended where (default: beside DIR, with the ending .closure.json)
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+    /// Print the receipt as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 bench`. All of them, `--help` included, are passed to the benchmark.
