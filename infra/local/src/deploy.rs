@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use p1_runtime::patience::{self, Patience};
 use tokio::process::Command;
 
 use crate::bucket;
@@ -32,7 +33,9 @@ pub fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(patience::plain_http())
+        .timeout_config(Patience::TOOL.timeouts())
+        .retry_config(Patience::TOOL.retries())
         .build()
 }
 

@@ -14,6 +14,7 @@ use p1_contract::strict::{Limits, parse_strict};
 
 use crate::args::CloseArgs;
 use crate::atomic;
+use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 
 /// The closure notes of M3.J, and the document that each goes to.
@@ -141,7 +142,7 @@ fn plan(document: &Path, run: &str, note: &[u8]) -> Result<Option<Append>, CliEr
             show(document)
         ))
     })?;
-    let mut content = fs::read(&document).map_err(|error| {
+    let mut content = directory::document(&document).map_err(|error| {
         CliError::usage(format!(
             "--docs: {} cannot be read ({error}); give a folder with the three documents",
             show(&document)
@@ -200,7 +201,7 @@ fn lock(docs: &Path) -> Result<File, CliError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    fs::read(path).map_err(|error| {
+    directory::document(path).map_err(|error| {
         CliError::usage(format!(
             "{}: cannot be read ({error}); mirror the run's evidence again",
             show(path)

@@ -1,6 +1,6 @@
 //! `cargo p1 down`: stops the local platform that was left running.
 
-use p1_local::Platform;
+use p1_local::{Found, Platform};
 
 use super::say;
 use crate::args::DownArgs;
@@ -11,13 +11,17 @@ use crate::exit::{CliError, ExitStatus};
 /// # Errors
 /// Returns [`CliError::Fault`] if the platform could not be stopped.
 pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
-    let said = match Platform::attach().await? {
-        Some(platform) => {
+    let said = match Platform::find().await? {
+        Found::Up(platform) | Found::Silent(platform, _) => {
             let (endpoint, pid) = (platform.endpoint().to_owned(), platform.pid());
             platform.stop().await?;
             format!("stopped the local platform at {endpoint} (pid {pid})")
         }
-        None => "no local platform is up".to_owned(),
+        Found::Gone(gone) => {
+            gone.forget()?;
+            gone.to_string()
+        }
+        Found::Nothing => "no local platform is up".to_owned(),
     };
     say(&said)?;
     Ok(ExitStatus::Advance)
