@@ -1291,7 +1291,9 @@ def main():
     status = 4
     for folder in folders:
         answer = verify(folder)
-        print(json.dumps(answer), flush=True)
+        # A file's name may be no text.
+        sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        sys.stdout.buffer.flush()
         status = answer["exit_status"]
     return status
 
