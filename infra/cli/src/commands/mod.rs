@@ -109,13 +109,17 @@ pub fn say_failure(why: &str, status: ExitStatus) -> Result<(), CliError> {
     say_object(&json!({"error": text::clean(why), "exit_status": status.code()}))
 }
 
-/// Says that evidence could not be judged, and why: as the object of `--json`, or to standard error.
+/// Says that evidence could not be judged, and why. Only a standing of the evidence is a result.
 fn say_refusal(is_json: bool, standing: &str, status: ExitStatus, why: &str) -> Result<ExitStatus, CliError> {
     if is_json {
         say_object(&json!({"standing": standing, "exit_status": status.code(), "error": why}))?;
     }
-    // If standard error is closed, nobody can be told.
-    let _ = writeln!(std::io::stderr(), "{standing}  {why}");
+    if is_json || status == ExitStatus::NoEvidence {
+        // If standard error is closed, nobody can be told.
+        let _ = writeln!(std::io::stderr(), "{standing}  {why}");
+    } else {
+        say(&format!("{standing}  {why}"))?;
+    }
     Ok(status)
 }
 
