@@ -92,7 +92,7 @@ pub struct RunArgs {
     /// New or empty directory for the mirrored evidence (default: a folder of the execution in target/p1/evidence)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
     /// Leave the local platform running afterwards
@@ -125,7 +125,7 @@ pub struct ResumeArgs {
     /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -157,7 +157,7 @@ pub struct GateArgs {
     /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -174,7 +174,7 @@ pub struct FetchArgs {
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -188,7 +188,7 @@ pub struct UpArgs {
     /// Put the sample platform's inputs and an M2 receipt on it; the event of the receipt starts a run
     #[arg(long)]
     pub sample: bool,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -196,7 +196,7 @@ pub struct UpArgs {
 /// Options of `cargo p1 env`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct EnvArgs {
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -236,7 +236,7 @@ pub struct DownArgs {}
 /// Options of `cargo p1 status`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }

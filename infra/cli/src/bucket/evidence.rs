@@ -2,7 +2,7 @@
 //! that names it, and read for the objects that it lists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -29,6 +29,8 @@ use crate::exit::CliError;
 
 /// How long S3 may take for the content of an object, which is small.
 const CONTENT_LIMIT: Duration = Duration::from_secs(60);
+/// How many requests in a row may have no answer before no further one is made.
+const MOST_UNANSWERED: usize = 2;
 /// The number of objects that are fetched at once.
 const CONCURRENT_READS: usize = 16;
 
@@ -93,6 +95,21 @@ impl ReadError {
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.is_too_large
+    }
+
+    /// Whether there was no answer at all. Whoever asks on after that waits as long again for each request.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        self.answer == Answer::Transient(Cause::NoCode) && !self.is_too_large
+    }
+
+    /// The object was not asked for, because requests before it had no answer.
+    fn not_asked(bucket: &BucketName, key: &str) -> Self {
+        Self::of_content(
+            bucket,
+            key,
+            "it was not asked for, because requests before it had no answer",
+        )
     }
 
     fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, call: Call, error: &SdkError<E>) -> Self
@@ -355,17 +372,25 @@ pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
 
 /// Fetches objects, several at once, until they have [`MOST_BYTES`] together. The order of the result is not defined.
 pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
-    let bytes = AtomicU64::new(0);
+    let (bytes, unanswered) = (AtomicU64::new(0), AtomicUsize::new(0));
     let read = async |listed: Listed| {
         let key = listed.key.as_str();
         let read = if bytes.load(Ordering::Relaxed) > MOST_BYTES {
             let why = format!("the objects before it have more than {} MiB", MOST_BYTES >> 20);
             Err(ReadError::of_content(&evidence.bucket, key, &why))
+        } else if unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED {
+            Err(ReadError::not_asked(&evidence.bucket, key))
         } else {
             evidence.get(key, listed.version_id.as_deref()).await
         };
-        if let Ok(Some(fetched)) = &read {
-            bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
+        match &read {
+            Ok(Some(fetched)) => {
+                bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
+            }
+            Err(error) if error.is_silence() => {
+                unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
         }
         (listed, read)
     };
@@ -407,11 +432,20 @@ impl Chain {
         let mut chain = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = closures;
+        let mut unanswered = 0;
         while let Some(closure) = open.pop() {
             if !seen.insert((closure.key.clone(), closure.version_id.clone())) {
                 continue;
             }
-            match read_summary(evidence, &closure).await {
+            let summary = if unanswered < MOST_UNANSWERED {
+                read_summary(evidence, &closure).await
+            } else {
+                Err(NoSummary::Unread(ReadError::not_asked(
+                    &evidence.bucket,
+                    closure.key.as_str(),
+                )))
+            };
+            match summary {
                 Ok(summary) => {
                     open.extend(summary.upstream.iter().cloned());
                     chain.take(&closure, summary);
@@ -419,6 +453,7 @@ impl Chain {
                 Err(unread) => {
                     chain.problems.push(unread.to_string());
                     if let NoSummary::Unread(error) = unread {
+                        unanswered += usize::from(error.is_silence());
                         chain.unread.push((closure.key, error));
                     }
                 }
