@@ -135,7 +135,7 @@ fn json_is_one_object_on_success_and_on_every_failure() {
     let (dir, page) = (dir.to_str().unwrap(), page.to_str().unwrap());
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let run = "s3://evidence-bucket/evidence/runs/platform_20260223T174307Z/";
-    let rows: [(&[&str], i32); 24] = [
+    let rows: [(&[&str], i32); 26] = [
         (&["verify", dir], 0),
         (&["verify", "/missing"], 4),
         (&["verify", dir, "--key", "/missing"], 4),
@@ -160,6 +160,8 @@ fn json_is_one_object_on_success_and_on_every_failure() {
         (&["gate", "nonsense"], 2),
         (&["fetch", "x", "--out", dir], 2),
         (&["up", "--platform", "/missing"], 2),
+        (&["close", "/missing", "--docs", "/missing"], 2),
+        (&["close", dir], 2),
     ];
     for (arguments, expected) in rows {
         let output = p1()

@@ -24,6 +24,7 @@ use crate::checkout::{create_dir, lock_exclusive, open_lock};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::process::{LEASH, LOCK};
+use crate::progress::Progress;
 use crate::tools::Tools;
 
 /// The longest time until the engine answers. It takes a second or two on an idle machine.
@@ -98,10 +99,11 @@ impl Engine {
         checkout: &Checkout,
         tools: &Tools,
         options: &EngineOptions,
+        progress: &dyn Progress,
     ) -> Result<Self, PlatformError> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(checkout, tools, options).await {
+            match Self::try_start(checkout, tools, options, progress).await {
                 Err(PlatformError::Engine { log, .. }) if attempt < PORT_ATTEMPTS && log.contains("already in use") => {
                     attempt += 1;
                 }
@@ -110,11 +112,16 @@ impl Engine {
         }
     }
 
-    async fn try_start(checkout: &Checkout, tools: &Tools, options: &EngineOptions) -> Result<Self, PlatformError> {
+    async fn try_start(
+        checkout: &Checkout,
+        tools: &Tools,
+        options: &EngineOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self, PlatformError> {
         let token = token()?;
         let directory = engines(checkout).join(&token);
         // This lock separates starting and sweeping. A sweep removes directories whose lock nobody holds.
-        let beginning = lock_exclusive(&engines(checkout).with_extension("lock")).await?;
+        let beginning = lock_exclusive(&engines(checkout).with_extension("lock"), progress).await?;
         sweep(checkout);
         for part in ["home", "tmp", "state", "s3"] {
             create_dir(&directory.join(part))?;

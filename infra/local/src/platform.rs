@@ -85,7 +85,7 @@ impl Platform {
             let tools = Tools::prepare(&checkout, progress).await?;
             let began = Instant::now();
             progress.begin("starting the engine");
-            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options)).await?;
+            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options), progress).await?;
             progress.done("starting the engine", began.elapsed());
             Ok((tools, engine))
         };
@@ -143,8 +143,8 @@ impl Platform {
     ///
     /// # Errors
     /// Fails with [`PlatformError::File`] if the lock cannot be taken.
-    pub async fn lock_state() -> Result<std::fs::File, PlatformError> {
-        checkout::lock_exclusive(&Checkout::default().private().join("platform.lock")).await
+    pub async fn lock_state(progress: &dyn Progress) -> Result<std::fs::File, PlatformError> {
+        checkout::lock_exclusive(&Checkout::default().private().join("platform.lock"), progress).await
     }
 
     /// Builds and deploys again. A platform that was left running then runs the code of the checkout, and its functions read this

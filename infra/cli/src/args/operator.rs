@@ -231,7 +231,11 @@ pub struct OutputsArgs {
 
 /// Options of `cargo p1 down`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DownArgs {}
+pub struct DownArgs {
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Options of `cargo p1 status`.
 #[derive(Debug, Clone, Default, Args)]
@@ -250,6 +254,9 @@ pub struct CloseArgs {
     /// Directory that holds the three documents
     #[arg(long, value_name = "DIR")]
     pub docs: PathBuf,
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 bench`. All of them, `--help` included, are passed to the benchmark.

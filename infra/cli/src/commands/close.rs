@@ -1,7 +1,6 @@
 //! `cargo p1 close`: appends the closure notes of a run to the three documents, once per run.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use p1_audit::text;
@@ -11,7 +10,9 @@ use p1_contract::evidence::{Document, split, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::step::Step;
 use p1_contract::strict::{Limits, parse_strict};
+use serde_json::json;
 
+use super::{say, say_object};
 use crate::args::CloseArgs;
 use crate::atomic;
 use crate::directory;
@@ -39,7 +40,11 @@ struct Append {
 /// command again finishes the rest.
 pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
     let said = append_all(&args.dir, &args.docs)?;
-    writeln!(std::io::stdout(), "{said}").map_err(|error| CliError::failed("write to standard output", &error))?;
+    if args.json {
+        say_object(&json!({"done": said, "exit_status": ExitStatus::Advance.code()}))?;
+    } else {
+        say(&said)?;
+    }
     Ok(ExitStatus::Advance)
 }
 

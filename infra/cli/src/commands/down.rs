@@ -1,8 +1,9 @@
 //! `cargo p1 down`: stops the local platform that was left running.
 
 use p1_local::{Found, Platform};
+use serde_json::json;
 
-use super::say;
+use super::{say, say_object};
 use crate::args::DownArgs;
 use crate::exit::{CliError, ExitStatus};
 
@@ -10,7 +11,7 @@ use crate::exit::{CliError, ExitStatus};
 ///
 /// # Errors
 /// Returns [`CliError::Fault`] if the platform could not be stopped.
-pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
+pub async fn down(args: DownArgs) -> Result<ExitStatus, CliError> {
     let said = match Platform::find().await? {
         Found::Up(platform) | Found::Silent(platform, _) => {
             let (endpoint, pid) = (platform.endpoint().to_owned(), platform.pid());
@@ -23,6 +24,10 @@ pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
         }
         Found::Nothing => "no local platform is up".to_owned(),
     };
-    say(&said)?;
+    if args.json {
+        say_object(&json!({"up": false, "done": said, "exit_status": ExitStatus::Advance.code()}))?;
+    } else {
+        say(&said)?;
+    }
     Ok(ExitStatus::Advance)
 }

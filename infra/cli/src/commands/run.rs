@@ -83,7 +83,7 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         .transpose()?;
     // Only one platform can be left running, so only `--keep` needs the lock. Other platforms end with their process.
     let _one_at_a_time = if args.keep {
-        Some(Platform::lock_state().await?)
+        Some(Platform::lock_state(screen).await?)
     } else {
         None
     };

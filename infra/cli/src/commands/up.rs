@@ -17,7 +17,7 @@ use crate::exit::{CliError, ExitStatus};
 /// is up is of another account or region.
 pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     let profile = Profile::load(args.platform.as_deref())?;
-    let _one_at_a_time = Platform::lock_state().await?;
+    let _one_at_a_time = Platform::lock_state(&Lines).await?;
     let there = match Platform::find().await? {
         Found::Up(platform) => Some(platform),
         Found::Silent(_, why) => return Err(CliError::fault(why)),

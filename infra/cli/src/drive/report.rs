@@ -78,9 +78,9 @@ impl BlockerRow {
     }
 
     /// The blockers with these codes. Each finding of a step is a row; a code without a finding is one.
-    fn all<'a>(codes: &[String], findings: impl Iterator<Item = &'a Finding> + Clone) -> Vec<Self> {
+    fn all(codes: &[String], findings: &[&Finding]) -> Vec<Self> {
         let rows = codes.iter().flat_map(|code| {
-            let of_code = findings.clone().filter(|finding| finding.code.code() == code);
+            let of_code = findings.iter().filter(|finding| finding.code.code() == code);
             let rows: Vec<Self> = of_code.map(|finding| Self::of(code, Some(finding))).collect();
             if rows.is_empty() {
                 vec![Self::of(code, None)]
@@ -153,12 +153,13 @@ impl RunResult {
                 .map(|blocker| blocker.code().to_owned())
                 .collect();
             let own = findings.get(result.phase_execution_id.as_str());
+            let own: Vec<&Finding> = own.into_iter().flatten().collect();
             steps.push(StepRow {
                 step: result.step.to_string(),
                 phase_execution_id: result.phase_execution_id.to_string(),
                 overall_pass: result.overall_pass,
                 next_gate: text::clean(&result.next_gate),
-                blockers: BlockerRow::all(&codes, own.into_iter().flatten()),
+                blockers: BlockerRow::all(&codes, &own),
             });
             own_codes.extend(codes);
         }
@@ -177,7 +178,7 @@ impl RunResult {
             platform_run_id: ids.platform_run_id.map(String::from),
             scenario_run_id: ids.scenario_run_id.map(String::from),
             config_digest: ids.config_digest.map(String::from),
-            blockers: BlockerRow::all(&codes(document, own_codes), of_execution.into_iter()),
+            blockers: BlockerRow::all(&codes(document, own_codes), &of_execution),
             steps,
             evidence_dir,
             environment: environment(outcome, document),

@@ -69,7 +69,9 @@ impl<'s> Lineage<'s> {
         let executions = executions::executions(&ledger, own, &mut closings);
         closings.sort_by_key(|closing| (closing.execution, closing.step, closing.key.clone()));
         let commits = ledger.iter().enumerate().filter(|(_, entry)| is_commit(entry));
-        let last_commits = commits.map(|(at, entry)| (entry.record.holder.to_string(), at)).collect();
+        let last_commits = commits
+            .map(|(at, entry)| (entry.record.holder.to_string(), at))
+            .collect();
         let mut executions_of = BTreeMap::new();
         for closing in &closings {
             executions_of.entry(closing.id.clone()).or_insert(closing.execution);

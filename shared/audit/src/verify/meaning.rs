@@ -159,12 +159,7 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
     for Closed { closure, header, body } in &evidence.chain.closures {
         let key = closure.key.as_str();
         let step = closure.step.step();
-        findings.expect(
-            key,
-            "its key",
-            &summary_key(&environment, closure).as_str(),
-            &key,
-        );
+        findings.expect(key, "its key", &summary_key(&environment, closure).as_str(), &key);
         findings.expect(key, "its step", &header.step, &step);
         let id = &closure.phase_execution_id;
         findings.expect(

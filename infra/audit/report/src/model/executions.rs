@@ -187,9 +187,7 @@ fn node(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, step: Ste
             }
         }
         (None, Some(closure)) if is_of(known, Some(step), &closure.phase_execution_id) => Outcome::Missing,
-        (None, Some(closure)) => {
-            Outcome::Carried(lineage.execution_of(&closure.phase_execution_id))
-        }
+        (None, Some(closure)) => Outcome::Carried(lineage.execution_of(&closure.phase_execution_id)),
         (None, None) => Outcome::NotReached,
     };
     let codes = own.map(codes_of).unwrap_or_default();

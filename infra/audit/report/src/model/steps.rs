@@ -111,7 +111,10 @@ impl<'a> Index<'a> {
 
     /// The findings about what lies in `folder`, and about these objects.
     fn about(&self, folder: &str, keys: &[&str]) -> Vec<Remark> {
-        let in_folder = self.remarks.range(folder..).take_while(|(raw, _)| raw.starts_with(folder));
+        let in_folder = self
+            .remarks
+            .range(folder..)
+            .take_while(|(raw, _)| raw.starts_with(folder));
         let elsewhere = keys.iter().filter(|key| !key.starts_with(folder));
         let elsewhere: BTreeSet<&str> = elsewhere.copied().collect();
         let elsewhere = elsewhere.into_iter().filter_map(|key| self.remarks.get(key));
@@ -150,9 +153,7 @@ fn view(evidence: &Evidence<'_>, history: &History, index: &Index<'_>, step: Opt
         step,
         outcome,
         deciding: deciding.map(|closed| attempt(evidence, index, closed, named)),
-        others: others
-            .map(|closed| attempt(evidence, index, closed, None))
-            .collect(),
+        others: others.map(|closed| attempt(evidence, index, closed, None)).collect(),
     }
 }
 
@@ -166,12 +167,7 @@ fn decided(history: &History, deciding: &Closing, step: Step) -> Outcome {
     node.map_or_else(|| outcome(deciding), |node| node.outcome)
 }
 
-fn attempt(
-    evidence: &Evidence<'_>,
-    index: &Index<'_>,
-    closed: &Closing,
-    named: Option<&ClosureRef>,
-) -> Attempt {
+fn attempt(evidence: &Evidence<'_>, index: &Index<'_>, closed: &Closing, named: Option<&ClosureRef>) -> Attempt {
     let folder = folder_of(&closed.key).to_owned();
     let summary = named
         .map(|closure| evidence.closure(closure))
