@@ -11,6 +11,7 @@ mod environments;
 mod foreign_verdicts;
 mod forgery;
 mod later_phases;
+mod odd_files;
 mod replays;
 mod revision_1;
 mod second_verifier;

@@ -20,7 +20,10 @@ this and nothing else. The signature itself is left to openssl (docs/signature.m
     P1_SCHEMAS=FOLDER           where the schemas are, for a copy of this file that lies elsewhere
 
 Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused) and intact, 2 tampered
-or inconsistent, 3 incomplete, 4 usage.
+or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by a signal: 130 (Ctrl-C), 143.
+
+What is read: nothing through a link, nothing of a pipe or a device; of an object at most 4 MiB, of a list 64 MiB, of all objects
+together 256 MiB.
 """
 import base64
 import hashlib
@@ -28,6 +31,8 @@ import json
 import os
 import pathlib
 import re
+import signal
+import stat
 import sys
 
 # The grade of a finding is the exit status that it leads to; of several, the lowest counts.
@@ -120,6 +125,13 @@ MOST_RESOLVED = 300
 
 DOCUMENT_LIMIT = 1 << 20
 LIST_LIMIT = 64 << 20
+# The largest object that P1 writes or reads, and how much is read of all objects.
+OBJECT_LIMIT = 4 << 20
+MOST_BYTES = 256 << 20
+# The longest key in bytes that S3 allows.
+LONGEST_KEY = 1024
+# The files that the mirror writes beside the objects.
+LISTS = ("objects.json", "object_versions.json", "execution_history.json")
 
 
 def sha256(data):
@@ -136,6 +148,27 @@ def integer(text):
     if not text.lstrip("-").isdigit() or abs(int(text)) > LARGEST_INTEGER:
         raise ValueError(f"holds the number {text}")
     return int(text)
+
+
+def kind_of(path):
+    """What lies at a path, by its mode: a link is a link. None if nothing does."""
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_text(name):
+    """Whether a file's name is text. Python puts half surrogate pairs where its bytes are none."""
+    return not any("\ud800" <= c <= "\udfff" for c in name)
+
+
+def keys_of(objects):
+    """The keys that objects.json lists. The list is judged later; here it only says what is read first."""
+    try:
+        return {entry["key"] for entry in json.loads(objects)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return set()
 
 
 def file_name(key):
@@ -290,6 +323,9 @@ class Check:
         self.files = {}
         self.listed = {}
         self.docs = {}
+        # Files that are there and were not read: they are too large, or there are too many. And those that could not be.
+        self.unread = {}
+        self.unreadable = set()
         # Objects of others: files of operating systems and what the bucket named, then what was found below the run's
         # root, and how many more the bucket counted without naming them.
         self.beside = set()
@@ -352,15 +388,82 @@ class Check:
     # Reading the directory
 
     def read_files(self):
-        for path in self.root.rglob("*"):
-            if path.is_symlink():
-                self.report(str(path), "is no ordinary file")
-            elif path.is_file():
-                self.files[path.relative_to(self.root).as_posix()] = path.read_bytes()
-            elif not path.is_dir():
-                self.report(str(path), "is no ordinary file")
+        for name in LISTS:
+            if (kind := kind_of(self.root / name)) is not None:
+                self.read_file(name, self.root / name, kind, LIST_LIMIT)
         # Where an object has several versions, the mirror keeps the others here.
-        self.expect("other_versions", "a further version", (self.root / "other_versions").exists(), False)
+        self.expect("other_versions", "a further version", kind_of(self.root / "other_versions"), None)
+        kind = kind_of(self.root / "evidence")
+        if kind is not None and not stat.S_ISDIR(kind):
+            self.report("evidence", "is no ordinary folder")
+        objects = self.walk_folders() if kind is not None and stat.S_ISDIR(kind) else []
+        # What objects.json lists is read first, so that nothing beside it uses up what may be read.
+        listed = keys_of(self.files.get("objects.json", b""))
+        left = MOST_BYTES
+        for key, path, kind in sorted(objects, key=lambda found: (found[0] not in listed, found[0])):
+            left -= self.read_file(key, path, kind, OBJECT_LIMIT, left)
+
+    def walk_folders(self):
+        """Every ordinary file below `evidence/`. No link is followed, and no folder below a path that is too long."""
+        found = []
+        folders = [("evidence", self.root / "evidence")]
+        while folders:
+            folder, path = folders.pop()
+            try:
+                entries = list(os.scandir(path))
+            except OSError as error:
+                self.cannot_read(folder + "/", error)
+                continue
+            for entry in entries:
+                key = f"{folder}/{entry.name}"
+                try:
+                    kind = entry.stat(follow_symlinks=False).st_mode
+                except OSError as error:
+                    self.cannot_read(key, error)
+                    continue
+                if not is_text(entry.name) or not (stat.S_ISDIR(kind) or stat.S_ISREG(kind)):
+                    self.is_no_file(key)
+                elif len(key.encode()) > LONGEST_KEY:
+                    self.report(key, "has a longer path than a key of S3 can have")
+                elif stat.S_ISDIR(kind):
+                    folders.append((key, entry.path))
+                else:
+                    found.append((key, entry.path, kind))
+        return found
+
+    def read_file(self, key, path, kind, limit, left=None):
+        """Reads a file into `files`, if it has at most `limit` bytes and there are as many `left`. Gives how many it has."""
+        if not stat.S_ISREG(kind):
+            self.is_no_file(key)
+            return 0
+        allowed = limit if left is None else min(limit, left)
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(allowed + 1) if size <= allowed else b""
+        except OSError as error:
+            self.cannot_read(key, error)
+            return 0
+        size = max(size, len(data))
+        if size <= allowed:
+            self.files[key] = data
+            return size
+        too_large = size > limit
+        found = (f"has {size} bytes, and is not read", TAMPERED) if too_large else ("is not read", INCOMPLETE)
+        if key in LISTS:
+            self.unreadable.add(key)
+            self.report(key, *found)
+        else:
+            self.unread[key] = found
+        return 0
+
+    def is_no_file(self, key):
+        self.unreadable.add(key)
+        self.report(key, "is no ordinary file with a readable name")
+
+    def cannot_read(self, key, error):
+        self.unreadable.add(key)
+        self.report(key, f"cannot be read: {error.strerror}", INCOMPLETE)
 
     def parse(self, name, data, kind, limit=DOCUMENT_LIMIT):
         """The JSON value of these bytes, if it is of this kind and these are its canonical bytes; else None."""
@@ -379,7 +482,8 @@ class Check:
     def read_json_file(self, name, kind):
         """A file that the mirror writes beside the evidence."""
         if name not in self.files:
-            self.report(name, "is not there", INCOMPLETE)
+            if name not in self.unreadable:
+                self.report(name, "is not there", INCOMPLETE)
             return None
         return self.parse(name, self.files[name], kind, LIST_LIMIT)
 
@@ -404,10 +508,11 @@ class Check:
 
         # From here on, `files` are the objects of the evidence bucket.
         self.files = {key: data for key, data in sorted(self.files.items()) if key.startswith("evidence/")}
-        system_files = {key for key in self.files if file_name(key) in SYSTEM_FILES}
+        system_files = {key for key in (*self.files, *self.unread) if file_name(key) in SYSTEM_FILES}
         self.beside = set(foreign["keys"]) | system_files
         self.foreign_unnamed = foreign["count"] - len(foreign["keys"])
         self.files = {key: data for key, data in self.files.items() if key not in system_files}
+        self.unread = {key: found for key, found in self.unread.items() if key not in system_files}
 
     @staticmethod
     def has_shape_of_versions(versions):
@@ -428,11 +533,14 @@ class Check:
             self.expect("objects.json", "its shape", set(entry), {"key", "version_id", "etag", "sha256", "bytes"})
             self.expect(key, "the number of its versions", key in self.listed, False)
             self.listed[key] = entry
-            if data is None:
+            if key in self.unread:
+                # What is listed is no other writer's.
+                self.report(key, *self.unread[key])
+            elif data is None:
                 self.report(key, "is not what objects.json lists", INCOMPLETE)
             elif (sha256(data), len(data)) != (entry["sha256"], entry["bytes"]):
                 self.report(key, "is not what objects.json lists")
-        for key in self.files:
+        for key in (*self.files, *self.unread):
             if key not in self.listed:
                 self.report(key, "is a foreign file")
 
@@ -634,12 +742,12 @@ class Check:
     def follow_closures(self, to_follow):
         """Follows closures, what their summaries list, and the closures before them. True if one leads nowhere."""
         broken = False
-        seen = []
+        seen = set()
         while to_follow:
             closure, by = to_follow.pop()
-            if closure in seen:
+            if canonical(closure) in seen:
                 continue
-            seen.append(closure)
+            seen.add(canonical(closure))
             key = closure["key"]
             document = self.docs.get(key)
             if not self.follow(closure, by) or document is None or document["artifact"] != SUMMARIES.get(closure["step"]):
@@ -656,7 +764,9 @@ class Check:
         first = self.ledger[0] if self.ledger else self.docs.get(self.phase_key, {})
         run = first.get("platform_run_id")
         run_root = f"evidence/runs/{run}/"
-        for key in self.files:
+        for key, found in self.unread.items():
+            self.report(key, *found)
+        for key in (*self.files, *self.unread):
             if key in self.named:
                 continue
             if run and key.startswith(run_root) and not key.startswith(run_root + "ledger/"):
@@ -664,7 +774,8 @@ class Check:
             else:
                 self.report(key, "is named by no closure there", INCOMPLETE if broken else TAMPERED)
         # They are no evidence: what was found wrong with them does not count.
-        self.findings = {found: None for found in self.findings if found[1] not in self.foreign}
+        foreign = self.foreign - set(self.listed).intersection(self.unread)
+        self.findings = {found: None for found in self.findings if found[1] not in foreign}
         self.docs = {key: document for key, document in self.docs.items() if key not in self.foreign}
         self.files = {key: data for key, data in self.files.items() if key not in self.foreign}
 
@@ -698,7 +809,9 @@ class Check:
             self.closures.append((closure, document))
             for reference in document["artifacts"] + document["inputs"]:
                 self.follow(reference, key)
-        for other in self.files:
+        for key_unread, found_unread in self.unread.items():
+            self.report(key_unread, *found_unread)
+        for other in (*self.files, *self.unread):
             if other not in self.named:
                 self.report(other, "is named by no closure there", INCOMPLETE if broken else TAMPERED)
         if broken:
@@ -1143,10 +1256,21 @@ class Check:
 
 def verify(folder):
     """The answer for one directory."""
+    try:
+        return judge(folder)
+    except OSError as error:
+        return {"exit_status": 4, "findings": [[4, folder, f"cannot be read: {error}"]]}
+    except Exception as error:
+        # Nothing was learned of the evidence, so that nothing may be said of it.
+        finding = [INCOMPLETE, folder, f"this program failed: {error!r}"]
+        return {"exit_status": INCOMPLETE, "foreign": 0, "findings": [finding]}
+
+
+def judge(folder):
     path = pathlib.Path(folder)
     if not SCHEMAS.are_there():
         return {"exit_status": 4, "findings": [[4, str(SCHEMAS.folder), "has no schemas: name their folder in P1_SCHEMAS"]]}
-    if not (path / "evidence").is_dir() and not (path / "objects.json").is_file():
+    if kind_of(path / "evidence") is None and kind_of(path / "objects.json") is None:
         return {"exit_status": 4, "findings": [[4, folder, "is no evidence directory"]]}
     check = Check(folder)
     try:
@@ -1176,10 +1300,21 @@ def main():
     status = 4
     for folder in folders:
         answer = verify(folder)
-        print(json.dumps(answer), flush=True)
+        # A file's name may be no text.
+        sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        sys.stdout.buffer.flush()
         status = answer["exit_status"]
-    sys.exit(status)
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    # Ctrl-C ends this program at once, as it ends any other; Python's own way would wait for the next step of the program.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        status = main()
+    except Exception as error:
+        # 1 would mean: held and intact.
+        status = INCOMPLETE
+        os.write(2, f"verify.py failed: {error!r}\n".encode())
+    # Without Python's shutdown, which would end with a status of its own where standard output is closed.
+    os._exit(status)

@@ -1,7 +1,7 @@
 //! AWS clients with the user's own settings.
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use p1_runtime::patience::{self, Patience};
 
 use crate::exit::CliError;
 
@@ -10,11 +10,10 @@ use crate::exit::CliError;
 /// # Errors
 /// Returns [`CliError::Usage`] if no region is set.
 pub async fn sdk_config(what: &str) -> Result<SdkConfig, CliError> {
-    let https = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
     let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
+        .http_client(patience::https())
+        .timeout_config(Patience::TOOL.timeouts())
+        .retry_config(Patience::TOOL.retries())
         .load()
         .await;
     if config.region().is_none() {

@@ -9,7 +9,7 @@ use p1_contract::cause::chain;
 #[cfg(feature = "operator")]
 use p1_local::PlatformError;
 
-use self::ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Usage, Verified};
+use self::ExitStatus::{Advance, Compared, Fault, Hold, NoEvidence, Replayed, Stopped, Usage, Verified};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,31 @@ pub enum ExitStatus {
     Replayed(p1_replay::Standing),
     /// `verify`, `replay`, `diff` or `report` found no evidence.
     NoEvidence,
+    /// A signal ended the command.
+    Stopped(Stop),
+}
+
+/// A signal that asks the process to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The terminal was closed.
+    Hangup,
+    /// Ctrl-C.
+    Interrupt,
+    /// What `kill` sends.
+    Terminate,
+}
+
+impl Stop {
+    /// The signal's name for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "Ctrl-C",
+            Self::Terminate => "SIGTERM",
+        }
+    }
 }
 
 impl ExitStatus {
@@ -52,6 +77,10 @@ impl ExitStatus {
             | Self::Compared(diff::Standing::Unknown)
             | Self::Replayed(p1_replay::Standing::Missing) => 3,
             Self::NoEvidence => 4,
+            // As a shell reports a program that the signal itself ended: 128 and the signal's number.
+            Self::Stopped(Stop::Hangup) => 129,
+            Self::Stopped(Stop::Interrupt) => 130,
+            Self::Stopped(Stop::Terminate) => 143,
         }
     }
 }
@@ -126,7 +155,7 @@ pub const GROUPS: [Group; 8] = [
             ),
             (
                 NoEvidence,
-                "usage: the directory is no evidence directory or cannot be read, or there is no such run in the bucket",
+                "usage: the directory is no evidence directory or cannot be looked into, or there is no such run in the bucket",
             ),
         ],
     },
@@ -147,7 +176,7 @@ pub const GROUPS: [Group; 8] = [
             ),
             (
                 NoEvidence,
-                "usage: the directory is no evidence directory, or cannot be read",
+                "usage: the directory is no evidence directory, or cannot be looked into",
             ),
         ],
     },
@@ -165,7 +194,7 @@ pub const GROUPS: [Group; 8] = [
             ),
             (
                 NoEvidence,
-                "usage: a directory is no evidence directory, or cannot be read",
+                "usage: a directory is no evidence directory, or cannot be looked into",
             ),
         ],
     },
@@ -188,13 +217,20 @@ pub const GROUPS: [Group; 8] = [
     },
 ];
 
+/// The exit statuses that every command has besides its own.
+pub const OF_ALL: [(ExitStatus, &str); 3] = [
+    (Stopped(Stop::Hangup), "stopped by SIGHUP"),
+    (Stopped(Stop::Interrupt), "stopped by Ctrl-C"),
+    (Stopped(Stop::Terminate), "stopped by SIGTERM"),
+];
+
 /// The exit statuses of one command for its help. Empty for a command without a group.
 #[must_use]
 pub fn help(command: &str) -> String {
     let mut text = String::new();
     for group in GROUPS.iter().filter(|group| group.commands.contains(&command)) {
         text.push_str("Exit status:");
-        for (status, meaning) in group.statuses {
+        for (status, meaning) in group.statuses.iter().chain(&OF_ALL) {
             // Writing to a string does not fail.
             let _ = write!(text, "\n  {}  {meaning}", status.code());
         }
@@ -262,7 +298,8 @@ mod tests {
         commands.dedup();
         assert_eq!(commands.len(), all);
         for group in GROUPS {
-            let codes: Vec<u8> = group.statuses.iter().map(|(status, _)| status.code()).collect();
+            let statuses = group.statuses.iter().chain(&OF_ALL);
+            let codes: Vec<u8> = statuses.map(|(status, _)| status.code()).collect();
             let mut sorted = codes.clone();
             sorted.sort_unstable();
             sorted.dedup();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncBufReadExt;
 use tokio::process::Command;
+use tokio::time::timeout;
 use zip::write::SimpleFileOptions;
 
 use crate::checkout::Checkout;
@@ -22,6 +23,8 @@ use crate::error::PlatformError;
 use crate::process::{Program, text_of};
 use crate::progress::Progress;
 
+/// The longest time in which a build may compile nothing. Then it waits for something that does not come.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The time between two progress reports of a long build.
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 /// Part of a zip's mark. Raise it when the way of packing changes.
@@ -204,7 +207,7 @@ async fn compile(
         let mut lines = tokio::io::BufReader::new(stdout).lines();
         let mut compiled = 0_usize;
         let mut reported = Instant::now();
-        while let Some(line) = lines.next_line().await? {
+        while let Some(line) = timeout(SILENCE_LIMIT, lines.next_line()).await?? {
             let Ok(message) = serde_json::from_str::<Message>(&line) else {
                 continue;
             };
@@ -226,12 +229,13 @@ async fn compile(
         }
         Ok::<_, std::io::Error>(binaries)
     };
+    // Where that fails, the build is ended with what it started.
     let read = tokio::try_join!(messages, text_of(stderr));
+    let (binaries, complaint) = read.map_err(|error| PlatformError::api("read the output of cargo build", &error))?;
     let status = program
         .wait()
         .await
         .map_err(|error| PlatformError::api("wait for cargo build", &error))?;
-    let (binaries, complaint) = read.map_err(|error| PlatformError::api("read the output of cargo build", &error))?;
     if status.success() {
         return Ok(binaries);
     }

@@ -3,8 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::PlatformError;
+use crate::progress::Progress;
+
+/// The longest wait for another process of the checkout. A first start installs tools and compiles everything.
+const LOCK_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// After this time the user is told what is waited for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// The file by which a folder is known as a checkout.
 const TEMPLATE: &str = "infra/template.yaml";
@@ -109,12 +116,29 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, PlatformError> {
 }
 
 /// Waits for an exclusive lock on `path`. The lock is held until the returned file is dropped.
-pub(crate) async fn lock_exclusive(path: &Path) -> Result<File, PlatformError> {
+pub(crate) async fn lock_exclusive(path: &Path, progress: &dyn Progress) -> Result<File, PlatformError> {
     let file = open_lock(path)?;
+    let (began, mut is_told) = (Instant::now(), false);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            Err(std::fs::TryLockError::WouldBlock) if began.elapsed() > LOCK_LIMIT => {
+                return Err(PlatformError::Conflict(format!(
+                    "another process of this checkout has held {} for {} minutes; look at what it does, and end it if it hangs",
+                    path.display(),
+                    LOCK_LIMIT.as_secs() / 60
+                )));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                if !is_told && began.elapsed() > TOLD_AFTER {
+                    is_told = true;
+                    progress.note(&format!(
+                        "waiting for another process of this checkout, which installs tools or starts a platform ({})",
+                        path.display()
+                    ));
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
             Err(std::fs::TryLockError::Error(error)) => return Err(PlatformError::file("lock", path)(error)),
         }
     }

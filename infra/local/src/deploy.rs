@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use p1_runtime::patience::{self, Patience};
 use tokio::process::Command;
 
 use crate::bucket;
@@ -21,6 +23,8 @@ use crate::tools::Tools;
 /// The template, relative to the checkout. `sam deploy` resolves its references from there.
 const TEMPLATE: &str = "infra/template.yaml";
 const DEFINITION: &str = "statemachine/platform-run.asl.json";
+/// The longest time of a deployment. It takes some seconds, and on a busy machine some minutes.
+const DEPLOY_LIMIT: Duration = Duration::from_secs(20 * 60);
 const ZIPS: &str = "target/lambda";
 
 /// Configuration of SDK clients for an engine. It uses none of the user's own AWS settings.
@@ -32,7 +36,9 @@ pub fn sdk_config(endpoint: &str, region: &str, account: &str) -> SdkConfig {
         .region(Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(patience::plain_http())
+        .timeout_config(Patience::TOOL.timeouts())
+        .retry_config(Patience::TOOL.retries())
         .build()
 }
 
@@ -138,9 +144,13 @@ async fn sam_deploy(
         .env("AWS_DEFAULT_REGION", &profile.region)
         .env("AWS_EC2_METADATA_DISABLED", "true");
     leash(&mut command, checkout);
-    run(command, "sam deploy of infra/template.yaml to the local platform")
-        .await
-        .map(|_| ())
+    run(
+        command,
+        "sam deploy of infra/template.yaml to the local platform",
+        DEPLOY_LIMIT,
+    )
+    .await
+    .map(|_| ())
 }
 
 /// The template's parameters on the local platform.

@@ -24,6 +24,7 @@ use crate::checkout::{create_dir, lock_exclusive, open_lock};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::process::{LEASH, LOCK};
+use crate::progress::Progress;
 use crate::tools::Tools;
 
 /// The longest time until the engine answers. It takes a second or two on an idle machine.
@@ -70,6 +71,17 @@ pub(super) struct EngineIdentity {
     pub(super) token: String,
 }
 
+/// Whether an engine answers. The sentences are for the user.
+#[derive(Debug)]
+pub(super) enum Condition {
+    /// It answers with its token.
+    Answers,
+    /// It is there and does not answer.
+    Silent(String),
+    /// It has ended.
+    Gone(String),
+}
+
 /// A running engine. Dropping it ends the engine's process group, unless the leash was taken off.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -87,10 +99,11 @@ impl Engine {
         checkout: &Checkout,
         tools: &Tools,
         options: &EngineOptions,
+        progress: &dyn Progress,
     ) -> Result<Self, PlatformError> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(checkout, tools, options).await {
+            match Self::try_start(checkout, tools, options, progress).await {
                 Err(PlatformError::Engine { log, .. }) if attempt < PORT_ATTEMPTS && log.contains("already in use") => {
                     attempt += 1;
                 }
@@ -99,11 +112,16 @@ impl Engine {
         }
     }
 
-    async fn try_start(checkout: &Checkout, tools: &Tools, options: &EngineOptions) -> Result<Self, PlatformError> {
+    async fn try_start(
+        checkout: &Checkout,
+        tools: &Tools,
+        options: &EngineOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self, PlatformError> {
         let token = token()?;
         let directory = engines(checkout).join(&token);
         // This lock separates starting and sweeping. A sweep removes directories whose lock nobody holds.
-        let beginning = lock_exclusive(&engines(checkout).with_extension("lock")).await?;
+        let beginning = lock_exclusive(&engines(checkout).with_extension("lock"), progress).await?;
         sweep(checkout);
         for part in ["home", "tmp", "state", "s3"] {
             create_dir(&directory.join(part))?;
@@ -176,16 +194,46 @@ impl Engine {
         }
     }
 
-    /// Returns an engine that was left running, if it still answers with its token.
-    pub(super) async fn attach(checkout: &Checkout, identity: &EngineIdentity) -> Option<Self> {
-        answers(identity).await.then(|| Self {
+    /// An engine that was left running. Whether it still is, [`Engine::condition`] says.
+    pub(super) fn left_running(checkout: &Checkout, identity: &EngineIdentity) -> Self {
+        Self {
             identity: identity.clone(),
             endpoint: format!("http://127.0.0.1:{}", identity.port),
             directory: engines(checkout).join(&identity.token),
             saved_log: saved_log(checkout),
             child: None,
             ends_with_us: false,
-        })
+        }
+    }
+
+    /// Whether the engine answers, and if not, why.
+    pub(super) async fn condition(&mut self) -> Condition {
+        if answers(&self.identity).await {
+            return Condition::Answers;
+        }
+        let pid = self.identity.pid;
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+        // The engine holds the lock on its directory until it ends; its process id may be another process' by now.
+        let holds_lock = is_held(&self.directory);
+        if ended.is_none() && holds_lock {
+            return Condition::Silent(format!(
+                "the local platform's engine (pid {pid}, {}) is there and does not answer: it was stopped, or is overloaded; let it go on \
+                 with `kill -CONT {pid}`, or end it with `cargo p1 down` or `kill -9 -- -{pid}`",
+                self.endpoint
+            ));
+        }
+        let how = ended.map(|status| format!(" ({status})")).unwrap_or_default();
+        // The log is moved when the engine's directory is cleared away.
+        let own = self.directory.join("engine.log");
+        let log = if !self.ends_with_us && own.exists() {
+            own
+        } else {
+            self.saved_log.clone()
+        };
+        Condition::Gone(format!(
+            "the local platform's engine (pid {pid}) is not running any more{how}: it was killed, or it failed; its log is {}",
+            log.display()
+        ))
     }
 
     /// Takes the leash off: from now on the engine outlives this process.
@@ -397,12 +445,16 @@ fn sweep(checkout: &Checkout) {
     };
     for entry in entries.flatten() {
         let directory = entry.path();
-        let held = File::open(directory.join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
-        if !held {
+        if !is_held(&directory) {
             // A directory that cannot be removed now is tried again at the next start.
             let _ = std::fs::remove_dir_all(&directory);
         }
     }
+}
+
+/// Whether an engine holds the lock of its directory.
+fn is_held(directory: &Path) -> bool {
+    File::open(directory.join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
 }
 
 fn engine_error(message: &str, log: &Path) -> PlatformError {

@@ -48,6 +48,14 @@ pub enum PlatformError {
         /// Everything that it printed.
         output: String,
     },
+    /// A program did not end, and was ended.
+    #[error("{what} did not end within {seconds} s, and was ended; look at the load of this machine and try again")]
+    TimedOut {
+        /// What was being done.
+        what: &'static str,
+        /// The limit.
+        seconds: u64,
+    },
     /// The build left out something that the deployment needs.
     #[error("{0}")]
     Build(String),

@@ -23,7 +23,7 @@ pub use self::deploy::sdk_config;
 pub use self::deployment::Deployment;
 pub use self::error::PlatformError;
 pub use self::options::PlatformOptions;
-pub use self::platform::{Platform, Stack};
+pub use self::platform::{Found, Gone, Platform, Stack};
 pub use self::profile::Profile;
 pub use self::signing::Signing;
 pub use self::tools::Tools;

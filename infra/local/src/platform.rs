@@ -1,7 +1,7 @@
 //! The local platform: the engine as a child process, `infra/template.yaml` deployed to it, and what was deployed.
 //!
 //! [`Platform::start`] sets everything up and returns a running platform. The platform ends when the value is dropped, unless
-//! [`Platform::keep`] leaves it running. [`Platform::attach`] finds a platform that was left running.
+//! [`Platform::keep`] leaves it running. [`Platform::find`] finds a platform that was left running.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::build::{self, Functions};
 use crate::checkout::{self, Checkout};
 use crate::deploy;
 use crate::deployment::Deployment;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Condition, Engine, EngineOptions};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::profile::Profile;
@@ -27,6 +27,42 @@ const DEPLOYING: &str = "deploying infra/template.yaml";
 pub struct Stack {
     profile: Profile,
     deployment: Deployment,
+}
+
+/// What is there of a platform that was left running in this checkout.
+#[derive(Debug)]
+pub enum Found {
+    /// It is up.
+    Up(Platform),
+    /// Its engine is there and does not answer, for this reason. It can be stopped.
+    Silent(Platform, String),
+    /// Its engine has ended without being stopped.
+    Gone(Gone),
+    /// There is none.
+    Nothing,
+}
+
+/// A platform whose engine has ended without being stopped. Shown, it says so and names the engine's log.
+#[derive(Debug)]
+pub struct Gone {
+    why: String,
+    checkout: Checkout,
+}
+
+impl Gone {
+    /// Removes what says that the platform was left running. Starting another one does so too.
+    ///
+    /// # Errors
+    /// Fails with [`PlatformError`] if the state file cannot be removed.
+    pub fn forget(&self) -> Result<(), PlatformError> {
+        State::remove(&self.checkout)
+    }
+}
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 /// A running local platform. Dropping it ends the engine and its functions, unless it was left running.
@@ -49,7 +85,7 @@ impl Platform {
             let tools = Tools::prepare(&checkout, progress).await?;
             let began = Instant::now();
             progress.begin("starting the engine");
-            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options)).await?;
+            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options), progress).await?;
             progress.done("starting the engine", began.elapsed());
             Ok((tools, engine))
         };
@@ -69,26 +105,36 @@ impl Platform {
         })
     }
 
-    /// Returns the platform that was left running in this checkout, if it is still alive. Removes a state file whose engine is
-    /// gone.
+    /// Looks for the platform that was left running in this checkout. Changes nothing.
     ///
     /// # Errors
-    /// Fails with [`PlatformError`] if the state file cannot be read or removed.
-    pub async fn attach() -> Result<Option<Self>, PlatformError> {
+    /// Fails with [`PlatformError`] if the state file cannot be read.
+    pub async fn find() -> Result<Found, PlatformError> {
         let checkout = Checkout::default();
         let Some(state) = State::read(&checkout)? else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
-        match Engine::attach(&checkout, &state.engine).await {
-            Some(engine) => Ok(Some(Self {
-                engine,
-                checkout,
-                state,
-            })),
-            None => {
-                State::remove(&checkout)?;
-                Ok(None)
-            }
+        let engine = Engine::left_running(&checkout, &state.engine);
+        let mut platform = Self {
+            engine,
+            checkout,
+            state,
+        };
+        Ok(match platform.engine.condition().await {
+            Condition::Answers => Found::Up(platform),
+            Condition::Silent(why) => Found::Silent(platform, why),
+            Condition::Gone(why) => Found::Gone(Gone {
+                why,
+                checkout: platform.checkout,
+            }),
+        })
+    }
+
+    /// Why the engine does not answer: it has ended, or it is silent. `None` if it answers.
+    pub async fn why_silent(&mut self) -> Option<String> {
+        match self.engine.condition().await {
+            Condition::Answers => None,
+            Condition::Silent(why) | Condition::Gone(why) => Some(why),
         }
     }
 
@@ -97,8 +143,8 @@ impl Platform {
     ///
     /// # Errors
     /// Fails with [`PlatformError::File`] if the lock cannot be taken.
-    pub async fn lock_state() -> Result<std::fs::File, PlatformError> {
-        checkout::lock_exclusive(&Checkout::default().private().join("platform.lock")).await
+    pub async fn lock_state(progress: &dyn Progress) -> Result<std::fs::File, PlatformError> {
+        checkout::lock_exclusive(&Checkout::default().private().join("platform.lock"), progress).await
     }
 
     /// Builds and deploys again. A platform that was left running then runs the code of the checkout, and its functions read this
@@ -168,13 +214,13 @@ impl Platform {
         }
     }
 
-    /// Leaves the platform running after this process. Writes the state file through which [`Platform::attach`] finds it.
+    /// Leaves the platform running after this process. Writes the state file through which [`Platform::find`] finds it.
     ///
     /// # Errors
     /// Fails with [`PlatformError::Conflict`] if another platform was left running in this checkout, and with
     /// [`PlatformError::File`] if the state file cannot be written. The platform then ends when this value is dropped.
     pub async fn keep(&mut self) -> Result<(), PlatformError> {
-        if let Some(other) = Self::attach().await?
+        if let Found::Up(other) | Found::Silent(other, _) = Self::find().await?
             && other.state.engine != self.state.engine
         {
             return Err(PlatformError::Conflict(format!(

@@ -3,6 +3,7 @@
 //! process is killed and cannot end them itself.
 
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -91,17 +92,23 @@ pub(super) async fn text_of(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Re
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Runs a program to its end and returns what it printed. If it fails, the error contains all of its output.
-pub(super) async fn run(command: Command, what: &'static str) -> Result<String, PlatformError> {
+/// Runs a program to its end and returns what it printed. If it fails, the error contains all of its output. A program that does not
+/// end within `limit` is ended.
+pub(super) async fn run(command: Command, what: &'static str, limit: Duration) -> Result<String, PlatformError> {
     let mut program = Program::spawn(command, "delete .p1/venv and try again if it should be there")?;
     let (stdout, stderr) = (program.stdout(), program.stderr());
     let outcome = async {
         let (printed, complaint) = tokio::try_join!(text_of(stdout), text_of(stderr))?;
         Ok::<_, std::io::Error>((program.wait().await?, printed, complaint))
     };
-    let (status, printed, complaint) = outcome
-        .await
-        .map_err(|error| PlatformError::api(format!("wait for the end of {what}"), &error))?;
+    let Ok(outcome) = tokio::time::timeout(limit, outcome).await else {
+        return Err(PlatformError::TimedOut {
+            what,
+            seconds: limit.as_secs(),
+        });
+    };
+    let (status, printed, complaint) =
+        outcome.map_err(|error| PlatformError::api(format!("wait for the end of {what}"), &error))?;
     if status.success() {
         return Ok(printed);
     }
@@ -110,4 +117,37 @@ pub(super) async fn run(command: Command, what: &'static str) -> Result<String, 
         status,
         output: format!("{}\n{}", complaint.trim(), printed.trim()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_ended_with_all_that_it_started() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("pid");
+        // On a busy machine the shell may not have come to anything within the first limits.
+        let mut text = String::new();
+        for seconds in 1.. {
+            let mut command = Command::new("sh");
+            command.args(["-c", "sleep 1000 & echo $! > \"$0\"; wait"]).arg(&file);
+            let ended = run(command, "waiting for nothing", Duration::from_secs(seconds)).await;
+            let error = ended.unwrap_err().to_string();
+            assert!(error.contains("waiting for nothing"), "{error}");
+            text = std::fs::read_to_string(&file).unwrap_or_default();
+            if text.ends_with('\n') {
+                break;
+            }
+        }
+        let pid = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+        // It is dead; whether it is still listed depends on its new parent.
+        let is_running = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        while is_running() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }

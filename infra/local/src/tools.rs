@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -128,7 +128,7 @@ async fn ensure(
     if is_complete(venv, &mark) {
         return Ok(());
     }
-    let _lock = lock_exclusive(&venv.with_extension("lock")).await?;
+    let _lock = lock_exclusive(&venv.with_extension("lock"), progress).await?;
     if is_complete(venv, &mark) {
         return Ok(());
     }
@@ -171,7 +171,7 @@ async fn create(
     let mut make = Command::new(python);
     make.args(["-m", "venv"]).arg(venv);
     keep_out(&mut make);
-    run(make, "making a virtual environment").await?;
+    run(make, "making a virtual environment", Duration::from_secs(10 * 60)).await?;
 
     let mut install = Command::new(venv.join("bin/python"));
     keep_out(&mut install);
@@ -187,7 +187,12 @@ async fn create(
         ])
         .arg(requirements);
     leash(&mut install, checkout);
-    run(install, "installing pinned Python packages (is there a network?)").await?;
+    run(
+        install,
+        "installing pinned Python packages (is there a network?)",
+        Duration::from_secs(30 * 60),
+    )
+    .await?;
     expect_installed(venv, requirements).await?;
 
     let marker = venv.join(MARKER);

@@ -24,11 +24,61 @@ pub const HISTORY: &str = "execution_history.json";
 pub const VERSIONS: &str = "object_versions.json";
 /// Files that operating systems put into a folder when somebody opens it. Verification recognises them by these names.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+/// The largest object of evidence in bytes. No step writes a larger one, or reads one.
+pub const LARGEST_OBJECT: u64 = 4 << 20;
+/// The largest document in bytes that a mirror holds beside the evidence. A history may have many events.
+pub const LARGEST_LIST: u64 = 64 << 20;
+/// How many bytes of objects are read at most, all of them together.
+pub const MOST_BYTES: u64 = 256 << 20;
+/// The longest key in bytes that S3 allows.
+pub const LONGEST_KEY: usize = 1024;
 /// A history may have many events; every other document is small.
 const LIMITS: Limits = Limits {
     max_bytes: 64 << 20,
     max_depth: 64,
 };
+
+/// Why the content of a file of a mirror is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no ordinary file or folder: a link, a pipe, a socket, a device; or its name is no text.
+    NoFile,
+    /// Its path is longer than any key. What lies below it is not looked at.
+    NoKey,
+    /// It has this many bytes, more than anything that P1 writes or reads.
+    TooLarge(u64),
+    /// The files before it have used up [`MOST_BYTES`].
+    TooMuch,
+    /// The system refused to read it, for this reason. It may be a folder.
+    Failed(String),
+}
+
+impl Unread {
+    /// Whether the file may be of another writer, and then is as good as any other of such files.
+    fn may_be_foreign(&self) -> bool {
+        matches!(self, Self::TooLarge(_) | Self::TooMuch)
+    }
+
+    /// Adds the finding about the file.
+    pub(crate) fn report(&self, subject: &str, findings: &mut Findings) {
+        match self {
+            Self::NoFile => findings.tampered(subject, "is no ordinary file with a readable name"),
+            Self::NoKey => findings.tampered(subject, "has a longer path than a key of S3 can have; it is not read"),
+            Self::TooLarge(bytes) => findings.tampered(
+                subject,
+                format!("has {bytes} bytes, more than anything that P1 writes; it is not read"),
+            ),
+            Self::TooMuch => findings.incomplete(
+                subject,
+                format!(
+                    "is not read: the files before it have more than {} MiB",
+                    MOST_BYTES >> 20
+                ),
+            ),
+            Self::Failed(why) => findings.incomplete(subject, format!("cannot be read: {why}")),
+        }
+    }
+}
 
 /// An object of the evidence.
 #[derive(Debug, Clone)]
@@ -85,6 +135,9 @@ pub struct EvidenceSet {
     pub listed: BTreeMap<String, ListedObject>,
     /// Keys of objects that could not be read. Their contents are unknown.
     pub unread: BTreeSet<String>,
+    /// Files of a mirror that are there and were not read, unless a finding has said so already. Whether such a file is of another
+    /// writer is only known when the chain is.
+    pub not_read: BTreeMap<String, Unread>,
     /// Objects that `objects.json` does not list.
     pub unlisted: Vec<String>,
     /// Files that are no evidence: objects of other writers below the run's root, and files of operating systems.
@@ -100,19 +153,18 @@ pub struct EvidenceSet {
 }
 
 impl EvidenceSet {
-    /// Builds the set from a mirrored directory. `files` are all its files, by their path below the directory, with `/` between
-    /// the parts. `irregular` names every entry that is not an ordinary file with a readable name.
+    /// Builds the set from a mirrored directory. `files` are the files that were read, by their path below the directory, with `/`
+    /// between the parts. `unread` are all the others.
     #[must_use]
     pub fn from_mirror(
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
-        irregular: impl IntoIterator<Item = String>,
+        unread: impl IntoIterator<Item = (String, Unread)>,
     ) -> Self {
         let mut set = EvidenceSet::default();
         let (mut beside, mut is_overwritten) = (BTreeMap::new(), false);
         for (path, bytes) in files {
             if path.starts_with("evidence/") {
-                let of_system = OF_SYSTEMS.contains(&path.rsplit('/').next().unwrap_or_default());
-                if of_system {
+                if is_of_system(&path) {
                     set.foreign.push(path);
                 } else {
                     let sha256 = Sha256Hex::of(&bytes);
@@ -125,28 +177,45 @@ impl EvidenceSet {
             }
         }
         let mut findings = Findings::default();
-        for path in irregular {
-            findings.tampered(path, "is no ordinary file with a readable name");
+        let mut not_read_beside = BTreeSet::new();
+        for (path, why) in unread {
+            if !path.starts_with("evidence/") {
+                why.report(&path, &mut findings);
+                not_read_beside.insert(path);
+            } else if !why.may_be_foreign() {
+                why.report(&path, &mut findings);
+                set.unread.insert(path);
+            } else if is_of_system(&path) {
+                set.foreign.push(path);
+            } else {
+                set.unread.insert(path.clone());
+                set.not_read.insert(path, why);
+            }
         }
         if is_overwritten {
             findings.tampered("other_versions", "a key has more than one version: it was overwritten");
         }
-        if let Some(list) = document(beside.remove(OBJECTS), OBJECTS, &mut findings) {
+        let mut document = |name: &str, findings: &mut Findings| {
+            let bytes = beside.remove(name);
+            if bytes.is_none() && !not_read_beside.contains(name) && name != VERSIONS {
+                findings.incomplete(name, "is not there");
+            }
+            parse(&bytes?, name, findings)
+        };
+        if let Some(list) = document(OBJECTS, &mut findings) {
             set.listed = listed(list, &mut findings);
-            compare(&set.files, &set.listed, &mut findings);
+            compare(&set, &mut findings);
             let is_unlisted = |key: &&String| !set.listed.contains_key(*key);
-            set.unlisted = set.files.keys().filter(is_unlisted).cloned().collect();
+            let there = set.files.keys().chain(set.not_read.keys());
+            set.unlisted = there.filter(is_unlisted).cloned().collect();
         }
         // Mirrors of earlier versions do not have this file.
-        if let Some(bytes) = beside.remove(VERSIONS) {
-            let versions = parse(&bytes, VERSIONS, &mut findings);
-            let foreign = versions
-                .map(|value| versions_of(value, &mut findings))
-                .unwrap_or_default();
+        if let Some(versions) = document(VERSIONS, &mut findings) {
+            let foreign = versions_of(versions, &mut findings);
             set.foreign_unnamed = foreign.count.saturating_sub(foreign.keys.len() as u64);
             set.foreign.extend(foreign.keys);
         }
-        set.history = document(beside.remove(HISTORY), HISTORY, &mut findings);
+        set.history = document(HISTORY, &mut findings);
         set.ending = set.history.as_ref().and_then(|history| ending(history, &mut findings));
         set.findings = findings;
         set
@@ -213,15 +282,12 @@ impl EvidenceSet {
     }
 }
 
-/// Parses a canonical document that lies beside the evidence. Returns `None` and adds a finding if that fails.
-fn document(bytes: Option<Vec<u8>>, name: &str, findings: &mut Findings) -> Option<Value> {
-    let Some(bytes) = bytes else {
-        findings.incomplete(name, "is not there");
-        return None;
-    };
-    parse(&bytes, name, findings)
+/// Whether a file is one that an operating system put into a folder.
+fn is_of_system(path: &str) -> bool {
+    OF_SYSTEMS.contains(&path.rsplit('/').next().unwrap_or_default())
 }
 
+/// Parses a canonical document that lies beside the evidence. Returns `None` and adds a finding if that fails.
 fn parse(bytes: &[u8], name: &str, findings: &mut Findings) -> Option<Value> {
     match parse_strict(bytes, LIMITS) {
         Ok(value) if canonical::to_document(&value).is_ok_and(|again| again == bytes) => Some(value),
@@ -254,9 +320,15 @@ fn listed(value: Value, findings: &mut Findings) -> BTreeMap<String, ListedObjec
     by_key
 }
 
-fn compare(files: &BTreeMap<String, File>, listed: &BTreeMap<String, ListedObject>, findings: &mut Findings) {
-    for (key, object) in listed {
-        match files.get(key) {
+fn compare(set: &EvidenceSet, findings: &mut Findings) {
+    for (key, object) in &set.listed {
+        match set.files.get(key) {
+            // What is listed is no other writer's, so the reason why it was not read is said here.
+            None if set.unread.contains(key) => {
+                if let Some(why) = set.not_read.get(key) {
+                    why.report(key, findings);
+                }
+            }
             None => findings.incomplete(key, "is not there, and objects.json lists it"),
             Some(file) if file.sha256 != object.sha256 || file.bytes.len() as u64 != object.bytes => {
                 findings.tampered(key, "has other bytes than objects.json lists");

@@ -1,11 +1,13 @@
 //! What is wrong with evidence, and how severe it is.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::object_versions::ghost_problem;
 
 /// How severe a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grade {
     /// The evidence was changed, or contradicts itself.
@@ -15,7 +17,7 @@ pub enum Grade {
 }
 
 /// One problem of the evidence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Finding {
     /// Its severity.
     pub grade: Grade,
@@ -27,13 +29,17 @@ pub struct Finding {
 
 /// Findings in the order in which they were made, without duplicates.
 #[derive(Debug, Clone, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings {
+    all: Vec<Finding>,
+    /// The same findings, to recognise a duplicate at once: a directory may give a hundred thousand.
+    known: HashSet<Finding>,
+}
 
 impl Findings {
     /// All findings, in the order in which they were made.
     #[must_use]
     pub fn all(&self) -> &[Finding] {
-        &self.0
+        &self.all
     }
 
     fn add(&mut self, grade: Grade, subject: impl Into<String>, detail: impl Into<String>) {
@@ -42,8 +48,8 @@ impl Findings {
             subject: subject.into(),
             detail: detail.into(),
         };
-        if !self.0.contains(&finding) {
-            self.0.push(finding);
+        if self.known.insert(finding.clone()) {
+            self.all.push(finding);
         }
     }
 

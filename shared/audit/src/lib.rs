@@ -12,26 +12,27 @@
 //!
 //! use p1_audit::verify::{Report, Standing, verify};
 //! use p1_audit::EvidenceSet;
+//! use p1_audit::evidence_set::Unread;
 //!
 //! /// Every file below `dir`, by its path with `/` between the parts, and what is no ordinary file with a readable name.
-//! fn files(dir: &Path, at: &str, all: &mut Vec<(String, Vec<u8>)>, irregular: &mut Vec<String>) -> io::Result<()> {
+//! fn files(dir: &Path, at: &str, all: &mut Vec<(String, Vec<u8>)>, unread: &mut Vec<(String, Unread)>) -> io::Result<()> {
 //!     for entry in fs::read_dir(dir)? {
 //!         let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
 //!         let (path, kind) = (format!("{at}{}", name.to_string_lossy()), entry.symlink_metadata()?);
 //!         match kind {
-//!             _ if name.to_str().is_none() => irregular.push(path),
-//!             kind if kind.is_dir() => files(&entry, &format!("{path}/"), all, irregular)?,
+//!             _ if name.to_str().is_none() => unread.push((path, Unread::NoFile)),
+//!             kind if kind.is_dir() => files(&entry, &format!("{path}/"), all, unread)?,
 //!             kind if kind.is_file() => all.push((path, fs::read(&entry)?)),
-//!             _ => irregular.push(path),
+//!             _ => unread.push((path, Unread::NoFile)),
 //!         }
 //!     }
 //!     Ok(())
 //! }
 //!
 //! fn verify_directory(dir: &Path) -> io::Result<Report> {
-//!     let (mut all, mut irregular) = (Vec::new(), Vec::new());
-//!     files(dir, "", &mut all, &mut irregular)?;
-//!     Ok(verify(&EvidenceSet::from_mirror(all, irregular), &[]))
+//!     let (mut all, mut unread) = (Vec::new(), Vec::new());
+//!     files(dir, "", &mut all, &mut unread)?;
+//!     Ok(verify(&EvidenceSet::from_mirror(all, unread), &[]))
 //! }
 //!
 //! # let dir = std::env::temp_dir().join(format!("p1-audit-example-{}", std::process::id()));

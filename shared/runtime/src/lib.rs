@@ -14,6 +14,7 @@ mod harness;
 mod held;
 pub mod metrics;
 mod orchestrator;
+pub mod patience;
 mod prerequisite;
 pub mod run_ledger;
 mod serve;

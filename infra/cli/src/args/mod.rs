@@ -21,6 +21,10 @@ The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_UR
 s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion. Nothing is written. A second version of a key, or a delete marker,
 is tampering. An object that may not be read, or that gives no answer, makes the evidence incomplete and never tampered.
 
+A directory is read within bounds: no link is followed, no pipe or device is opened, and at most 4 MiB are read of an object, 64 MiB
+of a list beside the objects, 256 MiB of all objects together, those first that objects.json lists. What is not read is named. The
+program needs about ten times the memory of what it reads. The same holds of the objects in a bucket.
+
 Signature:
   UNSIGNED  there is no signature. Whoever can rewrite the whole directory can replace the run by another one
   SIGNED    valid under the key beside it: nothing was changed since, but nothing tells whose key it is
@@ -103,7 +107,7 @@ pub struct DiffArgs {
     /// Evidence directory of the second run
     #[arg(value_name = "B")]
     pub b: PathBuf,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -114,7 +118,7 @@ pub struct ReplayArgs {
     /// Evidence directory of a run, as `run --out` wrote it
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -128,7 +132,7 @@ pub struct VerifyArgs {
     /// Public key (PEM), repeatable; every verdict must be signed by one of the given keys
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -148,7 +152,7 @@ pub struct ReportArgs {
     /// Open the page in the default program of the desktop
     #[arg(long)]
     pub open: bool,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }

@@ -95,7 +95,7 @@ pub struct RunArgs {
     /// New or empty directory for the mirrored evidence (default: a folder of the execution in target/p1/evidence)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
     /// Leave the local platform running afterwards
@@ -128,7 +128,7 @@ pub struct ResumeArgs {
     /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -160,7 +160,7 @@ pub struct GateArgs {
     /// New or empty directory for the mirrored evidence [default: target/p1/evidence/<execution>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -177,7 +177,7 @@ pub struct FetchArgs {
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -191,7 +191,7 @@ pub struct UpArgs {
     /// Put the sample platform's inputs and an M2 receipt on it; the event of the receipt starts a run
     #[arg(long)]
     pub sample: bool,
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -199,7 +199,7 @@ pub struct UpArgs {
 /// Options of `cargo p1 env`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct EnvArgs {
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -234,12 +234,16 @@ pub struct OutputsArgs {
 
 /// Options of `cargo p1 down`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DownArgs {}
+pub struct DownArgs {
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Options of `cargo p1 status`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
-    /// Print one JSON object as the last line of standard output
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -268,7 +272,7 @@ pub struct CloseArgs {
     /// Where to write what was appended where (default: beside DIR, with the ending .closure.json)
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
-    /// Print the receipt as one JSON object
+    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }

@@ -48,6 +48,15 @@ impl Census {
                 .map(|key| (*key).to_owned()),
         );
         for prefix in prefixes {
+            // Whoever has had no answer twice gets none to the other twenty questions either.
+            if let [.., (_, earlier), (_, last)] = census.unlisted.as_slice()
+                && earlier.is_silence()
+                && last.is_silence()
+            {
+                let why = last.clone();
+                census.unlisted.push((prefix, why));
+                continue;
+            }
             let is_key = !prefix.ends_with('/');
             match evidence.versions(&prefix).await {
                 Ok(found) => {

@@ -2,11 +2,16 @@
 //! that names it, and read for the objects that it lists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::EncodingType;
 use futures_util::stream::{self, StreamExt};
+use p1_audit::evidence_set::{LARGEST_OBJECT, MOST_BYTES};
 use p1_audit::lineage::{closing_of_commit, closure};
 use p1_audit::text;
 use p1_contract::blocker::Finding;
@@ -22,6 +27,10 @@ use serde_json::Value;
 
 use crate::exit::CliError;
 
+/// How long S3 may take for the content of an object, which is small.
+const CONTENT_LIMIT: Duration = Duration::from_secs(60);
+/// How many requests in a row may have no answer before no further one is made.
+const MOST_UNANSWERED: usize = 2;
 /// The number of objects that are fetched at once.
 const CONCURRENT_READS: usize = 16;
 
@@ -57,9 +66,52 @@ pub struct ReadError {
     answer: Answer,
     /// The error in words.
     cause: String,
+    /// Whether the object is there and larger than any of P1's.
+    is_too_large: bool,
 }
 
 impl ReadError {
+    /// S3 answered, and the content of the object is not known.
+    fn of_content(bucket: &BucketName, key: &str, cause: &str) -> Self {
+        Self {
+            operation: "read",
+            place: format!("s3://{bucket}/{}", text::clean(key)),
+            answer: Answer::Transient(Cause::NoCode),
+            cause: text::brief(cause, 400),
+            is_too_large: false,
+        }
+    }
+
+    /// The object is there, and it is not read.
+    fn too_large(bucket: &BucketName, key: &str, bytes: u64) -> Self {
+        let cause = format!("it has {bytes} bytes or more, and none of P1's objects has more than {LARGEST_OBJECT}");
+        Self {
+            is_too_large: true,
+            ..Self::of_content(bucket, key, &cause)
+        }
+    }
+
+    /// Whether the object is there and larger than any of P1's.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.is_too_large
+    }
+
+    /// Whether there was no answer at all. Whoever asks on after that waits as long again for each request.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        self.answer == Answer::Transient(Cause::NoCode) && !self.is_too_large
+    }
+
+    /// The object was not asked for, because requests before it had no answer.
+    fn not_asked(bucket: &BucketName, key: &str) -> Self {
+        Self::of_content(
+            bucket,
+            key,
+            "it was not asked for, because requests before it had no answer",
+        )
+    }
+
     fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, call: Call, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -69,6 +121,7 @@ impl ReadError {
             place: format!("s3://{bucket}/{}", text::clean(key)),
             answer: Answer::of(call, error),
             cause: text::brief(&chain(error), 400),
+            is_too_large: false,
         }
     }
 
@@ -81,6 +134,7 @@ impl ReadError {
     /// What the user can do about it.
     fn remedy(&self) -> &'static str {
         match self.answer {
+            _ if self.is_too_large => "find out who wrote it",
             Answer::NoBucket => "check the name of the bucket, the region and the account",
             Answer::Denied => {
                 "these credentials need s3:ListBucket, s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion on the bucket, \
@@ -122,7 +176,7 @@ impl Evidence {
     /// Fetches an object, in this version or the latest one. Returns `None` if there is no such object.
     ///
     /// # Errors
-    /// Fails if S3 does not answer, or refuses. The error names the object.
+    /// Fails if S3 does not answer, or refuses, and if the object is larger than any of P1's. The error names the object.
     pub async fn get(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, ReadError> {
         let request = self
             .s3
@@ -138,22 +192,35 @@ impl Evidence {
         };
         let version_id = object.version_id.filter(|id| id != "null");
         let etag = object.e_tag.unwrap_or_default().trim_matches('"').to_owned();
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| ReadError {
-                operation: "read",
-                place: format!("s3://{}/{}", self.bucket, text::clean(key)),
-                answer: Answer::Transient(Cause::NoCode),
-                cause: text::brief(&chain(&error), 400),
-            })?
-            .to_vec();
+        let length = object.content_length.and_then(|length| u64::try_from(length).ok());
+        if let Some(length) = length.filter(|length| *length > LARGEST_OBJECT) {
+            return Err(ReadError::too_large(&self.bucket, key, length));
+        }
+        let bytes = match tokio::time::timeout(CONTENT_LIMIT, content(object.body)).await {
+            Ok(Ok(Some(bytes))) => bytes,
+            Ok(Ok(None)) => return Err(ReadError::too_large(&self.bucket, key, LARGEST_OBJECT + 1)),
+            Ok(Err(error)) => return Err(ReadError::of_content(&self.bucket, key, &chain(&error))),
+            Err(_) => {
+                let why = format!("its content did not come whole within {} s", CONTENT_LIMIT.as_secs());
+                return Err(ReadError::of_content(&self.bucket, key, &why));
+            }
+        };
         Ok(Some(Fetched {
             bytes,
             version_id,
             etag,
         }))
+    }
+
+    /// As [`Evidence::get`], for a caller to whom an object that is too large is none of P1's. What fetches all objects reports it.
+    ///
+    /// # Errors
+    /// Fails if S3 does not answer, or refuses.
+    pub async fn get_own(&self, key: &str, version_id: Option<&str>) -> Result<Option<Fetched>, ReadError> {
+        match self.get(key, version_id).await {
+            Err(error) if error.is_too_large() => Ok(None),
+            read => read,
+        }
     }
 
     /// Lists every version and every delete marker of the keys that begin with `prefix`. The latest version of a key comes first.
@@ -242,6 +309,18 @@ impl Evidence {
     }
 }
 
+/// The bytes of an answer. Returns `None` if they are more than any of P1's objects has.
+async fn content(mut body: ByteStream) -> Result<Option<Vec<u8>>, ByteStreamError> {
+    let mut bytes = Vec::new();
+    while let Some(part) = body.try_next().await? {
+        bytes.extend_from_slice(&part);
+        if bytes.len() as u64 > LARGEST_OBJECT {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes))
+}
+
 impl Evidence {
     /// M3.J's closure of every execution that committed to the ledger of `run`. A rerun's own closures do not lead to the earlier
     /// attempts, but the ledger does.
@@ -254,7 +333,7 @@ impl Evidence {
         let mut records: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
         records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
         for Version { key, version_id, .. } in records {
-            let Some(record) = self.get(&key, version_id.as_deref()).await? else {
+            let Some(record) = self.get_own(&key, version_id.as_deref()).await? else {
                 continue;
             };
             // `verify` reports an object that is not a record.
@@ -272,7 +351,7 @@ impl Evidence {
     /// # Errors
     /// Fails if S3 does not answer, or refuses.
     pub async fn last(&self, key: &S3Key) -> Result<Option<ClosureRef>, ReadError> {
-        let last = self.get(key.as_str(), None).await?;
+        let last = self.get_own(key.as_str(), None).await?;
         Ok(last.and_then(|last| closure(&self.bucket, key, last.version_id, &last.bytes)))
     }
 }
@@ -291,10 +370,28 @@ pub struct Listed {
 /// The result of reading an object: its bytes, `None` if it does not exist, or an error if that is unknown.
 pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
 
-/// Fetches objects, several at once. The order of the result is not defined.
+/// Fetches objects, several at once, until they have [`MOST_BYTES`] together. The order of the result is not defined.
 pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
+    let (bytes, unanswered) = (AtomicU64::new(0), AtomicUsize::new(0));
     let read = async |listed: Listed| {
-        let read = evidence.get(listed.key.as_str(), listed.version_id.as_deref()).await;
+        let key = listed.key.as_str();
+        let read = if bytes.load(Ordering::Relaxed) > MOST_BYTES {
+            let why = format!("the objects before it have more than {} MiB", MOST_BYTES >> 20);
+            Err(ReadError::of_content(&evidence.bucket, key, &why))
+        } else if unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED {
+            Err(ReadError::not_asked(&evidence.bucket, key))
+        } else {
+            evidence.get(key, listed.version_id.as_deref()).await
+        };
+        match &read {
+            Ok(Some(fetched)) => {
+                bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
+            }
+            Err(error) if error.is_silence() => {
+                unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
         (listed, read)
     };
     stream::iter(listed)
@@ -335,11 +432,20 @@ impl Chain {
         let mut chain = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = closures;
+        let mut unanswered = 0;
         while let Some(closure) = open.pop() {
             if !seen.insert((closure.key.clone(), closure.version_id.clone())) {
                 continue;
             }
-            match read_summary(evidence, &closure).await {
+            let summary = if unanswered < MOST_UNANSWERED {
+                read_summary(evidence, &closure).await
+            } else {
+                Err(NoSummary::Unread(ReadError::not_asked(
+                    &evidence.bucket,
+                    closure.key.as_str(),
+                )))
+            };
+            match summary {
                 Ok(summary) => {
                     open.extend(summary.upstream.iter().cloned());
                     chain.take(&closure, summary);
@@ -347,6 +453,7 @@ impl Chain {
                 Err(unread) => {
                     chain.problems.push(unread.to_string());
                     if let NoSummary::Unread(error) = unread {
+                        unanswered += usize::from(error.is_silence());
                         chain.unread.push((closure.key, error));
                     }
                 }

@@ -117,7 +117,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
     let chain = Chain::read(evidence, roots.closures).await;
     let mut unread: BTreeSet<String> = BTreeSet::new();
     for (key, error) in &chain.unread {
-        findings.incomplete(key.as_str(), error.to_string());
+        not_read(&mut findings, key.as_str(), error);
         unread.insert(key.to_string());
     }
     let census = Census::take(evidence, &chain, roots.run.as_ref(), &roots.folders).await;
@@ -158,7 +158,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
             // The document that names the object gets a finding.
             Ok(None) => {}
             Err(error) => {
-                findings.incomplete(&key, error.to_string());
+                not_read(&mut findings, &key, &error);
                 unread.insert(key);
             }
         }
@@ -181,6 +181,15 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
         findings,
         ..EvidenceSet::default()
     })
+}
+
+/// An object whose content is not known. One that P1 cannot have written was written by somebody else.
+fn not_read(findings: &mut Findings, key: &str, error: &ReadError) {
+    if error.is_too_large() {
+        findings.tampered(key, error.to_string());
+    } else {
+        findings.incomplete(key, error.to_string());
+    }
 }
 
 /// One version of every key: the version that a summary names, or else the latest one.
@@ -237,7 +246,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     let Some(key) = keys.iter().find(|key| is_summary(key)) else {
         return Err(nothing(folder, "holds no closing summary: the step did not close"));
     };
-    let fetched = evidence.get(key, None).await?;
+    let fetched = evidence.get_own(key, None).await?;
     let value = fetched.and_then(|fetched| parse_strict(&fetched.bytes, Limits::DOCUMENT).ok());
     let summary = value.and_then(|value| split::<ExecutionSummary>(value, "summary").ok());
     let run = summary
@@ -316,7 +325,7 @@ async fn holder(
     folder: &str,
 ) -> Result<Option<p1_contract::ids::ExecutionArn>, ReadError> {
     for key in evidence.keys(&format!("{}ledger/", run.run_root())).await? {
-        let Some(record) = evidence.get(&key, None).await? else {
+        let Some(record) = evidence.get_own(&key, None).await? else {
             continue;
         };
         let record = LedgerRecord::parse(&record.bytes).ok();

@@ -1,8 +1,9 @@
 //! `cargo p1 down`: stops the local platform that was left running.
 
-use p1_local::Platform;
+use p1_local::{Found, Platform};
+use serde_json::json;
 
-use super::say;
+use super::{say, say_object};
 use crate::args::DownArgs;
 use crate::exit::{CliError, ExitStatus};
 
@@ -10,15 +11,23 @@ use crate::exit::{CliError, ExitStatus};
 ///
 /// # Errors
 /// Returns [`CliError::Fault`] if the platform could not be stopped.
-pub async fn down(_args: DownArgs) -> Result<ExitStatus, CliError> {
-    let said = match Platform::attach().await? {
-        Some(platform) => {
+pub async fn down(args: DownArgs) -> Result<ExitStatus, CliError> {
+    let said = match Platform::find().await? {
+        Found::Up(platform) | Found::Silent(platform, _) => {
             let (endpoint, pid) = (platform.endpoint().to_owned(), platform.pid());
             platform.stop().await?;
             format!("stopped the local platform at {endpoint} (pid {pid})")
         }
-        None => "no local platform is up".to_owned(),
+        Found::Gone(gone) => {
+            gone.forget()?;
+            gone.to_string()
+        }
+        Found::Nothing => "no local platform is up".to_owned(),
     };
-    say(&said)?;
+    if args.json {
+        say_object(&json!({"up": false, "done": said, "exit_status": ExitStatus::Advance.code()}))?;
+    } else {
+        say(&said)?;
+    }
     Ok(ExitStatus::Advance)
 }

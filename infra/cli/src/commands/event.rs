@@ -4,7 +4,6 @@
 //! execution that ran gives its payload again, and the function answers it as before. An event that was answered by hand gives
 //! the next event. M3.A alone needs no source: it gets a new start on the platform that is up.
 
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -211,7 +210,7 @@ fn recorded_settings(dir: &Path, history: &Value) -> Result<Settings, String> {
 }
 
 fn read_json(path: &Path) -> Result<Value, CliError> {
-    let bytes = fs::read(path)
+    let bytes = directory::document(path)
         .map_err(|error| refusal(path, &format!("cannot be read ({error})"), "name a file that is there"))?;
     serde_json::from_slice(&bytes).map_err(|error| {
         refusal(

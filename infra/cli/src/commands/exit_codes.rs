@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use super::say;
 use crate::args::Cli;
-use crate::exit::{CliError, ExitStatus, GROUPS};
+use crate::exit::{CliError, ExitStatus, GROUPS, OF_ALL};
 
 /// Runs `exit-codes`.
 ///
@@ -25,6 +25,10 @@ pub fn exit_codes() -> Result<ExitStatus, CliError> {
         for (status, meaning) in group.statuses {
             say(&format!("  {}  {meaning}", status.code()))?;
         }
+    }
+    say("every command")?;
+    for (status, meaning) in OF_ALL {
+        say(&format!("  {}  {meaning}", status.code()))?;
     }
     Ok(ExitStatus::Advance)
 }

@@ -22,14 +22,15 @@ use crate::exit::{CliError, ExitStatus};
 pub async fn fetch(args: FetchArgs) -> Result<ExitStatus, CliError> {
     preflight::out_dir(&args.out)?;
     let screen = Screen::new();
-    let target = match &args.stack {
-        Some(stack) => run::aws_target(stack).await?,
+    let status = match &args.stack {
+        Some(stack) => of(&args, &run::aws_target(stack).await?, &screen).await,
         None => {
-            let platform = super::env::up().await?;
-            Target::new(platform.deployment(), &platform.sdk_config(), true)?
+            let mut platform = super::env::up().await?;
+            let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+            let status = of(&args, &target, &screen).await;
+            super::env::explained(&mut platform, status, &screen).await
         }
     };
-    let status = of(&args, &target, &screen).await;
     screen.finish();
     status
 }
@@ -90,15 +91,13 @@ async fn without_history(args: &FetchArgs, target: &Target, found: &Found, scree
     let page = mirrored.page();
     if args.json {
         screen.line(page.trim_end());
-        super::say(
-            &serde_json::json!({
-                "execution_arn": found.execution,
-                "platform_run_id": found.run,
-                "evidence_dir": text::clean(&args.out.display().to_string()),
-                "problems": problems,
-            })
-            .to_string(),
-        )?;
+        super::say_object(&serde_json::json!({
+            "execution_arn": found.execution,
+            "platform_run_id": found.run,
+            "evidence_dir": text::clean(&args.out.display().to_string()),
+            "problems": problems,
+            "exit_status": ExitStatus::Fault.code(),
+        }))?;
     } else {
         super::say(page.trim_end())?;
     }

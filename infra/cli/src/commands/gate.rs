@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{resume, run};
 use crate::args::{GateArgs, RunArgs};
 use crate::drive::screen::Screen;
-use crate::drive::start;
 use crate::drive::target::Target;
+use crate::drive::{preflight, start};
 use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 gate`.
@@ -20,20 +20,26 @@ use crate::exit::{CliError, ExitStatus};
 /// Returns [`CliError::Usage`] if the command line is not usable, or if no platform is up; nothing was started then. Returns
 /// [`CliError::Fault`] if the execution could not be started or followed.
 pub async fn gate(args: GateArgs) -> Result<ExitStatus, CliError> {
+    let status = at(&args).await;
+    run::failed(args.json, status)
+}
+
+async fn at(args: &GateArgs) -> Result<ExitStatus, CliError> {
+    if let Some(out) = &args.out {
+        preflight::out_dir(out)?;
+    }
     let run = PlatformRunId::parse(&args.run)
         .map_err(|error| CliError::usage(format!("RUN {}: {error}", text::clean(&args.run))))?;
     let screen = Screen::new();
     let status = match &args.stack {
-        Some(stack) => ask(&args, &run, &run::aws_target(stack).await?, &screen).await,
+        Some(stack) => ask(args, &run, &run::aws_target(stack).await?, &screen).await,
         None => {
             let mut platform = super::env::up().await?;
-            ask(
-                &args,
-                &run,
-                &resume::local_target(&mut platform, &screen).await?,
-                &screen,
-            )
-            .await
+            let status = match resume::local_target(&mut platform, &screen).await {
+                Ok(target) => ask(args, &run, &target, &screen).await,
+                Err(error) => Err(error),
+            };
+            super::env::explained(&mut platform, status, &screen).await
         }
     };
     screen.finish();

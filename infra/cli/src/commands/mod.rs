@@ -33,9 +33,11 @@ pub mod up;
 pub mod verify;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use p1_audit::text;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Command;
 #[cfg(feature = "operator")]
@@ -88,10 +90,33 @@ fn say(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Says that evidence could not be judged, and why.
+/// Whether the object of `--json` has been written. One object stands on standard output, however a command ends.
+static HAS_SAID: AtomicBool = AtomicBool::new(false);
+
+/// Writes the one object of `--json`. After the first one nothing more is written.
+fn say_object(object: &Value) -> Result<(), CliError> {
+    if HAS_SAID.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    say(&object.to_string())
+}
+
+/// Writes the object of a command that failed, unless the command has written its own.
+///
+/// # Errors
+/// Returns a fault if standard output cannot be written to.
+pub fn say_failure(why: &str, status: ExitStatus) -> Result<(), CliError> {
+    say_object(&json!({"error": text::clean(why), "exit_status": status.code()}))
+}
+
+/// Says that evidence could not be judged, and why. Only a standing of the evidence is a result.
 fn say_refusal(is_json: bool, standing: &str, status: ExitStatus, why: &str) -> Result<ExitStatus, CliError> {
     if is_json {
-        say(&json!({"standing": standing, "exit_status": status.code(), "error": why}).to_string())?;
+        say_object(&json!({"standing": standing, "exit_status": status.code(), "error": why}))?;
+    }
+    if is_json || status == ExitStatus::NoEvidence {
+        // If standard error is closed, nobody can be told.
+        let _ = writeln!(std::io::stderr(), "{standing}  {why}");
     } else {
         say(&format!("{standing}  {why}"))?;
     }
@@ -107,5 +132,5 @@ fn say_no_evidence(is_json: bool, why: &str) -> Result<ExitStatus, CliError> {
 fn say_document(report: &impl Serialize, status: ExitStatus) -> Result<(), CliError> {
     let mut document = serde_json::to_value(report).map_err(|error| CliError::failed("render the report", &error))?;
     document["exit_status"] = json!(status.code());
-    say(&document.to_string())
+    say_object(&document)
 }

@@ -12,7 +12,7 @@ use p1_report::page;
 use serde_json::json;
 
 use super::verify::read_key;
-use super::{say, say_no_evidence};
+use super::{say, say_no_evidence, say_object};
 use crate::args::ReportArgs;
 use crate::atomic;
 use crate::directory;
@@ -26,15 +26,16 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
     match write(args) {
         Ok((standing, out)) => {
             let shown = text::clean(&out.display().to_string());
-            say(&format!("report: {shown}"))?;
-            if args.open {
-                open(&out);
-            }
             if args.json {
                 let status = ExitStatus::Verified(standing).code();
                 let document =
                     json!({"report": out.display().to_string(), "standing": standing, "exit_status": status});
-                say(&document.to_string())?;
+                say_object(&document)?;
+            } else {
+                say(&format!("report: {shown}"))?;
+            }
+            if args.open {
+                open(&out);
             }
             Ok(ExitStatus::Verified(standing))
         }
@@ -76,16 +77,15 @@ fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    // A folder that does not exist yet could lie inside the evidence. Its nearest existing ancestor is resolved to find out.
-    let known = folder.ancestors().find_map(|folder| {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
-        folder.canonicalize().ok()
-    });
-    if known.is_some_and(|known| known.starts_with(&real)) {
+    // A folder that does not exist is a mistyped one, and is not made.
+    let known = folder.canonicalize().map_err(|error| {
+        format!(
+            "failed to write {}: the folder {} cannot be used ({error}); make it, or give --out another place",
+            shown(out),
+            shown(folder)
+        )
+    })?;
+    if known.starts_with(&real) {
         return Err(format!(
             "{} lies in the evidence directory, where it would be a foreign file; give --out a place outside it",
             shown(out)
@@ -136,6 +136,9 @@ mod tests {
         ] {
             assert!(place(&dir, Some(&scratch.path(inside))).is_err(), "{inside}");
         }
+        let missing = scratch.path("missing/page.html");
+        assert!(place(&dir, Some(&missing)).unwrap_err().contains("missing"));
+        assert!(!scratch.path("missing").exists());
         assert!(place(&scratch.path("nowhere"), None).unwrap_err().contains("nowhere"));
     }
 }

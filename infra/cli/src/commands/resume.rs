@@ -21,22 +21,27 @@ use crate::exit::{CliError, ExitStatus};
 /// Returns [`CliError::Usage`] if the command line or a file that it names is not usable, or if no platform is up; nothing was
 /// started then. Returns [`CliError::Fault`] if the execution could not be started or followed.
 pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
+    let status = from(&args).await;
+    run::failed(args.json, status)
+}
+
+async fn from(args: &ResumeArgs) -> Result<ExitStatus, CliError> {
+    if let Some(out) = &args.out {
+        preflight::out_dir(out)?;
+    }
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let reset = preflight::reset(&args.reset, args.actor.as_deref(), &now)?;
     let registry = args.registry.as_deref().map(preflight::registry).transpose()?;
     let screen = Screen::new();
     let status = match &args.stack {
-        Some(stack) => go_on(&args, reset, registry, &run::aws_target(stack).await?, &screen).await,
+        Some(stack) => go_on(args, reset, registry, &run::aws_target(stack).await?, &screen).await,
         None => {
             let mut platform = super::env::up().await?;
-            go_on(
-                &args,
-                reset,
-                registry,
-                &local_target(&mut platform, &screen).await?,
-                &screen,
-            )
-            .await
+            let status = match local_target(&mut platform, &screen).await {
+                Ok(target) => go_on(args, reset, registry, &target, &screen).await,
+                Err(error) => Err(error),
+            };
+            super::env::explained(&mut platform, status, &screen).await
         }
     };
     screen.finish();

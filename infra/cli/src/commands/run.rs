@@ -1,6 +1,5 @@
 //! `cargo p1 run`: pins one run and prints its verdict.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use p1_audit::object_versions::Foreign;
 use p1_audit::text;
 use p1_contract::ids::{BucketName, Environment, PlatformRunId, S3Key};
 use p1_contract::input::ExecutionInput;
-use p1_local::{Checkout, Deployment, Platform, PlatformError, PlatformOptions, Profile};
+use p1_local::{Checkout, Deployment, Found, Platform, PlatformError, PlatformOptions, Profile};
 use serde_json::json;
 
 use crate::args::RunArgs;
@@ -35,10 +34,13 @@ use crate::paint::Paint;
 /// status for its outcome.
 pub async fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let status = pin(&args).await;
-    if args.json
-        && let Err(CliError::Fault(_)) = &status
-    {
-        print_line(&RunResult::nothing_started().json()?)?;
+    failed(args.json, status)
+}
+
+/// Writes the object of `--json` for an execution that was not started, or not followed to its end.
+pub(super) fn failed(is_json: bool, status: Result<ExitStatus, CliError>) -> Result<ExitStatus, CliError> {
+    if let (true, Err(error)) = (is_json, &status) {
+        super::say_object(&RunResult::of_failure(error).json()?)?;
     }
     status
 }
@@ -81,11 +83,20 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         .transpose()?;
     // Only one platform can be left running, so only `--keep` needs the lock. Other platforms end with their process.
     let _one_at_a_time = if args.keep {
-        Some(Platform::lock_state().await?)
+        Some(Platform::lock_state(screen).await?)
     } else {
         None
     };
-    if let Some(mut platform) = Platform::attach().await? {
+    let there = match Platform::find().await? {
+        Found::Up(platform) => Some(platform),
+        Found::Silent(_, why) => return Err(CliError::fault(why)),
+        Found::Gone(gone) => {
+            screen.line(&gone.to_string());
+            None
+        }
+        Found::Nothing => None,
+    };
+    if let Some(mut platform) = there {
         if wanted.is_some_and(|profile| profile != *platform.profile()) {
             return Err(CliError::usage(format!(
                 "--platform: a local platform with another profile is up (stack {}, account {}); stop it with `cargo p1 down` first",
@@ -103,9 +114,8 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
             "the local platform at {} is up; it is used, with the functions of this checkout",
             platform.endpoint()
         ));
-        platform.refresh(inputs.stack_outputs.len().max(1), screen).await?;
-        let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-        return drive(args, inputs, &target, screen).await;
+        let status = on(&mut platform, args, inputs, screen).await;
+        return super::env::explained(&mut platform, status, screen).await;
     }
     let profile = match wanted {
         Some(profile) => profile,
@@ -121,6 +131,16 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         Ok(target) => drive(args, inputs, &target, screen).await,
         Err(error) => Err(error),
     };
+    if let Some(why) = platform.why_silent().await {
+        // Whatever came of the run, an engine that is gone is neither kept nor asked to end.
+        return match status {
+            Err(error) => Err(CliError::fault(format!("{why}; meanwhile: {error}"))),
+            Ok(status) => {
+                screen.line(&why);
+                Ok(status)
+            }
+        };
+    }
     if args.keep {
         platform.keep().await?;
         screen.line(&format!(
@@ -131,6 +151,13 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         platform.stop().await?;
     }
     status
+}
+
+/// Runs on a platform that is up already, with the functions of this checkout.
+async fn on(platform: &mut Platform, args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {
+    platform.refresh(inputs.stack_outputs.len().max(1), screen).await?;
+    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+    drive(args, inputs, &target, screen).await
 }
 
 /// Checks the execution input against its deployment before anything is started.
@@ -282,7 +309,9 @@ pub(super) async fn report(
         execution,
         &outcome,
         &document,
+        &chain.findings,
         objects.is_some().then(|| dir.display().to_string()),
+        &problems,
     );
     let paint = if is_json {
         Paint::of(&std::io::stderr())
@@ -299,9 +328,9 @@ pub(super) async fn report(
     page.push_str(&mirrored.page());
     if is_json {
         screen.line(page.trim_end());
-        print_line(&result.json()?)?;
+        super::say_object(&result.json()?)?;
     } else {
-        print_line(page.trim_end())?;
+        super::say(page.trim_end())?;
     }
     Ok(outcome)
 }
@@ -357,10 +386,6 @@ async fn collect(
 /// The build folder. A run leaves nothing in the checkout outside of it.
 fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Checkout::default().root().join("target"), PathBuf::from)
-}
-
-fn print_line(text: &str) -> Result<(), CliError> {
-    writeln!(std::io::stdout(), "{text}").map_err(|error| CliError::failed("write to standard output", &error))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `cargo p1 up`: starts a local platform and leaves it running.
 
-use p1_local::progress::Lines;
-use p1_local::{Platform, PlatformOptions, Profile};
+use p1_local::progress::{Lines, Progress};
+use p1_local::{Found, Platform, PlatformOptions, Profile};
 
 use crate::args::UpArgs;
 use crate::commands::status::PlatformReport;
@@ -17,8 +17,17 @@ use crate::exit::{CliError, ExitStatus};
 /// is up is of another account or region.
 pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     let profile = Profile::load(args.platform.as_deref())?;
-    let _one_at_a_time = Platform::lock_state().await?;
-    if let Some(mut platform) = Platform::attach().await? {
+    let _one_at_a_time = Platform::lock_state(&Lines).await?;
+    let there = match Platform::find().await? {
+        Found::Up(platform) => Some(platform),
+        Found::Silent(_, why) => return Err(CliError::fault(why)),
+        Found::Gone(gone) => {
+            Lines.note(&gone.to_string());
+            None
+        }
+        Found::Nothing => None,
+    };
+    if let Some(mut platform) = there {
         let is_other = args.platform.is_some() && *platform.profile() != profile;
         if is_other && (platform.account(), platform.region()) == (&profile.account, &profile.region) {
             platform.deploy_beside(profile, &Lines).await?;

@@ -45,16 +45,12 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     };
     let report = judge(&set, &keys);
     let status = ExitStatus::Verified(report.standing);
-    let paint = if args.json {
-        Paint::none()
-    } else {
-        Paint::of(&std::io::stdout())
-    };
-    for line in page(&report, paint) {
-        say(&line)?;
-    }
     if args.json {
         say_document(&report, status)?;
+        return Ok(status);
+    }
+    for line in page(&report, Paint::of(&std::io::stdout())) {
+        say(&line)?;
     }
     Ok(status)
 }

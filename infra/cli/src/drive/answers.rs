@@ -28,7 +28,7 @@ async fn answering(status: u16, body: String) -> SdkConfig {
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
-    let http = aws_smithy_http_client::Builder::new().build_http();
+    let http = p1_runtime::patience::plain_http();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-2"))

@@ -4,6 +4,7 @@
 //! everything else, such as a missing handle or a receipt that is not green. That is a verdict and not a usage error.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use p1_audit::text;
@@ -85,10 +86,11 @@ pub fn check(args: &RunArgs) -> Result<Inputs, CliError> {
     Ok(inputs)
 }
 
-/// Refuses a mirror folder that is not empty, because evidence of two executions is never mixed.
+/// Refuses a mirror folder that is not empty, because evidence of two executions is never mixed, and one that cannot be written
+/// to. Nothing is left there.
 ///
 /// # Errors
-/// Returns [`CliError::Usage`] if it exists and is not an empty directory.
+/// Returns [`CliError::Usage`] if it exists and is not an empty directory, or if no file can be made there.
 pub fn out_dir(out: &Path) -> Result<(), CliError> {
     let refuse = |what: &str| {
         Err(CliError::usage(format!(
@@ -98,14 +100,31 @@ pub fn out_dir(out: &Path) -> Result<(), CliError> {
     };
     match fs::read_dir(out) {
         Ok(mut entries) => match entries.next() {
-            None => Ok(()),
+            None => writable(out).or_else(|error| refuse(&format!("cannot be written to ({error})"))),
             Some(_) if out.join("objects.json").is_file() => refuse("holds the evidence of another execution"),
+            Some(_) if out.join("evidence").is_dir() => {
+                refuse("holds a part of the evidence of another execution, whose mirror was interrupted")
+            }
             Some(_) => refuse("is not empty"),
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let above = out
+                .ancestors()
+                .skip(1)
+                .find(|above| above.exists() || above.as_os_str().is_empty());
+            let above = above
+                .filter(|above| !above.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            writable(above).or_else(|error| refuse(&format!("cannot be made in {} ({error})", show(above))))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => refuse("is not a directory"),
         Err(error) => refuse(&format!("cannot be read ({error})")),
     }
+}
+
+/// Whether a file can be made in a folder. It has no name there, or is removed at once.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    tempfile::tempfile_in(folder).map(drop)
 }
 
 /// The key of the M2 receipt that an execution input names. Two of its forms name one.
@@ -321,11 +340,21 @@ fn read(option: &str, path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
     if metadata.is_dir() {
         return Err(refusal(option, path, "is a directory", "name a file"));
     }
+    let too_large = |bytes: u64| {
+        let what = format!("has {bytes} bytes, more than the {limit} allowed");
+        refusal(option, path, &what, "give a smaller file")
+    };
     if metadata.len() > limit {
-        let what = format!("has {} bytes, more than the {limit} allowed", metadata.len());
-        return Err(refusal(option, path, &what, "give a smaller file"));
+        return Err(too_large(metadata.len()));
     }
-    fs::read(path).map_err(|error| unreadable(&error))
+    // A pipe or a device does not say how much it holds.
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    match read.map_err(|error| unreadable(&error))? as u64 {
+        read if read > limit => Err(too_large(read)),
+        _ => Ok(bytes),
+    }
 }
 
 fn refusal(option: &str, path: &Path, what: &str, remedy: &str) -> CliError {

@@ -21,6 +21,7 @@ use p1_contract::pattern;
 use p1_contract::registry::{Reading, Registry};
 use p1_local::sample;
 use p1_runtime::aws::{Answer, Call};
+use p1_runtime::patience::Patience;
 
 use crate::drive::preflight::Inputs;
 use crate::drive::target::Target;
@@ -391,7 +392,13 @@ async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
         // Terraform returns the body of an object only if its type says that it is text.
         .set_content_type(content_type(upload.to.key.as_str()))
         .body(body);
-    request.send().await.map_err(|error| failed(chain(&error)))?;
+    let time = aws_sdk_s3::config::Builder::new().timeout_config(Patience::TOOL.for_bytes(size).timeouts());
+    request
+        .customize()
+        .config_override(time)
+        .send()
+        .await
+        .map_err(|error| failed(chain(&error)))?;
     Ok(true)
 }
 

@@ -1,6 +1,8 @@
 //! The executions that worked on a run. A phase execution id is computed from the execution and its start, so every closing
 //! summary shows which execution wrote it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
@@ -38,14 +40,14 @@ pub fn is_of(execution: &Execution, step: Option<Step>, id: &PhaseExecutionId) -
 }
 
 /// The executions that the ledger, the source and the closing summaries name. Also sets the execution number of each closing
-/// summary.
+/// summary. A directory may hold any number of records and summaries, so none is compared with each of the others.
 pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings: &mut [Closing]) -> Vec<Execution> {
-    let mut known: Vec<Execution> = Vec::new();
+    let mut known = Known::default();
     for Entry { record, .. } in ledger {
-        let holder = Execution::new(Some(record.holder_stamp_utc), Some(record.holder.to_string()));
-        if !known.contains(&holder) {
-            known.push(holder);
-        }
+        known.add(Execution::new(
+            Some(record.holder_stamp_utc),
+            Some(record.holder.to_string()),
+        ));
     }
     if let Some(own) = own.map(ToString::to_string) {
         for closing in closings.iter() {
@@ -53,34 +55,57 @@ pub(super) fn executions(ledger: &[Entry], own: Option<&ExecutionArn>, closings:
                 continue;
             };
             let execution = Execution::new(Some(started), Some(own.clone()));
-            if !known.contains(&execution) && is_of(&execution, closing.step, &closing.id) {
-                known.push(execution);
+            if is_of(&execution, closing.step, &closing.id) {
+                known.add(execution);
             }
         }
-        if known.iter().all(|execution| execution.arn.as_ref() != Some(&own)) {
-            known.push(Execution::new(None, Some(own)));
+        if known.all.iter().all(|execution| execution.arn.as_ref() != Some(&own)) {
+            known.add(Execution::new(None, Some(own)));
         }
     }
     let owner = |closing: &Closing| {
         let known = known
-            .iter()
-            .find(|execution| is_of(execution, closing.step, &closing.id));
-        known
-            .cloned()
-            .unwrap_or_else(|| Execution::new(closing.id.stamp(), None))
+            .of
+            .get(&(closing.step, closing.id.clone()))
+            .map(|at| known.all[*at].clone());
+        known.unwrap_or_else(|| Execution::new(closing.id.stamp(), None))
     };
     let owners: Vec<Execution> = closings.iter().map(owner).collect();
-    let mut all: Vec<Execution> = known.iter().chain(&owners).cloned().collect();
+    let mut all: Vec<Execution> = known.all.iter().chain(&owners).cloned().collect();
     all.sort_by_key(|execution| (execution.started.is_none(), execution.started, execution.arn.clone()));
     all.dedup();
+    let numbers: BTreeMap<Execution, usize> = all.iter().cloned().zip(1..).collect();
     for (closing, owner) in closings.iter_mut().zip(&owners) {
-        closing.execution = all
-            .iter()
-            .position(|execution| execution == owner)
-            .map_or(0, |at| at + 1);
+        closing.execution = numbers.get(owner).copied().unwrap_or_default();
     }
-    for (at, execution) in all.iter_mut().enumerate() {
-        execution.number = at + 1;
+    for (execution, number) in all.iter_mut().zip(1..) {
+        execution.number = number;
     }
     all
+}
+
+/// The executions that are known so far.
+#[derive(Default)]
+struct Known {
+    /// In the order in which they were named.
+    all: Vec<Execution>,
+    named: BTreeSet<Execution>,
+    /// The place in the list of the execution that each possible phase execution belongs to; of several the first one. The step is
+    /// `None` for an admission.
+    of: BTreeMap<(Option<Step>, PhaseExecutionId), usize>,
+}
+
+impl Known {
+    fn add(&mut self, execution: Execution) {
+        if !self.named.insert(execution.clone()) {
+            return;
+        }
+        if let (Some(started), Some(arn)) = (execution.started, &execution.arn) {
+            for owner in Owner::all().filter(|owner| *owner != Owner::Entry) {
+                let id = PhaseExecutionId::derive(owner, started, arn);
+                self.of.entry((owner.as_step(), id)).or_insert(self.all.len());
+            }
+        }
+        self.all.push(execution);
+    }
 }

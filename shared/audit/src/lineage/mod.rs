@@ -7,6 +7,8 @@ mod closing;
 mod executions;
 mod ledger;
 
+use std::collections::BTreeMap;
+
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::evidence::{Body, Document, ExecutionSummary};
 use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId};
@@ -52,6 +54,10 @@ pub struct Lineage<'s> {
     pub closings: Vec<Closing>,
     /// The executions that worked on the run, in the order in which they started.
     pub executions: Vec<Execution>,
+    /// Where the last COMMITTED record of each execution stands in the ledger.
+    last_commits: BTreeMap<String, usize>,
+    /// The execution of each phase execution that closed; of several summaries, the first one's.
+    executions_of: BTreeMap<PhaseExecutionId, usize>,
 }
 
 impl<'s> Lineage<'s> {
@@ -67,6 +73,14 @@ impl<'s> Lineage<'s> {
         let mut closings = closings(set);
         let executions = executions::executions(&ledger, own, &mut closings);
         closings.sort_by_key(|closing| (closing.execution, closing.step, closing.key.clone()));
+        let commits = ledger.iter().enumerate().filter(|(_, entry)| is_commit(entry));
+        let last_commits = commits
+            .map(|(at, entry)| (entry.record.holder.to_string(), at))
+            .collect();
+        let mut executions_of = BTreeMap::new();
+        for closing in &closings {
+            executions_of.entry(closing.id.clone()).or_insert(closing.execution);
+        }
         Lineage {
             set,
             environment,
@@ -74,6 +88,8 @@ impl<'s> Lineage<'s> {
             given_up,
             closings,
             executions,
+            last_commits,
+            executions_of,
         }
     }
 
@@ -91,16 +107,28 @@ impl<'s> Lineage<'s> {
 
     /// The COMMITTED records, in order.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        let is_commit = |entry: &&Entry| entry.record.kind == LedgerKind::Committed;
-        self.ledger.iter().filter(is_commit)
+        self.ledger.iter().filter(|entry| is_commit(entry))
     }
 
     /// The last COMMITTED record of `execution`.
     #[must_use]
     pub fn commit_of(&self, execution: &str) -> Option<&Entry> {
-        self.commits()
-            .rev()
-            .find(|entry| entry.record.holder.as_str() == execution)
+        self.last_commits.get(execution).and_then(|at| self.ledger.get(*at))
+    }
+
+    /// The number of the execution that the closing summary of this phase execution is of.
+    #[must_use]
+    pub fn execution_of(&self, id: &PhaseExecutionId) -> Option<usize> {
+        self.executions_of.get(id).copied()
+    }
+
+    /// The closing summaries of the execution with this number.
+    #[must_use]
+    pub fn closings_of(&self, number: usize) -> &[Closing] {
+        // They are in the order of their executions.
+        let begin = self.closings.partition_point(|closing| closing.execution < number);
+        let end = self.closings.partition_point(|closing| closing.execution <= number);
+        self.closings.get(begin..end).unwrap_or_default()
     }
 
     /// The verdict that the evidence is of. Where the source says which execution it is of, that is the one which this execution
@@ -135,9 +163,7 @@ impl<'s> Lineage<'s> {
 
     /// M3.J's closing summary of the execution with this number.
     fn last_closing(&self, number: usize) -> Option<&Closing> {
-        self.closings
-            .iter()
-            .find(|closing| closing.is_last() && closing.execution == number)
+        self.closings_of(number).iter().find(|closing| closing.is_last())
     }
 
     fn committed(&self, entry: &Entry) -> Option<Verdict> {
@@ -192,6 +218,10 @@ impl<'s> Lineage<'s> {
             .or_else(|| ended().map(|closure| closure.bucket.clone()))
             .or_else(own)
     }
+}
+
+fn is_commit(entry: &Entry) -> bool {
+    entry.record.kind == LedgerKind::Committed
 }
 
 /// The folder of a key, with a `/` at its end.

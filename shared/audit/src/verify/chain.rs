@@ -112,7 +112,8 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
     let order = |closed: &Closed| closed.closure.step;
     chain.closures.sort_by_key(order);
     let root = chain.run().map(|run| (run.run_root(), run.ledger_prefix()));
-    for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
+    let there = set.files.keys().chain(set.not_read.keys());
+    for key in there.filter(|key| !chain.named.contains(*key)) {
         let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
         if root.as_ref().is_some_and(is_beside) {
             chain.foreign.insert(key.clone());
@@ -148,7 +149,8 @@ pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents:
     };
     chain.bucket = Some(closure.bucket.clone());
     chain.take(set, documents, closure, "the directory", findings);
-    for key in set.files.keys().filter(|key| !chain.named.contains(*key)) {
+    let there = set.files.keys().chain(set.not_read.keys());
+    for key in there.filter(|key| !chain.named.contains(*key)) {
         if chain.broken {
             findings.incomplete(key, "cannot be reached, because a summary is missing");
         } else {

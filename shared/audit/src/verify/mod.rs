@@ -94,6 +94,9 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
         findings.tampered(key, why);
     }
+    for (key, why) in set.not_read.iter().filter(|(key, _)| !chain.foreign.contains(*key)) {
+        why.report(key, &mut findings);
+    }
     for key in set.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
         findings.tampered(key, "is a foreign file: objects.json does not list it");
     }
@@ -143,6 +146,9 @@ fn phase_entry(
 ) -> Report {
     for (key, why) in misshapen {
         findings.tampered(key, why);
+    }
+    for (key, why) in &set.not_read {
+        why.report(key, &mut findings);
     }
     for key in &set.unlisted {
         findings.tampered(key, "is a foreign file: objects.json does not list it");

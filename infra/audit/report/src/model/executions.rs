@@ -126,12 +126,7 @@ pub(crate) fn history(evidence: &Evidence<'_>, lineage: &Lineage<'_>) -> History
 }
 
 fn execution(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, verdict: Option<&Verdict>) -> Execution {
-    let mine = || {
-        lineage
-            .closings
-            .iter()
-            .filter(|closing| closing.execution == known.number)
-    };
+    let mine = || lineage.closings_of(known.number).iter();
     let admitting = mine().find(|closing| closing.step.is_none());
     let receipt = admitting.and_then(|closing| {
         let key = folder_of(&closing.key).to_owned() + RerunAdmissionReceipt::NAME + ".json";
@@ -181,10 +176,8 @@ fn execution(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, verd
 
 fn node(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, step: Step, named: &[&ClosureRef]) -> Node {
     let by = |closure: &&&ClosureRef| closure.step == step;
-    let closings = &lineage.closings;
-    let own = closings
-        .iter()
-        .find(|closing| closing.execution == known.number && closing.step == Some(step));
+    let mut mine = lineage.closings_of(known.number).iter();
+    let own = mine.find(|closing| closing.step == Some(step));
     let outcome = match (own, named.iter().find(by)) {
         (Some(own), named) => {
             let changed = named.filter(|closure| closure.key.as_str() == own.key);
@@ -194,10 +187,7 @@ fn node(evidence: &Evidence<'_>, lineage: &Lineage<'_>, known: &Known, step: Ste
             }
         }
         (None, Some(closure)) if is_of(known, Some(step), &closure.phase_execution_id) => Outcome::Missing,
-        (None, Some(closure)) => {
-            let theirs = closings.iter().find(|closing| closing.id == closure.phase_execution_id);
-            Outcome::Carried(theirs.map(|theirs| theirs.execution))
-        }
+        (None, Some(closure)) => Outcome::Carried(lineage.execution_of(&closure.phase_execution_id)),
         (None, None) => Outcome::NotReached,
     };
     let codes = own.map(codes_of).unwrap_or_default();

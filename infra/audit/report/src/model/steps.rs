@@ -1,5 +1,7 @@
 //! The ten steps and the admission: what each attempt checked, raised, wrote and read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use p1_audit::lineage::{Closing, folder_of};
 use p1_contract::blocker::{Blocker, Finding, Severity};
 use p1_contract::evidence::ExecutionSummary;
@@ -80,10 +82,49 @@ pub(crate) fn steps(evidence: &Evidence<'_>, history: &History, remarks: &[Remar
         .any(|closed| closed.step.is_none())
         .then_some(None);
     let all = admission.into_iter().chain(Step::ALL.map(Some));
-    all.map(|step| view(evidence, history, remarks, step)).collect()
+    let index = Index::of(history, remarks);
+    all.map(|step| view(evidence, history, &index, step)).collect()
 }
 
-fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Option<Step>) -> StepView {
+/// What every attempt looks up. A directory may hold any number of attempts and of findings.
+struct Index<'a> {
+    /// The findings by object, with their places in the order in which they were made.
+    remarks: BTreeMap<&'a str, Vec<(usize, &'a Remark)>>,
+    /// The executions of the closing summaries; of summaries with the same id, the first one's.
+    executions: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Index<'a> {
+    fn of(history: &'a History, remarks: &'a [Remark]) -> Self {
+        let mut index = Index {
+            remarks: BTreeMap::new(),
+            executions: BTreeMap::new(),
+        };
+        for (at, remark) in remarks.iter().enumerate() {
+            index.remarks.entry(remark.raw.as_str()).or_default().push((at, remark));
+        }
+        for closed in &history.closings {
+            index.executions.entry(closed.id.as_str()).or_insert(closed.execution);
+        }
+        index
+    }
+
+    /// The findings about what lies in `folder`, and about these objects.
+    fn about(&self, folder: &str, keys: &[&str]) -> Vec<Remark> {
+        let in_folder = self
+            .remarks
+            .range(folder..)
+            .take_while(|(raw, _)| raw.starts_with(folder));
+        let elsewhere = keys.iter().filter(|key| !key.starts_with(folder));
+        let elsewhere: BTreeSet<&str> = elsewhere.copied().collect();
+        let elsewhere = elsewhere.into_iter().filter_map(|key| self.remarks.get(key));
+        let mut found: Vec<_> = in_folder.map(|(_, found)| found).chain(elsewhere).flatten().collect();
+        found.sort_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, remark)| (*remark).clone()).collect()
+    }
+}
+
+fn view(evidence: &Evidence<'_>, history: &History, index: &Index<'_>, step: Option<Step>) -> StepView {
     let owner = step.map_or(Owner::Admission, Owner::Step);
     let verdict = history.verdict.as_ref().map(|verdict| &verdict.summary);
     let closures = verdict.map(|phase| phase.body.closures.as_slice()).unwrap_or_default();
@@ -111,10 +152,8 @@ fn view(evidence: &Evidence<'_>, history: &History, remarks: &[Remark], step: Op
     StepView {
         step,
         outcome,
-        deciding: deciding.map(|closed| attempt(evidence, history, remarks, closed, named)),
-        others: others
-            .map(|closed| attempt(evidence, history, remarks, closed, None))
-            .collect(),
+        deciding: deciding.map(|closed| attempt(evidence, index, closed, named)),
+        others: others.map(|closed| attempt(evidence, index, closed, None)).collect(),
     }
 }
 
@@ -128,13 +167,7 @@ fn decided(history: &History, deciding: &Closing, step: Step) -> Outcome {
     node.map_or_else(|| outcome(deciding), |node| node.outcome)
 }
 
-fn attempt(
-    evidence: &Evidence<'_>,
-    history: &History,
-    remarks: &[Remark],
-    closed: &Closing,
-    named: Option<&ClosureRef>,
-) -> Attempt {
+fn attempt(evidence: &Evidence<'_>, index: &Index<'_>, closed: &Closing, named: Option<&ClosureRef>) -> Attempt {
     let folder = folder_of(&closed.key).to_owned();
     let summary = named
         .map(|closure| evidence.closure(closure))
@@ -159,21 +192,17 @@ fn attempt(
         Ok(document) => {
             let summary = &document.body;
             keys.extend(summary.artifacts.iter().map(|artifact| artifact.key.as_str()));
-            fill(&mut attempt, evidence, history, closed, summary);
+            fill(&mut attempt, evidence, index, closed, summary);
         }
     }
-    attempt.remarks = remarks
-        .iter()
-        .filter(|remark| remark.raw.starts_with(&folder) || keys.contains(&remark.raw.as_str()))
-        .cloned()
-        .collect();
+    attempt.remarks = index.about(&folder, &keys);
     attempt
 }
 
 fn fill(
     attempt: &mut Attempt,
     evidence: &Evidence<'_>,
-    history: &History,
+    index: &Index<'_>,
     closed: &Closing,
     summary: &ExecutionSummary,
 ) {
@@ -186,11 +215,8 @@ fn fill(
         .collect();
     attempt.inputs = summary.inputs.iter().map(|input| evidence.object(input)).collect();
     let by = |closure: &ClosureRef| {
-        let theirs = history
-            .closings
-            .iter()
-            .find(|closed| closed.id == closure.phase_execution_id);
-        (Text::new(closure.step.id()), theirs.map(|theirs| theirs.execution))
+        let theirs = index.executions.get(closure.phase_execution_id.as_str());
+        (Text::new(closure.step.id()), theirs.copied())
     };
     attempt.upstream = summary.upstream.iter().map(by).collect();
     attempt.particulars = particulars(evidence, closed.step, summary, &mut attempt.unreadable);

@@ -1,5 +1,7 @@
 //! The top of the page: what the directory proves, what is wrong with it, and what to do about a hold.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use p1_audit::findings::Grade;
 use p1_audit::verify::{SignatureState, Standing};
@@ -188,10 +190,14 @@ pub(super) fn findings(model: &Model) -> Markup {
 /// Findings by object, in the order in which the objects first occur.
 pub(super) fn remarks(caption: &str, remarks: &[Remark]) -> Markup {
     let mut objects: Vec<(&Remark, Vec<&Remark>)> = Vec::new();
+    let mut places: BTreeMap<&Text, usize> = BTreeMap::new();
     for remark in remarks {
-        match objects.iter_mut().find(|(first, _)| first.subject == remark.subject) {
+        match places.get(&remark.subject).and_then(|at| objects.get_mut(*at)) {
             Some((_, all)) => all.push(remark),
-            None => objects.push((remark, vec![remark])),
+            None => {
+                places.insert(&remark.subject, objects.len());
+                objects.push((remark, vec![remark]));
+            }
         }
     }
     table(

@@ -245,7 +245,7 @@ fn lock(documents: &[PathBuf]) -> Result<Vec<File>, CliError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    fs::read(path).map_err(|error| {
+    directory::document(path).map_err(|error| {
         CliError::usage(format!(
             "{}: cannot be read ({error}); give documents that you can read",
             show(path)

@@ -1,0 +1,350 @@
+//! Directories that hold what no mirror holds: pipes, links, files without end, more files than anybody reads. Both
+//! implementations give the same answer, name the file, and come to an end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+use m3j_phase_verdict::Signer;
+use p1_audit::EvidenceSet;
+use p1_audit::evidence_set::{LARGEST_OBJECT, MOST_BYTES};
+use p1_audit::verify::{Standing, verify as judge};
+use p1_tests::directories::{exit_code, page, replay};
+use p1_tests::runs::{Mirrored, advanced};
+use serde_json::{Value, json};
+
+use crate::second_verifier::SecondVerifier;
+use crate::{START, both};
+
+/// One directory: what it is called, what is done to the intact one, the exit status, and what the answer names.
+type Case = (&'static str, fn(&Path, &Keys), u8, &'static str);
+
+/// Some keys of the run.
+struct Keys {
+    /// The run's root.
+    root: String,
+    /// An object that closures name.
+    named: String,
+}
+
+fn keys(run: &Mirrored) -> Keys {
+    let of = |ending: &str| run.files.keys().find(|key| key.ends_with(ending)).unwrap().clone();
+    Keys {
+        root: of("/ledger/000001.json")
+            .trim_end_matches("ledger/000001.json")
+            .to_owned(),
+        named: of("/m3b_execution_summary.json"),
+    }
+}
+
+fn pipe(path: &Path) {
+    let _ = fs::remove_file(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// A file of this length that takes no room on the disk.
+fn sparse(path: &Path, bytes: u64) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    File::create(path).unwrap().set_len(bytes).unwrap();
+}
+
+/// The file's content moves out of the directory, and a link to it takes its place.
+fn moved_out(dir: &Path, name: &str) {
+    let outside = dir.with_extension("outside");
+    fs::rename(dir.join(name), &outside).unwrap();
+    symlink(&outside, dir.join(name)).unwrap();
+}
+
+const CASES: [Case; 25] = [
+    ("nothing", |_, _| {}, 0, ""),
+    ("a pipe", |dir, _| pipe(&dir.join("evidence/pipe")), 2, "evidence/pipe"),
+    (
+        "a pipe below the run",
+        |dir, keys| pipe(&dir.join(&keys.root).join("pipe")),
+        2,
+        "/pipe",
+    ),
+    (
+        "a pipe for an object",
+        |dir, keys| pipe(&dir.join(&keys.named)),
+        2,
+        "m3b_execution_summary",
+    ),
+    (
+        "a pipe for the list",
+        |dir, _| pipe(&dir.join("objects.json")),
+        2,
+        "objects.json",
+    ),
+    (
+        "a pipe for the history",
+        |dir, _| pipe(&dir.join("execution_history.json")),
+        2,
+        "execution_history",
+    ),
+    (
+        "a pipe for the versions",
+        |dir, _| pipe(&dir.join("object_versions.json")),
+        2,
+        "object_versions",
+    ),
+    (
+        "a socket",
+        |dir, _| drop(UnixListener::bind(dir.join("evidence/s")).unwrap()),
+        2,
+        "evidence/s",
+    ),
+    (
+        "an object out of the directory",
+        |dir, keys| moved_out(dir, &keys.named),
+        2,
+        "m3b_execution_summary",
+    ),
+    (
+        "a list out of the directory",
+        |dir, _| moved_out(dir, "objects.json"),
+        2,
+        "objects.json",
+    ),
+    (
+        "a history out of the directory",
+        |dir, _| moved_out(dir, "execution_history.json"),
+        2,
+        "execution_history",
+    ),
+    (
+        "evidence out of the directory",
+        |dir, _| moved_out(dir, "evidence"),
+        2,
+        "evidence",
+    ),
+    (
+        "a link to the root",
+        |dir, _| symlink("/", dir.join("evidence/root")).unwrap(),
+        2,
+        "evidence/root",
+    ),
+    (
+        "a link to itself",
+        |dir, _| symlink("loop", dir.join("evidence/loop")).unwrap(),
+        2,
+        "evidence/loop",
+    ),
+    (
+        "a link above itself",
+        |dir, _| symlink("..", dir.join("evidence/up")).unwrap(),
+        2,
+        "evidence/up",
+    ),
+    (
+        "other versions elsewhere",
+        |dir, _| symlink("nowhere", dir.join("other_versions")).unwrap(),
+        2,
+        "other_versions",
+    ),
+    (
+        "20 GB",
+        |dir, _| sparse(&dir.join("evidence/x/large.json"), 20 << 30),
+        2,
+        "large.json",
+    ),
+    (
+        "20 GB below the run",
+        |dir, keys| sparse(&dir.join(&keys.root).join("later/large.json"), 20 << 30),
+        0,
+        "",
+    ),
+    (
+        "300 MB for an object",
+        |dir, keys| sparse(&dir.join(&keys.named), 300 << 20),
+        2,
+        "m3b_execution_summary",
+    ),
+    (
+        "300 MB for the list",
+        |dir, _| sparse(&dir.join("objects.json"), 300 << 20),
+        2,
+        "objects.json",
+    ),
+    (
+        "300 MB in the ledger",
+        |dir, keys| sparse(&dir.join(&keys.root).join("ledger/000003.json"), 300 << 20),
+        2,
+        "000003",
+    ),
+    (
+        "more than is read, below the run",
+        |dir, keys| {
+            for number in 0..=MOST_BYTES / LARGEST_OBJECT {
+                sparse(&dir.join(&keys.root).join(format!("a/{number:03}.bin")), LARGEST_OBJECT);
+            }
+        },
+        0,
+        "",
+    ),
+    (
+        "a deep folder",
+        |dir, _| fs::create_dir_all(dir.join("evidence").join("d/".repeat(900))).unwrap(),
+        2,
+        "evidence/d/d/d",
+    ),
+    (
+        "a name that is no text",
+        |dir, _| fs::write(dir.join("evidence").join(OsStr::from_bytes(b"caf\xe9.json")), "{}").unwrap(),
+        2,
+        "caf",
+    ),
+    (
+        "an unreadable object",
+        |dir, keys| fs::set_permissions(dir.join(&keys.named), fs::Permissions::from_mode(0o000)).unwrap(),
+        3,
+        "m3b_execution_summary",
+    ),
+];
+
+#[tokio::test]
+async fn what_no_mirror_holds_gets_the_same_answer_of_both() {
+    let run = advanced(START, Signer::Off).await;
+    let keys = keys(&run);
+    let second = &mut SecondVerifier::start();
+    for (number, (what, change, expected, named)) in CASES.into_iter().enumerate() {
+        let dir = run.write(&format!("odd-files-{number}"));
+        change(&dir, &keys);
+        // Nothing is unreadable to root.
+        let expected = if expected == 3 && File::open(dir.join(&keys.named)).is_ok() {
+            0
+        } else {
+            expected
+        };
+        let (status, report, answer) = both(second, &dir);
+        let theirs: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(
+            (status, &theirs["exit_status"]),
+            (expected, &json!(expected)),
+            "{what}: {:?} {answer}",
+            report.findings
+        );
+        assert_eq!(theirs["foreign"], json!(report.foreign.count), "{what}");
+        if expected > 0 {
+            let is_named = report.findings.iter().any(|finding| finding.subject.contains(named));
+            assert!(is_named, "{what}: {:?}", report.findings);
+            assert!(theirs["findings"].to_string().contains(named), "{what}: {answer}");
+        }
+        // The others come to an end as well.
+        assert!(page(&dir, &[]).contains("</html>"), "{what}");
+        replay(&dir).await;
+        let _ = fs::set_permissions(dir.join(&keys.named), fs::Permissions::from_mode(0o644));
+        let _ = fs::remove_dir_all(&dir);
+        let _ = fs::remove_file(dir.with_extension("outside"))
+            .or_else(|_| fs::remove_dir_all(dir.with_extension("outside")));
+    }
+}
+
+/// What cannot be looked into is no evidence directory, to both.
+#[test]
+fn what_is_no_directory_is_usage() {
+    let scratch = tempfile::tempdir().unwrap();
+    let at = |name: &str| scratch.path().join(name);
+    fs::write(at("file"), "").unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    pipe(&at("pipe"));
+    symlink("loop", at("loop")).unwrap();
+    let second = &mut SecondVerifier::start();
+    for name in ["missing", "file", "empty", "pipe", "loop", "file/below"] {
+        assert!(p1::directory::read(&at(name)).is_err(), "{name}");
+        assert_eq!(second.verify(&at(name))["exit_status"], json!(4), "{name}");
+    }
+    fs::write(at("empty/objects.json"), "[]\n").unwrap();
+    assert!(p1::directory::read(&at("empty")).is_ok());
+    assert_eq!(second.verify(&at("empty"))["exit_status"], json!(3));
+}
+
+/// The second implementation says 1 of a run that is held, and of nothing else.
+#[test]
+fn the_second_implementation_never_ends_with_1_because_it_failed() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = here.join("verify/verify.py");
+    let scratch = tempfile::tempdir().unwrap();
+    let ends = |command: &mut Command| command.output().unwrap().status.code();
+    // It is broken, so that every directory makes it fail.
+    let broken = fs::read_to_string(&script).unwrap().replace(
+        "def check(self):",
+        "def check(self):\n        1 / 0\n\n    def unused(self):",
+    );
+    let copy = scratch.path().join("verify.py");
+    fs::write(&copy, broken).unwrap();
+    fs::write(scratch.path().join("objects.json"), "[]\n").unwrap();
+    let schemas = here.parent().unwrap().join("statemachine/schemas");
+    let python = |script: &Path| {
+        let mut command = Command::new("python3");
+        command.arg(script).env("P1_SCHEMAS", &schemas);
+        command
+    };
+    assert_eq!(ends(python(&copy).arg(scratch.path())), Some(3));
+    // Nobody reads its answer.
+    let closed = File::create("/dev/full");
+    if let Ok(full) = closed {
+        assert_eq!(
+            python(&script)
+                .arg(scratch.path())
+                .stdout(full)
+                .status()
+                .unwrap()
+                .code(),
+            Some(3)
+        );
+    }
+    assert_eq!(ends(&mut python(&script)), Some(4));
+}
+
+/// Sixty thousand files, and as many closing summaries and records as a forger likes. An algorithm that compares each with each
+/// of the others would not come to an end here.
+#[tokio::test]
+async fn many_files_take_no_more_than_their_number() {
+    let run = advanced(START, Signer::Off).await;
+    let keys = keys(&run);
+    let with =
+        |others: BTreeMap<String, Vec<u8>>| EvidenceSet::from_mirror(run.files.clone().into_iter().chain(others), []);
+    let foreign = |folder: &str| {
+        (0..60_000)
+            .map(|n| (format!("{folder}{n:06}.json"), b"{}\n".to_vec()))
+            .collect()
+    };
+
+    let report = judge(&with(foreign("evidence/x/")), &[]);
+    assert_eq!(report.standing, Standing::Tampered);
+    assert!(report.findings.len() >= 60_000, "each is named");
+    let report = judge(&with(foreign(&format!("{}later/", keys.root))), &[]);
+    assert_eq!((exit_code(&report), report.foreign.count), (0, 60_000));
+
+    // Executions that never were: each has a record, and closing summaries that fit no execution.
+    let record: Value = serde_json::from_slice(&run.files[&format!("{}ledger/000001.json", keys.root)]).unwrap();
+    let summary: Value = serde_json::from_slice(&run.files[&keys.named]).unwrap();
+    let control = keys.named.split("m3b_").next().unwrap();
+    let mut forged = BTreeMap::new();
+    for n in 0..10_000_u32 {
+        let mut record = record.clone();
+        let sequence = n + 3;
+        record["sequence"] = json!(sequence);
+        record["holder"] = json!(format!("{}-{n}", record["holder"].as_str().unwrap()));
+        forged.insert(format!("{}ledger/{sequence:06}.json", keys.root), document(&record));
+        let mut summary = summary.clone();
+        let id = format!("m3b_20260223T174307Z_{n:012x}");
+        summary["phase_execution_id"] = json!(id);
+        forged.insert(format!("{control}{id}/m3b_execution_summary.json"), document(&summary));
+    }
+    let set = with(forged);
+    let report = judge(&set, &[]);
+    assert_eq!(report.standing, Standing::Tampered);
+    assert!(p1_report::page(&set, &report).contains("</html>"));
+}
+
+fn document(value: &Value) -> Vec<u8> {
+    p1_contract::canonical::to_document(value).unwrap()
+}
