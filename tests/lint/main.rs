@@ -4,4 +4,6 @@
 mod agreement;
 mod mutations;
 mod next;
+mod sarif;
 mod scene;
+mod starter;
