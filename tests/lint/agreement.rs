@@ -32,7 +32,10 @@ async fn agreed(what: &str, scene: &Scene) -> (End, Report) {
         said(&report),
         end,
         "{what}: lint and run do not agree\n{report:#?}\n{}",
-        String::from_utf8_lossy(&scene.registry).chars().take(20_000).collect::<String>()
+        String::from_utf8_lossy(&scene.registry)
+            .chars()
+            .take(20_000)
+            .collect::<String>()
     );
     (end, report)
 }
@@ -91,7 +94,10 @@ fn mutated_registries_end_as_lint_says() {
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     for (kind, _) in KINDS {
-        assert!(ends.iter().any(|(what, _)| what.contains(kind)), "{kind} was never drawn");
+        assert!(
+            ends.iter().any(|(what, _)| what.contains(kind)),
+            "{kind} was never drawn"
+        );
     }
     let count = |is: fn(&End) -> bool| ends.iter().filter(|(_, end)| is(end)).count();
     let held = count(|end| matches!(end, End::Held(..)));
@@ -109,6 +115,9 @@ fn mutated_registries_end_as_lint_says() {
         ends.len(),
         named.join(" ")
     );
-    assert!(held > 350 && faulted > 5 && ends.len() - held - faulted > 20, "{held} {faulted}");
+    assert!(
+        held > 350 && faulted > 5 && ends.len() - held - faulted > 20,
+        "{held} {faulted}"
+    );
     assert!(codes.len() > 18, "{codes:?}");
 }

@@ -15,16 +15,59 @@ pub(crate) type Mutation = fn(&mut Scene, &mut Rng);
 pub(crate) const KINDS: &[(&str, Mutation)] = &[
     ("a handle is missing", |s, r| respell(s, r, |_| None)),
     ("a handle is to pin", |s, r| {
-        let value = pick(r, &["\"TO_PIN\"", "TO_PIN", "\"TO_PIN (after M2.B)\"", "\"TBD\"", "null", "\"\"", "\"<account>\"", "[\"TBD\"]", "{\"a\":null}"]);
+        let value = pick(
+            r,
+            &[
+                "\"TO_PIN\"",
+                "TO_PIN",
+                "\"TO_PIN (after M2.B)\"",
+                "\"TBD\"",
+                "null",
+                "\"\"",
+                "\"<account>\"",
+                "[\"TBD\"]",
+                "{\"a\":null}",
+            ],
+        );
         respell(s, r, |key| Some(format!("* `{key} = {value}`")));
     }),
-    ("a handle has no value", |s, r| respell(s, r, |key| Some(format!("* `{key}`")))),
+    ("a handle has no value", |s, r| {
+        respell(s, r, |key| Some(format!("* `{key}`")))
+    }),
     ("a handle is of another type", |s, r| {
-        let value = pick(r, &["17", "true", "[1,2]", "[]", "{\"a\":1}", "word", "1.5", "\"unclosed", "{\"a\":1.5}", "-3", "\"x\""]);
+        let value = pick(
+            r,
+            &[
+                "17",
+                "true",
+                "[1,2]",
+                "[]",
+                "{\"a\":1}",
+                "word",
+                "1.5",
+                "\"unclosed",
+                "{\"a\":1.5}",
+                "-3",
+                "\"x\"",
+            ],
+        );
         respell(s, r, |key| Some(format!("* `{key} = {value}`")));
     }),
     ("a declaration is none", |s, r| {
-        let (before, after) = *r.choice(&[("* [ ] ", ""), ("* **", "**"), ("1. ", ""), ("+ ", ""), ("*\u{a0}", ""), ("| ", " |"), ("```\n* ", "\n```"), ("<!-- ", " -->"), ("", ""), ("> * ", "")]).unwrap();
+        let (before, after) = *r
+            .choice(&[
+                ("* [ ] ", ""),
+                ("* **", "**"),
+                ("1. ", ""),
+                ("+ ", ""),
+                ("*\u{a0}", ""),
+                ("| ", " |"),
+                ("```\n* ", "\n```"),
+                ("<!-- ", " -->"),
+                ("", ""),
+                ("> * ", ""),
+            ])
+            .unwrap();
         let (line, key) = any_handle(s, r);
         let span = line.trim_start_matches(['*', '-', ' ']).to_owned();
         replace_line(s, &key, &format!("{before}{span}{after}"));
@@ -37,62 +80,87 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         let (line, key) = any_handle(s, r);
         let other = pick(r, &["\"another\"", "7", "\"TO_PIN\"", "\"*bad"]);
         let other = format!("* `{key} = {other}`");
-        let both = if r.bool() { format!("{line}\n{other}") } else { format!("{other}\n{line}") };
+        let both = if r.bool() {
+            format!("{line}\n{other}")
+        } else {
+            format!("{other}\n{line}")
+        };
         replace_line(s, &key, &both);
     }),
     ("a handle has another's value", |s, r| {
         let (one, _) = any_handle(s, r);
-        let value = one.split_once(" = ").map_or("1`", |(_, value)| value).split_once('`').map_or("1", |(value, _)| value).to_owned();
+        let value = one
+            .split_once(" = ")
+            .map_or("1`", |(_, value)| value)
+            .split_once('`')
+            .map_or("1", |(value, _)| value)
+            .to_owned();
         respell(s, r, |key| Some(format!("* `{key} = {value}`")));
     }),
     ("a word that P1 does not know", |s, r| {
-        let (key, value) = *r.choice(&[
-            ("SR_READY_COMMIT_AUTHORITY", "anyone"),
-            ("CONFIG_DIGEST_ALGO", "md5"),
-            ("CONFIG_DIGEST_FIELD", "digest"),
-            ("FIELD_CONFIG_DIGEST", "digest"),
-            ("FIELD_SCENARIO_RUN_ID", "scenario"),
-            ("FIELD_WRITTEN_AT_UTC", "written"),
-            ("SCENARIO_RUN_ID_DERIVATION_MODE", "random"),
-            ("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE", "jcs"),
-            ("SCENARIO_EQUIVALENCE_KEY_INPUT", "md5(x)"),
-            ("BUDGET_CURRENCY", "EUR"),
-            ("COST_CAPTURE_SCOPE", "everything"),
-            ("REQUIRED_PLATFORM_RUN_ID_ENV_KEY", "1 not a name"),
-        ]).unwrap();
+        let (key, value) = *r
+            .choice(&[
+                ("SR_READY_COMMIT_AUTHORITY", "anyone"),
+                ("CONFIG_DIGEST_ALGO", "md5"),
+                ("CONFIG_DIGEST_FIELD", "digest"),
+                ("FIELD_CONFIG_DIGEST", "digest"),
+                ("FIELD_SCENARIO_RUN_ID", "scenario"),
+                ("FIELD_WRITTEN_AT_UTC", "written"),
+                ("SCENARIO_RUN_ID_DERIVATION_MODE", "random"),
+                ("SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE", "jcs"),
+                ("SCENARIO_EQUIVALENCE_KEY_INPUT", "md5(x)"),
+                ("BUDGET_CURRENCY", "EUR"),
+                ("COST_CAPTURE_SCOPE", "everything"),
+                ("REQUIRED_PLATFORM_RUN_ID_ENV_KEY", "1 not a name"),
+            ])
+            .unwrap();
         replace_line(s, key, &format!("* `{key} = \"{value}\"`"));
     }),
     ("a name of another deployment", |s, r| {
-        let (key, value) = *r.choice(&[
-            ("ROLE_TERRAFORM_APPLY_DEV_FULL", "arn:aws:iam::210987654321:role/apply"),
-            ("ROLE_TERRAFORM_APPLY_DEV_FULL", "arn:aws-cn:iam::123456789012:role/apply"),
-            ("ROLE_TERRAFORM_APPLY_DEV_FULL", "apply"),
-            ("ROLE_TERRAFORM_APPLY_DEV_FULL", "arn:aws:s3:::bucket"),
-            ("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "arn:aws:iam::123456789012:role/other"),
-            ("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "orchestrator"),
-            ("S3_EVIDENCE_BUCKET", "another-bucket"),
-            ("S3_EVIDENCE_BUCKET", "Not_A_Bucket"),
-            ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "another-machine"),
-            ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "not a machine"),
-            ("ORACLE_STORE_BUCKET", "another-store"),
-            ("ORACLE_STORE_BUCKET", "NO"),
-            ("AWS_BILLING_REGION", "eu-west-1"),
-            ("AWS_BILLING_REGION", "US East"),
-            ("ORACLE_SOURCE_NAMESPACE", "../up"),
-            ("ORACLE_ENGINE_RUN_ID", "a/b"),
-        ]).unwrap();
+        let (key, value) = *r
+            .choice(&[
+                ("ROLE_TERRAFORM_APPLY_DEV_FULL", "arn:aws:iam::210987654321:role/apply"),
+                (
+                    "ROLE_TERRAFORM_APPLY_DEV_FULL",
+                    "arn:aws-cn:iam::123456789012:role/apply",
+                ),
+                ("ROLE_TERRAFORM_APPLY_DEV_FULL", "apply"),
+                ("ROLE_TERRAFORM_APPLY_DEV_FULL", "arn:aws:s3:::bucket"),
+                (
+                    "ROLE_STEP_FUNCTIONS_ORCHESTRATOR",
+                    "arn:aws:iam::123456789012:role/other",
+                ),
+                ("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "orchestrator"),
+                ("S3_EVIDENCE_BUCKET", "another-bucket"),
+                ("S3_EVIDENCE_BUCKET", "Not_A_Bucket"),
+                ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "another-machine"),
+                ("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "not a machine"),
+                ("ORACLE_STORE_BUCKET", "another-store"),
+                ("ORACLE_STORE_BUCKET", "NO"),
+                ("AWS_BILLING_REGION", "eu-west-1"),
+                ("AWS_BILLING_REGION", "US East"),
+                ("ORACLE_SOURCE_NAMESPACE", "../up"),
+                ("ORACLE_ENGINE_RUN_ID", "a/b"),
+            ])
+            .unwrap();
         replace_line(s, key, &format!("* `{key} = \"{value}\"`"));
     }),
     ("a secret", |s, r| {
-        let planted = pick(r, &[
-            "The key is AKIAIOSFODNN7EXAMPLE.",
-            "* `DB_PASSWORD = \"hunter2hunter2\"`",
-            "* `STRAY = \"AKIAIOSFODNN7EXAMPLE\"`",
-            "* `CORRELATION_REQUIRED_FIELDS = \"AKIAIOSFODNN7EXAMPLE\"`",
-            "* `SR_READY_COMMIT_AUTHORITY = \"AKIAIOSFODNN7EXAMPLE\"`",
-            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----",
-        ]);
-        if let Some(key) = planted.strip_prefix("* `").and_then(|rest| rest.split_once(' ')).map(|(key, _)| key)
+        let planted = pick(
+            r,
+            &[
+                "The key is AKIAIOSFODNN7EXAMPLE.",
+                "* `DB_PASSWORD = \"hunter2hunter2\"`",
+                "* `STRAY = \"AKIAIOSFODNN7EXAMPLE\"`",
+                "* `CORRELATION_REQUIRED_FIELDS = \"AKIAIOSFODNN7EXAMPLE\"`",
+                "* `SR_READY_COMMIT_AUTHORITY = \"AKIAIOSFODNN7EXAMPLE\"`",
+                "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----",
+            ],
+        );
+        if let Some(key) = planted
+            .strip_prefix("* `")
+            .and_then(|rest| rest.split_once(' '))
+            .map(|(key, _)| key)
             && text(s).contains(&format!("`{key} ="))
         {
             replace_line(s, key, planted);
@@ -101,11 +169,30 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         }
     }),
     ("the budget", |s, r| {
-        let lines: Vec<String> = ["MONTHLY_BUDGET_LIMIT_USD", "BUDGET_ALERT_1_USD", "BUDGET_ALERT_2_USD", "BUDGET_ALERT_3_USD"]
-            .iter()
-            .map(|end| format!("DEV_FULL_{end}"))
-            .collect();
-        let amounts = ["0", "1", "12", "12.34", "100", "175", "225", "250", "1000", "-5", "\"99.5\"", "\"1e3\"", "12.345678"];
+        let lines: Vec<String> = [
+            "MONTHLY_BUDGET_LIMIT_USD",
+            "BUDGET_ALERT_1_USD",
+            "BUDGET_ALERT_2_USD",
+            "BUDGET_ALERT_3_USD",
+        ]
+        .iter()
+        .map(|end| format!("DEV_FULL_{end}"))
+        .collect();
+        let amounts = [
+            "0",
+            "1",
+            "12",
+            "12.34",
+            "100",
+            "175",
+            "225",
+            "250",
+            "1000",
+            "-5",
+            "\"99.5\"",
+            "\"1e3\"",
+            "12.345678",
+        ];
         for key in lines {
             if r.bool() {
                 replace_line(s, &key, &format!("* `{key} = {}`", pick(r, &amounts)));
@@ -113,7 +200,14 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         }
     }),
     ("a list of fields", |s, r| {
-        let key = pick(r, &["COST_OUTCOME_RECEIPT_REQUIRED_FIELDS", "CORRELATION_REQUIRED_FIELDS", "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS"]);
+        let key = pick(
+            r,
+            &[
+                "COST_OUTCOME_RECEIPT_REQUIRED_FIELDS",
+                "CORRELATION_REQUIRED_FIELDS",
+                "SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS",
+            ],
+        );
         let Some(line) = line_of(s, key) else { return };
         let Some((_, value)) = line.split_once('"') else { return };
         let mut fields: Vec<&str> = value.split('"').next().unwrap_or_default().split(',').collect();
@@ -128,63 +222,109 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         replace_line(s, key, &format!("* `{key} = \"{}\"`", fields.join(",")));
     }),
     ("the oracle's outputs", |s, r| {
-        let (key, value) = *r.choice(&[
-            ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"card_events\",\"card_events\"]"),
-            ("ORACLE_REQUIRED_OUTPUT_IDS", "[]"),
-            ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"a/b\",\"\"]"),
-            ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"other\"]"),
-            ("ORACLE_REQUIRED_OUTPUT_IDS", "[1,\"x\"]"),
-            ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "{\"card_events\":1}"),
-            ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "{}"),
-            ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "[\"ts\"]"),
-        ]).unwrap();
+        let (key, value) = *r
+            .choice(&[
+                ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"card_events\",\"card_events\"]"),
+                ("ORACLE_REQUIRED_OUTPUT_IDS", "[]"),
+                ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"a/b\",\"\"]"),
+                ("ORACLE_REQUIRED_OUTPUT_IDS", "[\"other\"]"),
+                ("ORACLE_REQUIRED_OUTPUT_IDS", "[1,\"x\"]"),
+                ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "{\"card_events\":1}"),
+                ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "{}"),
+                ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "[\"ts\"]"),
+            ])
+            .unwrap();
         replace_line(s, key, &format!("* `{key} = {value}`"));
     }),
     ("a pattern", |s, r| {
-        let key = pick(r, &[
-            "EVIDENCE_RUN_JSON_KEY", "RUN_PIN_PATH_PATTERN", "S3_EVIDENCE_RUN_ROOT_PATTERN", "PHASE_BUDGET_ENVELOPE_PATH_PATTERN",
-            "PHASE_COST_OUTCOME_RECEIPT_PATH_PATTERN", "DAILY_COST_POSTURE_PATH_PATTERN", "S3_STREAM_VIEW_PREFIX_PATTERN",
-            "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
-        ]);
-        let value = pick(r, &[
-            "evidence/runs/{platform_run_id}/run.json",
-            "evidence/runs/{platform_run_id}/ledger/000002.json",
-            "evidence/runs/{platform_run_id}/{platform_run_id}.json",
-            "evidence/runs/run.json",
-            "evidence/runs/{platform_run_id}/../x.json",
-            "/evidence/runs/{platform_run_id}/x.json",
-            "evidence/dev_full/run_control/{phase_execution_id}/phase_budget_envelope.json",
-            "evidence/prod/run_control/{phase_execution_id}/x.json",
-            "evidence/dev_full/run_control/{phase_execution_id}/m3h_observations.json",
-            "evidence/dev_full/run_control/{unknown}/x.json",
-            "evidence/dev_full/{",
-            "oracle-store/{oracle_source_namespace}/x",
-        ]);
+        let key = pick(
+            r,
+            &[
+                "EVIDENCE_RUN_JSON_KEY",
+                "RUN_PIN_PATH_PATTERN",
+                "S3_EVIDENCE_RUN_ROOT_PATTERN",
+                "PHASE_BUDGET_ENVELOPE_PATH_PATTERN",
+                "PHASE_COST_OUTCOME_RECEIPT_PATH_PATTERN",
+                "DAILY_COST_POSTURE_PATH_PATTERN",
+                "S3_STREAM_VIEW_PREFIX_PATTERN",
+                "S3_STREAM_VIEW_MANIFEST_KEY_PATTERN",
+            ],
+        );
+        let value = pick(
+            r,
+            &[
+                "evidence/runs/{platform_run_id}/run.json",
+                "evidence/runs/{platform_run_id}/ledger/000002.json",
+                "evidence/runs/{platform_run_id}/{platform_run_id}.json",
+                "evidence/runs/run.json",
+                "evidence/runs/{platform_run_id}/../x.json",
+                "/evidence/runs/{platform_run_id}/x.json",
+                "evidence/dev_full/run_control/{phase_execution_id}/phase_budget_envelope.json",
+                "evidence/prod/run_control/{phase_execution_id}/x.json",
+                "evidence/dev_full/run_control/{phase_execution_id}/m3h_observations.json",
+                "evidence/dev_full/run_control/{unknown}/x.json",
+                "evidence/dev_full/{",
+                "oracle-store/{oracle_source_namespace}/x",
+            ],
+        );
         replace_line(s, key, &format!("* `{key} = \"{value}\"`"));
     }),
     ("a flag", |s, r| {
-        let key = pick(r, &[
-            "AWS_COST_CAPTURE_ENABLED", "DATABRICKS_COST_CAPTURE_ENABLED", "PHASE_ENVELOPE_REQUIRED", "PHASE_COST_OUTCOME_REQUIRED",
-            "PHASE_COST_HARD_STOP_ON_MISSING_OUTCOME",
-        ]);
+        let key = pick(
+            r,
+            &[
+                "AWS_COST_CAPTURE_ENABLED",
+                "DATABRICKS_COST_CAPTURE_ENABLED",
+                "PHASE_ENVELOPE_REQUIRED",
+                "PHASE_COST_OUTCOME_REQUIRED",
+                "PHASE_COST_HARD_STOP_ON_MISSING_OUTCOME",
+            ],
+        );
         let value = pick(r, &["true", "false", "\"true\"", "yes"]);
         replace_line(s, key, &format!("* `{key} = {value}`"));
     }),
     ("the Databricks source", |s, r| {
-        replace_line(s, "DATABRICKS_COST_CAPTURE_ENABLED", "* `DATABRICKS_COST_CAPTURE_ENABLED = true`");
+        replace_line(
+            s,
+            "DATABRICKS_COST_CAPTURE_ENABLED",
+            "* `DATABRICKS_COST_CAPTURE_ENABLED = true`",
+        );
         let lines = [
-            pick(r, &["* `M3H_DATABRICKS_COST_SOURCE_MODE = \"billing_artifact\"`", "* `M3H_DATABRICKS_COST_SOURCE_MODE = \"api\"`", ""]),
-            pick(r, &[
-                "* `M3H_DATABRICKS_COST_SOURCE_URI = \"s3://another/bill.json\"`",
-                "* `M3H_DATABRICKS_COST_SOURCE_URI = \"bill.json\"`",
-                "",
-            ]),
-            pick(r, &["* `M3H_DATABRICKS_COST_SOURCE_CURRENCY = \"USD\"`", "* `M3H_DATABRICKS_COST_SOURCE_CURRENCY = \"EUR\"`", ""]),
+            pick(
+                r,
+                &[
+                    "* `M3H_DATABRICKS_COST_SOURCE_MODE = \"billing_artifact\"`",
+                    "* `M3H_DATABRICKS_COST_SOURCE_MODE = \"api\"`",
+                    "",
+                ],
+            ),
+            pick(
+                r,
+                &[
+                    "* `M3H_DATABRICKS_COST_SOURCE_URI = \"s3://another/bill.json\"`",
+                    "* `M3H_DATABRICKS_COST_SOURCE_URI = \"bill.json\"`",
+                    "",
+                ],
+            ),
+            pick(
+                r,
+                &[
+                    "* `M3H_DATABRICKS_COST_SOURCE_CURRENCY = \"USD\"`",
+                    "* `M3H_DATABRICKS_COST_SOURCE_CURRENCY = \"EUR\"`",
+                    "",
+                ],
+            ),
         ];
         insert(s, r, &lines.join("\n"));
     }),
     ("another environment", |s, r| {
-        let (from, to) = *r.choice(&[("DEV_FULL", "PROD"), ("evidence/dev_full/", "evidence/prod/"), ("_DEV_FULL =", "_PROD =")]).unwrap();
+        let (from, to) = *r
+            .choice(&[
+                ("DEV_FULL", "PROD"),
+                ("evidence/dev_full/", "evidence/prod/"),
+                ("_DEV_FULL =", "_PROD ="),
+            ])
+            .unwrap();
         let changed = text(s).replace(from, to);
         s.registry = changed.into_bytes();
     }),
@@ -230,7 +370,9 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         }
     }),
     ("many contradictions", |s, r| {
-        let many: String = (0..r.usize(90..140)).map(|n| format!("* `X{n:03} = 1`\n* `X{n:03} = 2`\n")).collect();
+        let many: String = (0..r.usize(90..140))
+            .map(|n| format!("* `X{n:03} = 1`\n* `X{n:03} = 2`\n"))
+            .collect();
         insert(s, r, &many);
     }),
     ("the stack's outputs", |s, r| {
@@ -270,7 +412,11 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
             ])
             .unwrap();
         receipt[field] = value;
-        s.m2_receipt = if r.u8(..6) == 0 { b"[]".to_vec() } else { receipt.to_string().into_bytes() };
+        s.m2_receipt = if r.u8(..6) == 0 {
+            b"[]".to_vec()
+        } else {
+            receipt.to_string().into_bytes()
+        };
     }),
     ("the bill", |s, r| {
         let mut bill: Value = serde_json::from_slice(&Scene::default().billing).unwrap();
@@ -291,7 +437,11 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
             ])
             .unwrap();
         bill[field] = value;
-        s.billing = if r.u8(..8) == 0 { b"nothing".to_vec() } else { bill.to_string().into_bytes() };
+        s.billing = if r.u8(..8) == 0 {
+            b"nothing".to_vec()
+        } else {
+            bill.to_string().into_bytes()
+        };
     }),
 ];
 
@@ -325,7 +475,9 @@ fn line_of(scene: &Scene, key: &str) -> Option<String> {
 
 /// Puts other text in place of the line that declares a handle, if it is declared.
 fn replace_line(scene: &mut Scene, key: &str, with: &str) {
-    let Some(line) = line_of(scene, key).filter(|line| !line.is_empty()) else { return };
+    let Some(line) = line_of(scene, key).filter(|line| !line.is_empty()) else {
+        return;
+    };
     scene.registry = text(scene).replacen(&line, with, 1).into_bytes();
 }
 

@@ -72,7 +72,10 @@ async fn findings_stand_where_they_are_to_be_mended() {
     let place = |result: &Value| {
         let place = &result["locations"][0]["physicalLocation"];
         let uri = place["artifactLocation"]["uri"].as_str().unwrap().to_owned();
-        (uri, usize::try_from(place["region"]["startLine"].as_u64().unwrap()).unwrap())
+        (
+            uri,
+            usize::try_from(place["region"]["startLine"].as_u64().unwrap()).unwrap(),
+        )
     };
     let registry = "handles.registry.md".to_owned();
     assert_eq!(place(&results[0]), (registry.clone(), 1));
@@ -81,7 +84,10 @@ async fn findings_stand_where_they_are_to_be_mended() {
     let other = &results[2]["relatedLocations"][0]["physicalLocation"]["region"]["startLine"];
     assert_eq!(*other, line("ENV_NAME") + 1);
     assert_eq!(place(&results[3]), (registry, line("BUDGET_CURRENCY")));
-    let first: Vec<&Value> = results.iter().map(|result| &result["properties"]["holdsFirst"]).collect();
+    let first: Vec<&Value> = results
+        .iter()
+        .map(|result| &result["properties"]["holdsFirst"])
+        .collect();
     assert_eq!(first, [true, true, true, false]);
     assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], true);
     assert_eq!(report.count(), results.len());
@@ -95,6 +101,11 @@ async fn a_clean_registry_has_no_results_and_one_that_is_none_says_why() {
     assert_eq!(expect_sarif(&none).1.len(), 0);
     let invocation = &none["runs"][0]["invocations"][0];
     assert_eq!(invocation["executionSuccessful"], false);
-    let message = invocation["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
-    assert!(message.starts_with("registry handles.registry.md: the handles registry declares no handle"), "{message}");
+    let message = invocation["toolExecutionNotifications"][0]["message"]["text"]
+        .as_str()
+        .unwrap();
+    assert!(
+        message.starts_with("registry handles.registry.md: the handles registry declares no handle"),
+        "{message}"
+    );
 }

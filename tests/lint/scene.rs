@@ -25,7 +25,8 @@ pub(crate) struct Scene {
 
 impl Default for Scene {
     fn default() -> Self {
-        let outputs = json!({"p1_handle_materialization": {"sensitive": false, "value": {"S3_EVIDENCE_BUCKET": EVIDENCE}}});
+        let outputs =
+            json!({"p1_handle_materialization": {"sensitive": false, "value": {"S3_EVIDENCE_BUCKET": EVIDENCE}}});
         Scene {
             registry: registry().into_bytes(),
             stack_outputs: outputs.to_string().into_bytes(),
@@ -110,7 +111,10 @@ impl Scene {
 
     fn publish_manifests(&self, world: &World) {
         let Ok(registry) = parse(&self.registry) else { return };
-        let facts = HandleFacts::read(&registry, &handles::names_read_by(Step::RunIdentity, &Environment::default()));
+        let facts = HandleFacts::read(
+            &registry,
+            &handles::names_read_by(Step::RunIdentity, &Environment::default()),
+        );
         let text = |key: handles::FixedHandle| facts.text(key).ok();
         let (Some(bucket), Some(namespace), Some(engine_run), Some(manifest), Ok(outputs)) = (
             text(handles::ORACLE_STORE_BUCKET),

@@ -52,7 +52,11 @@ async fn what_init_writes_is_clean_and_a_run_takes_it() {
     let registry = std::fs::read_to_string(default.dir.join("handles.registry.md")).unwrap();
     assert_eq!(registry, world::registry());
     let registry = std::fs::read_to_string(own.dir.join("handles.registry.md")).unwrap();
-    for name in ["ROLE_TERRAFORM_APPLY_PROD_2 = \"arn:aws:iam::111122223333:", "fraud-platform-prod-2-evidence", "\"eu-central-1\""] {
+    for name in [
+        "ROLE_TERRAFORM_APPLY_PROD_2 = \"arn:aws:iam::111122223333:",
+        "fraud-platform-prod-2-evidence",
+        "\"eu-central-1\"",
+    ] {
         assert!(registry.contains(name), "{name}");
     }
 }
@@ -66,12 +70,24 @@ fn init_overwrites_nothing_and_refuses_names_that_do_not_fit() {
     };
     std::fs::write(root.path().join("billing.json"), "mine").unwrap();
     let error = init::init(&args).unwrap_err();
-    assert!(matches!(&error, CliError::Usage(why) if why.contains("has billing.json already")), "{error}");
+    assert!(
+        matches!(&error, CliError::Usage(why) if why.contains("has billing.json already")),
+        "{error}"
+    );
     assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
     for args in [
-        InitArgs { account: Some("12".to_owned()), ..args.clone() },
-        InitArgs { region: Some("here".to_owned()), ..args.clone() },
-        InitArgs { environment: Some("Prod".to_owned()), ..args.clone() },
+        InitArgs {
+            account: Some("12".to_owned()),
+            ..args.clone()
+        },
+        InitArgs {
+            region: Some("here".to_owned()),
+            ..args.clone()
+        },
+        InitArgs {
+            environment: Some("Prod".to_owned()),
+            ..args.clone()
+        },
     ] {
         assert!(matches!(init::init(&args), Err(CliError::Usage(_))), "{args:?}");
     }
@@ -88,19 +104,40 @@ async fn exit_statuses_are_those_of_the_table() {
     let linted = lint_args(root.path(), "dev_full");
     let registry = std::fs::read_to_string(&linted.registry).unwrap();
     for (text, expected) in [
-        (registry.replace("ALERT_1_USD = 100", "ALERT_1_USD = 200"), ExitStatus::Hold),
+        (
+            registry.replace("ALERT_1_USD = 100", "ALERT_1_USD = 200"),
+            ExitStatus::Hold,
+        ),
         ("nothing is declared here".to_owned(), ExitStatus::Usage),
     ] {
         std::fs::write(&linted.registry, text).unwrap();
         assert_eq!(lint::lint(&linted).await.unwrap(), expected);
     }
     let unusable = [
-        LintArgs { registry: root.path().join("none.md"), ..linted.clone() },
-        LintArgs { registry: root.path().to_owned(), ..linted.clone() },
-        LintArgs { environment: "Prod".to_owned(), ..linted.clone() },
-        LintArgs { state_machine: Some("machine".to_owned()), ..linted.clone() },
-        LintArgs { evidence_bucket: Some("No".to_owned()), ..linted.clone() },
-        LintArgs { role: Some("role".to_owned()), ..linted.clone() },
+        LintArgs {
+            registry: root.path().join("none.md"),
+            ..linted.clone()
+        },
+        LintArgs {
+            registry: root.path().to_owned(),
+            ..linted.clone()
+        },
+        LintArgs {
+            environment: "Prod".to_owned(),
+            ..linted.clone()
+        },
+        LintArgs {
+            state_machine: Some("machine".to_owned()),
+            ..linted.clone()
+        },
+        LintArgs {
+            evidence_bucket: Some("No".to_owned()),
+            ..linted.clone()
+        },
+        LintArgs {
+            role: Some("role".to_owned()),
+            ..linted.clone()
+        },
     ];
     for args in unusable {
         assert!(matches!(lint::lint(&args).await, Err(CliError::Usage(_))), "{args:?}");

@@ -113,8 +113,14 @@ pub const GROUPS: [Group; 9] = [
         statuses: &[
             (Advance, "no step would block"),
             (Hold, "a step would block: a run would be held"),
-            (Usage, "usage, or a file cannot be read; also: the registry is none, so that a run would fault"),
-            (Fault, "a step would reach no verdict for another reason: a run would fault"),
+            (
+                Usage,
+                "usage, or a file cannot be read; also: the registry is none, so that a run would fault",
+            ),
+            (
+                Fault,
+                "a step would reach no verdict for another reason: a run would fault",
+            ),
         ],
     },
     Group {
@@ -192,7 +198,9 @@ pub const GROUPS: [Group; 9] = [
         ],
     },
     Group {
-        commands: &["init", "up", "down", "status", "env", "event", "outputs", "close", "bench"],
+        commands: &[
+            "init", "up", "down", "status", "env", "event", "outputs", "close", "bench",
+        ],
         statuses: &[(Advance, "done"), (Usage, "usage or invalid input"), (Fault, "fault")],
     },
 ];

@@ -18,11 +18,10 @@ pub use sarif::sarif;
 
 use std::collections::BTreeSet;
 
-use p1_contract::registry;
 use p1_contract::step::Step;
 
 use crate::mend::Documents;
-use crate::place::Located;
+use crate::place::{Located, Locator, Original};
 use crate::platform::{Ending, Platform};
 
 /// How often the steps run at most. Each time something else was mended, and the last step that reads the registry comes before that.
@@ -39,7 +38,7 @@ pub async fn lint(inputs: &Inputs) -> Report {
         }
     };
     let mut documents = Documents::new(inputs, &platform);
-    let original = registry::parse(&inputs.registry.bytes).ok();
+    let original = Original::of(inputs);
     let mut named: BTreeSet<String> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
         let (step, findings) = match platform.run(&documents).await {
@@ -50,8 +49,8 @@ pub async fn lint(inputs: &Inputs) -> Report {
                 break;
             }
         };
-        let locate = |finding| Located::of(finding, step, inputs, &platform, original.as_ref(), &documents);
-        let located: Vec<Located> = findings.into_iter().map(locate).collect();
+        let locator = Locator::new(step, inputs, &platform, &original, &documents);
+        let located: Vec<Located> = findings.into_iter().map(|finding| locator.locate(finding)).collect();
         // A handle that was named before has a value by now that nobody chose.
         let fresh = located.iter().filter(|found| !named.contains(&found.cause()));
         report.held(inputs, &platform, step, fresh);

@@ -95,7 +95,10 @@ impl Documents {
             return self.replace(keys);
         };
         let mut contradicted: BTreeSet<String> = BTreeSet::new();
-        if keys.iter().any(|key| matches!(registry.get(key), Reading::Contradiction { .. })) {
+        if keys
+            .iter()
+            .any(|key| matches!(registry.get(key), Reading::Contradiction { .. }))
+        {
             // Of many contradictions, not all are named.
             contradicted = registry.contradictions().iter().map(ToString::to_string).collect();
             contradicted.retain(|key| !self.settled.contains(key));
@@ -110,7 +113,10 @@ impl Documents {
         let places = registry::places(&self.registry).unwrap_or_default();
         let mut kept = BTreeSet::new();
         let mut edits = Vec::new();
-        for place in places.iter().filter(|place| place.has_value && keys.contains(place.key.as_str())) {
+        for place in places
+            .iter()
+            .filter(|place| place.has_value && keys.contains(place.key.as_str()))
+        {
             if !kept.insert(place.key.clone()) {
                 // A span without a value adds nothing beside one with a value.
                 edits.push((place.span.clone(), format!("`{}`", place.key)));
@@ -133,20 +139,30 @@ impl Documents {
         let edits: Vec<_> = places.iter().filter_map(edit).collect();
         self.edit(&edits);
         let is_declared = |key: &String| places.iter().any(|place| place.key.as_str() == key);
-        let missing: Vec<&String> = known.iter().filter(|(key, _)| !is_declared(key)).map(|(_, span)| span).collect();
+        let missing: Vec<&String> = known
+            .iter()
+            .filter(|(key, _)| !is_declared(key))
+            .map(|(_, span)| span)
+            .collect();
         self.declare(&missing);
         self.replaced.extend(known.keys().cloned());
         !known.is_empty()
     }
 
-    /// Puts other text in place of these bytes. Every line keeps its number.
+    /// Puts other text in place of these bytes, which are in their order. Every line keeps its number.
     fn edit(&mut self, edits: &[(Range<usize>, String)]) {
-        for (range, text) in edits.iter().rev() {
-            let old = self.registry.get(range.clone()).unwrap_or_default();
-            let lines = old.iter().filter(|byte| **byte == b'\n').count();
-            let text = format!("{text}{}", "\n".repeat(lines));
-            self.registry.splice(range.clone(), text.into_bytes());
+        let mut edited = Vec::with_capacity(self.registry.len());
+        let mut done = 0;
+        for (range, text) in edits {
+            let (before, old) = (self.registry.get(done..range.start), self.registry.get(range.clone()));
+            edited.extend_from_slice(before.unwrap_or_default());
+            edited.extend_from_slice(text.as_bytes());
+            let lines = old.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+            edited.extend(std::iter::repeat_n(b'\n', lines));
+            done = range.end;
         }
+        edited.extend_from_slice(self.registry.get(done..).unwrap_or_default());
+        self.registry = edited;
     }
 
     /// Declares handles in a new list at the end of the registry.
@@ -195,7 +211,9 @@ fn good_spans(environment: &Environment, platform: &Platform) -> BTreeMap<String
         ("state_machine_role", role),
     ]
     .iter()
-    .fold(SAMPLE.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    .fold(SAMPLE.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{{{name}}}}}"), value)
+    })
     .replace("arn:aws:", &format!("arn:{}:", machine.partition()));
     let places = registry::places(filled.as_bytes()).unwrap_or_default();
     let span = |place: Place| Some((place.key.to_string(), filled.get(place.span)?.to_owned()));

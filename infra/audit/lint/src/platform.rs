@@ -96,9 +96,16 @@ impl Platform {
         let environment = inputs.environment.clone();
         let registry = registry::parse(&inputs.registry.bytes).ok();
         let all = handles::names_read_by_any(&environment);
-        let facts = registry.map(|registry| HandleFacts::read(&registry, &all)).unwrap_or_default();
+        let facts = registry
+            .map(|registry| HandleFacts::read(&registry, &all))
+            .unwrap_or_default();
         // A secret is no name: what it stands in would be refused before a step judges it.
-        let text = |key: &str| facts.text(key).ok().filter(|text| secrets::scan_text("", text).is_empty());
+        let text = |key: &str| {
+            facts
+                .text(key)
+                .ok()
+                .filter(|text| secrets::scan_text("", text).is_empty())
+        };
         let principal = |key: &str| text(key).and_then(|text| IamPrincipalArn::parse(text).ok());
 
         let role = principal(handles::ROLE_STEP_FUNCTIONS_ORCHESTRATOR.as_str());
@@ -107,7 +114,12 @@ impl Platform {
         let (account, partition) = owner.map_or((ACCOUNT, "aws"), |arn| (arn.account(), arn.partition()));
         let machine = |name: &str| StateMachineArn::for_name("eu-west-2", account, name, partition).ok();
         let named = text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0.as_str()).and_then(machine);
-        let known = inputs.deployed.state_machine.clone().or(named).or_else(|| machine(MACHINE));
+        let known = inputs
+            .deployed
+            .state_machine
+            .clone()
+            .or(named)
+            .or_else(|| machine(MACHINE));
         let nameless = |why: String| Fault::internal("name the platform in memory", why);
         let state_machine = known.ok_or_else(|| nameless("it has no state machine".to_owned()))?;
         let is_own = |arn: &IamPrincipalArn| {
@@ -115,9 +127,17 @@ impl Platform {
                 && arn.partition() == state_machine.partition()
                 && arn.as_ref().contains(":role/")
         };
-        let role = inputs.deployed.role.clone().or_else(|| role.filter(is_own).map(|arn| arn.to_string()));
+        let role = inputs
+            .deployed
+            .role
+            .clone()
+            .or_else(|| role.filter(is_own).map(|arn| arn.to_string()));
         let role = role.unwrap_or_else(|| {
-            format!("arn:{}:iam::{}:role/{MACHINE}", state_machine.partition(), state_machine.account())
+            format!(
+                "arn:{}:iam::{}:role/{MACHINE}",
+                state_machine.partition(),
+                state_machine.account()
+            )
         });
         let bucket = text(handles::S3_EVIDENCE_BUCKET.as_str()).and_then(|name| BucketName::parse(name).ok());
         let evidence_bucket = match inputs.deployed.evidence_bucket.clone().or(bucket) {
@@ -129,14 +149,26 @@ impl Platform {
         let mut names = BTreeMap::from([(uri(REGISTRY), inputs.registry.name.clone())]);
         let stacks = inputs.stack_outputs.iter().enumerate();
         names.extend(stacks.map(|(index, document)| (uri(&stack_key(index)), document.name.clone())));
-        names.extend(inputs.billing.iter().map(|document| (uri(BILLING), document.name.clone())));
-        names.extend(inputs.m2_receipt.iter().map(|document| (receipt.clone(), document.name.clone())));
+        names.extend(
+            inputs
+                .billing
+                .iter()
+                .map(|document| (uri(BILLING), document.name.clone())),
+        );
+        names.extend(
+            inputs
+                .m2_receipt
+                .iter()
+                .map(|document| (receipt.clone(), document.name.clone())),
+        );
         Ok(Platform {
             evidence_bucket,
             state_machine,
             role,
             at: inputs.at,
-            billing_region: text(handles::AWS_BILLING_REGION.as_str()).unwrap_or("us-east-1").to_owned(),
+            billing_region: text(handles::AWS_BILLING_REGION.as_str())
+                .unwrap_or("us-east-1")
+                .to_owned(),
             environment,
             receipt,
             names,
@@ -185,7 +217,9 @@ impl Platform {
     }
 
     fn settings(&self, documents: &Documents) -> Result<Settings, Fault> {
-        let stacks: Vec<String> = (0..documents.stack_outputs.len()).map(|index| uri(&stack_key(index))).collect();
+        let stacks: Vec<String> = (0..documents.stack_outputs.len())
+            .map(|index| uri(&stack_key(index)))
+            .collect();
         let fields = SettingsFields {
             deployment: "p1-lint".to_owned(),
             environment: Some(self.environment.to_string()),
@@ -219,9 +253,17 @@ impl Platform {
         for (index, bytes) in documents.stack_outputs.iter().enumerate() {
             store.seed(DOCUMENTS, &stack_key(index), bytes.clone());
         }
-        let window_end = documents.billing.as_deref().and_then(window_end).unwrap_or_else(|| self.at.date());
+        let window_end = documents
+            .billing
+            .as_deref()
+            .and_then(window_end)
+            .unwrap_or_else(|| self.at.date());
         let aws = self.bill("aws_billing", &self.at.date())?;
-        store.seed(DOCUMENTS, BILLING, documents.billing.clone().unwrap_or_else(|| aws.into_bytes()));
+        store.seed(
+            DOCUMENTS,
+            BILLING,
+            documents.billing.clone().unwrap_or_else(|| aws.into_bytes()),
+        );
         let green = || json!({"overall_pass": true}).to_string().into_bytes();
         let receipt = documents.m2_receipt.clone().unwrap_or_else(green);
         store.seed(self.evidence_bucket.as_str(), &self.receipt, receipt);
@@ -255,7 +297,10 @@ impl Platform {
         settings: &Settings,
         closures: &Closures,
     ) -> Result<StepResult, Fault> {
-        let execution = format!("{}:lint", self.state_machine.as_str().replace(":stateMachine:", ":execution:"));
+        let execution = format!(
+            "{}:lint",
+            self.state_machine.as_str().replace(":stateMachine:", ":execution:")
+        );
         let call = TaskCall {
             mode: Mode::Step,
             settings,
@@ -292,7 +337,10 @@ impl Platform {
 async fn blockers(store: &Store, closure: &ClosureRef) -> Result<Vec<Finding>, Fault> {
     let lost = |why: String| Fault::internal(format!("read {}", closure.key), why);
     let version = closure.version_id.as_deref();
-    match store.read(&closure.bucket, &closure.key, version, DOCUMENT_LIMIT).await? {
+    match store
+        .read(&closure.bucket, &closure.key, version, DOCUMENT_LIMIT)
+        .await?
+    {
         Read::Found(object) => {
             let summary = Summary::parse(&object.bytes, closure.step).map_err(lost)?;
             Ok(summary.body.blockers)

@@ -110,7 +110,10 @@ impl Report {
         self.holds.push(Hold {
             step,
             codes: codes(&findings),
-            findings: found.iter().map(|located| Found::of(located, inputs, platform)).collect(),
+            findings: found
+                .iter()
+                .map(|located| Found::of(located, inputs, platform))
+                .collect(),
         });
         self.standing = Standing::Held;
     }

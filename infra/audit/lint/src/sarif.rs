@@ -134,7 +134,11 @@ struct Region {
 /// # Errors
 /// Fails if the log cannot be written as JSON: a defect of P1.
 pub fn sarif(report: &Report) -> Result<String, serde_json::Error> {
-    let mut used: Vec<Blocker> = report.holds.iter().flat_map(|hold| hold.codes.iter().copied()).collect();
+    let mut used: Vec<Blocker> = report
+        .holds
+        .iter()
+        .flat_map(|hold| hold.codes.iter().copied())
+        .collect();
     used.sort();
     used.dedup();
     let results = report.holds.iter().enumerate().flat_map(|(round, hold)| {
@@ -158,7 +162,9 @@ pub fn sarif(report: &Report) -> Result<String, serde_json::Error> {
                 tool_execution_notifications: no_verdict
                     .map(|none| Notification {
                         level: "error",
-                        message: Text { text: none.error.as_str() },
+                        message: Text {
+                            text: none.error.as_str(),
+                        },
                     })
                     .collect(),
             }],

@@ -39,7 +39,9 @@ pub enum Operator {
     ///
     /// They are the sample platform's, with the names of a platform of this account, region and environment: handles.registry.md,
     /// stack-outputs.json, billing.json (of this month), m2_receipt.json, and platform.json, the profile of a local platform that they fit.
-    #[command(after_help = "Example:\n  cargo p1 init acme --environment prod --region eu-west-1\n  cargo p1 lint acme/handles.registry.md --environment prod")]
+    #[command(
+        after_help = "Example:\n  cargo p1 init acme --environment prod --region eu-west-1\n  cargo p1 lint acme/handles.registry.md --environment prod"
+    )]
     Init(InitArgs),
     /// Start the local platform and leave it running
     Up(UpArgs),

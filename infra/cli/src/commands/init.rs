@@ -34,7 +34,10 @@ pub const FILES: [&str; 5] = [
 pub fn init(args: &InitArgs) -> Result<ExitStatus, CliError> {
     let profile = profile(args)?;
     let contents = contents(&profile, Timestamp::now())?;
-    let there: Vec<&str> = FILES.into_iter().filter(|name| args.dir.join(name).symlink_metadata().is_ok()).collect();
+    let there: Vec<&str> = FILES
+        .into_iter()
+        .filter(|name| args.dir.join(name).symlink_metadata().is_ok())
+        .collect();
     if !there.is_empty() {
         return Err(CliError::usage(format!(
             "{} has {} already, and nothing is overwritten; name another directory, or move them away",
@@ -46,7 +49,11 @@ pub fn init(args: &InitArgs) -> Result<ExitStatus, CliError> {
     for (name, bytes) in FILES.into_iter().zip(contents) {
         let path = args.dir.join(name);
         let failed = |error: std::io::Error| CliError::failed(&format!("write {}", shown(&path)), &error);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(failed)?;
         file.write_all(&bytes).map_err(failed)?;
         say(&format!("wrote {}", shown(&path)))?;
     }
@@ -104,7 +111,10 @@ fn contents(profile: &Profile, now: Timestamp) -> Result<[Vec<u8>; 5], CliError>
         state_machine: profile.state_machine_name.clone(),
         state_machine_role: profile.state_machine_role_name.clone(),
     };
-    let role = format!("arn:aws:iam::{}:role/{}", profile.account, profile.state_machine_role_name);
+    let role = format!(
+        "arn:aws:iam::{}:role/{}",
+        profile.account, profile.state_machine_role_name
+    );
     let outputs = [
         ("ArtifactsBucket", &profile.artifacts_bucket),
         ("EvidenceBucket", &profile.evidence_bucket),
@@ -113,8 +123,10 @@ fn contents(profile: &Profile, now: Timestamp) -> Result<[Vec<u8>; 5], CliError>
         ("StateMachineName", &profile.state_machine_name),
         ("StateMachineRoleArn", &role),
     ];
-    let outputs: BTreeMap<String, String> =
-        outputs.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let outputs: BTreeMap<String, String> = outputs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
     let mut platform =
         serde_json::to_vec_pretty(profile).map_err(|error| CliError::failed("write the profile as JSON", &error))?;
     platform.push(b'\n');

@@ -115,12 +115,19 @@ fn document(option: &str, path: &Path, limit: u64) -> Result<Document, CliError>
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(refuse("there is no such file; check the path"));
         }
-        Err(error) => return Err(refuse(&format!("cannot be read ({error}); give a file that you can read"))),
+        Err(error) => {
+            return Err(refuse(&format!(
+                "cannot be read ({error}); give a file that you can read"
+            )));
+        }
     };
     if size > limit {
-        return Err(refuse(&format!("has {size} bytes, more than the {limit} that a step reads; give a smaller file")));
+        return Err(refuse(&format!(
+            "has {size} bytes, more than the {limit} that a step reads; give a smaller file"
+        )));
     }
-    let bytes = fs::read(path).map_err(|error| refuse(&format!("cannot be read ({error}); give a file that you can read")))?;
+    let bytes =
+        fs::read(path).map_err(|error| refuse(&format!("cannot be read ({error}); give a file that you can read")))?;
     Ok(Document { name, bytes })
 }
 
@@ -146,12 +153,20 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         ),
     });
     for (index, hold) in report.holds.iter().enumerate() {
-        let next = if index == 0 { "" } else { ", once what is above is mended" };
+        let next = if index == 0 {
+            ""
+        } else {
+            ", once what is above is mended"
+        };
         lines.extend([String::new(), format!("{}{next}", paint.bold(&hold.step.state_name()))]);
         lines.extend(hold.codes.iter().flat_map(|code| of_code(hold, *code, paint)));
     }
     if let Some(none) = &report.no_verdict {
-        let next = if first.is_none() { "" } else { ", once what is above is mended" };
+        let next = if first.is_none() {
+            ""
+        } else {
+            ", once what is above is mended"
+        };
         lines.extend([
             String::new(),
             format!("{}{next}", paint.bold(&none.step.state_name())),

@@ -27,7 +27,14 @@ fn places_are_the_bytes_of_every_declaration() {
     let places = places(text.as_bytes()).unwrap();
     let seen: Vec<_> = places
         .iter()
-        .map(|place| (place.key.as_str(), place.line, &text[place.span.clone()], place.has_value))
+        .map(|place| {
+            (
+                place.key.as_str(),
+                place.line,
+                &text[place.span.clone()],
+                place.has_value,
+            )
+        })
         .collect();
     assert_eq!(seen, [("A", 3, "`A = \"é\"`", true), ("A", 5, "`A`", false)]);
     assert_eq!(read(text).line_of_near_miss("C"), Some(4));
