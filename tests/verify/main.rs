@@ -12,6 +12,7 @@ mod forgery;
 mod later_phases;
 mod replays;
 mod revision_1;
+mod rewrites;
 mod second_verifier;
 mod signature;
 
