@@ -299,8 +299,18 @@ fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Resul
 /// Observations of revision 1 have the shapes of their time, and their steps are not computed again: of them only the frame is read.
 fn observations<O: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
     match revision::of(&value(bytes)?) {
-        Some(1) => headed::<Observations>(entry, bytes),
-        _ => headed::<Observations<O>>(entry, bytes),
+        Some(1) => {
+            let document = split::<Observations>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
+            check_header(entry, &document.header, false)?;
+            Ok(Some(document.header))
+        }
+        _ => {
+            let document = split::<Observations<O>>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
+            if document.body.settings.is_none() {
+                return Err("does not say by which settings its step went".to_owned());
+            }
+            rendered(entry, document, bytes, false)
+        }
     }
 }
 

@@ -75,7 +75,9 @@ pub async fn verify(set: &EvidenceSet, keys: &[PublicKey], replays: bool) -> Ver
         let replayed = AssertUnwindSafe(replay_without(set, &report.foreign_keys));
         match replayed.catch_unwind().await {
             Ok(replayed) => take(&mut report, replayed),
-            Err(_) => Replay::left_out("the code of a step broke off, which is a defect of this tool: please report it"),
+            Err(_) => {
+                Replay::left_out("the code of a step broke off, which is a defect of this tool: please report it")
+            }
         }
     };
     Verified { report, replay }

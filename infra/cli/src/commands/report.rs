@@ -36,8 +36,7 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
             }
             if args.json {
                 let status = ExitStatus::Verified(standing).code();
-                let document =
-                    json!({
+                let document = json!({
                     "report": out.display().to_string(), "standing": standing, "replay": replay, "exit_status": status,
                 });
                 say(&document.to_string())?;

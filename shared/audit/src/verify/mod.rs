@@ -176,7 +176,13 @@ fn phase_entry(
     }
     let mut chain = chain::Chain::default();
     let admitted = entry::check(set, documents, &mut chain, keys, &mut findings);
-    let stated = |admitted| if admitted { Standing::Admitted } else { Standing::Refused };
+    let stated = |admitted| {
+        if admitted {
+            Standing::Admitted
+        } else {
+            Standing::Refused
+        }
+    };
     let standing = standing(&findings, admitted.map(stated));
     let word = |admitted| if admitted { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
     Report {

@@ -58,10 +58,7 @@ fn meaning(standing: Standing) -> &'static str {
 
 /// Whether P1 wrote the directory's statements unchanged.
 pub(super) fn is_intact(standing: Standing) -> bool {
-    !matches!(
-        standing,
-        Standing::Tampered | Standing::OtherKey | Standing::Incomplete
-    )
+    !matches!(standing, Standing::Tampered | Standing::OtherKey | Standing::Incomplete)
 }
 
 pub(super) fn banner(model: &Model) -> Markup {
