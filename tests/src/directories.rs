@@ -12,9 +12,14 @@ pub fn read(dir: &Path) -> EvidenceSet {
     p1::directory::read(dir).unwrap()
 }
 
-/// What `verify` makes of a directory.
+/// What `verify --no-replay` makes of a directory.
 pub fn verify(dir: &Path, keys: &[PublicKey]) -> Report {
     p1_audit::verify::verify(&read(dir), keys)
+}
+
+/// What `cargo p1 verify` makes of a directory: the judgement, and what the steps give again.
+pub async fn verify_and_replay(dir: &Path, keys: &[PublicKey]) -> p1_replay::Verified {
+    p1_replay::verify(&read(dir), keys, true).await
 }
 
 /// The exit status of `cargo p1 verify` for this report.

@@ -14,6 +14,7 @@ mod later_phases;
 mod odd_files;
 mod replays;
 mod revision_1;
+mod rewrites;
 mod second_verifier;
 mod signature;
 

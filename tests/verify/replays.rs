@@ -3,14 +3,18 @@
 use std::fs;
 
 use m3j_phase_verdict::Signer;
+use p1_audit::EvidenceSet;
+use p1_audit::verify::Standing as Judged;
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
-use p1_replay::{InputSource, Report, Standing};
-use p1_tests::directories::replay;
+use p1_replay::{InputSource, Recomputed, Report, Standing, Verified};
+use p1_tests::directories::{exit_code, replay};
 use p1_tests::runs::{KEY, Mirrored, advanced, entered, held, held_at_once, occupied, resumed};
 use p1_tests::world::signer;
 use serde_json::{Value, json};
 
+use crate::damage::Files;
+use crate::forgery::forged;
 use crate::{START, put};
 
 const M3C_SUMMARY: &str = "/m3c_execution_summary.json";
@@ -355,4 +359,157 @@ async fn every_change_of_a_held_run_is_seen() {
 #[tokio::test]
 async fn every_change_of_a_resumed_run_is_seen() {
     every_change_is_seen("resumed", resumed(START, Signer::Off).await, &["delete"]).await;
+}
+
+/// `cargo p1 verify` of these files, and whether it replays.
+async fn verified(files: Files, replays: bool) -> Verified {
+    p1_replay::verify(&EvidenceSet::from_mirror(files, []), &[], replays).await
+}
+
+/// What only the steps' own code can tell: a value that no other document repeats, with every hash above it mended.
+#[tokio::test]
+async fn a_value_that_only_the_steps_can_tell_makes_the_evidence_tampered() {
+    let run = advanced(START, Signer::Off).await.whole().files;
+    type Edit = fn(&mut Value);
+    let edits: [(&str, &str, Edit); 3] = [
+        ("m3g_prohibited_mutation_guard_receipts", "/guard_pass", |receipts| {
+            receipts["guard_pass"] = json!(false);
+        }),
+        (
+            "phase_budget_envelope",
+            "/expected_proof_artifacts/0/step",
+            |envelope| {
+                envelope["expected_proof_artifacts"][0]["step"] = json!("M3.B");
+            },
+        ),
+        (
+            "m3_execution_summary",
+            "/completion_checklist/0/evidence/0",
+            |summary| {
+                summary["completion_checklist"][0]["evidence"][0] = json!("evidence/elsewhere");
+            },
+        ),
+    ];
+    for (name, pointer, edit) in edits {
+        let files = forged(&run, &format!("{name}.json"), edit);
+        let alone = verified(files.clone(), false).await;
+        assert_eq!(
+            (alone.report.standing, alone.replay.standing),
+            (Judged::Pinned, Recomputed::LeftOut),
+            "{name}"
+        );
+        let both = verified(files, true).await;
+        let found = (exit_code(&both.report), both.report.standing, both.replay.standing);
+        assert_eq!(
+            found,
+            (2, Judged::Tampered, Recomputed::Differs),
+            "{name}: {:?}",
+            both.report.findings
+        );
+        let own = both
+            .report
+            .findings
+            .iter()
+            .find(|finding| finding.subject.ends_with(&format!("/{name}.json")));
+        let detail = &own.unwrap().detail;
+        assert!(detail.contains(&format!("at {pointer},")), "{detail}");
+        assert!(both.replay.counts.different > 0);
+    }
+}
+
+/// Only a difference is a finding; what was not computed again is said.
+#[tokio::test]
+async fn verify_says_what_was_not_computed_again() {
+    let whole = advanced(START, Signer::Off).await.whole().files;
+    let equal = verified(whole.clone(), true).await;
+    assert_eq!(
+        (equal.report.standing, equal.replay.standing),
+        (Judged::Pinned, Recomputed::Equal)
+    );
+    assert!(equal.replay.counts.equal > 40, "{:?}", equal.replay);
+
+    let mut tampered = whole.clone();
+    tampered.insert("evidence/foreign.json".to_owned(), b"{}\n".to_vec());
+    let tampered = verified(tampered, true).await;
+    assert_eq!(
+        (tampered.report.standing, tampered.replay.standing),
+        (Judged::Tampered, Recomputed::LeftOut)
+    );
+    assert!(tampered.replay.reason.unwrap().contains("tampered"));
+
+    // Objects of later phases are none of P1's, and nobody computes them.
+    let root = whole.keys().find(|key| key.ends_with("/ledger/000001.json")).unwrap();
+    let mut later = whole.clone();
+    later.insert(root.replace("ledger/000001.json", "m4/state.json"), b"{}\n".to_vec());
+    let later = verified(later, true).await;
+    assert_eq!(later.report.foreign.count, 1);
+    assert_eq!(
+        (later.report.standing, later.replay.standing),
+        (Judged::Pinned, Recomputed::Equal),
+        "{:?}",
+        later.replay
+    );
+
+    // A bucket holds no history of the engine.
+    let mut bucket = EvidenceSet::from_mirror(whole, []);
+    (bucket.history, bucket.ending) = (None, None);
+    let bucket = p1_replay::verify(&bucket, &[], true).await;
+    assert_eq!(
+        (bucket.report.standing, bucket.replay.standing),
+        (Judged::Pinned, Recomputed::Missing)
+    );
+    let missing: Vec<&str> = bucket
+        .replay
+        .missing
+        .iter()
+        .map(|missing| missing.subject.as_str())
+        .collect();
+    assert_eq!(missing, ["execution_history.json"]);
+    assert_eq!(bucket.replay.counts.equal, equal.replay.counts.equal);
+
+    for (name, status) in p1_tests::revision_1::RUNS {
+        let earlier = verified(p1_tests::revision_1::run(name).files, true).await;
+        let found = (
+            exit_code(&earlier.report),
+            earlier.replay.standing,
+            earlier.replay.counts.equal,
+        );
+        assert_eq!(
+            found,
+            (status, Recomputed::Missing, 0),
+            "{name}: {:?}",
+            earlier.report.findings
+        );
+        let is_earlier = |missing: &p1_replay::Missing| missing.reason.contains("is of revision 1");
+        assert!(
+            earlier.replay.missing.iter().all(is_earlier),
+            "{name}: {:?}",
+            earlier.replay.missing
+        );
+    }
+    for is_known in [true, false] {
+        let entry = verified(entered(START, signer(KEY), is_known).await.whole().files, true).await;
+        let expected = if is_known { Judged::Admitted } else { Judged::Refused };
+        assert_eq!(
+            (entry.report.standing, entry.replay.standing),
+            (expected, Recomputed::Equal)
+        );
+    }
+}
+
+/// Other rules for secrets give other bytes.
+#[tokio::test]
+async fn a_step_that_went_by_earlier_rules_for_secrets_is_not_computed_again() {
+    let mut run = advanced(START, Signer::Off).await.whole();
+    change(&mut run, M3C_SUMMARY, |summary| {
+        summary["secret_scan"]["rules_version"] = json!(0)
+    });
+    let report = replayed(run, "earlier-rules").await;
+    let step = &report.executions[0].steps[2];
+    assert_eq!(
+        (step.step.id(), step.standing),
+        ("M3.C", Standing::Missing),
+        "{step:#?}"
+    );
+    assert!(step.missing[0].reason.contains("version 0 of the rules"), "{step:#?}");
 }

@@ -1,19 +1,22 @@
 //! What a signature adds: who signed, and that nothing was changed that nothing else tells.
 
 use m3j_phase_verdict::Signer;
+use p1::VerifyArgs;
 use p1_audit::findings::Grade;
-use p1_audit::verify::{Report, Signature, SignatureState};
-use p1_contract::attestation::{KEY_SIDECAR, PublicKey, SIDECARS, VERDICT_SIDECAR, VSA_SIDECAR};
+use p1_audit::verify::{Report, Signature, SignatureState, Standing};
+use p1_contract::attestation::{Envelope, KEY_SIDECAR, PublicKey, SIDECARS, VERDICT_SIDECAR, VSA_SIDECAR};
+use p1_contract::canonical::to_document;
 use p1_tests::directories::{exit_code, verify};
 use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
 use p1_tests::signature_readers;
 use p1_tests::world::{signer, signing_key};
+use p256::ecdsa::Signature as Ecdsa;
 use serde_json::{Value, json};
 
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
 use crate::second_verifier::SecondVerifier;
-use crate::{START, put};
+use crate::{OTHER_START, START, put};
 
 const OBJECTS: &str = "objects.json";
 
@@ -65,7 +68,7 @@ async fn the_state_of_a_signature_depends_on_the_keys_that_are_known() {
             vec![other.clone(), key.clone()],
             (0, SignatureState::Verified),
         ),
-        ("another", &signed, vec![other.clone()], (2, SignatureState::Invalid)),
+        ("another", &signed, vec![other.clone()], (2, SignatureState::OtherKey)),
     ] {
         let (status, state, report) = check(name, files, &keys);
         assert_eq!((status, state), expected, "{name}: {:?}", report.findings);
@@ -108,9 +111,11 @@ async fn every_verdict_of_a_directory_is_verified() {
     assert_eq!(report.signature.keyid, Some(later.id().to_string()));
     // The later verdict is signed by the key, and the one before it is not.
     let (status, state, report) = check("later", &files, std::slice::from_ref(&later));
-    assert_eq!((status, state), (2, SignatureState::Verified), "{:?}", report.findings);
-    let (status, state, _) = check("first", &files, &[first]);
-    assert_eq!((status, state), (2, SignatureState::Invalid));
+    assert_eq!((status, state), (2, SignatureState::OtherKey), "{:?}", report.findings);
+    assert_eq!(report.signature.keyid, Some(first.id().to_string()));
+    let (status, state, report) = check("first", &files, &[first]);
+    assert_eq!((status, state), (2, SignatureState::OtherKey));
+    assert_eq!(report.signature.keyid, Some(later.id().to_string()));
 
     // Somebody takes the signature of the earlier verdict away.
     let mut stripped = files.clone();
@@ -167,7 +172,7 @@ async fn a_rewritten_run_is_caught_by_its_signature_alone() {
     assert_eq!(check("of-another-run", &resigned, &[]).0, 2);
     assert_eq!(check("resigned", &other_key, &[]).1, SignatureState::Signed);
     let (status, state, report) = check("resigned-known", &other_key, &[public(KEY)]);
-    assert_eq!((status, state), (2, SignatureState::Invalid));
+    assert_eq!((status, state), (2, SignatureState::OtherKey));
     let detail = &report.findings[0].detail;
     assert!(detail.contains("none of those that were given"), "{detail}");
 }
@@ -263,4 +268,164 @@ async fn sidecars_at_other_places_are_foreign_files() {
             assert_eq!(second(&format!("elsewhere-{number}-{name}"), &files)["exit_status"], 2);
         }
     }
+}
+
+/// A key that is none of the given ones says nothing against the evidence, and a valid signature nothing for evidence that was
+/// changed beside it.
+#[tokio::test]
+async fn another_key_is_no_tampering_and_a_changed_file_is_not_signed() {
+    let files = advanced(START, signer(KEY)).await.files;
+    let (key, other) = (public(KEY), public(9));
+    let (_, state, report) = check("other-key", &files, std::slice::from_ref(&other));
+    assert_eq!((report.standing, state), (Standing::OtherKey, SignatureState::OtherKey));
+    let grades: Vec<Grade> = report.findings.iter().map(|finding| finding.grade).collect();
+    assert_eq!(grades, [Grade::OtherKey], "{:?}", report.findings);
+
+    let notes = files.keys().find(|key| key.ends_with(".md")).unwrap();
+    let mut changed = files.clone();
+    let bytes = [&files[notes], &b"One line more.\n"[..]].concat();
+    changed.insert(OBJECTS.to_owned(), relist(&files, notes, Some(&bytes)));
+    changed.insert(notes.clone(), bytes);
+    let mut foreign = files.clone();
+    foreign.insert("evidence/foreign.json".to_owned(), b"{}\n".to_vec());
+    for (name, files) in [("changed", changed), ("foreign", foreign)] {
+        for keys in [vec![], vec![key.clone()], vec![other.clone()]] {
+            let (status, state, report) = check(name, &files, &keys);
+            let found = (status, report.standing, state);
+            let expected = (2, Standing::Tampered, SignatureState::Contradicted);
+            assert_eq!(found, expected, "{name}: {:?}", report.findings);
+        }
+    }
+}
+
+/// The same signature with the other value of s, which verifies too.
+fn high(sig: &str) -> String {
+    let der = aws_smithy_types::base64::decode(sig).unwrap();
+    let (r, s) = Ecdsa::from_der(&der).unwrap().split_scalars();
+    aws_smithy_types::base64::encode(Ecdsa::from_scalars(r, -s).unwrap().to_der())
+}
+
+/// One row for each way to write a signature otherwise. verify.py leaves the signature itself to openssl.
+#[tokio::test]
+async fn a_signature_in_another_form_is_refused() {
+    let files = advanced(START, signer(KEY)).await.files;
+    let of_another = advanced(OTHER_START, signer(KEY)).await.files;
+    let at = place(&files, VERDICT_SIDECAR);
+    let envelope = Envelope::parse(&files[&at]).unwrap();
+    let value: Value = serde_json::from_slice(&files[&at]).unwrap();
+    let edited = |edit: &dyn Fn(&mut Value)| {
+        let mut value = value.clone();
+        edit(&mut value);
+        to_document(&value).unwrap()
+    };
+    let unpadded = envelope
+        .payload
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
+    let rows: [(&str, Vec<u8>, u8); 6] = [
+        (
+            "a statement of another run",
+            of_another[&place(&of_another, VERDICT_SIDECAR)].clone(),
+            2,
+        ),
+        (
+            "an extra signature",
+            edited(&|value| {
+                let again = value["signatures"][0].clone();
+                value["signatures"].as_array_mut().unwrap().push(again);
+            }),
+            2,
+        ),
+        ("no signature", edited(&|value| value["signatures"] = json!([])), 2),
+        (
+            "a high s",
+            edited(&|value| {
+                value["signatures"][0]["sig"] = json!(high(value["signatures"][0]["sig"].as_str().unwrap()))
+            }),
+            0,
+        ),
+        ("spaces in the envelope", format!("{value:#}\n").into_bytes(), 2),
+        (
+            "base64 for URLs",
+            edited(&|value| value["payload"] = json!(unpadded)),
+            2,
+        ),
+    ];
+    for (what, bytes, theirs) in rows {
+        assert_ne!(bytes, files[&at], "{what}");
+        let mut files = files.clone();
+        files.insert(OBJECTS.to_owned(), relist(&files, &at, Some(&bytes)));
+        files.insert(at.clone(), bytes);
+        for keys in [vec![], vec![public(KEY)]] {
+            let (status, state, report) = check("form", &files, &keys);
+            let found = (status, report.standing, state);
+            let expected = (2, Standing::Tampered, SignatureState::Invalid);
+            assert_eq!(found, expected, "{what}: {:?}", report.findings);
+            assert!(
+                report.findings[0].subject.ends_with(VERDICT_SIDECAR),
+                "{what}: {:?}",
+                report.findings
+            );
+        }
+        assert_eq!(second("form", &files)["exit_status"], theirs, "{what}");
+    }
+}
+
+/// Public keys of other kinds, as openssl writes them.
+const OTHER_KINDS: [(&str, &str); 3] = [
+    (
+        "Ed25519",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEArtyGn94mWGqfgaJ+2Q33gR0bWxkNnGAtPpotSVgc3n8=\n-----END PUBLIC KEY-----\n",
+    ),
+    (
+        "P-384",
+        "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEwdnXR+12LbkqPKkpj/Xsai58rp+h3bo2\n\
+         Axmye9wzszp0QQMPRHk0IyyMJcC9JkhFbSlsXZZqaKOzCBdmnreL2/UL/ELAec21\nuvGtN31SwhnoPRe6mEgIT0zVZAN6OizI\n\
+         -----END PUBLIC KEY-----\n",
+    ),
+    (
+        "RSA",
+        "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzVuiO3sLi13RZ3BomLbq\n\
+         9jBywScCUm95qehFEPnEqR4OBOmlrPgIMaIc/adHQ4U88LfVqA3TouTdT2UmcKE4\nv9HCQzwdgnZtVLG+535Fh8oayn06r92B7gCLEqnSuXm9f2CHGReoJV88SDhqq2zc\n\
+         gt361khBgFKa0pXMX3UTfzwk86UwVTAiUru4YyhAd0yqyxWGvCbUaxwaExo3N0gu\na/s4ZDRwoKj9psfsm9wF2+8qCRkwAYuC3meNZhnwEPdgvDfj1WYgrqFX1hswijcX\n\
+         M0TnS8zdDO080xpmsKCxiuFbxR9KZnohANNn5RO7ESsqqIPZwTL3nZGiyzZc05WB\nEwIDAQAB\n-----END PUBLIC KEY-----\n",
+    ),
+];
+
+/// On the command line such a key is a usage error; in the directory it is tampering.
+#[tokio::test]
+async fn a_key_of_another_kind_is_refused() {
+    let files = advanced(START, signer(KEY)).await.files;
+    let dir = mirrored(&files).write("key-kinds");
+    let file = dir.with_extension("pem");
+    let status = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let args = VerifyArgs {
+            dir: dir.clone(),
+            keys: vec![file.clone()],
+            no_replay: true,
+            json: true,
+        };
+        p1::commands::verify::verify(&args).await.unwrap().code()
+    };
+    let at = place(&files, KEY_SIDECAR);
+    for (what, pem) in OTHER_KINDS.into_iter().chain([("no key", "no key\n")]) {
+        assert_eq!(status(pem).await, 4, "{what}");
+        let mut files = files.clone();
+        files.insert(OBJECTS.to_owned(), relist(&files, &at, Some(pem.as_bytes())));
+        files.insert(at.clone(), pem.as_bytes().to_vec());
+        let (status, state, report) = check("kind", &files, &[]);
+        assert_eq!(
+            (status, state),
+            (2, SignatureState::Invalid),
+            "{what}: {:?}",
+            report.findings
+        );
+        assert_eq!(second("kind", &files)["exit_status"], 2, "{what}");
+    }
+    assert_eq!(status(&public(9).to_pem().unwrap()).await, 2);
+    assert_eq!(status(&public(KEY).to_pem().unwrap()).await, 0);
+    let _ = std::fs::remove_dir_all(dir);
+    let _ = std::fs::remove_file(file);
 }

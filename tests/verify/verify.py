@@ -1,7 +1,8 @@
 """Verifies a directory of P1 evidence, as `cargo p1 verify` does, and shares no code with it.
 
 This file is for a reader who trusts none of P1's tools. It needs Python 3.11 and its standard library, the checked-in JSON Schemas
-(statemachine/schemas), nothing else, and is meant to be read from top to bottom. The contract (docs/) says what evidence is; in short:
+(statemachine/schemas) and the table of blockers (docs/blockers.md), nothing else, and is meant to be read from top to bottom. The
+contract (docs/) says what evidence is; in short:
 
   object     a file of the evidence bucket. The directory holds a copy under the object's own key (`evidence/...`).
   document   an object that is canonical JSON: sorted keys, no spaces, only ASCII, one newline at the end.
@@ -17,7 +18,7 @@ this and nothing else. The signature itself is left to openssl (docs/signature.m
 
     python3 verify.py DIR...    prints one JSON object for each directory
     python3 verify.py -         the same for each line of standard input
-    P1_SCHEMAS=FOLDER           where the schemas are, for a copy of this file that lies elsewhere
+    P1_SCHEMAS=FOLDER           where the schemas and blockers.md are, for a copy of this file that lies elsewhere
 
 Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused) and intact, 2 tampered
 or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by a signal: 130 (Ctrl-C), 143.
@@ -26,6 +27,8 @@ What is read: nothing through a link, nothing of a pipe or a device; of an objec
 together 256 MiB.
 """
 import base64
+import datetime
+import functools
 import hashlib
 import json
 import os
@@ -52,12 +55,16 @@ SUMMARIES["ADMISSION"] = "m3g_admission_summary"
 # The summary of a phase entry, which is M3.J's function's. No run rests on it.
 ENTRY_SUMMARY = "m3j_entry_summary"
 
-# The codes of severity S1: with one of them the rollup's word is NO_GO_RESET_REQUIRED.
-SEVERE_CODES = set("""
-    M3A-B8 M3B-B1 M3B-B4 M3B-B6 M3B-B8 M3C-B1 M3C-B4 M3C-B5 M3D-B8 M3E-B3 M3E-B5 M3E-B6 M3E-B7 M3F-B4 M3F-B6 M3F-B7
-    M3G-B2 M3G-B3 M3H-B9 M3I-B1 M3I-B2 M3I-B3 M3I-B4 M3I-B5 M3I-B6 M3I-B8 M3J-B1 M3J-B2 M3J-B3 M3J-B4 M3J-B5 M3J-B6 M3J-B8
-    M3J-E1 M3J-E2 M3J-E3 M3J-E4
-""".split())
+# What a key of the evidence bucket, or of another one, lies in.
+BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# A run id that was taken is followed by the same with one of the suffixes _01 to _20.
+RUN_SUFFIXES_BEYOND = [[f"{number:02}"] for number in range(21, 100)]
+
+# What a scenario's id can follow from. The fields that do are listed in the seed of the run's identity.
+SCENARIO_FIELDS = [
+    "oracle_input_manifest_uri", "oracle_input_manifest_sha256", "oracle_required_output_ids", "oracle_sort_key_by_output_id",
+    "config_digest",
+]
 
 # The ids of a run, as documents name them.
 RUN_IDS = ["platform_run_id", "scenario_run_id", "config_digest"]
@@ -200,6 +207,29 @@ def identity_hash(execution_arn, step):
     return sha256(f"{execution_arn}\n{step}".encode())[:12]
 
 
+def read_canonical(data):
+    """The JSON value that has these canonical bytes, or None and what is wrong with them."""
+    try:
+        value = json.loads(data.decode("utf-8"), parse_float=integer, parse_int=integer, parse_constant=integer)
+        # Fails where a text holds half of a surrogate pair.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        # A field that stands twice, other spacing and another order all give other bytes here.
+        same = canonical(value) + b"\n" == data
+        return (value, None) if same else (None, "is not canonical JSON of its shape")
+    except (ValueError, RecursionError) as error:
+        return None, str(error)
+
+
+# The same, for documents that are small enough to be kept. Nobody changes a value that was read.
+SMALL = 1 << 16
+read_small = functools.lru_cache(maxsize=512)(read_canonical)
+
+
+def stamp_of(instant):
+    """An instant as it stands in ids."""
+    return instant.replace("-", "").replace(":", "")
+
+
 def count_strings(value):
     """The keys and the texts of a JSON value."""
     if isinstance(value, str):
@@ -209,6 +239,75 @@ def count_strings(value):
     if isinstance(value, dict):
         return sum(1 + count_strings(item) for item in value.values())
     return 0
+
+
+def is_time(text):
+    """Whether the digits in a text are those of a real time: year, month, day, hour, minute, second."""
+    digits = re.sub("[^0-9]", "", text)
+    try:
+        year, *rest = int(digits[:4]), *(int(digits[at:at + 2]) for at in range(4, 14, 2))
+        # The calendar repeats after 400 years, and Python's begins with the year 1.
+        datetime.datetime(2000 + year % 400, *rest)
+        return True
+    except ValueError:
+        return False
+
+
+def is_key(text):
+    """Whether a text is the key of an object as P1 writes them."""
+    parts = text.split("/")
+    controls = any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
+    return len(text.encode()) <= 1024 and not {"", ".", ".."} & set(parts) and not controls
+
+
+def is_bucket(text):
+    is_address = text.count(".") == 3 and text.replace(".", "").isdigit()
+    return bool(BUCKET.fullmatch(text)) and ".." not in text and not is_address
+
+
+def is_uri(text):
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    return text.startswith("s3://") and is_bucket(bucket) and is_key(key)
+
+
+def is_execution(text):
+    """Whether the two names at the end of an ARN are such as Step Functions accepts."""
+    names = text.split(":")[6:]
+    return len(names) == 2 and all(
+        character.isprintable() and not character.isspace() and character not in "<>{}[]?*\"#%\\^|~`$&,;:/"
+        for name in names for character in name
+    )
+
+
+def are_settings(settings):
+    """Whether a deployment could have these settings. All of them are texts."""
+    uris = settings["stack_outputs_uris"].split(",") if settings["stack_outputs_uris"] else []
+    uses_artifact = settings["cost_source"] == "billing_artifact"
+    signs = settings["signing"] in ("kms", "local_key")
+    return (
+        re.fullmatch("[a-zA-Z0-9_-]{1,64}", settings["deployment"]) is not None
+        and re.fullmatch("(?!runs$)[a-z][a-z0-9_]{1,31}", settings.get("environment", DEFAULT_ENVIRONMENT)) is not None
+        and is_bucket(settings["evidence_bucket"])
+        and all(map(is_uri, [settings["registry_uri"], *uris]))
+        and (uses_artifact or settings["cost_source"] == "cost_explorer")
+        and (is_uri(settings["billing_artifact_uri"]) if uses_artifact else not settings["billing_artifact_uri"])
+        and (signs or settings["signing"] == "off")
+        and bool(settings["signing_key"]) == signs
+    )
+
+
+# What the definition of this name means beyond what a schema can say of it.
+DEFINITIONS = {
+    "Stamp": is_time,
+    "PhaseExecutionId": lambda text: is_time(text.split("_")[1]),
+    "PlatformRunId": lambda text: is_time(text.split("_")[1]) and text.split("_")[2:] not in [["00"], *RUN_SUFFIXES_BEYOND],
+    "S3Key": is_key,
+    "BucketName": is_bucket,
+    "S3Uri": is_uri,
+    "ExecutionArn": is_execution,
+    "Settings": are_settings,
+    "ClosureRef": lambda closure: closure["step"] in [*SUMMARIES, "ENTRY"],
+}
 
 
 def each_has(value, path, expected):
@@ -243,8 +342,10 @@ def fits(value, schema, root):
         return schema
     if set(schema) - SCHEMA_WORDS:
         raise ValueError(f"the schema has words that are not known here: {sorted(set(schema) - SCHEMA_WORDS)}")
-    if "$ref" in schema and not fits(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root):
-        return False
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        if not fits(value, root["$defs"][name], root) or not DEFINITIONS.get(name, lambda _: True)(value):
+            return False
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     if types and not any(SCHEMA_TYPES[name](value) for name in types):
@@ -282,15 +383,29 @@ class Schemas:
         here = pathlib.Path(__file__).resolve()
         self.folder = pathlib.Path(os.environ.get("P1_SCHEMAS", here.parents[2] / "statemachine/schemas"))
         self.read = {}
-        # Answers by document: where many directories are verified at once, most documents stand in all of them.
+        # Answers by hash: where many directories are verified at once, most documents stand in all of them.
         self.known = {}
+        self.taxonomy = self.folder / "blockers.md"
+        if "P1_SCHEMAS" not in os.environ:
+            self.taxonomy = here.parents[2] / "docs/blockers.md"
 
     def are_there(self):
-        return (self.folder / "p1_ledger_record.schema.json").is_file()
+        return (self.folder / "p1_ledger_record.schema.json").is_file() and self.taxonomy.is_file()
 
-    def allow(self, document):
-        """Whether there is a schema of the document's name, and the document is what it says."""
-        key = canonical(document)
+    @functools.cached_property
+    def blockers(self):
+        """What the page of blockers says of every code: severity, phase code and remedy."""
+        row = re.compile(r"\| `(M3[A-J]-[A-Z][0-9])`°? \| (S[12]) \| `([^`]*)` \| .* \| ((?:[^|\\]|\\.)*) \|")
+        rows = filter(None, map(row.fullmatch, self.taxonomy.read_text(encoding="utf-8").splitlines()))
+        return {code: (severity, phase, remedy.replace("\\|", "|")) for code, severity, phase, remedy in (r.groups() for r in rows)}
+
+    def is_severe(self, code):
+        """Whether a blocker is of severity S1: with one the rollup's word is NO_GO_RESET_REQUIRED."""
+        return self.blockers[code][0] == "S1"
+
+    def allow(self, document, data):
+        """Whether there is a schema of the document's name, and the document is what it says. `data` are its bytes."""
+        key = sha256(data)
         if key not in self.known:
             self.known[key] = self.check(document)
         return self.known[key]
@@ -467,16 +582,11 @@ class Check:
 
     def parse(self, name, data, kind, limit=DOCUMENT_LIMIT):
         """The JSON value of these bytes, if it is of this kind and these are its canonical bytes; else None."""
-        try:
-            value = json.loads(data.decode("utf-8"), parse_float=integer, parse_int=integer, parse_constant=integer)
-            # Fails where a text holds half of a surrogate pair.
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-            # A field that stands twice, other spacing and another order all give other bytes here.
-            if isinstance(value, kind) and len(data) <= limit and canonical(value) + b"\n" == data:
-                return value
-            self.report(name, "is not canonical JSON of its shape")
-        except (ValueError, RecursionError) as error:
-            self.report(name, str(error))
+        # Where many directories are verified at once, most documents stand in all of them.
+        value, problem = (read_small if len(data) < SMALL else read_canonical)(data)
+        if problem is None and isinstance(value, kind) and len(data) <= limit:
+            return value
+        self.report(name, problem or "is not canonical JSON of its shape")
         return None
 
     def read_json_file(self, name, kind):
@@ -558,15 +668,23 @@ class Check:
         for key, document in self.docs.items():
             self.expect(key, "its folder", self.is_in_its_folder(key, document), True)
             self.expect(key, "its revision", self.has_fields_of_its_revision(document), True)
-            self.expect(key, "its shape", SCHEMAS.allow(document), True)
+            self.expect(key, "its shape", SCHEMAS.allow(document, self.files[key]), True)
         for key, document in self.docs.items():
             if document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
 
+        settings_by_start = {}
         for key, document in self.docs.items():
+            # Evidence of the first days of revision 1 names no settings.
+            if key.endswith("observations.json") and document["schema_version"] > 1:
+                self.expect(key, "whether it names its settings", "settings" in document, True)
             if "settings" in document:
-                named = document["settings"].get("environment", DEFAULT_ENVIRONMENT)
+                settings = document["settings"]
+                named = settings.get("environment", DEFAULT_ENVIRONMENT)
                 self.expect(key, "its environment", environment_of(key), named)
+                # All steps of one execution have its start in their ids, and its settings.
+                start = document["phase_execution_id"].split("_")[1]
+                self.expect(key, "its settings", settings, settings_by_start.setdefault(start, settings))
 
     @staticmethod
     def has_fields_of_its_revision(document):
@@ -582,7 +700,9 @@ class Check:
         """A document of a step names the phase execution whose folder it lies in; those of a run lie below its root."""
         if "artifact" not in document:
             return False
-        return key.startswith((self.run_control + document.get("phase_execution_id", ""), "evidence/runs/"))
+        if "phase_execution_id" in document:
+            return key.startswith(f"{self.run_control}{document['phase_execution_id']}/")
+        return key.startswith((self.run_control, "evidence/runs/"))
 
     def check_handle_verification(self, key, document):
         """How M3.A verified the handles: results, methods and verdict fit together."""
@@ -670,7 +790,10 @@ class Check:
                 to_follow.append((self.closure_of_last_summary(key, document), "the directory"))
 
         broken = self.follow_closures(to_follow) or broken
+        if broken:
+            self.report("evidence/", "a summary that the verdict rests on could not be followed", INCOMPLETE)
         self.set_foreign_objects_apart(broken)
+        self.check_references()
         for key in ends:
             self.check_statements(key, folder_of(key))
 
@@ -750,14 +873,36 @@ class Check:
             seen.add(canonical(closure))
             key = closure["key"]
             document = self.docs.get(key)
-            if not self.follow(closure, by) or document is None or document["artifact"] != SUMMARIES.get(closure["step"]):
+            if not self.follow(closure, by):
+                broken = True
+                continue
+            if document is None or document["artifact"] != SUMMARIES.get(closure["step"]):
+                self.report(key, f"is not the summary of {closure['step']}")
                 broken = True
                 continue
             for reference in document["artifacts"] + document["inputs"]:
                 self.follow(reference, key)
+            for reference in document["artifacts"]:
+                own = self.docs.get(reference["key"], {"artifact": reference["name"]})
+                self.expect(reference["key"], f"its name in {key}", reference["name"], own["artifact"])
             self.closures.append((closure, document))
             to_follow += [(upstream, key) for upstream in document["upstream"]]
         return broken
+
+    def check_references(self):
+        """Whatever a document names with a hash is the object of that hash. Observations say what was once there."""
+        hashes = {key: sha256(data) for key, data in self.files.items()}
+        for key, document in self.docs.items():
+            to_read = [] if key.endswith("observations.json") else [document]
+            while to_read:
+                value = to_read.pop()
+                if isinstance(value, list):
+                    to_read += value
+                elif isinstance(value, dict):
+                    to_read += value.values()
+                    texts = [value.get(name) for name in ("bucket", "key", "sha256")]
+                    if all(isinstance(text, str) for text in texts) and texts[2] != hashes.get(texts[1], texts[2]):
+                        self.report(texts[1], f"is not what {key} names")
 
     def set_foreign_objects_apart(self, broken):
         """What nothing names. Below the run's root others may write too, though not into the ledger."""
@@ -995,7 +1140,6 @@ class Check:
             ids = ids_of(document) if key not in self.given_up else {}
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
         self.check_ids(artifacts)
-        self.check_written_at(artifacts)
         self.check_verdict(phase, summaries, artifacts)
 
     def check_order_of_ledger(self):
@@ -1042,7 +1186,7 @@ class Check:
         summaries, artifacts = {}, {}
         for closure, document in self.closures:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
-            is_derived = self.execution_arn is None or step_by_identity.get(identity) == step
+            is_derived = not (self.execution_arn or self.ledger) or step_by_identity.get(identity) == step
             self.expect(key, "its id", is_derived, True)
             self.expect(key, "its place", key, f"{self.run_control}{identity}/{SUMMARIES[step]}.json")
             self.expect(key, "its fields", set(document) - fields, set())
@@ -1050,6 +1194,8 @@ class Check:
             found = (passes, document["blocker_count"], document["next_gate"] == "HOLD")
             self.expect(key, "its verdict", found, (closure["overall_pass"], len(document["blockers"]), not passes))
             self.expect(key, "its verdict", passes and bool(document.get("not_stored")), False)
+            gate = step == "ADMISSION" or document["next_gate"] == (step + "_READY" if passes else "HOLD")
+            self.expect(key, "its gate", gate and passes == (not document["blockers"]), True)
 
             is_named = closure in phase["closures"]
             is_last = step == "M3.J" and identity == phase["phase_execution_id"]
@@ -1059,6 +1205,8 @@ class Check:
                 artifacts.update({reference["name"]: reference for reference in document["artifacts"]})
             if is_last:
                 self.expect(key, "its upstream", document["upstream"], phase["closures"])
+                listed = artifacts.get("m3_execution_summary", {}).get("key")
+                self.expect(key, "the phase summary that it lists", listed, self.phase_key)
                 final = self.final_closure or closure
                 found = (final["key"], final["sha256"])
                 self.expect("execution_history.json", "its closure", found, (key, closure["sha256"]))
@@ -1131,7 +1279,7 @@ class Check:
         closures = [closure for closure in phase["closures"] if closure["step"] in STEPS[:8]]
         last = max(closures, key=lambda closure: closure["step"], default=None)
         codes = {blocker["code"] for blocker in phase["unresolved_blockers"]}
-        no_go = phase["adjudication"] == "NO_GO_RESET_REQUIRED" or codes & SEVERE_CODES
+        no_go = phase["adjudication"] == "NO_GO_RESET_REQUIRED" or any(map(SCHEMAS.is_severe, codes))
         resumes = bool(last) and last["step"] >= "M3.C" and not no_go
         self.expect(self.phase_key, "its next action", action["action"], "RESUME" if resumes else "START_ANEW")
         held = None
@@ -1144,26 +1292,65 @@ class Check:
             self.expect(self.phase_key, "its input for one state alone", action["only_input"], expected)
         self.expect(self.phase_key, "whether it offers a new start", "start_input" in action and resumes, False)
 
-    def check_written_at(self, artifacts):
-        """Evidence knows one time: the run header repeats it under the name that the registry gives."""
-        header = self.docs.get(artifacts.get("run_header", {}).get("key"), {})
-        written = header.get("written_at_utc", header.get("pinned_at_utc"))
-        self.expect("run_header", "the time that it was written at", written, header.get("pinned_at_utc"))
-
     def check_ids(self, artifacts):
-        """The digest of the configuration and the scenario's id follow from the seed that M3.B recorded."""
-        reference = artifacts.get("m3b_run_identity_seed", {})
-        seed = self.docs.get(reference.get("key"), {}).get("seed_inputs")
-        if not seed:
+        """The run's ids follow from the time and the seed that M3.B recorded."""
+        document = self.docs.get(artifacts.get("m3b_run_identity_seed", {}).get("key"))
+        if document is None:
             return
-        digest = sha256(canonical(seed["digest_input"]))
-        known = {**seed, **seed["digest_input"], "config_digest": digest}
-        chosen = {field: known[field] for field in seed["scenario_fields"]}
-        derived = {"scenario_run_id": "scenario_" + sha256(canonical(chosen))[:32], "config_digest": digest}
+        run = self.run.get("platform_run_id")
+        if run:
+            self.expect("m3b_run_identity_seed", "the time of the run's id", stamp_of(document["pinned_at_utc"]), run.split("_")[1])
+        seed = document["seed_inputs"]
+        derived = {"scenario_run_id": None, "config_digest": None}
+        if seed:
+            derived["config_digest"] = digest = sha256(canonical(seed["digest_input"]))
+            known = {name: {**seed, **seed["digest_input"]}[name] for name in SCENARIO_FIELDS}
+            fields = seed["scenario_fields"]
+            are_known = set(fields) <= set(known) and len(set(fields)) == len(fields) > 0
+            if are_known and seed["scenario_derivation_mode"] == "deterministic_hash_v1":
+                chosen = {field: known[field] for field in fields}
+                derived["scenario_run_id"] = "scenario_" + sha256(canonical(chosen))[:32]
+            self.expect("m3b_run_identity_seed", "its digest", seed["config_digest"], digest)
+            entries = seed["oracle_input_manifest_entries"]
+            manifests = sha256(canonical(entries)) if entries else seed["oracle_input_manifest_sha256"]
+            self.expect("m3b_run_identity_seed", "its manifest", seed["oracle_input_manifest_sha256"], manifests)
         # An id that the run does not have yet cannot differ.
         for name, value in derived.items():
             self.expect("m3b_run_identity_seed", "the run's ids", self.run.get(name, value), value)
-        self.expect("m3b_run_identity_seed", "its digest", seed["config_digest"], digest)
+
+    def check_pinned(self, phase, summaries, artifacts):
+        """What was pinned carries the time and the ids of the run, and names the right evidence, as the receipt for M4 does."""
+        def document_of(name):
+            return self.docs.get(artifacts.get(name, {}).get("key"))
+
+        seed, run, header, pack = map(document_of, ("m3b_run_identity_seed", "run", "run_header", "m4_handoff_pack"))
+        for document in filter(None, (run, header, pack)):
+            times = {document["pinned_at_utc"], document.get("written_at_utc", document["pinned_at_utc"])}
+            expected = {seed["pinned_at_utc"]} if seed else times
+            self.expect(document["artifact"], "the time that it was pinned at", times, expected)
+        if run:
+            known = all(closure in phase["closures"] for closure in run["source_closures"])
+            self.expect("run", "the closures that it rests on", known, True)
+        if header and header["run_json_key"] in self.files:
+            expected = sha256(self.files[header["run_json_key"]])
+            self.expect("run_header", "the hash of run.json", header["run_json_sha256"], expected)
+        if pack:
+            scope = pack["required_platform_run_id_env_value"]
+            self.expect("m4_handoff_pack", "its run", scope, self.run.get("platform_run_id"))
+            ids = {closure["step"]: closure["phase_execution_id"] for closure in phase["closures"]}
+            expected = {step: ids.get(step) for step in pack["source_execution_ids"]}
+            self.expect("m4_handoff_pack", "the executions of its steps", pack["source_execution_ids"], expected)
+        receipt = document_of("m4_entry_readiness_receipt")
+        if receipt:
+            for name, field in (("m3i_p1_verdict", "p1_verdict"), ("m4_handoff_pack", "m4_handoff_pack")):
+                expected = {key: value for key, value in artifacts.get(name, {}).items() if key not in ("name", "etag")}
+                self.expect("m4_entry_readiness_receipt", f"its {field}", receipt[field], expected)
+            self.expect("m4_entry_readiness_receipt", "its verdict", receipt["m3_execution_summary"]["key"], self.phase_key)
+            if self.committed:
+                expected = f"evidence/runs/{self.committed['platform_run_id']}/ledger/{self.committed['sequence']:06}.json"
+                self.expect("m4_entry_readiness_receipt", "its commit", receipt["commit"]["key"], expected)
+        if self.advances and not (run and header and pack):
+            self.report(self.phase_key, "advances without run.json, run header or handoff pack", INCOMPLETE)
 
     def check_resolved(self, summaries, artifacts):
         """M3.I's register lists the blockers of the holds that the admissions lead back to, and that the chain no longer has."""
@@ -1217,16 +1404,27 @@ class Check:
                 expected[0] = found[0]
             self.expect(name, "the phase's window", found, expected)
 
+    def check_register(self, register, blockers):
+        """M3.I's register has every blocker of the steps, in order, with what the page of blockers says of it."""
+        fields = ("code", "subject", "detail")
+        expected = sorted({tuple(blocker[name] for name in fields) for blocker in blockers})
+        expected = [
+            dict(zip(fields, blocker), **dict(zip(("severity", "phase_code", "remedy"), SCHEMAS.blockers[blocker[0]])))
+            for blocker in expected
+        ]
+        found = (register["unresolved_blockers"], register["unresolved_count"])
+        self.expect("m3i_blocker_register", "its blockers", found, (expected, len(expected)))
+
     def check_verdict(self, phase, summaries, artifacts):
         """The rollup's word follows from the steps' blockers, the verdict from the word, and the ledger commits it."""
         if len(summaries) == len(phase["closures"]):
             blockers = [blocker for document in summaries.values() for blocker in document["blockers"]]
             # M3I-B7 is the rollup's own: a step before it held.
             codes = sorted({blocker["code"] for blocker in blockers if blocker["code"] != "M3I-B7"})
-            all_reached = set(STEPS[:8]) <= set(summaries)
-            if SEVERE_CODES & set(codes):
+            not_reached = [step for step in STEPS[:8] if step not in summaries]
+            if any(map(SCHEMAS.is_severe, codes)):
                 word = "NO_GO_RESET_REQUIRED"
-            elif codes or not all_reached:
+            elif codes or not_reached:
                 word = "HOLD_REMEDIATE"
             else:
                 word = "ADVANCE_TO_M3J"
@@ -1234,10 +1432,19 @@ class Check:
             if "M3I-B1" not in codes:
                 self.check_resolved(summaries, artifacts)
             self.check_windows(artifacts)
+            self.check_pinned(phase, summaries, artifacts)
             if rollup:
-                found = (rollup["verdict"], rollup["unresolved_codes"])
-                self.expect("m3i_p1_verdict", "its verdict", found, (word, codes))
+                found = (rollup["verdict"], rollup["unresolved_codes"], rollup["not_reached"], rollup["overall_pass"])
+                self.expect("m3i_p1_verdict", "its verdict", found, (word, codes, not_reached, word == "ADVANCE_TO_M3J"))
                 self.expect(self.phase_key, "its adjudication", phase["adjudication"], word)
+            elif self.advances:
+                self.report(self.phase_key, "advances, and the verdict of M3.I is not there", INCOMPLETE)
+            register = self.docs.get(artifacts.get("m3i_blocker_register", {}).get("key"))
+            if register:
+                self.check_register(register, [blocker for blocker in blockers if blocker["code"] != "M3I-B7"])
+            found = {blocker["code"] for blocker in phase["unresolved_blockers"]} - {"M3I-B7"}
+            found = sorted(code for code in found if not code.startswith("M3J"))
+            self.expect(self.phase_key, "its codes", found, codes)
             is_green = (
                 word == "ADVANCE_TO_M3J"
                 and not phase["unresolved_blockers"]
@@ -1247,8 +1454,10 @@ class Check:
             )
             self.expect(self.phase_key, "its verdict", self.advances, is_green)
 
+        self.expect(self.phase_key, "its pass", phase["overall_pass"], self.advances)
         if self.committed:
             self.expect("ledger", "the committed verdict", self.committed["verdict"], phase["verdict"])
+            self.expect("ledger", "the committed summary", self.committed["summary"]["key"], self.phase_key)
         elif phase["commit"] != "NO_LEDGER" or self.ledger or self.advances:
             self.report("ledger", "has no COMMITTED record of this verdict: it is void", INCOMPLETE)
             self.advances = None

@@ -69,9 +69,9 @@ impl ExitStatus {
             Self::Hold
             | Self::Verified(verify::Standing::Held | verify::Standing::Refused)
             | Self::Compared(diff::Standing::Differs) => 1,
-            Self::Usage | Self::Verified(verify::Standing::Tampered) | Self::Replayed(p1_replay::Standing::Differs) => {
-                2
-            }
+            Self::Usage
+            | Self::Verified(verify::Standing::Tampered | verify::Standing::OtherKey)
+            | Self::Replayed(p1_replay::Standing::Differs) => 2,
             Self::Fault
             | Self::Verified(verify::Standing::Incomplete)
             | Self::Compared(diff::Standing::Unknown)
@@ -163,7 +163,10 @@ pub const GROUPS: [Group; 9] = [
                 Verified(verify::Standing::Held),
                 "held, intact; also: a phase entry that was refused, intact",
             ),
-            (Verified(verify::Standing::Tampered), "tampered or inconsistent"),
+            (
+                Verified(verify::Standing::Tampered),
+                "tampered or inconsistent; also: signed by none of the keys that were given",
+            ),
             (
                 Verified(verify::Standing::Incomplete),
                 "incomplete: something that is named is not there, or no verdict was committed",
@@ -218,7 +221,10 @@ pub const GROUPS: [Group; 9] = [
         statuses: &[
             (Verified(verify::Standing::Pinned), "pinned and intact"),
             (Verified(verify::Standing::Held), "held, intact"),
-            (Verified(verify::Standing::Tampered), "tampered or inconsistent"),
+            (
+                Verified(verify::Standing::Tampered),
+                "tampered or inconsistent; also: signed by none of the keys that were given",
+            ),
             (Verified(verify::Standing::Incomplete), "incomplete"),
             (
                 NoEvidence,

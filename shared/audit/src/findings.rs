@@ -12,6 +12,8 @@ use crate::object_versions::ghost_problem;
 pub enum Grade {
     /// The evidence was changed, or contradicts itself.
     Tampered,
+    /// A verdict is signed, and by none of the keys that were given. That says nothing against the evidence itself.
+    OtherKey,
     /// A part of the evidence is missing.
     Incomplete,
 }
@@ -56,6 +58,11 @@ impl Findings {
     /// Adds a finding: the evidence was changed, or contradicts itself.
     pub fn tampered(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
         self.add(Grade::Tampered, subject, detail);
+    }
+
+    /// Adds a finding: a verdict is signed by another key than those that were given.
+    pub(crate) fn other_key(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
+        self.add(Grade::OtherKey, subject, detail);
     }
 
     /// Adds a finding: a part of the evidence is missing.

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ use crate::attestation::{
     ENVELOPE_SCHEMA, VERDICT_PREDICATE, VERDICT_STATEMENT_SCHEMA, VSA_PREDICATE, VSA_STATEMENT_SCHEMA,
     VerdictPredicate, VerificationSummary,
 };
-use crate::evidence::{Body, Document, EvidenceError, ExecutionSummary, Header, split};
+use crate::canonical;
+use crate::evidence::{Body, Document, EvidenceError, ExecutionSummary, Header, PHASE_ID, RunIds, merge, split};
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
     Observations, admission, config_digest, cost_envelope, gate_rollup, handle_closure, m4_handoff,
@@ -192,18 +194,18 @@ impl List {
             kind: Kind::Document,
             writers: vec![by],
             schema: |entry| schema::document::<B>(entry.step()),
-            reader: Some(|_, bytes| document::<B>(bytes)),
+            reader: Some(document::<B>),
         });
     }
 
     /// What every step, the admission and the entry begin and end with.
-    fn closing<O: JsonSchema>(&mut self, by: Owner) {
+    fn closing<O: JsonSchema + Serialize + DeserializeOwned>(&mut self, by: Owner) {
         self.0.push(Entry {
             name: by.observations_name(),
             kind: Kind::Observations,
             writers: vec![by],
             schema: |entry| schema::observations::<Observations<O>>(&entry.name, entry.step()),
-            reader: Some(headed::<Observations>),
+            reader: Some(observations::<O>),
         });
         self.0.push(Entry {
             name: by.summary_name(),
@@ -236,12 +238,49 @@ impl List {
 }
 
 /// Parses a document, and renders it again: what the type does not hold would be lost.
-fn document<B: Body>(bytes: &[u8]) -> Result<Option<Header>, String> {
+fn document<B: Body>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
     let document = Document::<B>::parse(bytes).map_err(|error| words(&error))?;
-    match document.render() {
-        Ok(again) if again == bytes => Ok(Some(document.header)),
-        _ => Err("is not what its type renders".to_owned()),
+    rendered(entry, document, bytes, B::RUN_EVIDENCE)
+}
+
+/// The header of a document whose type holds everything that is in its bytes.
+fn rendered<B: Serialize>(
+    entry: &Entry,
+    document: Document<B>,
+    bytes: &[u8],
+    is_of_run: bool,
+) -> Result<Option<Header>, String> {
+    let again = merge(&document.header, &document.body).map_err(|error| words(&error))?;
+    if !canonical::to_document(&again).is_ok_and(|again| again == bytes) {
+        return Err("is not what its type renders".to_owned());
     }
+    check_header(entry, &document.header, is_of_run)?;
+    Ok(Some(document.header))
+}
+
+/// Checks a header as the schema does: who writes the document, and which ids it has.
+fn check_header(entry: &Entry, header: &Header, is_of_run: bool) -> Result<(), String> {
+    if header.phase_id != PHASE_ID {
+        return Err(format!("is of the phase {}", header.phase_id.escape_debug()));
+    }
+    let step = entry.step();
+    if header.step != step {
+        return Err(format!("says that {} wrote it, and {step} does", header.step));
+    }
+    let is_of_step = |id: &str| id.starts_with(step.prefix()) && id.split('_').count() == 3;
+    let id = header.phase_execution_id.as_ref().map(|id| is_of_step(id.as_str()));
+    if id != (!is_of_run).then_some(true) {
+        return Err("has not the phase execution id that it must have".to_owned());
+    }
+    let run = header.run();
+    if is_of_run && run.triplet().is_none() {
+        return Err("has not all ids of the run".to_owned());
+    }
+    // Observations come before anything that is known of the run.
+    if entry.kind == Kind::Observations && run != RunIds::default() {
+        return Err("has ids of the run".to_owned());
+    }
+    Ok(())
 }
 
 /// Evidence's error with its cause, which says where the document broke.
@@ -252,18 +291,43 @@ fn words(error: &EvidenceError) -> String {
     }
 }
 
-fn headed<B: DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
     let document = split::<B>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
-    Ok(Some(document.header))
+    rendered(entry, document, bytes, false)
 }
 
-fn json_of<T: DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+/// Observations of revision 1 have the shapes of their time, and their steps are not computed again: of them only the frame is read.
+fn observations<O: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+    match revision::of(&value(bytes)?) {
+        Some(1) => {
+            let document = split::<Observations>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
+            check_header(entry, &document.header, false)?;
+            Ok(Some(document.header))
+        }
+        _ => {
+            let document = split::<Observations<O>>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
+            if document.body.settings.is_none() {
+                return Err("does not say by which settings its step went".to_owned());
+            }
+            rendered(entry, document, bytes, false)
+        }
+    }
+}
+
+fn json_of<T: Serialize + DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
     let value = value(bytes)?;
     if let Value::Object(fields) = &value {
         revision::check(fields)?;
     }
-    serde_json::from_value::<T>(value).map_err(|error| error.to_string())?;
-    Ok(None)
+    // The billing artifact, which people make as well, does not say it.
+    if value.get("phase_id").is_some_and(|phase| phase != PHASE_ID) {
+        return Err("is of another phase".to_owned());
+    }
+    let record = serde_json::from_value::<T>(value).map_err(|error| error.to_string())?;
+    match canonical::document_of(&record) {
+        Ok(again) if again == bytes => Ok(None),
+        _ => Err("is not what its type renders".to_owned()),
+    }
 }
 
 fn ledger_record(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {

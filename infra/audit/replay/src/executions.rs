@@ -4,6 +4,8 @@
 //! executions. For those, the ledger gives ARN and stamp, and the evidence gives the parts of the input that an evaluation needs:
 //! whether the execution is a rerun, and with which reset receipt.
 
+use std::collections::BTreeSet;
+
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
 use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
@@ -54,16 +56,17 @@ impl Execution {
 /// Every execution in the order of the ledger, and the reasons why others cannot be replayed.
 pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String)>) {
     let mut known: Vec<(ExecutionArn, Stamp)> = Vec::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut missing = Vec::new();
     // The ledger that a phase entry read is the run's, whose executions this evidence does not hold.
     let ledger = if recording.is_entry { &[][..] } else { &recording.ledger };
     for record in ledger {
-        if !known.iter().any(|(arn, _)| *arn == record.holder) {
+        if names.insert(record.holder.as_str()) {
             known.push((record.holder.clone(), record.holder_stamp_utc));
         }
     }
     if let Some(account) = &recording.account
-        && !known.iter().any(|(arn, _)| *arn == account.execution)
+        && names.insert(account.execution.as_str())
     {
         match recording.stamp(&account.execution) {
             Some(stamp) => known.push((account.execution.clone(), stamp)),
@@ -79,6 +82,11 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
             "without it and without a ledger no execution is known".to_owned(),
         ));
     }
+    let commits = recording
+        .ledger
+        .iter()
+        .filter(|record| record.kind == LedgerKind::Committed);
+    let committed: BTreeSet<&str> = commits.map(|record| record.holder.as_str()).collect();
     let mut executions = Vec::new();
     for (arn, stamp) in known {
         let account = recording.account.as_ref().filter(|account| account.execution == arn);
@@ -95,12 +103,8 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
             ));
             continue;
         };
-        let committed = recording
-            .ledger
-            .iter()
-            .any(|record| record.kind == LedgerKind::Committed && record.holder == arn);
         executions.push(Execution {
-            committed,
+            committed: committed.contains(arn.as_str()),
             has_account: account.is_some(),
             arn,
             stamp,

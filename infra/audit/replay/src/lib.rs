@@ -9,7 +9,10 @@ mod executions;
 pub mod payload;
 mod recording;
 mod steps;
+mod verified;
 mod walk;
+
+use std::collections::BTreeSet;
 
 use p1_contract::ids::below_run_control;
 use p1_contract::owner::Owner;
@@ -17,6 +20,7 @@ use serde::Serialize;
 
 pub use difference::Difference;
 pub use executions::InputSource;
+pub use verified::{Recomputed, Replay, Verified, verify};
 
 use p1_audit::EvidenceSet;
 use p1_contract::attestation::is_sidecar;
@@ -121,7 +125,12 @@ pub struct Report {
 
 /// Replays every execution that the evidence holds.
 pub async fn replay(set: &EvidenceSet) -> Report {
-    let recording = match Recording::read(set) {
+    replay_without(set, &BTreeSet::new()).await
+}
+
+/// The same, without the objects of these keys, which are not P1's.
+async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report {
+    let recording = match Recording::read(set, foreign) {
         Ok(recording) => recording,
         Err(missing) => return report(Vec::new(), missing, [0, 0]),
     };

@@ -1,6 +1,6 @@
 //! A mirrored directory as a recording: the bucket as the run left it, its ledger, and the engine's history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use p1_audit::EvidenceSet;
 use p1_audit::evidence_set::{HISTORY, ListedObject};
@@ -51,11 +51,11 @@ pub(super) struct RecordedSummary {
 }
 
 impl Recording {
-    /// Reads the evidence. If there is nothing to replay, the error says what is missing.
-    pub(super) fn read(set: &EvidenceSet) -> Result<Self, Vec<(String, String)>> {
+    /// Reads the evidence, but not the `foreign` objects. If there is nothing to replay, the error says what is missing.
+    pub(super) fn read(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Result<Self, Vec<(String, String)>> {
         let mut missing: Vec<(String, String)> = Vec::new();
         let mut objects = BTreeMap::new();
-        for (key, file) in &set.files {
+        for (key, file) in set.files.iter().filter(|(key, _)| !foreign.contains(*key)) {
             let Ok(parsed) = S3Key::parse(key) else {
                 missing.push((key.clone(), "is no key of a bucket".to_owned()));
                 continue;
@@ -72,7 +72,8 @@ impl Recording {
             };
             objects.insert(parsed, object);
         }
-        for key in set.listed.keys().filter(|key| !set.files.contains_key(*key)) {
+        let is_gone = |key: &&String| !set.files.contains_key(*key) && !foreign.contains(*key);
+        for key in set.listed.keys().filter(is_gone) {
             missing.push((key.clone(), "is not there, and objects.json lists it".to_owned()));
         }
         let mut environments = set.environments();
@@ -129,9 +130,11 @@ impl Recording {
 
     /// The keys below this prefix.
     pub(super) fn keys_in(&self, prefix: &str) -> impl Iterator<Item = S3Key> {
-        self.keys
-            .iter()
-            .filter(move |key| key.as_str().starts_with(prefix))
+        // The keys are in order, so those with the prefix lie together.
+        let first = self.keys.partition_point(|key| key.as_str() < prefix);
+        let rest = self.keys.get(first..).unwrap_or_default();
+        rest.iter()
+            .take_while(move |key| key.as_str().starts_with(prefix))
             .cloned()
     }
 

@@ -8,6 +8,7 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
 use p1_contract::request::{Conclusion, StepInput, StepResult};
 use p1_contract::revision;
+use p1_contract::secrets::RULES_VERSION;
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_contract::step::Step;
 use p1_runtime::store::Store;
@@ -236,7 +237,7 @@ impl<'a> Task<'a> {
                 None,
             );
         };
-        if let Some(reason) = self.is_of_another_revision() {
+        if let Some(reason) = self.is_of_another_release() {
             walked.made.extend(
                 self.recording
                     .keys_in(&self.recording.environment.phase_folder(&self.id)),
@@ -350,13 +351,24 @@ impl<'a> Task<'a> {
     }
 
     /// Why this release does not compute the step again, although everything may be there.
-    fn is_of_another_revision(&self) -> Option<String> {
+    fn is_of_another_release(&self) -> Option<String> {
         let observations = self.recording.document(&self.observations_key)?;
-        let revision = revision::of(&observations).filter(|revision| *revision != revision::SCHEMA_VERSION)?;
-        Some(format!(
-            "is of revision {revision}: this release computes revision {} alone; replay it with the release that wrote it",
-            revision::SCHEMA_VERSION
-        ))
+        let revision = revision::of(&observations).filter(|revision| *revision != revision::SCHEMA_VERSION);
+        if let Some(revision) = revision {
+            return Some(format!(
+                "is of revision {revision}: this release computes revision {} alone; replay it with the release that wrote it",
+                revision::SCHEMA_VERSION
+            ));
+        }
+        // The rules decide what is redacted and counted, so other rules give other bytes.
+        let scan = self.summary.as_ref()?.body.secret_scan.as_ref()?;
+        (scan.rules_version < RULES_VERSION).then(|| {
+            format!(
+                "was scanned for secrets by version {} of the rules: this release has version {RULES_VERSION}; replay it with the \
+                 release that wrote it",
+                scan.rules_version
+            )
+        })
     }
 
     fn request(

@@ -15,6 +15,9 @@ use crate::exit;
 
 /// The text of `verify --help` below the exit statuses.
 const VERIFY_NOTES: &str = "\
+Every step is computed again, as `replay` does it. A step that gives other bytes makes the evidence tampered. What cannot be
+computed again is named and is no finding: evidence that an earlier release wrote, or a step of which something is missing.
+
 A run in a bucket is named in one of two ways:
   s3://BUCKET/evidence/runs/<platform_run_id>/   checks the verdict that was committed last
   s3://BUCKET/evidence/ENVIRONMENT/run_control/<id>/ checks the verdict of the execution that this folder of M3.J is of; for any
@@ -31,7 +34,9 @@ Signature:
   UNSIGNED  there is no signature. Whoever can rewrite the whole directory can replace the run by another one
   SIGNED    valid under the key beside it: nothing was changed since, but nothing tells whose key it is
   VERIFIED  valid under a key that --key names
-  INVALID   changed, or not what the evidence gives (exit status 2), or not whole (3)
+  OTHER_KEY valid under the key beside it, which --key does not name. That is no tampering: OTHER_KEY is the standing too (2)
+  CONTRADICTED  valid in itself, beside evidence that was changed or contradicts itself (2)
+  INVALID   changed, or not what the evidence gives (2), or not whole (3)
 With --key, every verdict in the directory must be signed by one of the keys. A verdict by another key is 2, an unsigned one is 3.
 objects.json (written by the mirror) and execution_history.json (by the engine) are not signed. Of the history, `verify` reads the
 execution and its outcome.";
@@ -140,6 +145,9 @@ pub struct VerifyArgs {
     /// Public key (PEM), repeatable; every verdict must be signed by one of the given keys
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
+    /// Do not compute the steps again
+    #[arg(long)]
+    pub no_replay: bool,
     /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
@@ -154,6 +162,9 @@ pub struct ReportArgs {
     /// Public key (PEM), repeatable; every verdict must be signed by one of the given keys
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
+    /// Do not compute the steps again
+    #[arg(long)]
+    pub no_replay: bool,
     /// File for the page; it must lie outside the directory [default: DIR.report.html, beside the directory]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

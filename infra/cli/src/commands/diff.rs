@@ -109,6 +109,8 @@ fn standing(run: &RunFacts) -> String {
         Verified::Admitted => "ADMITTED",
         Verified::Refused => "REFUSED",
         Verified::Tampered => "TAMPERED",
+        // Never: no keys are given here.
+        Verified::OtherKey => "OTHER KEY",
         Verified::Incomplete => "INCOMPLETE",
     };
     match run.findings {

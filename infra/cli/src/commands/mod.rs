@@ -57,7 +57,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Diff(args) => diff::diff(&args),
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
-        Command::Report(args) => report::report(&args),
+        Command::Report(args) => report::report(&args).await,
         Command::Lint(args) => lint::lint(&args).await,
         Command::ExitCodes => exit_codes::exit_codes(),
         #[cfg(feature = "operator")]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use p1_audit::text;
-use p1_audit::verify::{Standing, verify};
 use p1_contract::attestation::PublicKey;
 use p1_contract::cause::chain;
+use p1_replay::{Verified, verify};
 use p1_report::page;
 use serde_json::json;
 
-use super::verify::read_key;
+use super::verify::{again, read_key};
 use super::{say, say_no_evidence, say_object};
 use crate::args::ReportArgs;
 use crate::atomic;
@@ -22,17 +22,22 @@ use crate::exit::{CliError, ExitStatus};
 ///
 /// # Errors
 /// Returns a fault if standard output cannot be written to.
-pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
-    match write(args) {
-        Ok((standing, out)) => {
+pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
+    match write(args).await {
+        Ok((Verified { report, replay }, out)) => {
+            let standing = report.standing;
             let shown = text::clean(&out.display().to_string());
             if args.json {
                 let status = ExitStatus::Verified(standing).code();
-                let document =
-                    json!({"report": out.display().to_string(), "standing": standing, "exit_status": status});
+                let document = json!({
+                    "report": out.display().to_string(), "standing": standing, "replay": replay, "exit_status": status,
+                });
                 say_object(&document)?;
             } else {
                 say(&format!("report: {shown}"))?;
+                for line in again(&replay) {
+                    say(&line)?;
+                }
             }
             if args.open {
                 open(&out);
@@ -44,14 +49,14 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
 }
 
 /// Checks the directory, makes the page and writes it. The error says why that failed.
-fn write(args: &ReportArgs) -> Result<(Standing, PathBuf), String> {
+async fn write(args: &ReportArgs) -> Result<(Verified, PathBuf), String> {
     let out = place(&args.dir, args.out.as_deref())?;
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
     let keys = keys.map_err(|why| text::clean(&why))?;
     let set = directory::read(&args.dir).map_err(|error| text::clean(&chain(&error)))?;
-    let report = verify(&set, &keys);
-    atomic::write(&out, page(&set, &report).as_bytes()).map_err(|error| error.to_string())?;
-    Ok((report.standing, out))
+    let verified = verify(&set, &keys, !args.no_replay).await;
+    atomic::write(&out, page(&set, &verified.report).as_bytes()).map_err(|error| error.to_string())?;
+    Ok((verified, out))
 }
 
 /// The path of the page: beside the directory, or the requested path. Never inside the evidence.

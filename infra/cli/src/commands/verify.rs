@@ -5,9 +5,10 @@ use std::path::Path;
 use p1_audit::EvidenceSet;
 use p1_audit::findings::Grade;
 use p1_audit::text;
-use p1_audit::verify::{Report, Signature, SignatureState, Standing, verify as judge};
+use p1_audit::verify::{Signature, SignatureState, Standing};
 use p1_contract::attestation::PublicKey;
 use p1_contract::cause::chain;
+use p1_replay::{Recomputed, Replay, Verified, verify as judge};
 
 use super::{say, say_document, say_no_evidence, say_refusal};
 use crate::args::VerifyArgs;
@@ -43,13 +44,13 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
             Err(error) => return say_no_evidence(args.json, &text::clean(&chain(&error))),
         },
     };
-    let report = judge(&set, &keys);
-    let status = ExitStatus::Verified(report.standing);
+    let verified = judge(&set, &keys, !args.no_replay).await;
+    let status = ExitStatus::Verified(verified.report.standing);
     if args.json {
-        say_document(&report, status)?;
+        say_document(&verified, status)?;
         return Ok(status);
     }
-    for line in page(&report, Paint::of(&std::io::stdout())) {
+    for line in page(&verified, Paint::of(&std::io::stdout())) {
         say(&line)?;
     }
     Ok(status)
@@ -85,11 +86,58 @@ fn signature(signature: &Signature) -> String {
         SignatureState::Unsigned => "UNSIGNED".to_owned(),
         SignatureState::Signed => format!("SIGNED by the key {key}; whose key it is, only --key FILE can tell"),
         SignatureState::Verified => format!("VERIFIED by the key {key}"),
+        SignatureState::OtherKey => format!("OTHER_KEY: valid by the key {key}, which --key does not name"),
+        SignatureState::Contradicted => {
+            format!("CONTRADICTED: valid by the key {key}, beside evidence that is not what it was")
+        }
         SignatureState::Invalid => format!("INVALID, by the key {key}"),
     }
 }
 
-fn page(report: &Report, paint: Paint) -> Vec<String> {
+/// The number of things that were not computed again that are named in words. `--json` has more of them.
+const NAMED: usize = 5;
+
+/// How far the evidence was computed again, in words.
+pub(super) fn again(replay: &Replay) -> Vec<String> {
+    let counts = replay.counts;
+    let row = |text: String| format!("  {:<16}  {text}", "");
+    let first = |text: String| format!("  {:<16}  {text}", "computed again");
+    if let (Recomputed::LeftOut, Some(reason)) = (replay.standing, &replay.reason) {
+        return vec![first(format!("nothing: {reason}"))];
+    }
+    let differ = match counts.different {
+        0 => String::new(),
+        different => format!("; {different} are other ones"),
+    };
+    let mut lines = vec![first(format!(
+        "{} objects of {} steps are the same{differ}",
+        counts.equal, counts.steps
+    ))];
+    let not = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let rest: Vec<String> = [
+        not(counts.from_outside, "from outside"),
+        not(counts.sidecars, "of signatures"),
+        not(counts.missing, "that could not be"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    lines.push(row(format!(
+        "not computed again: the observations, which are the steps' input{}",
+        rest.iter().map(|text| format!(", {text}")).collect::<String>()
+    )));
+    lines.extend(replay.missing.iter().take(NAMED).map(|missing| {
+        let subject = text::brief(&missing.subject, 200);
+        row(format!("  {subject}: {}", text::brief(&missing.reason, 300)))
+    }));
+    if let Some(more) = counts.missing.checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.push(row(format!("  and {more} more")));
+    }
+    lines
+}
+
+fn page(verified: &Verified, paint: Paint) -> Vec<String> {
+    let Verified { report, replay } = verified;
     let (word, meaning) = match report.standing {
         Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
         Standing::Admitted => (
@@ -101,6 +149,10 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         Standing::Tampered => (
             "TAMPERED",
             "the evidence was changed, or contradicts itself; do not rely on it",
+        ),
+        Standing::OtherKey => (
+            "OTHER_KEY",
+            "a verdict is signed by none of the given keys; nothing shows that the evidence was changed",
         ),
         Standing::Incomplete => (
             "INCOMPLETE",
@@ -136,6 +188,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         "  {:<16}  {} objects, {} hashes compared, {} closures walked; {} named, not mirrored",
         "checked", counts.objects, counts.hashes, counts.closures, counts.named_not_mirrored
     ));
+    lines.extend(again(replay));
     if report.foreign.count > 0 {
         lines.push(format!(
             "  {}",
@@ -152,6 +205,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     for finding in &report.findings {
         let grade = match finding.grade {
             Grade::Tampered => "tampered",
+            Grade::OtherKey => "other key",
             Grade::Incomplete => "incomplete",
         };
         lines.push(format!(

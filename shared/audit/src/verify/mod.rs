@@ -44,6 +44,8 @@ pub enum Standing {
     Refused,
     /// An object was changed or added, or contradicts another one.
     Tampered,
+    /// Nothing was changed, and a verdict is signed by none of the keys that were given.
+    OtherKey,
     /// An object that the evidence names is missing, or no verdict was committed.
     Incomplete,
 }
@@ -78,6 +80,32 @@ pub struct Report {
     pub foreign: Foreign,
     /// All problems, in the order in which they were found.
     pub findings: Vec<Finding>,
+    /// The keys of all foreign objects that the source holds. `foreign` names the first of them.
+    #[serde(skip)]
+    pub foreign_keys: BTreeSet<String>,
+}
+
+impl Report {
+    /// Adds what a replay found: an object that the steps do not make.
+    pub fn contradict(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
+        self.findings.push(Finding {
+            grade: Grade::Tampered,
+            subject: subject.into(),
+            detail: detail.into(),
+        });
+        self.standing = Standing::Tampered;
+        self.signature.beside_tampering();
+    }
+}
+
+/// The standing: the gravest finding decides, or else what the evidence states (`stated`).
+fn standing(findings: &Findings, stated: Option<Standing>) -> Standing {
+    match findings.all().iter().map(|finding| finding.grade).min() {
+        Some(Grade::Tampered) => Standing::Tampered,
+        Some(Grade::OtherKey) => Standing::OtherKey,
+        Some(Grade::Incomplete) => Standing::Incomplete,
+        None => stated.unwrap_or(Standing::Incomplete),
+    }
 }
 
 /// Checks evidence in which every verdict must be signed by one of `keys`. Without keys, a signature is checked against the key
@@ -108,17 +136,15 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     environment::check(set, &documents, &mut findings);
     verified::check(&documents, &mut findings);
     let judgement = meaning::check(set, &documents, &chain, &mut findings);
-    let signature = signature::check(set, &documents, &chain, keys, &mut findings);
+    let mut signature = signature::check(set, &documents, &chain, keys, &mut findings);
     let foreign: Vec<String> = chain.foreign.iter().cloned().collect();
     let mut foreign = Foreign::of(&foreign);
     foreign.count += set.foreign_unnamed;
-    let grades: BTreeSet<Grade> = findings.all().iter().map(|finding| finding.grade).collect();
-    let standing = match (grades.first(), judgement.advance) {
-        (Some(Grade::Tampered), _) => Standing::Tampered,
-        (Some(Grade::Incomplete), _) | (None, None) => Standing::Incomplete,
-        (None, Some(true)) => Standing::Pinned,
-        (None, Some(false)) => Standing::Held,
-    };
+    let stated = |advance| if advance { Standing::Pinned } else { Standing::Held };
+    let standing = standing(&findings, judgement.advance.map(stated));
+    if standing == Standing::Tampered {
+        signature.beside_tampering();
+    }
     let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
     Report {
         standing,
@@ -133,6 +159,7 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
         },
         foreign,
         findings: findings.all().to_vec(),
+        foreign_keys: chain.foreign,
     }
 }
 
@@ -155,13 +182,14 @@ fn phase_entry(
     }
     let mut chain = chain::Chain::default();
     let admitted = entry::check(set, documents, &mut chain, keys, &mut findings);
-    let grades: BTreeSet<Grade> = findings.all().iter().map(|finding| finding.grade).collect();
-    let standing = match (grades.first(), admitted) {
-        (Some(Grade::Tampered), _) => Standing::Tampered,
-        (Some(Grade::Incomplete), _) | (None, None) => Standing::Incomplete,
-        (None, Some(true)) => Standing::Admitted,
-        (None, Some(false)) => Standing::Refused,
+    let stated = |admitted| {
+        if admitted {
+            Standing::Admitted
+        } else {
+            Standing::Refused
+        }
     };
+    let standing = standing(&findings, admitted.map(stated));
     let word = |admitted| if admitted { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
     Report {
         standing,
@@ -183,5 +211,6 @@ fn phase_entry(
         },
         foreign: Foreign::of(&set.foreign),
         findings: findings.all().to_vec(),
+        foreign_keys: BTreeSet::new(),
     }
 }

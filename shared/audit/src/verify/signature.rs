@@ -29,6 +29,10 @@ pub enum SignatureState {
     Signed,
     /// It is valid under one of the given keys.
     Verified,
+    /// It is valid under the key that lies beside it, which is none of the given keys.
+    OtherKey,
+    /// It is valid in itself, and the evidence beside it was changed, or contradicts itself.
+    Contradicted,
     /// It is incomplete, not valid, or disagrees with the evidence.
     Invalid,
 }
@@ -42,7 +46,20 @@ pub struct Signature {
     pub keyid: Option<String>,
 }
 
-/// Checks the signature of every verdict in the directory. Returns the signature of the verdict that the directory belongs to.
+impl Signature {
+    /// Says no more of the signature than that it is valid: what lies beside it is not what it was.
+    pub(super) fn beside_tampering(&mut self) {
+        if matches!(
+            self.state,
+            SignatureState::Signed | SignatureState::Verified | SignatureState::OtherKey
+        ) {
+            self.state = SignatureState::Contradicted;
+        }
+    }
+}
+
+/// Checks the signature of every verdict in the directory. Returns the signature of the verdict that the directory belongs to; of
+/// several verdicts, one that is signed by another key than the given ones comes first.
 pub(super) fn check(
     set: &EvidenceSet,
     documents: &Documents,
@@ -64,7 +81,8 @@ pub(super) fn check(
         };
         let signature = signed.check(keys, findings);
         let of_phase = phase.is_none_or(|phase| sibling_named(phase, "") == sibling_named(summary, ""));
-        if of_phase {
+        let by_another = |signature: &Signature| signature.state == SignatureState::OtherKey;
+        if (of_phase && !by_another(&ours)) || by_another(&signature) {
             ours = signature;
         }
     }
@@ -103,24 +121,22 @@ impl Signed<'_> {
         }
         let key = self.key(findings);
         if let Some(key) = &key {
-            let id = key.id();
-            if !keys.is_empty() && !keys.contains(key) {
-                let place = self.beside(KEY_SIDECAR);
-                findings.tampered(
-                    place,
-                    format!("is the key {id}, which is none of those that were given"),
-                );
-            }
             self.envelopes(key, findings);
         }
-        Signature {
-            state: match (unread || findings.all().len() > before, keys.is_empty()) {
-                (true, _) => SignatureState::Invalid,
-                (false, true) => SignatureState::Signed,
-                (false, false) => SignatureState::Verified,
-            },
-            keyid: key.map(|key| key.id().to_string()),
+        let is_given = key.as_ref().is_some_and(|key| keys.contains(key));
+        let state = match (unread || findings.all().len() > before, keys.is_empty(), is_given) {
+            (true, _, _) => SignatureState::Invalid,
+            (false, true, _) => SignatureState::Signed,
+            (false, false, true) => SignatureState::Verified,
+            (false, false, false) => SignatureState::OtherKey,
+        };
+        let keyid = key.map(|key| key.id().to_string());
+        if let (false, false, Some(id)) = (keys.is_empty(), is_given, &keyid) {
+            let place = self.beside(KEY_SIDECAR);
+            let why = format!("is the key {id}, which is none of those that were given");
+            findings.other_key(place, why);
         }
+        Signature { state, keyid }
     }
 
     fn beside(&self, name: &str) -> String {

@@ -19,6 +19,7 @@ pub(super) fn word(standing: Standing) -> &'static str {
         Standing::Refused => "REFUSED",
         Standing::Held => "HELD",
         Standing::Tampered => "TAMPERED",
+        Standing::OtherKey => "OTHER KEY",
         Standing::Incomplete => "INCOMPLETE",
     }
 }
@@ -29,7 +30,7 @@ pub(super) fn class(standing: Standing) -> &'static str {
         Standing::Pinned | Standing::Admitted => "standing-pinned",
         Standing::Held | Standing::Refused => "standing-held",
         Standing::Tampered => "standing-tampered",
-        Standing::Incomplete => "standing-incomplete",
+        Standing::Incomplete | Standing::OtherKey => "standing-incomplete",
     }
 }
 
@@ -38,7 +39,7 @@ fn mark(standing: Standing) -> Mark {
         Standing::Pinned | Standing::Admitted => Mark::Pass,
         Standing::Held | Standing::Refused => Mark::Held,
         Standing::Tampered => Mark::Alarm,
-        Standing::Incomplete => Mark::Unknown,
+        Standing::Incomplete | Standing::OtherKey => Mark::Unknown,
     }
 }
 
@@ -49,13 +50,17 @@ fn meaning(standing: Standing) -> &'static str {
         Standing::Refused => "A later phase was refused, and the evidence of it is intact.",
         Standing::Held => "The run is held, and its evidence is intact.",
         Standing::Tampered => "The evidence was changed, or contradicts itself. Do not rely on it.",
+        Standing::OtherKey => {
+            "The evidence agrees with its own signature, which is by none of the keys that were given. Nothing shows that it was \
+             changed, and nothing shows who wrote it."
+        }
         Standing::Incomplete => "The evidence is not whole, or no verdict was committed. Nothing is proven by it.",
     }
 }
 
 /// Whether P1 wrote the directory's statements unchanged.
 pub(super) fn is_intact(standing: Standing) -> bool {
-    !matches!(standing, Standing::Tampered | Standing::Incomplete)
+    !matches!(standing, Standing::Tampered | Standing::OtherKey | Standing::Incomplete)
 }
 
 pub(super) fn banner(model: &Model) -> Markup {
@@ -143,6 +148,16 @@ fn signature(model: &Model) -> Markup {
             "VERIFIED",
             "The signature is valid under a key that was given.",
         ),
+        SignatureState::OtherKey => (
+            Mark::Alarm,
+            "OTHER KEY",
+            "The signature is valid under the key that lies beside it, which is none of the keys that were given.",
+        ),
+        SignatureState::Contradicted => (
+            Mark::Alarm,
+            "CONTRADICTED",
+            "The signature is valid in itself, and the evidence beside it was changed or contradicts itself.",
+        ),
         SignatureState::Invalid => (
             Mark::Alarm,
             "INVALID",
@@ -218,6 +233,7 @@ pub(super) fn remarks(caption: &str, remarks: &[Remark]) -> Markup {
 fn grade(grade: Grade) -> Markup {
     match grade {
         Grade::Tampered => Mark::Alarm.with("tampered"),
+        Grade::OtherKey => Mark::Unknown.with("other key"),
         Grade::Incomplete => Mark::Unknown.with("incomplete"),
     }
 }

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use p1_audit::EvidenceSet;
 use p1_audit::lineage::{Lineage, folder_of};
 use p1_audit::text;
-use p1_audit::verify::{Report, Standing, verify};
+use p1_audit::verify::{Report, Standing};
 use p1_contract::artifacts::{CLOSURE_NOTES, PhaseSummary};
 use p1_contract::attestation::PublicKey;
 use p1_contract::canonical::document_of;
 use p1_contract::cause::chain;
 use p1_contract::evidence::Document;
 use p1_contract::hash::Sha256Hex;
+use p1_replay::verify;
 use serde::Serialize;
 
 use super::verify::read_key;
@@ -67,7 +68,7 @@ struct Append {
 pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
     let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
     let keys = keys.map_err(|why| CliError::usage(text::clean(&why)))?;
-    let (receipt, appended) = append_all(&args, &keys)?;
+    let (receipt, appended) = append_all(&args, &keys).await?;
     if args.json {
         say_document(&receipt, ExitStatus::Advance)?;
     } else {
@@ -81,9 +82,9 @@ pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Advance)
 }
 
-fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Vec<String>), CliError> {
+async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Vec<String>), CliError> {
     let set = directory::read(&args.dir).map_err(|error| CliError::usage(text::clean(&chain(&error))))?;
-    expect_intact(&args.dir, &verify(&set, keys))?;
+    expect_intact(&args.dir, &verify(&set, keys, true).await.report)?;
     let (key, phase) = phase_summary(&args.dir, &set)?;
     let run = match (&phase.header.platform_run_id, &phase.header.phase_execution_id) {
         (Some(run), _) => run.to_string(),
