@@ -181,8 +181,12 @@ const CASES: [Case; 25] = [
     (
         "more than is read, below the run",
         |dir, keys| {
-            for number in 0..=MOST_BYTES / LARGEST_OBJECT {
-                sparse(&dir.join(&keys.root).join(format!("a/{number:03}.bin")), LARGEST_OBJECT);
+            // Large ones first, then ever smaller ones, so that nothing is left for what comes after them.
+            for (bytes, count) in [(LARGEST_OBJECT, MOST_BYTES / LARGEST_OBJECT), (4096, 1024), (64, 64)] {
+                for number in 0..count {
+                    let name = format!("a/{:07}_{number:04}.bin", LARGEST_OBJECT - bytes);
+                    sparse(&dir.join(&keys.root).join(name), bytes);
+                }
             }
         },
         0,

@@ -37,6 +37,7 @@ fn evidence(scratch: &TempDir, others: usize) -> PathBuf {
 fn await_handler(child: &Child, signal: u32) {
     loop {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        assert!(!status.contains("State:\tZ"), "it ended before it handled a signal");
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
         if u64::from_str_radix(caught.trim(), 16).unwrap() >> (signal - 1) & 1 == 1 {
             return;
