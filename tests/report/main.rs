@@ -304,8 +304,9 @@ async fn the_command_leaves_the_directory_as_it_is_and_ends_as_verify_does() {
         out: out.map(Path::to_owned),
         open: false,
         json: true,
+        no_replay: false,
     };
-    assert_eq!(command(&args(&dir, None)).unwrap().code(), 1);
+    assert_eq!(command(&args(&dir, None)).await.unwrap().code(), 1);
     let beside = dir.with_extension("report.html");
     assert!(fs::read_to_string(&beside).unwrap().starts_with("<!DOCTYPE html>"));
     assert_eq!(
@@ -314,10 +315,11 @@ async fn the_command_leaves_the_directory_as_it_is_and_ends_as_verify_does() {
         "the page made the evidence another"
     );
     let inside = dir.join("evidence/page.html");
-    assert_eq!(command(&args(&dir, Some(&inside))).unwrap().code(), 4);
+    assert_eq!(command(&args(&dir, Some(&inside))).await.unwrap().code(), 4);
     assert!(!inside.exists());
     assert_eq!(
         command(&args(Path::new(env!("CARGO_MANIFEST_DIR")), Some(&beside)))
+            .await
             .unwrap()
             .code(),
         4
