@@ -305,6 +305,7 @@ async fn the_command_leaves_the_directory_as_it_is_and_ends_as_verify_does() {
         open: false,
         no_replay: false,
         json: true,
+        no_replay: false,
     };
     assert_eq!(command(&args(&dir, None)).await.unwrap().code(), 1);
     let beside = dir.with_extension("report.html");

@@ -341,7 +341,7 @@ async fn a_signature_in_another_form_is_refused() {
         (
             "a high s",
             edited(&|value| {
-                value["signatures"][0]["sig"] = json!(high(value["signatures"][0]["sig"].as_str().unwrap()))
+                value["signatures"][0]["sig"] = json!(high(value["signatures"][0]["sig"].as_str().unwrap()));
             }),
             0,
         ),

@@ -253,11 +253,14 @@ def is_time(text):
         return False
 
 
+def is_control(character):
+    return ord(character) < 32 or 127 <= ord(character) < 160
+
+
 def is_key(text):
     """Whether a text is the key of an object as P1 writes them."""
     parts = text.split("/")
-    controls = any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
-    return len(text.encode()) <= 1024 and not {"", ".", ".."} & set(parts) and not controls
+    return len(text.encode()) <= 1024 and not {"", ".", ".."} & set(parts) and not any(map(is_control, text))
 
 
 def is_bucket(text):
@@ -274,7 +277,7 @@ def is_execution(text):
     """Whether the two names at the end of an ARN are such as Step Functions accepts."""
     names = text.split(":")[6:]
     return len(names) == 2 and all(
-        character.isprintable() and not character.isspace() and character not in "<>{}[]?*\"#%\\^|~`$&,;:/"
+        not is_control(character) and not character.isspace() and character not in "<>{}[]?*\"#%\\^|~`$&,;:/"
         for name in names for character in name
     )
 

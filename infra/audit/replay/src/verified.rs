@@ -74,7 +74,7 @@ pub async fn verify(set: &EvidenceSet, keys: &[PublicKey], replays: bool) -> Ver
         // The steps' own code works on whatever was found here, and must not be able to end the tool.
         let replayed = AssertUnwindSafe(replay_without(set, &report.foreign_keys));
         match replayed.catch_unwind().await {
-            Ok(replayed) => take(&mut report, replayed),
+            Ok(replayed) => take(&mut report, &replayed),
             Err(_) => {
                 Replay::left_out("the code of a step broke off, which is a defect of this tool: please report it")
             }
@@ -84,7 +84,7 @@ pub async fn verify(set: &EvidenceSet, keys: &[PublicKey], replays: bool) -> Ver
 }
 
 /// Adds the differences to the findings.
-fn take(report: &mut verify::Report, replayed: Report) -> Replay {
+fn take(report: &mut verify::Report, replayed: &Report) -> Replay {
     let steps = || replayed.executions.iter().flat_map(|execution| &execution.steps);
     for step in steps() {
         for difference in &step.differences {
