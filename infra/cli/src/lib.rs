@@ -15,6 +15,7 @@ pub mod exit;
 pub mod paint;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod wrap;
 
 pub use args::*;
 pub use exit::{CliError, ExitStatus};

@@ -103,8 +103,8 @@ pub struct RunArgs {
 /// Options of `cargo p1 resume`.
 #[derive(Debug, Clone, Args)]
 pub struct ResumeArgs {
-    /// Key of the last summary among M3.A … M3.H that the run published
-    #[arg(long, value_name = "KEY")]
+    /// Last summary among M3.A … M3.H that the run published: its key, or its phase execution id; `run` prints it
+    #[arg(long, value_name = "ID|KEY")]
     pub held: String,
     /// Run only that one state, and commit nothing
     #[arg(long)]
