@@ -234,14 +234,17 @@ impl World {
 
     /// Runs one step and keeps its closure.
     pub async fn step<S: StepLogic>(&mut self, step: &S) -> StepResult {
-        let result = self
-            .try_step(step)
+        self.keep(step)
             .await
-            .unwrap_or_else(|fault| panic!("{}: {fault}", S::STEP));
+            .unwrap_or_else(|fault| panic!("{}: {fault}", S::STEP))
+    }
+
+    async fn keep<S: StepLogic>(&mut self, step: &S) -> Result<StepResult, Fault> {
+        let result = self.try_step(step).await?;
         if let Some(closure) = &result.closure {
             self.closures.insert(closure.step, closure.clone());
         }
-        result
+        Ok(result)
     }
 
     /// Runs the steps before `step`, which must all pass.
@@ -260,26 +263,32 @@ impl World {
 
     /// Runs `step`, whichever it is.
     pub async fn run(&mut self, step: Step) -> StepResult {
+        let result = self.try_run(step).await;
+        result.unwrap_or_else(|fault| panic!("{step}: {fault}"))
+    }
+
+    /// The same; the fault where it reaches no verdict.
+    pub async fn try_run(&mut self, step: Step) -> Result<StepResult, Fault> {
         match step {
-            Step::HandleClosure => self.step(&m3a_handle_closure::HandleClosure).await,
-            Step::RunIdentity => self.step(&m3b_run_identity::RunIdentity).await,
-            Step::ConfigDigest => self.step(&m3c_config_digest::ConfigDigest).await,
-            Step::OrchestratorReadiness => self.step(&m3d_orchestrator_readiness::OrchestratorReadiness).await,
-            Step::RunPublication => self.step(&m3e_run_publication::RunPublication).await,
-            Step::M4Handoff => self.step(&m3f_m4_handoff::M4Handoff).await,
-            Step::RerunDiscipline => self.step(&m3g_rerun_discipline::RerunDiscipline).await,
+            Step::HandleClosure => self.keep(&m3a_handle_closure::HandleClosure).await,
+            Step::RunIdentity => self.keep(&m3b_run_identity::RunIdentity).await,
+            Step::ConfigDigest => self.keep(&m3c_config_digest::ConfigDigest).await,
+            Step::OrchestratorReadiness => self.keep(&m3d_orchestrator_readiness::OrchestratorReadiness).await,
+            Step::RunPublication => self.keep(&m3e_run_publication::RunPublication).await,
+            Step::M4Handoff => self.keep(&m3f_m4_handoff::M4Handoff).await,
+            Step::RerunDiscipline => self.keep(&m3g_rerun_discipline::RerunDiscipline).await,
             Step::CostEnvelope => {
                 // The cost source is the billing artifact: nobody asks this client anything.
                 let config = aws_config::SdkConfig::builder()
                     .behavior_version(aws_config::BehaviorVersion::latest())
                     .build();
                 let explorer = m3h_cost_envelope::CostExplorer::new(config);
-                self.step(&m3h_cost_envelope::CostEnvelope { explorer }).await
+                self.keep(&m3h_cost_envelope::CostEnvelope { explorer }).await
             }
-            Step::GateRollup => self.step(&m3i_gate_rollup::GateRollup).await,
+            Step::GateRollup => self.keep(&m3i_gate_rollup::GateRollup).await,
             Step::PhaseVerdict => {
                 let signer = self.signer.clone();
-                self.step(&PhaseVerdictStep { signer }).await
+                self.keep(&PhaseVerdictStep { signer }).await
             }
         }
     }

@@ -72,7 +72,7 @@ pub struct Group {
 }
 
 /// Every exit status of every command. `exit-codes` prints it.
-pub const GROUPS: [Group; 8] = [
+pub const GROUPS: [Group; 9] = [
     Group {
         commands: &["run", "resume"],
         statuses: &[
@@ -106,6 +106,21 @@ pub const GROUPS: [Group; 8] = [
             (Advance, "mirrored whole, whatever the verdict is"),
             (Usage, "usage, or there is no such execution or run"),
             (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
+        commands: &["lint"],
+        statuses: &[
+            (Advance, "no step would block"),
+            (Hold, "a step would block: a run would be held"),
+            (
+                Usage,
+                "usage, or a file cannot be read; also: the registry is none, so that a run would fault",
+            ),
+            (
+                Fault,
+                "a step would reach no verdict for another reason: a run would fault",
+            ),
         ],
     },
     Group {
@@ -183,7 +198,9 @@ pub const GROUPS: [Group; 8] = [
         ],
     },
     Group {
-        commands: &["up", "down", "status", "env", "event", "outputs", "close", "bench"],
+        commands: &[
+            "init", "up", "down", "status", "env", "event", "outputs", "close", "bench",
+        ],
         statuses: &[(Advance, "done"), (Usage, "usage or invalid input"), (Fault, "fault")],
     },
 ];

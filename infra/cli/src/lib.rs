@@ -1,7 +1,8 @@
 //! The tool as a library: the command line, and one module for each command.
 //!
-//! `verify`, `replay`, `diff` and `report` are for auditors and need only a run's evidence. The other commands set up, drive and
-//! close runs; they belong to the feature `operator`. [`exit`] has the exit status of every command.
+//! `lint` judges a registry before a run. `verify`, `replay`, `diff` and `report` are for auditors and need only a run's evidence.
+//! The other commands set up, drive and close runs; they belong to the feature `operator`. [`exit`] has the exit status of every
+//! command.
 
 pub mod args;
 pub mod atomic;

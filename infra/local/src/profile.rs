@@ -63,7 +63,11 @@ impl Profile {
         Ok(profile)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Checks every name.
+    ///
+    /// # Errors
+    /// Fails with the field that is malformed, and what it must be.
+    pub fn check(&self) -> Result<(), String> {
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!("`account` must be twelve digits, not {:?}", self.account));
         }

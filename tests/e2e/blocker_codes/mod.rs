@@ -6,6 +6,7 @@
 mod expect;
 mod gate;
 mod internal;
+mod linted;
 mod lossy;
 mod rows;
 mod steps;
@@ -153,6 +154,8 @@ fn every_code_holds_the_run_with_complete_evidence() {
         let (entries, rows): (Vec<&Row>, Vec<&Row>) = rows::all().partition(|row| matches!(row.how, How::Entered(_)));
         let (first, second): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| row.how.after().is_none());
         let held = join_all(first.iter().map(|row| scene.run(row))).await;
+        let linted = linted::expect_agreement(&scene, first.iter().copied().zip(&held)).await;
+        println!("runs of the engine that are held by exactly what lint names: {linted}");
         let resumed = second.iter().map(|row| {
             let after = row.how.after().unwrap();
             let source = first.iter().position(|row| row.code == after).unwrap();

@@ -1,5 +1,6 @@
 //! The command line: every subcommand and option. The operator's subcommands are in a file of their own.
 
+mod lint;
 #[cfg(feature = "operator")]
 mod operator;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use self::lint::*;
 #[cfg(feature = "operator")]
 pub use self::operator::*;
 use crate::exit;
@@ -86,6 +88,12 @@ pub enum Command {
     /// its checks, blockers and artifacts, lanes, cost, ledger. The same directory gives the same bytes.
     #[command(after_help = format!("{}\n\n{REPORT_NOTES}", exit::help("report")))]
     Report(ReportArgs),
+    /// Name every blocker that a registry would hold a run by, before a run is started
+    ///
+    /// The ten steps judge the registry and the documents beside it by their own code, offline, all at once: document, line, code,
+    /// the step that blocks, and what to do.
+    #[command(after_help = format!("{}\n\n{LINT_NOTES}", exit::help("lint")))]
+    Lint(LintArgs),
     /// Print the exit statuses of every command
     ExitCodes,
     /// The subcommands of the operator's build.

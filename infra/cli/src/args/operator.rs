@@ -35,6 +35,14 @@ pub enum Operator {
     /// has forgotten the execution.
     #[command(after_help = exit::help("fetch"))]
     Fetch(FetchArgs),
+    /// Write a registry and the documents beside it to start from: they pass every step
+    ///
+    /// They are the sample platform's, with the names of a platform of this account, region and environment: handles.registry.md,
+    /// stack-outputs.json, billing.json (of this month), m2_receipt.json, and platform.json, the profile of a local platform that they fit.
+    #[command(
+        after_help = "Example:\n  cargo p1 init acme --environment prod --region eu-west-1\n  cargo p1 lint acme/handles.registry.md --environment prod"
+    )]
+    Init(InitArgs),
     /// Start the local platform and leave it running
     Up(UpArgs),
     /// Stop the local platform that `up` or `run --keep` left running
@@ -177,6 +185,23 @@ pub struct FetchArgs {
     /// Print one JSON object as the last line of standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `cargo p1 init`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InitArgs {
+    /// Directory for the files; nothing in it is overwritten
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Account id, twelve digits [default: the local platform's]
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Region [default: the local platform's]
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// Environment, which the names of some handles, buckets and roles hold [default: dev_full]
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
 }
 
 /// Options of `cargo p1 up`.

@@ -17,6 +17,9 @@ pub mod fetch;
 #[cfg(feature = "operator")]
 pub mod gate;
 #[cfg(feature = "operator")]
+pub mod init;
+pub mod lint;
+#[cfg(feature = "operator")]
 pub mod outputs;
 pub mod replay;
 pub mod report;
@@ -53,6 +56,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Replay(args) => replay::replay(&args).await,
         Command::Verify(args) => verify::verify(&args).await,
         Command::Report(args) => report::report(&args),
+        Command::Lint(args) => lint::lint(&args).await,
         Command::ExitCodes => exit_codes::exit_codes(),
         #[cfg(feature = "operator")]
         Command::Operator(command) => operate(command).await,
@@ -66,6 +70,7 @@ async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
         Operator::Resume(args) => resume::resume(args).await,
         Operator::Gate(args) => gate::gate(args).await,
         Operator::Fetch(args) => fetch::fetch(args).await,
+        Operator::Init(args) => init::init(&args),
         Operator::Up(args) => up::up(args).await,
         Operator::Down(args) => down::down(args).await,
         Operator::Status(args) => status::status(args).await,

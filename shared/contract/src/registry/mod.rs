@@ -8,6 +8,7 @@ mod value;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use self::near_miss::NearMiss;
 use self::value::Declared;
@@ -113,6 +114,38 @@ struct Saying {
     declared: Declared,
 }
 
+/// Where a registry declares a handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The handle.
+    pub key: HandleKey,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The bytes of the code span, with its backticks.
+    pub span: Range<usize>,
+    /// Whether something follows the equals sign.
+    pub has_value: bool,
+}
+
+/// Every declaration of a registry, in the order of the document. A handle stands here as often as it is declared.
+///
+/// # Errors
+/// As [`parse`], except that it may declare nothing.
+pub fn places(bytes: &[u8]) -> Result<Vec<Place>, RegistryError> {
+    let text = parse::text_of(bytes)?;
+    parse::check_nesting(text)?;
+    // The text begins behind the byte order mark.
+    let start = bytes.len() - text.len();
+    let (declarations, _) = parse::declarations(text);
+    let place = |declaration: parse::Declaration| Place {
+        key: declaration.key,
+        line: declaration.line,
+        span: declaration.span.start + start..declaration.span.end + start,
+        has_value: declaration.value.is_some(),
+    };
+    Ok(declarations.into_iter().map(place).collect())
+}
+
 /// Reads a registry. Runs in time linear in its size, whatever it holds.
 ///
 /// # Errors
@@ -176,6 +209,11 @@ impl Registry {
             "line {line} looks like its declaration, but {why}; a declaration is a list item (* or -) that begins with the code \
              span `{key} = value`"
         ))
+    }
+
+    /// The line that [`Registry::why_missing`] names.
+    pub fn line_of_near_miss(&self, key: &str) -> Option<usize> {
+        self.near_misses.get(key).map(|miss| miss.line)
     }
 
     /// The handles that are declared with different values, in order of their keys.

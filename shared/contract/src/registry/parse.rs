@@ -19,6 +19,8 @@ pub(super) const MAX_BYTES: usize = 4 << 20;
 pub(super) struct Declaration {
     /// The line of the span, counted from 1.
     pub(super) line: usize,
+    /// The bytes of the span, with its backticks.
+    pub(super) span: Range<usize>,
     /// The handle.
     pub(super) key: HandleKey,
     /// What stands after the equals sign and what it means; `None` when there is nothing.
@@ -92,6 +94,7 @@ pub(super) fn declarations(text: &str) -> (Vec<Declaration>, Vec<Hidden>) {
                 at_start_of_item = false;
                 found.extend(declaration(&span).map(|(key, value)| Declaration {
                     line: lines.at(range.start),
+                    span: range.clone(),
                     key,
                     value,
                 }));

@@ -22,6 +22,26 @@ fn resolved(text: &str) -> serde_json::Value {
 }
 
 #[test]
+fn places_are_the_bytes_of_every_declaration() {
+    let text = "\u{feff}# Title\r\n\r\n* `A = \"é\"` a note `B = 1`\r\n* [ ] `C = 1`\r\n- `A`\r\n\r\n```\r\n* `D = 1`\r\n```\r\n";
+    let places = places(text.as_bytes()).unwrap();
+    let seen: Vec<_> = places
+        .iter()
+        .map(|place| {
+            (
+                place.key.as_str(),
+                place.line,
+                &text[place.span.clone()],
+                place.has_value,
+            )
+        })
+        .collect();
+    assert_eq!(seen, [("A", 3, "`A = \"é\"`", true), ("A", 5, "`A`", false)]);
+    assert_eq!(read(text).line_of_near_miss("C"), Some(4));
+    assert_eq!(read(text).line_of_near_miss("A"), None);
+}
+
+#[test]
 fn list_items_declare() {
     for text in [
         "* `A = 1`",

@@ -1,0 +1,145 @@
+//! `cargo p1 init` writes what lint finds nothing wrong with, and `cargo p1 run` takes.
+
+use std::path::Path;
+
+use p1::commands::{init, lint};
+use p1::drive::preflight;
+use p1::{CliError, ExitStatus, InitArgs, LintArgs, RunArgs};
+use p1_local::Profile;
+use p1_tests::world;
+
+fn lint_args(dir: &Path, environment: &str) -> LintArgs {
+    let file = |name: &str| dir.join(name);
+    LintArgs {
+        registry: file("handles.registry.md"),
+        stack_outputs: vec![file("stack-outputs.json")],
+        m2_receipt: Some(file("m2_receipt.json")),
+        billing: Some(file("billing.json")),
+        environment: environment.to_owned(),
+        ..LintArgs::default()
+    }
+}
+
+#[tokio::test]
+async fn what_init_writes_is_clean_and_a_run_takes_it() {
+    let root = tempfile::tempdir().unwrap();
+    let default = InitArgs {
+        dir: root.path().join("a/default"),
+        ..InitArgs::default()
+    };
+    let own = InitArgs {
+        dir: root.path().join("own"),
+        account: Some("111122223333".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+        environment: Some("prod_2".to_owned()),
+    };
+    for (args, environment) in [(&default, "dev_full"), (&own, "prod_2")] {
+        assert_eq!(init::init(args).unwrap(), ExitStatus::Advance);
+        let linted = lint_args(&args.dir, environment);
+        assert_eq!(lint::lint(&linted).await.unwrap(), ExitStatus::Advance);
+        let inputs = preflight::check(&RunArgs {
+            registry: Some(linted.registry.clone()),
+            stack_outputs: linted.stack_outputs.clone(),
+            m2_receipt: linted.m2_receipt.clone(),
+            billing: linted.billing.clone(),
+            ..RunArgs::default()
+        });
+        assert!(inputs.unwrap().registry.is_some());
+        let profile = Profile::load(Some(&args.dir.join("platform.json"))).unwrap();
+        assert_eq!(profile.environment.as_str(), environment);
+    }
+    // The local platform's own names: the registry is the one that every end-to-end test runs on.
+    let registry = std::fs::read_to_string(default.dir.join("handles.registry.md")).unwrap();
+    assert_eq!(registry, world::registry());
+    let registry = std::fs::read_to_string(own.dir.join("handles.registry.md")).unwrap();
+    for name in [
+        "ROLE_TERRAFORM_APPLY_PROD_2 = \"arn:aws:iam::111122223333:",
+        "fraud-platform-prod-2-evidence",
+        "\"eu-central-1\"",
+    ] {
+        assert!(registry.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn init_overwrites_nothing_and_refuses_names_that_do_not_fit() {
+    let root = tempfile::tempdir().unwrap();
+    let args = InitArgs {
+        dir: root.path().to_owned(),
+        ..InitArgs::default()
+    };
+    std::fs::write(root.path().join("billing.json"), "mine").unwrap();
+    let error = init::init(&args).unwrap_err();
+    assert!(
+        matches!(&error, CliError::Usage(why) if why.contains("has billing.json already")),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    for args in [
+        InitArgs {
+            account: Some("12".to_owned()),
+            ..args.clone()
+        },
+        InitArgs {
+            region: Some("here".to_owned()),
+            ..args.clone()
+        },
+        InitArgs {
+            environment: Some("Prod".to_owned()),
+            ..args.clone()
+        },
+    ] {
+        assert!(matches!(init::init(&args), Err(CliError::Usage(_))), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn exit_statuses_are_those_of_the_table() {
+    let root = tempfile::tempdir().unwrap();
+    let args = InitArgs {
+        dir: root.path().to_owned(),
+        ..InitArgs::default()
+    };
+    init::init(&args).unwrap();
+    let linted = lint_args(root.path(), "dev_full");
+    let registry = std::fs::read_to_string(&linted.registry).unwrap();
+    for (text, expected) in [
+        (
+            registry.replace("ALERT_1_USD = 100", "ALERT_1_USD = 200"),
+            ExitStatus::Hold,
+        ),
+        ("nothing is declared here".to_owned(), ExitStatus::Usage),
+    ] {
+        std::fs::write(&linted.registry, text).unwrap();
+        assert_eq!(lint::lint(&linted).await.unwrap(), expected);
+    }
+    let unusable = [
+        LintArgs {
+            registry: root.path().join("none.md"),
+            ..linted.clone()
+        },
+        LintArgs {
+            registry: root.path().to_owned(),
+            ..linted.clone()
+        },
+        LintArgs {
+            environment: "Prod".to_owned(),
+            ..linted.clone()
+        },
+        LintArgs {
+            state_machine: Some("machine".to_owned()),
+            ..linted.clone()
+        },
+        LintArgs {
+            evidence_bucket: Some("No".to_owned()),
+            ..linted.clone()
+        },
+        LintArgs {
+            role: Some("role".to_owned()),
+            ..linted.clone()
+        },
+    ];
+    for args in unusable {
+        assert!(matches!(lint::lint(&args).await, Err(CliError::Usage(_))), "{args:?}");
+    }
+}
