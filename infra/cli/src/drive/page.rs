@@ -459,7 +459,8 @@ mod tests {
         );
         assert!(up.lines().all(|line| line.chars().count() <= COLUMNS), "{up}");
         let stopped = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stopped);
-        assert!(stopped.contains("`cargo p1 run --keep`"), "{stopped}");
+        let flat = stopped.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("`cargo p1 run --keep`"), "{stopped}");
         let stack = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stack("a stack".to_owned()));
         assert!(stack.contains(" --stack 'a stack' "), "{stack}");
     }
