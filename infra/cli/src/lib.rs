@@ -16,6 +16,7 @@ pub mod exit;
 pub mod paint;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod voice;
 pub mod wrap;
 
 pub use args::*;

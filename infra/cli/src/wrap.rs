@@ -31,16 +31,41 @@ pub fn block(text: &str, indent: usize) -> String {
         .collect()
 }
 
-/// One line as lines of at most [`COLUMNS`] characters. Those after the first are indented by two more than the first.
+/// One line as lines of at most [`COLUMNS`] characters. What follows a label (two spaces after a word end it) stays in its column,
+/// unless a word of it is too long for that; then it stands below the label.
 #[must_use]
 pub fn fitted(line: &str) -> Vec<String> {
     if line.chars().count() <= COLUMNS {
         return vec![line.to_owned()];
     }
-    let indent = line.chars().take_while(|c| *c == ' ').count();
-    let lines = wrapped(line, indent + 2).into_iter().enumerate();
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let gap = line[indent..].find("  ").map(|at| indent + at);
+    let column = gap.map(|at| line.len() - line[at..].trim_start_matches(' ').len());
+    let (label, column, text) = match column {
+        Some(column) => (&line[..column], column, &line[column..]),
+        None => (&line[..indent], indent, &line[indent..]),
+    };
+    let longest = text
+        .split(' ')
+        .map(|word| word.chars().count())
+        .max()
+        .unwrap_or_default();
+    if gap.is_some() && column + longest > COLUMNS {
+        let below = indent + 2;
+        let mut lines = vec![label.trim_end().to_owned()];
+        lines.extend(
+            wrapped(text, below)
+                .iter()
+                .map(|line| format!("{}{line}", " ".repeat(below))),
+        );
+        return lines;
+    }
+    let lines = wrapped(text, column).into_iter().enumerate();
     lines
-        .map(|(at, line)| format!("{}{line}", " ".repeat(if at == 0 { indent } else { indent + 2 })))
+        .map(|(at, line)| match at {
+            0 => format!("{label}{line}"),
+            _ => format!("{}{line}", " ".repeat(column)),
+        })
         .collect()
 }
 
@@ -64,6 +89,11 @@ mod tests {
         assert_eq!(
             fitted(&format!("  config_digest     {digest}")),
             ["  config_digest".to_owned(), format!("    {digest}")]
+        );
+        let lines = fitted(&format!("  0  {}", "word ".repeat(20)));
+        assert!(
+            lines.len() == 2 && lines[0].starts_with("  0  word") && lines[1].starts_with("     word"),
+            "{lines:?}"
         );
     }
 

@@ -13,6 +13,7 @@ use p1_local::progress::Progress;
 
 use crate::drive::page::word;
 use crate::paint::Paint;
+use crate::voice;
 
 /// The time between two frames of the live display.
 const TICK: Duration = Duration::from_millis(100);
@@ -39,7 +40,7 @@ impl Screen {
     /// A display for this process' standard error.
     #[must_use]
     pub fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = std::io::stderr().is_terminal() && !voice::is_quiet() && !voice::is_verbose();
         Self {
             paint: Paint::of(&std::io::stderr()),
             live: terminal.then(MultiProgress::new),
@@ -57,8 +58,11 @@ impl Screen {
         }
     }
 
-    /// Prints one line.
+    /// Prints one line of progress, unless the user wants none.
     pub fn line(&self, line: &str) {
+        if voice::is_quiet() {
+            return;
+        }
         match &self.live {
             // If standard error is closed, nobody can be told.
             Some(live) => {
@@ -105,6 +109,9 @@ impl Screen {
                     text::clean(&task.state),
                     text::brief(&failure.error, 60)
                 ));
+                if voice::is_verbose() {
+                    lines.push(format!("  {}", text::brief(&failure.cause, 2000)));
+                }
             }
             state.failures = task.failures.len();
             if task.result.is_none() {
