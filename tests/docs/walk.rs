@@ -11,11 +11,14 @@ const LINE: f64 = 19.0;
 const EDGE: f64 = 20.0;
 const BAR: f64 = 34.0;
 const COLUMNS: f64 = 80.0;
+const TOP: f64 = 8.0;
+/// The rows that are seen at once. Longer scenes scroll, as a terminal does.
+const ROWS: usize = 26;
 
 /// Seconds from a command to its output, from one output line to the next, and at the end of a scene.
 const COMMAND: f64 = 1.4;
 const OUTPUT: f64 = 0.07;
-const REST: f64 = 7.0;
+const REST: f64 = 6.0;
 
 /// A part of the walk: its name and its lines.
 struct Section {
@@ -87,14 +90,15 @@ fn escaped(text: &str) -> String {
 
 /// Whether a line is a part of a command: it begins one, or goes on with one.
 fn commands(lines: &[String]) -> Vec<bool> {
-    let mut open = false;
+    let (mut quoted, mut continued) = (false, false);
     lines
         .iter()
         .map(|line| {
-            let is_command = line.starts_with("$ ") || open;
-            // A command goes on after a backslash, and inside a quotation.
-            let quotes = line.matches('\'').count() % 2 == 1;
-            open = is_command && (line.ends_with('\\') || (quotes != (open && !line.starts_with("$ "))));
+            let is_command = line.starts_with("$ ") || quoted || continued;
+            if is_command {
+                quoted ^= line.matches('\'').count() % 2 == 1;
+            }
+            continued = is_command && line.ends_with('\\');
             is_command
         })
         .collect()
@@ -104,8 +108,7 @@ fn commands(lines: &[String]) -> Vec<bool> {
 /// the other. Whoever wants no motion sees the last scene, whole.
 fn picture(sections: &[Section]) -> String {
     let scenes = &sections[..2];
-    let rows = scenes.iter().map(|scene| scene.lines.len()).max().unwrap_or_default();
-    let (width, height) = (EDGE * 2.0 + CHARACTER * COLUMNS, BAR + EDGE + LINE * rows as f64);
+    let (width, height) = (EDGE * 2.0 + CHARACTER * COLUMNS, BAR + TOP * 2.0 + LINE * ROWS as f64);
     let moments: Vec<Vec<f64>> = scenes.iter().map(|scene| moments(&scene.lines)).collect();
     let lengths: Vec<f64> = moments
         .iter()
@@ -125,6 +128,15 @@ fn picture(sections: &[Section]) -> String {
                 LINE * (row + 1) as f64
             );
         }
+        let _ = write!(style, "}}\n@keyframes m{number}{{0%{{transform:translateY(0)}}");
+        for (row, moment) in moments[number].iter().enumerate().skip(ROWS) {
+            let above = LINE * (row + 1 - ROWS) as f64;
+            let _ = write!(
+                style,
+                "{:.2}%{{transform:translateY(-{above}px)}}",
+                percent(began + moment)
+            );
+        }
         style.push_str("}\n");
         let _ = writeln!(
             style,
@@ -135,18 +147,19 @@ fn picture(sections: &[Section]) -> String {
         );
         let _ = writeln!(
             style,
-            ".s{number}{{animation:s{number} {total:.1}s step-end infinite}}.c{number}{{animation:c{number} {total:.1}s step-end infinite}}"
+            ".s{number}{{animation:s{number} {total:.1}s step-end infinite}}.c{number}{{animation:c{number} {total:.1}s step-end infinite}}\
+             .m{number}{{animation:m{number} {total:.1}s step-end infinite}}"
         );
-        let _ = writeln!(body, "<g class=\"s{number}\">");
+        let _ = writeln!(body, "<g class=\"s{number}\"><g class=\"m{number}\">");
         for ((row, line), is_command) in scene.lines.iter().enumerate().zip(commands(&scene.lines)) {
             body.push_str(&text(row, line, is_command));
         }
         let _ = writeln!(
             body,
-            "<rect class=\"c{number}\" x=\"1\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"#11151b\"/>\n</g>",
-            BAR,
+            "<rect class=\"c{number}\" x=\"1\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"#11151b\"/>\n</g></g>",
+            BAR + TOP,
             width - 2.0,
-            height
+            LINE * scene.lines.len() as f64 + EDGE
         );
         began = ended;
     }
@@ -157,9 +170,10 @@ fn picture(sections: &[Section]) -> String {
          fill:#d5dbe3}}\n.b{{font-weight:700}}.d{{fill:#8a94a1}}.r{{fill:#ff8f96}}.g{{fill:#74d6a0}}.k{{fill:#fff;font-weight:600}}.p{{fill:#8ab8ff}}\n\
          {style}@media (prefers-reduced-motion:reduce){{g,rect{{animation:none!important}}.s0,.c0,.c1{{opacity:0}}}}\n</style>\n\
          <clipPath id=\"w\"><rect width=\"{width}\" height=\"{height}\" rx=\"9\"/></clipPath>\n<g clip-path=\"url(#w)\">\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"#11151b\"/>\n{body}<rect width=\"{width}\" height=\"{BAR}\" fill=\"#1c222b\"/>\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#11151b\"/>\n{body}<rect width=\"{width}\" height=\"{}\" fill=\"#11151b\"/><rect width=\"{width}\" height=\"{BAR}\" fill=\"#1c222b\"/>\n\
          <circle cx=\"20\" cy=\"17\" r=\"5.5\" fill=\"#ff5f57\"/><circle cx=\"39\" cy=\"17\" r=\"5.5\" fill=\"#febc2e\"/>\
-         <circle cx=\"58\" cy=\"17\" r=\"5.5\" fill=\"#28c840\"/>\n</g>\n</svg>\n"
+         <circle cx=\"58\" cy=\"17\" r=\"5.5\" fill=\"#28c840\"/>\n</g>\n</svg>\n",
+        BAR + TOP
     )
 }
 
@@ -171,10 +185,12 @@ fn moments(lines: &[String]) -> Vec<f64> {
     for (at, is_command) in commands.iter().enumerate() {
         let starts = *is_command && lines[at].starts_with("$ ");
         now += match (starts, at > 0 && commands[at - 1] && !is_command) {
-            (true, _) if at > 0 && !commands[at - 1] => REST,
             (true, _) | (_, true) => COMMAND,
             _ => OUTPUT,
         };
+        if at == ROWS {
+            now += REST;
+        }
         moments.push(now);
     }
     moments
@@ -182,7 +198,7 @@ fn moments(lines: &[String]) -> Vec<f64> {
 
 /// One line. `textLength` keeps the columns, whatever font there is.
 fn text(row: usize, line: &str, is_command: bool) -> String {
-    let y = BAR + LINE * (row as f64 + 1.0) - 3.0;
+    let y = BAR + TOP + LINE * (row as f64 + 1.0) - 4.0;
     let mut x = EDGE;
     let mut text = String::new();
     for piece in pieces(line) {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::drive::follow::Execution;
 use crate::drive::target::Afterwards;
-use crate::drive::verdict::{Fault, Outcome};
+use crate::drive::verdict::{DONE, Fault, Outcome, word};
 use crate::paint::Paint;
 use crate::wrap::{block, wrapped};
 
@@ -254,21 +254,6 @@ fn task_row(page: &mut String, task: &TaskRun, all: &[TaskRun], paint: Paint) {
             paint.dim(result.phase_execution_id.as_str())
         ),
     };
-}
-
-/// The word for a step that judged a blocked run.
-const DONE: &str = "DONE";
-
-/// The word for a function's answer. M3.I and M3.J judge the steps before them: in a run that a step blocks, they have done their
-/// own work, and that is no pass of the run.
-pub(crate) fn word(task: &TaskRun, all: &[TaskRun]) -> &'static str {
-    let blocks = |task: &TaskRun| task.result.as_ref().is_some_and(|result| !result.overall_pass);
-    let judges = matches!(task.step, Some(Step::GateRollup | Step::PhaseVerdict));
-    if judges && task.result.is_some() && !blocks(task) && all.iter().any(blocks) {
-        DONE
-    } else {
-        task.verdict()
-    }
 }
 
 fn headline(outcome: &Outcome, paint: Paint) -> String {

@@ -11,7 +11,7 @@ use p1_audit::text;
 use p1_contract::step::Step;
 use p1_local::progress::Progress;
 
-use crate::drive::page::word;
+use crate::drive::verdict::word;
 use crate::paint::Paint;
 use crate::voice;
 
