@@ -32,7 +32,7 @@ pub(crate) const KINDS: &[(&str, Mutation)] = &[
         respell(s, r, |key| Some(format!("* `{key} = {value}`")));
     }),
     ("a handle has no value", |s, r| {
-        respell(s, r, |key| Some(format!("* `{key}`")))
+        respell(s, r, |key| Some(format!("* `{key}`")));
     }),
     ("a handle is of another type", |s, r| {
         let value = pick(

@@ -263,7 +263,8 @@ impl World {
 
     /// Runs `step`, whichever it is.
     pub async fn run(&mut self, step: Step) -> StepResult {
-        let result = self.try_run(step).await;
+        // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
+        let result = Box::pin(self.try_run(step)).await;
         result.unwrap_or_else(|fault| panic!("{step}: {fault}"))
     }
 

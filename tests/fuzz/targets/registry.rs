@@ -10,6 +10,7 @@ use p1_contract::registry::{self, HandleValue, Reading, Registry, SYMBOLIC_HANDL
 fuzz_target!(|bytes: &[u8]| {
     match registry::parse(bytes) {
         Ok(registry) => {
+            places_are_declarations(&registry, bytes);
             answers_for_every_key(&registry, bytes);
             reads_its_own_writing(&registry);
         }
@@ -43,6 +44,22 @@ fn answers_for_every_key(registry: &Registry, bytes: &[u8]) {
             }
             Reading::Missing | Reading::Unresolved { .. } | Reading::Placeholder { .. } => {}
         }
+    }
+}
+
+/// Every handle stands where its places say, and nowhere else.
+fn places_are_declarations(registry: &Registry, bytes: &[u8]) {
+    let places = registry::places(bytes).expect("what is read has places");
+    let mut end = 0;
+    for place in &places {
+        assert!(registry.line_of(place.key.as_str()).is_some_and(|first| first <= place.line));
+        assert!(place.span.start >= end, "places overlap");
+        end = place.span.end;
+        let span = &bytes[place.span.clone()];
+        assert!(span.starts_with(b"`") && span.ends_with(b"`"), "{span:?}");
+    }
+    for key in registry.keys() {
+        assert!(places.iter().any(|place| place.key == *key), "{key} has no place");
     }
 }
 

@@ -41,3 +41,24 @@ pub struct Inputs {
     /// When the run would start. A billing artifact is of one month, and the spend is judged to the day.
     pub at: Stamp,
 }
+
+/// The documents as the steps read them.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    pub(crate) registry: Vec<u8>,
+    pub(crate) stack_outputs: Vec<Vec<u8>>,
+    pub(crate) m2_receipt: Option<Vec<u8>>,
+    pub(crate) billing: Option<Vec<u8>>,
+}
+
+impl Judged {
+    pub(crate) fn of(inputs: &Inputs) -> Self {
+        let bytes = |document: &Document| document.bytes.clone();
+        Judged {
+            registry: bytes(&inputs.registry),
+            stack_outputs: inputs.stack_outputs.iter().map(bytes).collect(),
+            m2_receipt: inputs.m2_receipt.as_ref().map(bytes),
+            billing: inputs.billing.as_ref().map(bytes),
+        }
+    }
+}

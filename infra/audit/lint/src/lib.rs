@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use p1_contract::step::Step;
 
-use crate::mend::Documents;
+use crate::mend::Mender;
 use crate::place::{Located, Locator, Original};
 use crate::platform::{Ending, Platform};
 
@@ -37,11 +37,11 @@ pub async fn lint(inputs: &Inputs) -> Report {
             return report;
         }
     };
-    let mut documents = Documents::new(inputs, &platform);
+    let mut mender = Mender::new(inputs, &platform);
     let original = Original::of(inputs);
     let mut named: BTreeSet<String> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
-        let (step, findings) = match platform.run(&documents).await {
+        let (step, findings) = match platform.run(&mender.documents).await {
             Ending::Advances => break,
             Ending::Held(step, findings) => (step, findings),
             Ending::Fault(step, fault) => {
@@ -49,13 +49,13 @@ pub async fn lint(inputs: &Inputs) -> Report {
                 break;
             }
         };
-        let locator = Locator::new(step, inputs, &platform, &original, &documents);
+        let locator = Locator::new(step, inputs, &platform, &original, &mender.documents);
         let located: Vec<Located> = findings.into_iter().map(|finding| locator.locate(finding)).collect();
         // A handle that was named before has a value by now that nobody chose.
         let fresh = located.iter().filter(|found| !named.contains(&found.cause()));
         report.held(inputs, &platform, step, fresh);
         named.extend(located.iter().map(Located::cause));
-        if !documents.mend(step, &located) {
+        if !mender.mend(step, &located) {
             break;
         }
     }

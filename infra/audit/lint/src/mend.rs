@@ -8,19 +8,16 @@ use p1_contract::ids::Environment;
 use p1_contract::registry::{self, Place, Reading};
 use p1_contract::step::Step;
 
-use crate::documents::Inputs;
+use crate::documents::{Inputs, Judged};
 use crate::place::Located;
 use crate::platform::Platform;
 
 /// The registry of the sample platform, whose values pass every step.
 const SAMPLE: &str = include_str!("../../../local/sample/handles.registry.md");
 
-/// The documents as the steps read them.
-pub(crate) struct Documents {
-    pub(crate) registry: Vec<u8>,
-    pub(crate) stack_outputs: Vec<Vec<u8>>,
-    pub(crate) m2_receipt: Option<Vec<u8>>,
-    pub(crate) billing: Option<Vec<u8>>,
+/// The documents, and what was mended in them.
+pub(crate) struct Mender {
+    pub(crate) documents: Judged,
     environment: Environment,
     /// A code span for each handle, with a value that passes.
     good: BTreeMap<String, String>,
@@ -32,14 +29,10 @@ pub(crate) struct Documents {
     reset: BTreeSet<Step>,
 }
 
-impl Documents {
+impl Mender {
     pub(crate) fn new(inputs: &Inputs, platform: &Platform) -> Self {
-        let bytes = |documents: &[crate::Document]| documents.iter().map(|document| document.bytes.clone()).collect();
-        Documents {
-            registry: inputs.registry.bytes.clone(),
-            stack_outputs: bytes(&inputs.stack_outputs),
-            m2_receipt: inputs.m2_receipt.as_ref().map(|document| document.bytes.clone()),
-            billing: inputs.billing.as_ref().map(|document| document.bytes.clone()),
+        Mender {
+            documents: Judged::of(inputs),
             environment: inputs.environment.clone(),
             good: good_spans(&inputs.environment, platform),
             replaced: BTreeSet::new(),
@@ -74,23 +67,24 @@ impl Documents {
             return false;
         }
         let lines: BTreeSet<usize> = found.iter().filter_map(Located::secret_line).collect();
-        let has_changed = !self.stack_outputs.is_empty() || self.m2_receipt.is_some() || !lines.is_empty();
-        self.stack_outputs.clear();
-        self.m2_receipt = None;
-        let places = registry::places(&self.registry).unwrap_or_default();
+        let has_changed =
+            !self.documents.stack_outputs.is_empty() || self.documents.m2_receipt.is_some() || !lines.is_empty();
+        self.documents.stack_outputs.clear();
+        self.documents.m2_receipt = None;
+        let places = registry::places(&self.documents.registry).unwrap_or_default();
         let lost: BTreeSet<String> = places
             .iter()
             .filter(|place| lines.contains(&place.line))
             .map(|place| place.key.to_string())
             .collect();
-        self.registry = without_lines(&self.registry, &lines);
+        self.documents.registry = without_lines(&self.documents.registry, &lines);
         self.mend_handles(&lost);
         has_changed
     }
 
     /// Gives each handle a value: of a contradiction the first, otherwise one that passes.
     fn mend_handles(&mut self, keys: &BTreeSet<String>) -> bool {
-        let Ok(registry) = registry::parse(&self.registry) else {
+        let Ok(registry) = registry::parse(&self.documents.registry) else {
             // Nothing but secrets was declared.
             return self.replace(keys);
         };
@@ -110,7 +104,7 @@ impl Documents {
 
     /// Keeps the first value of each of these handles.
     fn settle(&mut self, keys: &BTreeSet<String>) -> bool {
-        let places = registry::places(&self.registry).unwrap_or_default();
+        let places = registry::places(&self.documents.registry).unwrap_or_default();
         let mut kept = BTreeSet::new();
         let mut edits = Vec::new();
         for place in places
@@ -134,7 +128,7 @@ impl Documents {
             .filter(|key| !self.replaced.contains(*key))
             .filter_map(|key| Some((key.clone(), self.good.get(key)?.clone())))
             .collect();
-        let places = registry::places(&self.registry).unwrap_or_default();
+        let places = registry::places(&self.documents.registry).unwrap_or_default();
         let edit = |place: &Place| Some((place.span.clone(), known.get(place.key.as_str())?.clone()));
         let edits: Vec<_> = places.iter().filter_map(edit).collect();
         self.edit(&edits);
@@ -151,18 +145,21 @@ impl Documents {
 
     /// Puts other text in place of these bytes, which are in their order. Every line keeps its number.
     fn edit(&mut self, edits: &[(Range<usize>, String)]) {
-        let mut edited = Vec::with_capacity(self.registry.len());
+        let mut edited = Vec::with_capacity(self.documents.registry.len());
         let mut done = 0;
         for (range, text) in edits {
-            let (before, old) = (self.registry.get(done..range.start), self.registry.get(range.clone()));
+            let (before, old) = (
+                self.documents.registry.get(done..range.start),
+                self.documents.registry.get(range.clone()),
+            );
             edited.extend_from_slice(before.unwrap_or_default());
             edited.extend_from_slice(text.as_bytes());
             let lines = old.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
             edited.extend(std::iter::repeat_n(b'\n', lines));
             done = range.end;
         }
-        edited.extend_from_slice(self.registry.get(done..).unwrap_or_default());
-        self.registry = edited;
+        edited.extend_from_slice(self.documents.registry.get(done..).unwrap_or_default());
+        self.documents.registry = edited;
     }
 
     /// Declares handles in a new list at the end of the registry.
@@ -170,21 +167,25 @@ impl Documents {
         if spans.is_empty() {
             return;
         }
-        let before = registry::places(&self.registry).map_or(0, |places| places.len());
+        let before = registry::places(&self.documents.registry).map_or(0, |places| places.len());
         let list = |ending: &str| -> String { spans.iter().map(|span| format!("* {span}{ending}")).collect() };
-        let mut at_end = self.registry.clone();
+        let mut at_end = self.documents.registry.clone();
         at_end.extend_from_slice(format!("\n\n{}", list("\n")).as_bytes());
         let after = registry::places(&at_end).map_or(0, |places| places.len());
         if after == before + spans.len() {
-            self.registry = at_end;
+            self.documents.registry = at_end;
             return;
         }
         // A code block or a comment is open at the end, and would hide the list. At the beginning nothing is open. A carriage return
         // ends a line of Markdown and is not counted as one, so that every line keeps its number.
         let mark = b"\xef\xbb\xbf";
-        let start = if self.registry.starts_with(mark) { mark.len() } else { 0 };
+        let start = if self.documents.registry.starts_with(mark) {
+            mark.len()
+        } else {
+            0
+        };
         let text = format!("{}\r<!-- -->\r\r", list("\r"));
-        self.registry.splice(start..start, text.into_bytes());
+        self.documents.registry.splice(start..start, text.into_bytes());
     }
 }
 

@@ -8,8 +8,7 @@ use p1_contract::ids::HandleKey;
 use p1_contract::registry::{self, Place, Registry};
 use p1_contract::step::Step;
 
-use crate::documents::Inputs;
-use crate::mend::Documents;
+use crate::documents::{Inputs, Judged};
 use crate::platform::{BILLING, Platform, REGISTRY, stack_key, uri};
 
 /// A linted document.
@@ -84,7 +83,7 @@ impl<'i> Locator<'i> {
         inputs: &'i Inputs,
         platform: &'i Platform,
         original: &'i Original,
-        documents: &Documents,
+        documents: &Judged,
     ) -> Self {
         let judged = registry::parse(&documents.registry).ok();
         let read = handles::names_read_by(step, &inputs.environment);

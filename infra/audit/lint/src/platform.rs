@@ -36,8 +36,7 @@ use p1_runtime::store::{DOCUMENT_LIMIT, MemoryStore, Read, Store};
 use p1_runtime::{Fault, FixedAnswers, Harness, Orchestrator, Summary};
 use serde_json::{Value, json};
 
-use crate::documents::Inputs;
-use crate::mend::Documents;
+use crate::documents::{Inputs, Judged};
 
 /// The bucket of the linted documents.
 const DOCUMENTS: &str = "p1-lint-documents";
@@ -185,7 +184,7 @@ impl Platform {
     }
 
     /// Lets a run take place, step by step, up to the first that blocks.
-    pub(crate) async fn run(&self, documents: &Documents) -> Ending {
+    pub(crate) async fn run(&self, documents: &Judged) -> Ending {
         let first = Step::HandleClosure;
         let (settings, store) = match (self.settings(documents), self.store(documents)) {
             (Ok(settings), Ok(store)) => (settings, store),
@@ -216,7 +215,7 @@ impl Platform {
         Ending::Advances
     }
 
-    fn settings(&self, documents: &Documents) -> Result<Settings, Fault> {
+    fn settings(&self, documents: &Judged) -> Result<Settings, Fault> {
         let stacks: Vec<String> = (0..documents.stack_outputs.len())
             .map(|index| uri(&stack_key(index)))
             .collect();
@@ -247,7 +246,7 @@ impl Platform {
         }
     }
 
-    fn store(&self, documents: &Documents) -> Result<MemoryStore, Fault> {
+    fn store(&self, documents: &Judged) -> Result<MemoryStore, Fault> {
         let store = MemoryStore::with_buckets(&[DOCUMENTS, self.evidence_bucket.as_str()]);
         store.seed(DOCUMENTS, REGISTRY, documents.registry.clone());
         for (index, bytes) in documents.stack_outputs.iter().enumerate() {
