@@ -1,10 +1,31 @@
-//! The page of blockers is what the code gives today; `UPDATE=1` rewrites it. Every `sam` command of the docs names its region.
+//! The generated pages are what the code gives today; `UPDATE=1` rewrites them. Every `sam` command of the docs names its region.
+
+mod cli;
+mod links;
+mod walk;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use p1_contract::blocker::{Blocker, Severity};
 use p1_contract::step::Step;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Compares a generated file with what is checked in, or rewrites it.
+fn matches_or_update(file: &str, content: &str) -> Result<(), std::io::Error> {
+    let path = root().join(file);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, content)?;
+    }
+    assert!(
+        std::fs::read_to_string(&path)? == content,
+        "{file} is stale: UPDATE=1 cargo test -p p1-tests"
+    );
+    Ok(())
+}
 
 fn blockers_page() -> String {
     let mut page = String::from(
@@ -45,23 +66,13 @@ fn blockers_page() -> String {
 
 #[test]
 fn the_table_of_blockers_is_the_taxonomy() -> Result<(), std::io::Error> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/blockers.md");
-    let page = blockers_page();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &page)?;
-    }
-    assert_eq!(
-        std::fs::read_to_string(&path)?,
-        page,
-        "docs/blockers.md is stale: UPDATE=1 cargo test -p p1-tests"
-    );
-    Ok(())
+    matches_or_update("docs/blockers.md", &blockers_page())
 }
 
 /// SAM takes the region of whoever deploys where nobody names one. The page has to name it, since the configuration does not.
 #[test]
 fn every_sam_command_of_the_docs_names_its_region() -> Result<(), std::io::Error> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let configuration = std::fs::read_to_string(root.join("infra/samconfig.toml"))?;
     assert!(
         configuration
@@ -70,7 +81,7 @@ fn every_sam_command_of_the_docs_names_its_region() -> Result<(), std::io::Error
         "infra/samconfig.toml chooses a region"
     );
     let mut commands = 0;
-    for page in ["README.md", "docs/deploy.md"] {
+    for page in ["docs/deploy.md"] {
         for line in std::fs::read_to_string(root.join(page))?.lines() {
             if line.starts_with("sam deploy") || line.starts_with("sam delete") {
                 assert!(line.contains(" --region "), "{page}: {line}");

@@ -186,6 +186,17 @@ async fn a_hold_says_what_to_mend_and_how_to_go_on() {
     }
     let code = p1_contract::blocker::Blocker::CorrelationFieldsInvalid;
     assert!(html.contains(code.remedy()) && html.contains(code.rule().trim_end_matches("'s.")));
+    // The first screen: code, subject, remedy and what to do come before the ids and everything else.
+    let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    let first = &html[place("id=\"verdict\"")..place("platform_run_id")];
+    for expected in [
+        "M3F-B3",
+        "CORRELATION_REQUIRED_FIELDS",
+        code.remedy(),
+        "Then resume the same run.",
+    ] {
+        assert!(first.contains(expected), "{expected}: {first}");
+    }
     let _ = fs::remove_dir_all(dir);
 
     let dir = held_at_once(START, Signer::Off).await.write("hold-at-once");
@@ -206,10 +217,7 @@ async fn the_page_of_an_entry_says_what_the_phase_may_go_on_with_or_what_keeps_i
                 "m4_handoff_pack",
             ],
         ),
-        (
-            false,
-            ["REFUSED", "M3J-E3", "ask with the ids that the run", "does not hold"],
-        ),
+        (false, ["REFUSED", "M3J-E3", "ask with the ids that the run", "not met"]),
     ] {
         let dir = entered(START, signer(KEY), is_known).await.write(expected[0]);
         let html = text_of(&dir);
@@ -305,7 +313,6 @@ async fn the_command_leaves_the_directory_as_it_is_and_ends_as_verify_does() {
         open: false,
         no_replay: false,
         json: true,
-        no_replay: false,
     };
     assert_eq!(command(&args(&dir, None)).await.unwrap().code(), 1);
     let beside = dir.with_extension("report.html");

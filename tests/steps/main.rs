@@ -1,4 +1,6 @@
 //! The steps' logic on a store in memory: the valid chain, its determinism, and one change a blocker.
+// The future of a test holds those of a whole chain of steps.
+#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod blockers;

@@ -16,6 +16,8 @@ pub mod exit;
 pub mod paint;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod voice;
+pub mod wrap;
 
 pub use args::*;
 pub use exit::{CliError, ExitStatus};

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use p1::exit::Stop;
 use p1::{Cli, CliError, Command, ExitStatus, commands};
 use tokio::runtime::Runtime;
@@ -22,7 +21,7 @@ const STACK: usize = 8 << 20;
 fn main() -> ExitCode {
     // Also of a command line that cannot be parsed.
     let is_json = std::env::args_os().any(|argument| argument == "--json");
-    let command = match Cli::try_parse() {
+    let command = match Cli::read() {
         Ok(cli) => cli.command,
         Err(error) => {
             let _ = error.print();

@@ -120,7 +120,7 @@ pub async fn binaries(
     }
     let began = Instant::now();
     let phase = format!("building {} functions", packages.len());
-    progress.begin(&phase);
+    progress.begin(&format!("{phase} (minutes the first time, then seconds)"));
     let built = match source {
         Functions::Release => programs(checkout, &packages, true, progress).await?,
         Functions::Dev | Functions::Built(_) => programs(checkout, &packages, false, progress).await?,
@@ -218,7 +218,8 @@ async fn compile(
                 compiled += 1;
                 if reported.elapsed() >= REPORT_EVERY {
                     reported = Instant::now();
-                    progress.note(&format!("{compiled} crates compiled so far"));
+                    let crates = if compiled == 1 { "crate" } else { "crates" };
+                    progress.note(&format!("{compiled} {crates} compiled so far"));
                 }
             }
             if let (Some(path), Some(target)) = (message.executable, message.target)

@@ -42,8 +42,13 @@ pub fn is_invisible(c: char) -> bool {
 pub fn foreign(count: u64, keys: &[String]) -> String {
     let named: Vec<String> = keys.iter().take(3).map(|key| brief(key, 120)).collect();
     let more = if count > named.len() as u64 { ", …" } else { "" };
+    let objects = if count == 1 {
+        "object that is"
+    } else {
+        "objects that are"
+    };
     format!(
-        "foreign: {count} objects that are not P1's, and no evidence: {}{more}",
+        "foreign: {count} {objects} not P1's, and no evidence: {}{more}",
         named.join(", ")
     )
 }

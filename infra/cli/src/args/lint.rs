@@ -6,17 +6,13 @@ use clap::{Args, ValueEnum};
 
 /// The text of `lint --help` below the exit statuses.
 pub(super) const LINT_NOTES: &str = "\
-Examples:
-  cargo p1 lint handles.registry.md
-  cargo p1 lint handles.registry.md --stack-outputs outputs.json --environment prod
-  cargo p1 lint handles.registry.md --format sarif > lint.sarif
+The first step that blocks is the one that a run would be held by. The steps after it are judged as if it were mended: \
+a run would be held by them next. What a step names is not repeated by later ones.
 
-The first step that blocks is the one that a run would be held by. The steps after it are judged as if it were mended: a run would be
-held by them next. What a step names is not repeated by later ones.
-
-What no document says is assumed to be right: the state machine is ACTIVE and runs as the role that the registry names, the evidence
-bucket is versioned and empty, every object that the registry points to can be read, M2 is green, and there is no spend yet. The
-account is the one of ROLE_STEP_FUNCTIONS_ORCHESTRATOR. --evidence-bucket, --state-machine and --role say what is deployed instead.";
+What no document says is assumed to be right: the state machine is ACTIVE and runs as the role that the registry names, \
+the evidence bucket is versioned and empty, every object that the registry points to can be read, M2 is green, and \
+there is no spend yet. The account is the one of ROLE_STEP_FUNCTIONS_ORCHESTRATOR. --evidence-bucket, --state-machine \
+and --role say what is deployed instead.";
 
 /// How the findings are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

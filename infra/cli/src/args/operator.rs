@@ -39,9 +39,6 @@ pub enum Operator {
     ///
     /// They are the sample platform's, with the names of a platform of this account, region and environment: handles.registry.md,
     /// stack-outputs.json, billing.json (of this month), m2_receipt.json, and platform.json, the profile of a local platform that they fit.
-    #[command(
-        after_help = "Example:\n  cargo p1 init acme --environment prod --region eu-west-1\n  cargo p1 lint acme/handles.registry.md --environment prod"
-    )]
     Init(InitArgs),
     /// Start the local platform and leave it running
     Up(UpArgs),
@@ -65,8 +62,7 @@ pub enum Operator {
     /// The benchmark is a separate program, tests/bench, which is built first. Its results are in docs/performance.md.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
-    /// Install the pinned tools and print the directory of their programs
-    #[command(hide = true)]
+    /// Install the pinned sam, cargo-lambda and zig, and print their directory: export PATH="$(cargo p1 tools):$PATH"
     Tools {
         /// Other environments of pinned packages, each named by its infra/local/requirements-NAME.txt
         names: Vec<String>,
@@ -114,8 +110,8 @@ pub struct RunArgs {
 /// Options of `cargo p1 resume`.
 #[derive(Debug, Clone, Args)]
 pub struct ResumeArgs {
-    /// Key of the last summary among M3.A … M3.H that the run published
-    #[arg(long, value_name = "KEY")]
+    /// Last summary among M3.A … M3.H that the run published: its key, or its phase execution id; `run` prints it
+    #[arg(long, value_name = "ID|KEY")]
     pub held: String,
     /// Run only that one state, and commit nothing
     #[arg(long)]
@@ -235,7 +231,8 @@ pub struct EventArgs {
     /// M3.A to M3.J, ADMISSION for the M3.G function in admission mode, or ENTRY for the M3.J function in entry mode
     #[arg(value_name = "STEP")]
     pub step: String,
-    /// Evidence directory of an execution, as `run --out` wrote it; prints the event that the state machine sent to the step
+    /// Evidence directory of an execution, as `run --out` wrote it; prints the event that the state machine sent to the step.
+    /// A function can answer it only while the platform of that execution is up, because the event names its objects
     #[arg(long, value_name = "DIR", conflicts_with = "after")]
     pub from: Option<PathBuf>,
     /// Event of a step and the result that answered it; prints the event that follows

@@ -4,6 +4,7 @@
 pub mod bench;
 #[cfg(feature = "operator")]
 pub mod close;
+pub mod completions;
 pub mod diff;
 #[cfg(feature = "operator")]
 pub mod down;
@@ -59,6 +60,8 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Verify(args) => verify::verify(&args).await,
         Command::Report(args) => report::report(&args).await,
         Command::Lint(args) => lint::lint(&args).await,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::ExitCodes => exit_codes::exit_codes(),
         #[cfg(feature = "operator")]
         Command::Operator(command) => operate(command).await,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use p1_audit::text;
 use p1_contract::hash::Sha256Hex;
+use p1_contract::ids::PhaseExecutionId;
 use p1_contract::input::ExecutionInput;
 use p1_local::Platform;
 use serde_json::{Value, json};
@@ -90,12 +91,25 @@ async fn go_on(
     run::conclude(&args, target, &execution, None, screen).await
 }
 
+/// The key that `--held` means. A phase execution id stands for the key of its summary.
+fn summary_key(held: &str, target: &Target) -> String {
+    let Ok(id) = PhaseExecutionId::parse(held) else {
+        return held.to_owned();
+    };
+    let prefix = id.as_str().split('_').next().unwrap_or_default();
+    format!(
+        "{}{prefix}_execution_summary.json",
+        target.environment.phase_folder(&id)
+    )
+}
+
 /// The rerun input. It names the held summary by its current version and hash.
 async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value, CliError> {
-    let key = text::clean(&args.held);
-    let held = target.evidence().get(&args.held, None).await?.ok_or_else(|| {
+    let held_key = summary_key(&args.held, target);
+    let key = text::clean(&held_key);
+    let held = target.evidence().get(&held_key, None).await?.ok_or_else(|| {
         CliError::usage(format!(
-            "--held {key}: there is no such object in {}; give the key of the last summary, which `cargo p1 run` prints",
+            "--held {key}: there is no such object in {}; give what `cargo p1 run` printed for --held",
             target.evidence_bucket
         ))
     })?;
@@ -105,7 +119,7 @@ async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value
         )));
     };
     let mut input = json!({"resume": {
-        "held": {"key": args.held, "version_id": version_id, "sha256": Sha256Hex::of(&held.bytes).to_string()},
+        "held": {"key": held_key, "version_id": version_id, "sha256": Sha256Hex::of(&held.bytes).to_string()},
         "reset": reset,
     }});
     if args.only {

@@ -16,8 +16,9 @@ use crate::aws;
 use crate::bucket::evidence::{Chain, Evidence};
 use crate::drive::follow::{Execution, follow};
 use crate::drive::mirror::{self, Mirror, Wanted};
+use crate::drive::page::Page;
 use crate::drive::preflight::{self, Inputs};
-use crate::drive::report::{self, RunResult};
+use crate::drive::report::RunResult;
 use crate::drive::screen::Screen;
 use crate::drive::seed;
 use crate::drive::start::{self, PutReceipt};
@@ -25,6 +26,7 @@ use crate::drive::target::Target;
 use crate::drive::verdict::{self, Outcome};
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
+use crate::wrap::block;
 
 /// Runs `cargo p1 run`.
 ///
@@ -128,7 +130,8 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
     };
     let mut platform = Platform::start(options, screen).await?;
     let status = match Target::new(platform.deployment(), &platform.sdk_config(), true) {
-        Ok(target) => drive(args, inputs, &target, screen).await,
+        Ok(target) if args.keep => drive(args, inputs, &target, screen).await,
+        Ok(target) => drive(args, inputs, &target.stopped_afterwards(), screen).await,
         Err(error) => Err(error),
     };
     if let Some(why) = platform.why_silent().await {
@@ -318,7 +321,16 @@ pub(super) async fn report(
     } else {
         Paint::of(&std::io::stdout())
     };
-    let mut page = report::page(execution, &outcome, &result, &chain.findings, paint);
+    let shown = from_here(&dir).display().to_string();
+    let page = Page {
+        execution,
+        outcome: &outcome,
+        findings: &chain.findings,
+        environment: result.environment.as_ref(),
+        evidence_dir: objects.is_some().then_some(shown.as_str()),
+        afterwards: &target.afterwards,
+    };
+    let mut page = page.text(paint);
     let mirrored = Mirrored {
         dir: &dir,
         objects,
@@ -333,6 +345,12 @@ pub(super) async fn report(
         super::say(page.trim_end())?;
     }
     Ok(outcome)
+}
+
+/// A path as it is typed from the current directory, where it lies below it.
+fn from_here(path: &Path) -> &Path {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
 }
 
 /// What became of a mirror.
@@ -353,13 +371,13 @@ impl Mirrored<'_> {
         let problems = self
             .problems
             .iter()
-            .map(|problem| format!("  problem: {}\n", text::brief(problem, 600)));
-        let dir = text::clean(&self.dir.display().to_string());
+            .map(|problem| block(&format!("problem: {}", text::brief(problem, 2000)), 0));
+        let dir = text::clean(&from_here(self.dir).display().to_string());
         let objects = self
             .objects
-            .map(|count| format!("  evidence: {dir} ({count} objects)\n"));
+            .map(|count| format!("evidence: {count} objects in\n  {dir}\n"));
         let foreign =
-            (self.foreign.count > 0).then(|| format!("  {}\n", text::foreign(self.foreign.count, &self.foreign.keys)));
+            (self.foreign.count > 0).then(|| block(&text::foreign(self.foreign.count, &self.foreign.keys), 0));
         problems.chain(objects).chain(foreign).collect()
     }
 }

@@ -9,8 +9,17 @@ use p1_local::{Checkout, Tools};
 
 use crate::exit::{CliError, ExitStatus};
 
-/// Runs `cargo p1 tools`: installs what is missing, then prints the directories of programs. Without names it is the one with
-/// `sam`, `cargo-lambda` and `statelint`.
+/// The programs that are for users, and their names in the environment. The environment also has a `python3` of its own, which must
+/// not come before theirs.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("sam", "sam"),
+    ("cargo-lambda", "cargo-lambda"),
+    ("zig", "python-zig"),
+    ("statelint", "statelint"),
+];
+
+/// Runs `cargo p1 tools`: installs what is missing, then prints the directory that holds [`PROGRAMS`] and nothing else. With names
+/// it is the directory of the programs of each environment.
 ///
 /// # Errors
 /// Returns [`CliError::Usage`] for an environment that the project does not have, and [`CliError::Fault`] if the tools cannot be
@@ -18,7 +27,11 @@ use crate::exit::{CliError, ExitStatus};
 pub async fn tools(names: &[String]) -> Result<ExitStatus, CliError> {
     let checkout = Checkout::default();
     if names.is_empty() {
-        print(&Tools::prepare(&checkout, &Lines).await?.bin())?;
+        let tools = Tools::prepare(&checkout, &Lines).await?;
+        let programs = checkout.root().join(".p1/programs");
+        link(&tools.bin(), &programs)
+            .map_err(|error| CliError::failed(&format!("link the tools in {}", programs.display()), &error))?;
+        print(&programs)?;
     }
     for name in names {
         let requirements = checkout.local().join(format!("requirements-{name}.txt"));
@@ -37,4 +50,42 @@ pub async fn tools(names: &[String]) -> Result<ExitStatus, CliError> {
 fn print(directory: &Path) -> Result<(), CliError> {
     writeln!(std::io::stdout(), "{}", directory.display())
         .map_err(|error| CliError::failed("write to standard output", &error))
+}
+
+/// Links the programs of the environment in a directory of their own.
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for (name, program) in PROGRAMS {
+        let (link, target) = (to.join(name), from.join(program));
+        if std::fs::read_link(&link).is_ok_and(|linked| linked == target) {
+            continue;
+        }
+        match std::fs::remove_file(&link) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => std::os::unix::fs::symlink(&target, &link)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_has_the_programs_and_no_python_of_its_own() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (root.path().join("bin"), root.path().join("programs"));
+        for _ in 0..2 {
+            link(&from, &to).unwrap();
+        }
+        let mut names: Vec<String> = std::fs::read_dir(&to)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let mut expected = PROGRAMS.map(|(name, _)| name);
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
 }

@@ -18,6 +18,7 @@ use crate::bucket::verify::{BucketError, Place, read};
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
+use crate::wrap::fitted;
 
 /// Runs `cargo p1 verify`.
 ///
@@ -197,10 +198,13 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
     }
     if !report.findings.is_empty() {
         lines.push(String::new());
-        lines.push(format!(
-            "{} findings, the first thing wrong first:",
-            report.findings.len()
-        ));
+        let count = report.findings.len();
+        let findings = if count == 1 {
+            "finding:"
+        } else {
+            "findings, the first thing wrong first:"
+        };
+        lines.push(format!("{count} {findings}"));
     }
     for finding in &report.findings {
         let grade = match finding.grade {
@@ -211,8 +215,8 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
         lines.push(format!(
             "  {grade:<10}  {}: {}",
             text::clean(&finding.subject),
-            text::brief(&finding.detail, 300)
+            text::brief(&finding.detail, 2000)
         ));
     }
-    lines
+    lines.iter().flat_map(|line| fitted(line)).collect()
 }

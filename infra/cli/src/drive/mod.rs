@@ -3,6 +3,7 @@
 pub mod find;
 pub mod follow;
 pub mod mirror;
+pub mod page;
 pub mod preflight;
 pub mod report;
 pub mod sample_platform;

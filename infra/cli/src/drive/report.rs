@@ -1,20 +1,16 @@
-//! The result of a run: the JSON object of `--json`, and the text for people. It uses only data that was read before.
+//! The result of a run as the JSON object of `--json`. `page` is the same for people. Both use only data that was read before.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use p1_audit::history::TaskRun;
 use p1_audit::text;
-use p1_contract::blocker::{Blocker, Finding, Severity};
+use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::RunIds;
-use p1_contract::step::Step;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::drive::follow::Execution;
 use crate::drive::verdict::Outcome;
 use crate::exit::CliError;
-use crate::paint::Paint;
 
 /// The object of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -227,201 +223,13 @@ fn codes(document: &Value, of_steps: Vec<String>) -> Vec<String> {
     distinct
 }
 
-/// The text for people.
-#[must_use]
-pub fn page(
-    execution: &Execution,
-    outcome: &Outcome,
-    result: &RunResult,
-    findings: &BTreeMap<String, Vec<Finding>>,
-    paint: Paint,
-) -> String {
-    let mut page = String::new();
-    let _ = writeln!(page, "{}", headline(outcome, paint));
-    let _ = writeln!(page);
-    let ids = [
-        ("platform_run_id", &result.platform_run_id),
-        ("scenario_run_id", &result.scenario_run_id),
-        ("config_digest", &result.config_digest),
-        ("execution", &result.execution_arn),
-    ];
-    for (name, id) in ids {
-        let _ = writeln!(page, "  {name:<17} {}", text::clean(id.as_deref().unwrap_or("—")));
-    }
-    for (name, value) in result.environment.iter().flatten() {
-        let _ = writeln!(page, "  {:<17} {name}={value}", "environment");
-    }
-    let _ = writeln!(page);
-    step_rows(&mut page, execution, outcome, findings, paint);
-    if let Outcome::Fault(fault) = outcome {
-        let state = fault.state.as_deref().unwrap_or("the start");
-        let _ = writeln!(
-            page,
-            "\n  {} at {}: {}",
-            paint.red("fault"),
-            text::brief(state, 80),
-            text::brief(&fault.failure.error, 80)
-        );
-        let _ = writeln!(page, "  {}", text::brief(&cause(&fault.failure.cause), 600));
-    }
-    let codes: Vec<String> = result.blockers.iter().map(|blocker| blocker.code.clone()).collect();
-    let _ = writeln!(page, "\n  {}", next(outcome, &codes));
-    if matches!(outcome, Outcome::Hold | Outcome::SingleState(_)) && !needs_new_start(&codes) {
-        let held = execution
-            .history
-            .closures()
-            .into_iter()
-            .rfind(|closure| closure.step.as_step().is_some_and(|step| Step::GATED.contains(&step)));
-        if let Some(held) = held {
-            let _ = writeln!(
-                page,
-                "        cargo p1 resume --reset FILE --actor NAME --held {}",
-                text::clean(held.key.as_str())
-            );
-        }
-    }
-    page
-}
-
-/// The rows of the steps in order. The admission of a rerun, or of a phase, comes first.
-fn step_rows(
-    page: &mut String,
-    execution: &Execution,
-    outcome: &Outcome,
-    findings: &BTreeMap<String, Vec<Finding>>,
-    paint: Paint,
-) {
-    let tasks = &execution.history.tasks;
-    for task in tasks.iter().filter(|task| task.step.is_none()) {
-        task_rows(page, task, findings, paint);
-    }
-    // In a rerun, an earlier execution closed the steps before the first one. Only a verdict shows which steps were not reached.
-    let is_whole = matches!(outcome, Outcome::Advance | Outcome::Hold) && tasks.iter().all(|task| task.step.is_some());
-    for step in Step::ALL {
-        match tasks.iter().find(|task| task.step == Some(step)) {
-            Some(task) => task_rows(page, task, findings, paint),
-            None if is_whole => {
-                let _ = writeln!(page, "  {:<31} {}", step.state_name(), paint.dim("not run"));
-            }
-            None => {}
-        }
-    }
-}
-
-fn headline(outcome: &Outcome, paint: Paint) -> String {
-    let (word, meaning) = match outcome {
-        Outcome::Advance => (paint.green("ADVANCE_TO_M4"), "the run is pinned"),
-        Outcome::Hold => (paint.red("HOLD_M3"), "the run is held"),
-        Outcome::DuplicateDelivery => (
-            paint.bold("DUPLICATE_DELIVERY"),
-            "another execution has this M2 handoff; nothing was pinned",
-        ),
-        Outcome::SingleState(true) => (paint.green("SINGLE_STATE"), "the state passed; nothing was committed"),
-        Outcome::SingleState(false) => (paint.red("SINGLE_STATE"), "the state holds; nothing was committed"),
-        Outcome::RerunRefused => (
-            paint.red("RERUN_REFUSED"),
-            "the rerun was not admitted; the run is as it was",
-        ),
-        Outcome::PhaseAdmitted => (
-            paint.green("PHASE_ADMITTED"),
-            "the run is pinned; a later phase may work on it",
-        ),
-        Outcome::EntryRefused => (paint.red("ENTRY_REFUSED"), "no later phase may work on the run"),
-        Outcome::Fault(_) => (paint.red("FAULT"), "no verdict was reached"),
-        Outcome::EvidenceBroken(said) => {
-            let word = paint.bold(&paint.red("FAULT"));
-            return format!("{word}  the execution said {said}, but its evidence could not be mirrored whole");
-        }
-    };
-    format!("{}  {meaning}", paint.bold(&word))
-}
-
-fn task_rows(page: &mut String, task: &TaskRun, findings: &BTreeMap<String, Vec<Finding>>, paint: Paint) {
-    let state = text::brief(&task.state, 60);
-    let Some(result) = &task.result else {
-        let _ = writeln!(page, "  {state:<31} {}", paint.verdict(task.verdict(), false));
-        return;
-    };
-    let word = paint.verdict(task.verdict(), result.overall_pass);
-    let id = &result.phase_execution_id;
-    let _ = writeln!(
-        page,
-        "  {state:<31} {word}  {:>5.1} s  {}",
-        task.seconds,
-        paint.dim(id.as_str())
-    );
-    match findings.get(id.as_str()) {
-        Some(findings) if !findings.is_empty() || result.blockers.is_empty() => {
-            for finding in findings {
-                finding_rows(page, finding.code, Some(finding), paint);
-            }
-        }
-        _ => {
-            for blocker in &result.blockers {
-                finding_rows(page, *blocker, None, paint);
-            }
-        }
-    }
-}
-
-fn finding_rows(page: &mut String, code: Blocker, finding: Option<&Finding>, paint: Paint) {
-    let _ = match finding {
-        Some(finding) => writeln!(
-            page,
-            "      {}  {}: {}",
-            paint.red(code.code()),
-            text::brief(&finding.subject, 120),
-            text::brief(&finding.detail, 400)
-        ),
-        None => writeln!(page, "      {}  {}", paint.red(code.code()), text::clean(code.rule())),
-    };
-    let _ = writeln!(page, "              {}", text::clean(code.remedy()));
-}
-
-/// The message of a Lambda error. Other causes stay as they are.
-fn cause(cause: &str) -> String {
-    let document: Value = serde_json::from_str(cause).unwrap_or(Value::Null);
-    document
-        .get("errorMessage")
-        .and_then(Value::as_str)
-        .map_or_else(|| cause.to_owned(), str::to_owned)
-}
-
-/// Whether the run cannot be resumed: it is a no-go, or it was held before the first step at which a rerun can begin.
-fn needs_new_start(codes: &[String]) -> bool {
-    let blockers = Blocker::ALL
-        .iter()
-        .filter(|blocker| codes.iter().any(|code| code == blocker.code()));
-    blockers
-        .into_iter()
-        .any(|blocker| blocker.severity() == Severity::S1 || blocker.step() < Step::ConfigDigest)
-}
-
-fn next(outcome: &Outcome, codes: &[String]) -> String {
-    match outcome {
-        Outcome::Advance => "next: M4 may start; `cargo p1 close DIR --docs DIR` appends the closure notes".to_owned(),
-        Outcome::Hold if needs_new_start(codes) => "next: mend what each blocker says, then start anew".to_owned(),
-        Outcome::Hold => "next: mend what each blocker says, then resume; --actor says who resets, and FILE what and why (reason, class, scope)".to_owned(),
-        Outcome::DuplicateDelivery => "next: nothing; look at the execution that has the handoff".to_owned(),
-        Outcome::SingleState(_) => "next: resume the whole run when the state passes".to_owned(),
-        Outcome::RerunRefused => "next: mend what each blocker says, then ask for the rerun again, or start anew".to_owned(),
-        Outcome::PhaseAdmitted => "next: start the phase with this environment, and carry the ids in its events".to_owned(),
-        Outcome::EntryRefused => "next: do what each blocker says, then ask again".to_owned(),
-        Outcome::EvidenceBroken(_) => "next: look into each problem, and do not rely on this run before its evidence is whole".to_owned(),
-        Outcome::Fault(fault) => match fault.failure.error.as_str() {
-            "InvalidInput" => "next: mend the input that the message names, then start anew".to_owned(),
-            "Transient" => "next: wait until the service that the message names answers, then redrive the execution or start anew".to_owned(),
-            _ => "next: look at the function's log for this execution; when the cause is gone, redrive the execution or start anew".to_owned(),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::drive::engine_events::{answer, task};
     use crate::drive::verdict;
     use p1_audit::history::{Ending, Failure, History};
+    use p1_contract::step::Step;
     use serde_json::json;
 
     fn execution(steps: &[(Step, &[&str])], ending: Ending) -> Execution {
@@ -502,71 +310,5 @@ mod tests {
             (&json["outcome"], &json["error"], &json["exit_status"]),
             (&json!("USAGE"), &json!("no such file"), &json!(2))
         );
-    }
-
-    #[test]
-    fn a_held_page_says_what_blocks_and_what_to_do() {
-        let execution = execution(&[(Step::HandleClosure, &["M3A-B2"]), (Step::GateRollup, &[])], held());
-        let (outcome, document) = verdict::read(&execution.history, &execution.ending);
-        let result = RunResult::new(&execution, &outcome, &document, &BTreeMap::new(), None, &[]);
-        let finding = Finding {
-            code: Blocker::HandleUnresolved,
-            subject: "ROLE_X\u{1b}[2J".to_owned(),
-            detail: "is\nTO_PIN".to_owned(),
-        };
-        let findings = BTreeMap::from([("m3a_20261122T120000Z_0123456789ab".to_owned(), vec![finding])]);
-        let page = page(&execution, &outcome, &result, &findings, Paint::none());
-        for expected in [
-            "HOLD_M3",
-            "M3.A Handle closure",
-            "M3A-B2  ROLE_X[2J: is TO_PIN",
-            Blocker::HandleUnresolved.remedy(),
-            "M3.B Run identity               not run",
-        ] {
-            assert!(page.contains(expected), "{expected} is missing in:\n{page}");
-        }
-        assert!(!page.contains('\u{1b}'));
-    }
-
-    #[test]
-    fn only_a_run_that_can_be_resumed_is_said_to_be() {
-        let says = |code: &str| next(&Outcome::Hold, &[code.to_owned()]);
-        assert!(says("M3A-B2").contains("start anew") && says("M3E-B3").contains("start anew"));
-        assert!(says("M3H-B7").contains("resume"));
-    }
-
-    #[test]
-    fn a_fault_page_names_state_error_and_cause() {
-        let failure = Failure {
-            error: "InvalidInput".to_owned(),
-            cause: json!({"errorMessage": "`m2_handoff.key` has `..`"}).to_string(),
-        };
-        let execution = execution(
-            &[],
-            Ending {
-                status: "FAILED",
-                output: None,
-                failure,
-            },
-        );
-        let (outcome, document) = verdict::read(&execution.history, &execution.ending);
-        let result = RunResult::new(&execution, &outcome, &document, &BTreeMap::new(), None, &[]);
-        assert_eq!((result.outcome.as_str(), result.verdict.as_deref()), ("FAULT", None));
-        let page = page(&execution, &outcome, &result, &BTreeMap::new(), Paint::none());
-        assert!(
-            page.contains("InvalidInput")
-                && page.contains("`m2_handoff.key` has `..`")
-                && page.contains("mend the input"),
-            "{page}"
-        );
-    }
-
-    #[test]
-    fn without_findings_the_rule_is_said() {
-        let execution = execution(&[(Step::HandleClosure, &["M3A-B2"])], held());
-        let (outcome, document) = verdict::read(&execution.history, &execution.ending);
-        let result = RunResult::new(&execution, &outcome, &document, &BTreeMap::new(), None, &[]);
-        let page = page(&execution, &outcome, &result, &BTreeMap::new(), Paint::none());
-        assert!(page.contains(Blocker::HandleUnresolved.remedy()), "{page}");
     }
 }

@@ -11,7 +11,9 @@ use p1_audit::text;
 use p1_contract::step::Step;
 use p1_local::progress::Progress;
 
+use crate::drive::verdict::word;
 use crate::paint::Paint;
+use crate::voice;
 
 /// The time between two frames of the live display.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,7 +40,7 @@ impl Screen {
     /// A display for this process' standard error.
     #[must_use]
     pub fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = std::io::stderr().is_terminal() && !voice::is_quiet() && !voice::is_verbose();
         Self {
             paint: Paint::of(&std::io::stderr()),
             live: terminal.then(MultiProgress::new),
@@ -56,8 +58,11 @@ impl Screen {
         }
     }
 
-    /// Prints one line.
+    /// Prints one line of progress, unless the user wants none.
     pub fn line(&self, line: &str) {
+        if voice::is_quiet() {
+            return;
+        }
         match &self.live {
             // If standard error is closed, nobody can be told.
             Some(live) => {
@@ -100,16 +105,19 @@ impl Screen {
         for task in history.tasks.iter().skip(state.told) {
             for failure in task.failures.iter().skip(state.failures) {
                 lines.push(format!(
-                    "{:<31} failed: {}",
+                    "{:<27} failed: {}",
                     text::clean(&task.state),
                     text::brief(&failure.error, 60)
                 ));
+                if voice::is_verbose() {
+                    lines.push(format!("  {}", text::brief(&failure.cause, 2000)));
+                }
             }
             state.failures = task.failures.len();
             if task.result.is_none() {
                 break;
             }
-            lines.push(self.task_line(task));
+            lines.push(self.task_line(task, &history.tasks));
             state.told += 1;
             state.failures = 0;
         }
@@ -128,7 +136,7 @@ impl Screen {
                 continue;
             }
             if task.result.is_some() {
-                bar.finish_with_message(self.outcome(task));
+                bar.finish_with_message(self.outcome(task, &history.tasks));
             } else {
                 let failures = task.failures.len();
                 bar.set_message(if failures == 0 {
@@ -141,16 +149,16 @@ impl Screen {
         }
     }
 
-    fn task_line(&self, task: &TaskRun) -> String {
-        format!("{:<31} {}", text::clean(&task.state), self.outcome(task))
+    fn task_line(&self, task: &TaskRun, all: &[TaskRun]) -> String {
+        format!("{:<27} {}", text::clean(&task.state), self.outcome(task, all))
     }
 
-    fn outcome(&self, task: &TaskRun) -> String {
+    fn outcome(&self, task: &TaskRun, all: &[TaskRun]) -> String {
         let Some(result) = &task.result else {
             return String::new();
         };
         let blockers: Vec<&str> = result.blockers.iter().map(|blocker| blocker.code()).collect();
-        let word = self.paint.verdict(task.verdict(), result.overall_pass);
+        let word = self.paint.verdict(word(task, all), result.overall_pass);
         let blockers = if blockers.is_empty() {
             String::new()
         } else {
@@ -168,7 +176,7 @@ impl Default for Screen {
 
 fn pending(live: &MultiProgress, step: Step) -> ProgressBar {
     let bar = live.add(ProgressBar::new_spinner());
-    if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix:<31} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix:<27} {msg}") {
         bar.set_style(style.tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "));
     }
     bar.set_prefix(step.state_name());
@@ -225,13 +233,13 @@ mod tests {
         let mut events = task(Step::HandleClosure, &answer("M3.A", &[]), 10.0);
         assert_eq!(
             screen.news(&mut state, &History::read(&events)),
-            ["M3.A Handle closure             PASS  0.2 s"]
+            ["M3.A Handle closure         PASS  0.2 s"]
         );
         assert_eq!(screen.news(&mut state, &History::read(&events)), Vec::<String>::new());
         events.extend(task(Step::RunIdentity, &answer("M3.B", &["M3B-B3"]), 11.0));
         assert_eq!(
             screen.news(&mut state, &History::read(&events)),
-            ["M3.B Run identity               HOLD  0.2 s  M3B-B3"]
+            ["M3.B Run identity           HOLD  0.2 s  M3B-B3"]
         );
     }
 
@@ -245,7 +253,7 @@ mod tests {
         ];
         assert_eq!(
             screen.news(&mut state, &History::read(&events)),
-            ["M3.B Run identity               failed: Trans[2Jient"]
+            ["M3.B Run identity           failed: Trans[2Jient"]
         );
         assert_eq!(screen.news(&mut state, &History::read(&events)), Vec::<String>::new());
     }

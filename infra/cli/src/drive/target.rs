@@ -10,11 +10,24 @@ use crate::bucket::evidence::Evidence;
 use crate::drive::stack_outputs;
 use crate::exit::CliError;
 
+/// What becomes of a stack when the command that used it has ended. A run can be resumed only where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Afterwards {
+    /// A stack on AWS, with its name.
+    Stack(String),
+    /// The local platform stays up.
+    Up,
+    /// The local platform is stopped, and the run is gone with it.
+    Stopped,
+}
+
 /// A deployed stack, and clients for it.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Whether it is the local platform. Only the local platform is seeded with the sample.
     pub is_local: bool,
+    /// What becomes of it.
+    pub afterwards: Afterwards,
     /// S3.
     pub s3: aws_sdk_s3::Client,
     /// Step Functions.
@@ -77,6 +90,11 @@ impl Target {
             .build();
         Ok(Self {
             is_local,
+            afterwards: if is_local {
+                Afterwards::Up
+            } else {
+                Afterwards::Stack(deployment.stack.clone())
+            },
             s3: aws_sdk_s3::Client::from_conf(s3),
             sfn: aws_sdk_sfn::Client::new(config),
             state_machine,
@@ -97,6 +115,15 @@ impl Target {
             names,
             own_outputs: stack_outputs::document(&deployment.outputs)?,
         })
+    }
+
+    /// The local platform, which is stopped when the command ends.
+    #[must_use]
+    pub fn stopped_afterwards(self) -> Self {
+        Self {
+            afterwards: Afterwards::Stopped,
+            ..self
+        }
     }
 
     /// Read access to the evidence.

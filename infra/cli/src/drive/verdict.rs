@@ -1,6 +1,7 @@
 //! What an ended execution means: a verdict, one of the other outcomes, or a fault.
 
-use p1_audit::history::{Ending, Failure, History};
+use p1_audit::history::{Ending, Failure, History, TaskRun};
+use p1_contract::step::Step;
 use serde_json::Value;
 
 use crate::exit::ExitStatus;
@@ -121,6 +122,21 @@ pub fn read(history: &History, ending: &Ending) -> (Outcome, Value) {
         }),
     };
     (outcome, document)
+}
+
+/// The word for a step that judged a blocked run.
+pub(crate) const DONE: &str = "DONE";
+
+/// The word for a function's answer. M3.I and M3.J judge the steps before them: in a run that a step blocks, they have done their
+/// own work, and that is no pass of the run.
+pub(crate) fn word(task: &TaskRun, all: &[TaskRun]) -> &'static str {
+    let blocks = |task: &TaskRun| task.result.as_ref().is_some_and(|result| !result.overall_pass);
+    let judges = matches!(task.step, Some(Step::GateRollup | Step::PhaseVerdict));
+    if judges && task.result.is_some() && !blocks(task) && all.iter().any(blocks) {
+        DONE
+    } else {
+        task.verdict()
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::{Cell, holds, table, value};
+use super::parts::{Cell, met, table, value};
 use crate::model::Entry;
 
 pub(super) fn section(entry: &Entry) -> Markup {
@@ -21,7 +21,7 @@ pub(super) fn section(entry: &Entry) -> Markup {
                 (pairs(&entry.environment))
             }
             (table("Checks", &["check", "result", "what was seen"], entry.checks.iter().map(|(name, pass, detail)| {
-                vec![Cell::head(name), Cell::from(holds(*pass)), Cell::from(html! { (detail) })]
+                vec![Cell::head(name), Cell::from(met(*pass)), Cell::from(html! { (detail) })]
             })))
             @if !entry.blockers.is_empty() {
                 (table("What keeps the phase out", &["code", "about", "what was seen", "what to do"],

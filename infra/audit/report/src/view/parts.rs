@@ -120,12 +120,12 @@ pub(super) fn outcome(outcome: Outcome) -> String {
     }
 }
 
-/// A mark and a word for something that passes or does not.
-pub(super) fn holds(pass: bool) -> Markup {
+/// A mark and a word for a check.
+pub(super) fn met(pass: bool) -> Markup {
     if pass {
-        Mark::Pass.with("holds")
+        Mark::Pass.with("met")
     } else {
-        Mark::Held.with("does not hold")
+        Mark::Held.with("not met")
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use p1_contract::step::Step;
 
-use super::parts::{Cell, Mark, count, facts, holds, mark, object, objects, outcome, table, value};
+use super::parts::{Cell, Mark, count, facts, mark, met, object, objects, outcome, table, value};
 use super::verdict::{blockers, remarks};
 use crate::model::{Attempt, Handle, Model, Outcome, Particulars, StepView};
 use crate::text::Text;
@@ -152,19 +152,19 @@ fn checks(title: &str, said: &Particulars, open: bool) -> Markup {
     if said.checks.is_empty() && said.receipts.is_empty() && said.facts.is_empty() {
         return html! {};
     }
-    let held = said.checks.iter().filter(|check| check.pass).count();
+    let met_checks = said.checks.iter().filter(|check| check.pass).count();
     html! {
         details open[open] {
             summary {
                 "Checks of " (title)
-                @if !said.checks.is_empty() { ": " (held) " of " (said.checks.len()) " hold" }
+                @if !said.checks.is_empty() { ": " (met_checks) " of " (said.checks.len()) " met" }
             }
             @if !said.checks.is_empty() {
                 (table(
                     &format!("Checks of {title}"),
                     &["Check", "Outcome", "What was seen"],
                     said.checks.iter().map(|check| vec![
-                        Cell::head(value(&check.name)), Cell::from(holds(check.pass)), Cell::from(seen(&check.detail)),
+                        Cell::head(value(&check.name)), Cell::from(met(check.pass)), Cell::from(seen(&check.detail)),
                     ]),
                 ))
             }

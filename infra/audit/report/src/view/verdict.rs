@@ -78,6 +78,7 @@ pub(super) fn banner(model: &Model) -> Markup {
                     p.lead { (meaning(standing)) }
                 }
             }
+            (urgent(model))
             @if model.entry.is_none() { (stated(model)) }
             dl.triplet {
                 div { dt { "platform_run_id" } dd { (id(&model.platform_run_id)) } }
@@ -86,6 +87,47 @@ pub(super) fn banner(model: &Model) -> Markup {
             }
             (counts(model))
             (signature(model))
+        }
+    }
+}
+
+/// The number of codes that the first screen shows. The section about the hold has them all.
+const FIRST: usize = 3;
+
+/// The first screen of a held run, also on a phone: each code with what it is about and its remedy, and what to do then.
+fn urgent(model: &Model) -> Markup {
+    if model.standing != Standing::Held || model.unresolved.is_empty() {
+        return html! {};
+    }
+    let mut codes: Vec<(Blocker, Vec<&Raised>)> = Vec::new();
+    for raised in &model.unresolved {
+        match codes.iter_mut().find(|(code, _)| *code == raised.code) {
+            Some((_, all)) => all.push(raised),
+            None => codes.push((raised.code, vec![raised])),
+        }
+    }
+    let action = model.next.as_ref().map(|next| next.action.plain());
+    html! {
+        div.urgent {
+            ul.blockers {
+                @for (code, all) in codes.iter().take(FIRST) {
+                    li class=(if code.severity() == Severity::S1 { "blocker is-no-go" } else { "blocker is-held" }) {
+                        p.what { (chip(*code)) " " @if let Some(first) = all.first() { (value(&first.subject)) }
+                            @if all.len() > 1 { " and " (all.len() - 1) " more" } }
+                        p { (code.rule()) }
+                        p { b { "Remedy: " } (code.remedy()) "." }
+                    }
+                }
+            }
+            @if codes.len() > FIRST { p { (count(codes.len() - FIRST, "more code blocks", "more codes block")) " the run." } }
+            p.then {
+                @match action.as_deref() {
+                    Some("RESUME") => { b { "Then resume the same run." } },
+                    Some("START_ANEW") => { b { "Then start a new run." } " This one is over." },
+                    _ => {},
+                }
+                " " a href="#next" { "What was seen, and how to go on" }
+            }
         }
     }
 }
