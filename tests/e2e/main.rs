@@ -16,6 +16,7 @@ mod input_forms;
 mod ledger;
 mod metrics;
 mod mirrors;
+mod notifications;
 mod overwritten_evidence;
 mod phase_entry;
 mod processes;

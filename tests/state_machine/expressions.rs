@@ -1,6 +1,7 @@
 //! Single expressions on values that an implementation of JSONata may treat in its own way: lists of one, empty lists and
 //! objects, nulls, missing fields, other types.
 
+use p1_contract::request::TOLD_LIMIT;
 use serde_json::{Value, json};
 
 use crate::asl::Asl;
@@ -285,20 +286,22 @@ fn ends() -> Vec<Case> {
         let input = json!({ "unresolved": unresolved, "closure": { "key": "k" } });
         let bindings = json!({ "blockers": blockers, "run": { "platform_run_id": "p" }, "states": { "input": input } });
         let cause = format!(
-            r#"{{"outcome":"VERDICT","verdict":"HOLD_M3","platform_run_id":"p","blockers":[{listed}],"closure":{{"key":"k"}}}}"#
+            r#"{{"outcome":"VERDICT","verdict":"HOLD_M3","platform_run_id":"p","blockers":[{listed}],"findings":[],"closure":{{"key":"k"}}}}"#
         );
         cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     }
     let input =
         json!({ "unresolved": [], "closure": null, "next": { "action": "RESUME", "rerun_input": { "resume": {} } } });
     let bindings = json!({ "blockers": [], "run": {}, "states": { "input": input } });
-    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null,"next":{"action":"RESUME","rerun_input":{"resume":{}}}}"#;
+    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"findings":[],"closure":null,"next":{"action":"RESUME","rerun_input":{"resume":{}}}}"#;
     cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     let (codes, next, closure) = largest();
-    let input = json!({ "unresolved": [], "closure": closure, "next": next });
+    let findings = json!([{ "code": "a".repeat(TOLD_LIMIT - r#",{"code":""}"#.len()) }]);
+    let input =
+        json!({ "unresolved": [], "findings": findings, "findings_cut": 99_999, "closure": closure, "next": next });
     let bindings = json!({ "blockers": codes, "run": {}, "states": { "input": input } });
     let cause = format!(
-        r#"{{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":{},"closure":{closure},"next":{next}}}"#,
+        r#"{{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":{},"findings":{findings},"findings_cut":99999,"closure":{closure},"next":{next}}}"#,
         json!(codes[..200])
     );
     assert!(
@@ -308,18 +311,34 @@ fn ends() -> Vec<Case> {
     );
     cases.push(case("Hold", "/Cause", bindings, json!(cause)));
     let bare = json!({ "blockers": [], "run": {}, "states": { "input": { "closure": null } } });
-    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"closure":null}"#;
+    let cause = r#"{"outcome":"VERDICT","verdict":"HOLD_M3","blockers":[],"findings":[],"closure":null}"#;
     cases.push(case("Hold", "/Cause", bare, json!(cause)));
     let refused = vec![
         (
             json!({ "blockers": ["a", "a"] }),
-            json!(r#"{"outcome":"RERUN_REFUSED","blockers":["a"]}"#),
+            json!(r#"{"outcome":"RERUN_REFUSED","blockers":["a"],"findings":[]}"#),
         ),
         (
             json!({ "blockers": [] }),
-            json!(r#"{"outcome":"RERUN_REFUSED","blockers":[]}"#),
+            json!(r#"{"outcome":"RERUN_REFUSED","blockers":[],"findings":[]}"#),
+        ),
+        (
+            json!({ "blockers": [], "findings": [{ "code": "a" }], "findings_cut": 2, "asked": { "resume": {} } }),
+            json!(
+                r#"{"outcome":"RERUN_REFUSED","blockers":[],"findings":[{"code":"a"}],"findings_cut":2,"asked":{"resume":{}}}"#
+            ),
         ),
     ];
+    cases.extend(on_input(
+        "Entry refused",
+        "/Cause",
+        vec![(
+            json!({ "blockers": ["a"], "findings": [{ "code": "a" }, { "code": "b" }], "asked": { "platform_run_id": "p" } }),
+            json!(
+                r#"{"outcome":"ENTRY_REFUSED","blockers":["a"],"findings":[{"code":"a"},{"code":"b"}],"asked":{"platform_run_id":"p"}}"#
+            ),
+        )],
+    ));
     cases.extend(on_input("Rerun refused", "/Cause", refused));
     let ids = json!({ "run": {}, "states": { "input": { "closure": { "key": "k" } } } });
     let output = json!({ "outcome": "VERDICT", "verdict": "ADVANCE_TO_M4", "blockers": [], "closure": { "key": "k" } });

@@ -34,7 +34,7 @@ fn advance() -> Value {
 
 /// The cause of a hold, with the ids that are known once `last` has answered.
 fn hold(last: Step, blockers: &[&str], committer_passed: bool) -> Value {
-    let mut cause = json!({ "outcome": "VERDICT", "verdict": "HOLD_M3", "blockers": blockers,
+    let mut cause = json!({ "outcome": "VERDICT", "verdict": "HOLD_M3", "blockers": blockers, "findings": [],
         "closure": closure("M3.J", committer_passed) });
     if last >= Step::RunIdentity {
         cause["platform_run_id"] = json!(PLATFORM);
@@ -193,8 +193,10 @@ fn scenarios() -> Vec<Scenario> {
     );
 
     let refusal = json!({ "step": "M3.G", "outcome": "REFUSED", "phase_execution_id": "a", "overall_pass": false,
-        "next_gate": "HOLD", "blockers": ["M3G-B2", "M3G-B2"], "closure": closure("M3.G", false), "run": {} });
-    let cause = json!({ "outcome": "RERUN_REFUSED", "blockers": ["M3G-B2"], "closure": closure("M3.G", false) });
+        "next_gate": "HOLD", "blockers": ["M3G-B2", "M3G-B2"], "findings": [{ "code": "M3G-B2" }], "findings_cut": 3,
+        "asked": { "resume": {} }, "closure": closure("M3.G", false), "run": {} });
+    let cause = json!({ "outcome": "RERUN_REFUSED", "blockers": ["M3G-B2"], "findings": [{ "code": "M3G-B2" }],
+        "findings_cut": 3, "closure": closure("M3.G", false), "asked": { "resume": {} } });
     add(
         "a rerun is refused",
         all_pass().rerun(refusal),
@@ -220,12 +222,13 @@ fn scenarios() -> Vec<Scenario> {
         answer.as_object_mut().unwrap().extend(fields);
         all_pass().entry(&asked, answer)
     };
-    let cause = json!({ "outcome": "ENTRY_REFUSED", "blockers": ["M3J-E1"], "closure": closure("ENTRY", false) });
+    let cause = json!({ "outcome": "ENTRY_REFUSED", "blockers": ["M3J-E1"], "findings": [{ "code": "M3J-E1" }],
+        "closure": closure("ENTRY", false), "asked": asked });
     add(
         "a later phase is refused",
         with(
             json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
-            "closure": closure("ENTRY", false), "run": {} }),
+            "findings": [{ "code": "M3J-E1" }], "asked": asked, "closure": closure("ENTRY", false), "run": {} }),
         ),
         entry(),
         Err(("M3.EntryRefused", cause)),

@@ -4,7 +4,7 @@
 use m3j_phase_verdict::Signer;
 use p1_contract::blocker::Blocker;
 use p1_contract::canonical;
-use p1_contract::request::{Conclusion, Mode, PhaseAdmitted, StepResult};
+use p1_contract::request::{Conclusion, Findings, Mode, PhaseAdmitted, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::Fault;
 use p1_tests::world::{EVIDENCE, World, signer};
@@ -77,6 +77,9 @@ async fn refused(world: &World) -> Vec<(Blocker, String)> {
     assert_eq!(result.conclusion, Conclusion::Refused);
     let summary = world.summary(&result);
     let findings: Vec<p1_contract::blocker::Finding> = serde_json::from_value(summary["blockers"].clone()).unwrap();
+    assert_eq!(result.findings, Findings::of(findings.clone()));
+    assert!(!result.findings.is_empty());
+    assert_eq!(result.asked.as_ref(), Some(&world.input));
     let codes = findings.iter().map(|finding| (finding.code, finding.subject.clone()));
     codes.collect()
 }

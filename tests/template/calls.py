@@ -220,7 +220,10 @@ def of_services(deployment: Deployment) -> Iterator[Call]:
     yield Call("events.amazonaws.com", "sts:AssumeRole", deployment.arn("HandoffRole"), keys)
     yield Call("HandoffRole", "states:StartExecution", places.machine, qualified(deployment))
     # EventBridge user guide, "Using dead-letter queues": the rule's ARN is the source.
-    yield Call("events.amazonaws.com", "sqs:SendMessage", deployment.arn("HandoffDeadLetters"), {"aws:SourceArn": rule})
+    for name in ("HandoffRule", "VerdictRule", "AdvanceRule"):
+        if name in deployment:
+            keys = {"aws:SourceArn": deployment.arn(name)}
+            yield Call("events.amazonaws.com", "sqs:SendMessage", deployment.arn("HandoffDeadLetters"), keys)
 
 
 def the_machine_s_role(deployment: Deployment) -> tuple[str, dict | None]:

@@ -23,6 +23,7 @@ ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/administrator"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/people/operator"
 ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+VERDICT_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:people"
 GIVEN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
 
 # The steps, by the letter in the names of their functions, roles and log groups.
@@ -51,6 +52,8 @@ DEPLOYMENTS = {
     "signing off": {"Signing": "off"},
     "signing with a file": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
     "given registry": {"RegistryUri": "s3://registry/handles.md"},
+    "verdicts are told": {"VerdictTopicArn": VERDICT_TOPIC},
+    "advances are told": {"VerdictTopicArn": VERDICT_TOPIC, "NotifyAdvances": "true"},
 }
 
 

@@ -180,6 +180,9 @@ def of_the_queue(deployment: Deployment) -> Iterator[Call]:
     queue, rule = deployment.arn("HandoffDeadLetters"), deployment.arn("HandoffRule")
     yield Call("events.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": f"{rule}-2"})
     yield Call("sns.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": rule})
+    told = deployment.arn("VerdictRule")
+    yield Call("events.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": f"{told}-2"})
+    yield Call("sns.amazonaws.com", "sqs:SendMessage", queue, {"aws:SourceArn": told})
     for who in (*STEP_ROLES, "OperatorRole", "HandoffRole"):
         yield Call(who, "sqs:SendMessage", queue)
         yield Call(who, "sqs:PurgeQueue", queue)

@@ -15,7 +15,17 @@ import pytest
 
 from access import listed, policies
 from calls import Call, all_calls, of_functions, of_operators, of_services, rows
-from deployment import DEPLOYMENT_ROLE, DEPLOYMENTS, GIVEN_KEY, LATER_PHASE_ROLE, STEPS, Deployment, Platform, at
+from deployment import (
+    DEPLOYMENT_ROLE,
+    DEPLOYMENTS,
+    GIVEN_KEY,
+    LATER_PHASE_ROLE,
+    STEPS,
+    VERDICT_TOPIC,
+    Deployment,
+    Platform,
+    at,
+)
 from oracle import ALLOWED, ORACLE, Document, Request
 from refusals import all_refusals
 
@@ -25,6 +35,8 @@ FULL = {
     "LaterPhaseRoleArns": LATER_PHASE_ROLE,
     "BillingArtifactUri": "s3://billing/month.json",
     "StackOutputsUris": "s3://one/core.json,s3://two/runtime/out.json",
+    "VerdictTopicArn": VERDICT_TOPIC,
+    "NotifyAdvances": "true",
 }
 # The parameter that adds the last one: it says who signs where the key is a given one.
 GIVEN_SIGNING_KEY = {"SigningKeyArn": GIVEN_KEY}

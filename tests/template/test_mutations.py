@@ -27,6 +27,7 @@ SUBJECTS = (
     "state_machine",
     "starters",
     "trigger",
+    "notifications",
     "observability",
     "outputs",
     "signing",

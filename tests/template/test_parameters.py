@@ -60,6 +60,8 @@ OTHERS = {
     "SigningKeyFile": "/keys/other.pem",
     "ParameterPath": "/other/p1",
     "AlarmTopicArn": "arn:aws:sns:eu-west-2:111122223333:operators",
+    "VerdictTopicArn": "arn:aws:sns:eu-west-2:111122223333:people",
+    "NotifyAdvances": "true",
     "LogRetentionDays": "30",
 }
 
@@ -68,6 +70,7 @@ BESIDE = {
     "CostSource": {"BillingArtifactUri": BILLED["BillingArtifactUri"]},
     "BillingArtifactUri": BILLED,
     "SigningKeyFile": {"Signing": "local_key", "SigningKeyFile": "/keys/signing.pem"},
+    "NotifyAdvances": {"VerdictTopicArn": "arn:aws:sns:eu-west-2:111122223333:people"},
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from cloudsplaining.scan.policy_document import PolicyDocument
 
 from access import Policy, policies
-from deployment import BOUNDARY, DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, Deployment, Platform
+from deployment import BOUNDARY, DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, VERDICT_TOPIC, Deployment, Platform
 from mutation import Mutation, add, mutation, put
 
 # A finding of parliament: where, what, and of which action or key.
@@ -59,6 +59,7 @@ EVERY_KIND = [
     {"DeploymentRoleArn": DEPLOYMENT_ROLE, "LaterPhaseRoleArns": LATER_PHASE_ROLE, "PermissionsBoundaryArn": BOUNDARY},
     {"BreakGlassRoleArn": "", "OperatorPrincipalArns": "", "Signing": "off"},
     {"SigningKeyArn": GIVEN_KEY},
+    {"VerdictTopicArn": VERDICT_TOPIC, "NotifyAdvances": "true"},
 ]
 
 

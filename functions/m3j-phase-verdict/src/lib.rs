@@ -157,6 +157,12 @@ impl StepLogic for PhaseVerdictStep {
         })
     }
 
+    /// Every blocker of the phase: those that the summary registers.
+    fn standing(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Finding>, Fault> {
+        let (document, _) = phase_summary(input, &observed.facts)?;
+        Ok(document.body.blockers.unwrap_or_default())
+    }
+
     async fn seal(&self, ctx: &StepContext<'_>, closed: Closed<'_, Observed>) -> Result<(), Fault> {
         seal::seal(ctx, &self.signer, closed).await
     }

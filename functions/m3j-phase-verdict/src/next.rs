@@ -4,7 +4,7 @@ use p1_contract::artifacts::{NextAction, Remedy, RerunInput, ResumeInput, StartI
 use p1_contract::blocker::{Blocker, Finding, Severity, codes};
 use p1_contract::input::{ExecutionInput, HeldSummary, M2Receipt, ResetReceipt, TO_FILL};
 use p1_contract::observations::phase_verdict::Facts;
-use p1_contract::request::StepInput;
+use p1_contract::request::{PASTE_LIMIT, StepInput};
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -100,10 +100,6 @@ fn start(input: &ExecutionInput) -> Option<StartInput> {
     };
     secrets::scan_value(&json!(start)).is_empty().then_some(start)
 }
-
-/// The most bytes of what is pasted. A cause holds 32,768 characters, and what else stands in it (200 codes, ids, a closure) has
-/// its place in the other half.
-const PASTE_LIMIT: usize = 16_384;
 
 /// What to paste, for the cause of the failed execution: `next_action` without its remedies, which the codes beside it name. What
 /// is too long for a cause stands in the summary alone.

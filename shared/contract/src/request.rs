@@ -1,6 +1,7 @@
 //! What the state machine hands to a function, and what it gets back.
 
 mod result;
+mod told;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::settings::{Settings, SettingsFields};
 use crate::step::Step;
 
 pub use result::{Admitted, Concluded, Conclusion, PhaseAdmitted, StepResult, TaskOutcome};
+pub use told::{Findings, PASTE_LIMIT, TOLD_LIMIT, Told, asked};
 
 /// Which of its two duties the function of M3.G or M3.J is called for; all others know one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::{Observations, Written};
 use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
-use p1_contract::request::{Attempt, Conclusion, StepInput, StepResult};
+use p1_contract::request::{self, Attempt, Conclusion, Findings, StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
 use p1_contract::strict::{self, Limits};
 use p1_contract::verdict::PhaseVerdict;
@@ -117,7 +117,16 @@ impl Harness {
             closure: &closure,
         };
         step.seal(&ctx, closed).await?;
-        bounded(result(S::OWNER, evaluation, &summary, closure))
+        let mut result = result(S::OWNER, evaluation, &summary, closure);
+        if tells(&result) {
+            let mut standing = step.standing(input, &observed)?;
+            standing.extend(summary.blockers);
+            result.findings = Findings::of(standing);
+            if result.conclusion == Conclusion::Refused {
+                result.asked = step.asked(input).and_then(request::asked);
+            }
+        }
+        bounded(result)
     }
 
     /// The observations. If an earlier attempt stored some, they are adopted. Otherwise they are made and stored.
@@ -419,8 +428,23 @@ fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, clos
         overall_pass: summary.overall_pass,
         next_gate: summary.next_gate.clone(),
         blockers: codes(&summary.blockers),
+        findings: Findings::default(),
+        asked: None,
         closure: Some(closure),
         run: evaluation.run,
+    }
+}
+
+/// Whether the execution fails with what this step answers, so that its cause tells a person why.
+fn tells(result: &StepResult) -> bool {
+    match &result.conclusion {
+        Conclusion::Refused => true,
+        Conclusion::Verdict(concluded) => {
+            !(result.overall_pass && concluded.committed && concluded.verdict == PhaseVerdict::AdvanceToM4)
+        }
+        Conclusion::Closed | Conclusion::DuplicateDelivery | Conclusion::Admitted(_) | Conclusion::PhaseAdmitted(_) => {
+            false
+        }
     }
 }
 
@@ -435,6 +459,8 @@ pub fn duplicate_delivery(owner: impl Into<Owner>, id: PhaseExecutionId) -> Step
         overall_pass: false,
         next_gate: HOLD.to_owned(),
         blockers: Vec::new(),
+        findings: Findings::default(),
+        asked: None,
         closure: None,
         run: RunIds::default(),
     }

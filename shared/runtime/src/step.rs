@@ -56,6 +56,20 @@ pub trait StepLogic: Send + Sync {
     /// Fails if the observations contradict themselves, which is a defect.
     fn evaluate(&self, input: &StepInput, observed: &Self::Observed) -> Result<Evaluation, Fault>;
 
+    /// What stands besides the step's own findings, for whoever is told of a hold: M3.J answers for the whole phase. This is a
+    /// pure function of input and observations.
+    ///
+    /// # Errors
+    /// Fails if the observations contradict themselves, which is a defect.
+    fn standing(&self, _input: &StepInput, _observed: &Self::Observed) -> Result<Vec<Finding>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// The input to give again where it was refused: that of an admission or an entry.
+    fn asked(&self, _input: &StepInput) -> Option<serde_json::Value> {
+        None
+    }
+
     /// Work after the step has closed, beside its evidence. It does not change the verdict, and no closure names its objects.
     /// M3.J signs here.
     ///

@@ -7,7 +7,7 @@ mod checks;
 mod facts;
 mod history;
 
-use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt};
+use p1_contract::artifacts::{CheckResult, RerunAdmissionReceipt, RerunInput, ResumeInput};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::input::Rerun;
 use p1_contract::ledger::LedgerRecord;
@@ -18,6 +18,7 @@ use p1_contract::request::{Admitted, Closures, Conclusion, StepInput, StepResult
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
 use p1_runtime::{Author, Evaluation, Fault, Recreated, StepContext, StepLogic};
+use serde_json::{Value, json};
 
 /// The admission.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +102,16 @@ impl StepLogic for Admission {
             run,
             conclusion,
         })
+    }
+
+    fn asked(&self, input: &StepInput) -> Option<Value> {
+        let rerun = input.input.rerun()?;
+        let resume = ResumeInput {
+            held: rerun.held.clone(),
+            only: rerun.only.then_some(true),
+            reset: rerun.reset.clone(),
+        };
+        Some(json!(RerunInput { resume }))
     }
 }
 

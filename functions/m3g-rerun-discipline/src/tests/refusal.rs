@@ -20,6 +20,12 @@ pub(super) fn refused(world: &World, input: &Value) -> Vec<&'static str> {
         (&receipt["admitted"], &receipt["ledger_sequence"]),
         (&json!(false), &Value::Null)
     );
+    let mut told: Vec<&str> = result.findings.told.iter().map(|told| told.code.code()).collect();
+    told.dedup();
+    assert_eq!(told, result_codes(&result));
+    // What was refused is given back, unless it holds a secret.
+    let given_back = Some(input).filter(|input| !input.to_string().contains("AKIA"));
+    assert_eq!(result.asked.as_ref(), given_back);
     result_codes(&result)
 }
 

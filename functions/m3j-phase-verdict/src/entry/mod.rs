@@ -14,6 +14,7 @@ use p1_contract::owner::Owner;
 use p1_contract::request::{Conclusion, PhaseAdmitted, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::{Author, Evaluation, Fault, StepContext, StepLogic};
+use serde_json::{Value, json};
 
 use crate::signer::Signer;
 
@@ -67,6 +68,10 @@ impl StepLogic for Entry {
             run,
             conclusion,
         })
+    }
+
+    fn asked(&self, input: &StepInput) -> Option<Value> {
+        input.input.phase_entry().map(|asked| json!(asked))
     }
 }
 

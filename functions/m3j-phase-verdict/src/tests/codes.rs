@@ -23,6 +23,18 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
     for code in codes {
         assert!(result.concluded().unwrap().unresolved.contains(code));
     }
+    // Who is told of the hold is told of each code that stands, and what to do.
+    let mut told: Vec<Blocker> = result.findings.told.iter().map(|told| told.code).collect();
+    told.dedup();
+    assert_eq!(told, result.concluded().unwrap().unresolved, "{:?}", result.findings);
+    assert!(
+        result
+            .findings
+            .told
+            .iter()
+            .all(|told| told.remedy == told.code.remedy())
+    );
+    assert_eq!((result.findings.cut, &result.asked), (0, &None));
     assert!(published::<M4EntryReadinessReceipt>(execution).is_none());
     result
 }

@@ -51,6 +51,7 @@ async fn a_green_chain_is_committed_and_opens_m4() {
         (result.concluded().map(|said| said.unresolved.as_slice()), &result.run),
         (Some(&[][..]), &execution.run())
     );
+    assert!(result.findings.is_empty(), "{:?}", result.findings);
 
     let summary: PhaseSummary = published(&execution).unwrap();
     assert_eq!(

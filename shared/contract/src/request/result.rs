@@ -1,4 +1,4 @@
-//! What a function returns: codes, ids and closures, never evidence bodies.
+//! What a function returns: codes, ids and closures, and what a hold or a refusal tells; never evidence bodies.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Closures;
+use super::told::{Findings, Told};
 use crate::artifacts::DurableReference;
 use crate::blocker::Blocker;
 use crate::evidence::RunIds;
@@ -97,7 +98,7 @@ impl Conclusion {
     }
 }
 
-/// What a function returns: codes, ids and closures, never evidence bodies.
+/// What a function returns: codes, ids and closures, and what a hold or a refusal tells; never evidence bodies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct StepResult {
@@ -115,6 +116,12 @@ pub struct StepResult {
     pub next_gate: String,
     /// The step's own blocker codes.
     pub blockers: Vec<Blocker>,
+    /// After a hold that M3.J concluded, and after a refusal: what stands, for the person whom it is told. It stands in the cause
+    /// of the failed execution.
+    pub findings: Findings,
+    /// After a refusal: the input that was refused, to be given again once what stands is mended. It has at most 16,384 bytes,
+    /// and is not repeated where it holds secret material.
+    pub asked: Option<Value>,
     /// The step's closure; none for a duplicate delivery.
     pub closure: Option<ClosureRef>,
     /// The ids known by then.
@@ -177,6 +184,12 @@ struct Wire {
     overall_pass: bool,
     next_gate: String,
     blockers: Vec<Blocker>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Told>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    findings_cut: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Value>,
     closure: Option<ClosureRef>,
     run: RunIds,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,6 +222,13 @@ impl TryFrom<Wire> for StepResult {
         let is_verdict = wire.verdict.is_some();
         if wire.next.is_some() && !is_verdict {
             return Err("`next` belongs to a verdict");
+        }
+        let is_refusal = wire.outcome == TaskOutcome::Refused;
+        if wire.asked.is_some() && !is_refusal {
+            return Err("`asked` belongs to a refusal");
+        }
+        if (wire.findings_cut.is_some() || !wire.findings.is_empty()) && !is_verdict && !is_refusal {
+            return Err("`findings` belong to a verdict or a refusal");
         }
         let admission = (wire.closures, wire.resume_at, wire.only);
         let entry = (wire.environment, wire.correlation, wire.references);
@@ -259,6 +279,11 @@ impl TryFrom<Wire> for StepResult {
             overall_pass: wire.overall_pass,
             next_gate: wire.next_gate,
             blockers: wire.blockers,
+            findings: Findings {
+                told: wire.findings,
+                cut: wire.findings_cut.unwrap_or_default(),
+            },
+            asked: wire.asked,
             closure: wire.closure,
             run: wire.run,
         })
@@ -275,6 +300,9 @@ impl From<StepResult> for Wire {
             overall_pass: result.overall_pass,
             next_gate: result.next_gate,
             blockers: result.blockers,
+            findings: result.findings.told,
+            findings_cut: Some(result.findings.cut).filter(|cut| *cut > 0),
+            asked: result.asked,
             closure: result.closure,
             run: result.run,
             verdict: None,
@@ -308,5 +336,43 @@ impl From<StepResult> for Wire {
             Conclusion::Closed | Conclusion::DuplicateDelivery | Conclusion::Refused => {}
         }
         wire
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal() -> Value {
+        json!({
+            "step": "ADMISSION", "outcome": "REFUSED", "phase_execution_id": "m3g_20261122T121701Z_0123456789ab",
+            "overall_pass": false, "next_gate": "HOLD", "blockers": ["M3G-B5"], "closure": null, "run": {},
+            "findings": [{"code": "M3G-B5", "subject": "reset.actor", "detail": "is missing", "remedy": "give it"}],
+            "findings_cut": 2, "asked": {"resume": {}},
+        })
+    }
+
+    #[test]
+    fn what_a_refusal_tells_is_read_as_it_was_written() {
+        let result: StepResult = serde_json::from_value(refusal()).unwrap();
+        assert_eq!((result.findings.told.len(), result.findings.cut), (1, 2));
+        assert_eq!(serde_json::to_value(result).unwrap(), refusal());
+    }
+
+    #[test]
+    fn nothing_is_told_by_a_step_that_just_closed() {
+        for field in ["findings", "findings_cut", "asked"] {
+            let mut told = refusal();
+            told["outcome"] = json!("CLOSED");
+            for other in ["findings", "findings_cut", "asked"] {
+                if other != field {
+                    told.as_object_mut().unwrap().remove(other);
+                }
+            }
+            let refused = serde_json::from_value::<StepResult>(told).unwrap_err().to_string();
+            assert!(refused.contains("belong"), "{refused}");
+        }
     }
 }
