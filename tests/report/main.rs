@@ -281,7 +281,7 @@ async fn the_page_states_what_the_signature_proves() {
         ("unsigned", &unsigned, vec![], "UNSIGNED"),
         ("signed", &signed, vec![], "SIGNED"),
         ("verified", &signed, vec![key(KEY)], "VERIFIED"),
-        ("invalid", &signed, vec![key(KEY + 7)], "INVALID"),
+        ("other-key", &signed, vec![key(KEY + 7)], "OTHER KEY"),
     ] {
         let dir = run.write(name);
         let html = page(&dir, &keys);
