@@ -1,5 +1,10 @@
 //! A held run goes on: by the input that its own summary offers.
 
+use std::path::PathBuf;
+
+use p1::args::ResumeArgs;
+use p1::commands::resume;
+use p1::drive::target::Target;
 use p1_audit::verify::Standing;
 use p1_contract::step::Step;
 use p1_tests::directories::verify;
@@ -36,6 +41,36 @@ fn a_mended_run_goes_on_to_advance_under_its_own_id() {
             ]
         );
         stage.expect_single_versions(&format!("evidence/runs/{run}/")).await;
+    });
+}
+
+/// The tool says so before it starts anything; the orchestrator would refuse, too.
+#[test]
+fn nothing_follows_an_advance() {
+    on_stage(async |stage| {
+        let held = stage.held_run().await;
+        let input = stage.rerun_input(&held).await;
+        let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
+        let args = ResumeArgs {
+            held: input["resume"]["held"]["key"].as_str().unwrap().to_owned(),
+            only: false,
+            reset: PathBuf::new(),
+            actor: None,
+            registry: None,
+            stack: None,
+            out: None,
+            json: false,
+        };
+        let reset = &input["resume"]["reset"];
+        assert_eq!(resume::input(&args, reset.clone(), &target).await.unwrap(), input);
+        stage.start(&input).await.expect_advance();
+        let refused = resume::input(&args, reset.clone(), &target).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("nothing can follow an advance"),
+            "{refused}"
+        );
+        let refused = stage.start(&input).await;
+        assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
     });
 }
 

@@ -21,6 +21,7 @@ use p1_contract::ids::{BucketName, PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::strict::{Limits, parse_strict};
+use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::aws::{Answer, Call, Cause};
 use p1_runtime::store::decoded;
 use serde_json::Value;
@@ -329,20 +330,36 @@ impl Evidence {
     /// Fails if S3 does not answer, or refuses. The error names the object.
     pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
-        // A record behind a delete marker still counts: `verify` judges the verdict that it committed.
-        let mut records: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
-        records.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
-        for Version { key, version_id, .. } in records {
-            let Some(record) = self.get_own(&key, version_id.as_deref()).await? else {
-                continue;
-            };
-            // `verify` reports an object that is not a record.
-            let record = LedgerRecord::parse(&record.bytes).ok();
-            if let Some(key) = record.as_ref().and_then(closing_of_commit) {
+        for record in self.records(run).await? {
+            if let Some(key) = closing_of_commit(&record) {
                 closures.extend(self.last(&key).await?);
             }
         }
         Ok(closures)
+    }
+
+    /// Whether an advance of `run` is committed, which nothing follows.
+    ///
+    /// # Errors
+    /// Fails if S3 does not answer, or refuses.
+    pub async fn has_advanced(&self, run: &PlatformRunId) -> Result<bool, ReadError> {
+        let records = self.records(run).await?;
+        Ok(records
+            .iter()
+            .any(|record| record.verdict == Some(PhaseVerdict::AdvanceToM4)))
+    }
+
+    /// The records of the ledger of `run`. One behind a delete marker still counts: `verify` judges the verdict that it committed.
+    /// `verify` also reports an object that is no record.
+    async fn records(&self, run: &PlatformRunId) -> Result<Vec<LedgerRecord>, ReadError> {
+        let mut records = Vec::new();
+        let mut versions: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
+        versions.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));
+        for Version { key, version_id, .. } in versions {
+            let object = self.get_own(&key, version_id.as_deref()).await?;
+            records.extend(object.and_then(|object| LedgerRecord::parse(&object.bytes).ok()));
+        }
+        Ok(records)
     }
 
     /// M3.J's closure, computed from its summary at `key`, because nothing in the bucket names it. Returns `None` if there is no

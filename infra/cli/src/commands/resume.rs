@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use p1_audit::text;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::PhaseExecutionId;
+use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
 use p1_contract::input::ExecutionInput;
+use p1_contract::strict::{Limits, parse_foreign};
 use p1_local::Platform;
 use serde_json::{Value, json};
 
@@ -104,7 +105,10 @@ fn summary_key(held: &str, target: &Target) -> String {
 }
 
 /// The rerun input. It names the held summary by its current version and hash.
-async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value, CliError> {
+///
+/// # Errors
+/// Returns [`CliError::Usage`] if there is no such summary, or if nothing can follow it, because its run has advanced.
+pub async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value, CliError> {
     let held_key = summary_key(&args.held, target);
     let key = text::clean(&held_key);
     let held = target.evidence().get(&held_key, None).await?.ok_or_else(|| {
@@ -118,6 +122,15 @@ async fn input(args: &ResumeArgs, reset: Value, target: &Target) -> Result<Value
             "--held {key}: the object has no version; enable versioning on the bucket"
         )));
     };
+    let run = parse_foreign(&held.bytes, Limits::DOCUMENT).ok();
+    let run = run.and_then(|summary| PlatformRunId::parse(summary["platform_run_id"].as_str()?).ok());
+    if let Some(run) = run
+        && target.evidence().has_advanced(&run).await?
+    {
+        return Err(CliError::usage(format!(
+            "--held {key}: {run} has advanced, and nothing can follow an advance; start a new run"
+        )));
+    }
     let mut input = json!({"resume": {
         "held": {"key": held_key, "version_id": version_id, "sha256": Sha256Hex::of(&held.bytes).to_string()},
         "reset": reset,
