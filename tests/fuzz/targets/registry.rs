@@ -52,7 +52,11 @@ fn places_are_declarations(registry: &Registry, bytes: &[u8]) {
     let places = registry::places(bytes).expect("what is read has places");
     let mut end = 0;
     for place in &places {
-        assert!(registry.line_of(place.key.as_str()).is_some_and(|first| first <= place.line));
+        assert!(
+            registry
+                .line_of(place.key.as_str())
+                .is_some_and(|first| first <= place.line)
+        );
         assert!(place.span.start >= end, "places overlap");
         end = place.span.end;
         let span = &bytes[place.span.clone()];
