@@ -159,6 +159,9 @@ async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
         let listed = relist(&with.files, &format!("{root}m4/state.json"), Some(later[0].1));
         put(&mut with, "objects.json", listed);
         expect(second, &with, "one of them listed", intact);
+        // What the mirror lists must be what it listed, whoever wrote it.
+        put(&mut with, &format!("{root}m4/state.json"), "other");
+        expect(second, &with, "one of them listed, with other bytes", 2);
         // What the mirror says of foreign keys silences nothing of P1's own.
         let own = format!("{root}ledger/000001.json");
         let mut counted = with_versions(&run, |versions| {

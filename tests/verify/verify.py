@@ -437,6 +437,8 @@ class Check:
         # A dictionary keeps the order, and keeps what is found twice once.
         self.findings = {}
 
+        # Files that have other bytes than objects.json lists.
+        self.unlike_the_list = set()
         # What the directory holds: bytes by key, entries of objects.json by key, documents by key.
         self.files = {}
         self.listed = {}
@@ -653,6 +655,7 @@ class Check:
                 self.report(key, "is not what objects.json lists", INCOMPLETE)
             elif (sha256(data), len(data)) != (entry["sha256"], entry["bytes"]):
                 self.report(key, "is not what objects.json lists")
+                self.unlike_the_list.add(key)
         for key in (*self.files, *self.unread):
             if key not in self.listed:
                 self.report(key, "is a foreign file")
@@ -922,7 +925,8 @@ class Check:
             else:
                 self.report(key, "is named by no closure there", INCOMPLETE if broken else TAMPERED)
         # They are no evidence: what was found wrong with them does not count.
-        foreign = self.foreign - set(self.listed).intersection(self.unread)
+        # What the mirror has listed must be what it listed, whoever wrote it.
+        foreign = self.foreign - set(self.listed).intersection(self.unread) - self.unlike_the_list
         self.findings = {found: None for found in self.findings if found[1] not in foreign}
         self.docs = {key: document for key, document in self.docs.items() if key not in self.foreign}
         self.files = {key: data for key, data in self.files.items() if key not in self.foreign}
