@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use p1::drive::start::refuse_second;
+use p1::drive::target::Target;
+use p1_contract::ids::S3Key;
 use p1_contract::request::{Mode, TaskCall};
 use p1_contract::step::Step;
 use p1_tests::stage::{Stage, expect_listed_hashes, files, on_stage};
@@ -195,4 +198,32 @@ async fn payloads(stage: &Stage, ended: &p1_tests::stage::Ended, answers: &[Valu
         closures[step.id()] = answer["closure"].clone();
     }
     payloads
+}
+
+/// An operator's start from a receipt that is pinned already is refused by the tool, unless it is wanted. A hold pins nothing.
+#[test]
+fn a_second_pinning_of_one_receipt_is_asked_back() {
+    on_stage(async |stage| {
+        let target = Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap();
+        let key = |input: &str| {
+            let event: Value = serde_json::from_str(input).unwrap();
+            S3Key::parse(event["detail"]["object"]["key"].as_str().unwrap()).unwrap()
+        };
+        let held = stage.held_run().await;
+        refuse_second(&target, &key(&stage.input(&held.arn).await), false)
+            .await
+            .unwrap();
+        let pinned = stage.run().await.expect_advance();
+        let key = key(&stage.input(&pinned.arn).await);
+        let refused = refuse_second(&target, &key, false).await.unwrap_err().to_string();
+        assert!(
+            refused.contains(&pinned.arn) && refused.contains("--again"),
+            "{refused}"
+        );
+        refuse_second(&target, &key, true).await.unwrap();
+        // An operator's start is one, too.
+        let again = stage.start(&json!({"m2_handoff": {"key": key}})).await.expect_advance();
+        let refused = refuse_second(&target, &key, false).await.unwrap_err().to_string();
+        assert!(refused.contains(&again.arn), "{refused}");
+    });
 }

@@ -2,7 +2,9 @@
 //! in this folder gives it.
 //!
 //! A list is rewritten by `UPDATE=1 cargo test -p p1-tests --test golden`. That is a change of the evidence, and belongs into
-//! the changelog: runs that were pinned before it are pinned by other bytes.
+//! the changelog: runs that were pinned before it are pinned by other bytes. It also needs a new revision (or version of the rules
+//! for secrets) once evidence of this one has been written in the field: `verify` computes steps again, and would call that
+//! evidence tampered.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 use std::fmt::Write as _;

@@ -140,6 +140,11 @@ async fn documents_can_be_named_and_a_logbook_can_have_a_file_a_day() {
     let before = desk.text(DOCUMENTS[1]);
     fs::remove_file(desk.path("plan.md")).unwrap();
     assert!(refused(args()).await.contains("plan.md"));
+    let twice = CloseArgs {
+        logbook: Some(desk.path(DOCUMENTS[1])),
+        ..desk.args()
+    };
+    assert!(refused(twice).await.contains("are one file"));
     assert_eq!(before, desk.text(DOCUMENTS[1]));
 }
 

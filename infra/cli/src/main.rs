@@ -55,9 +55,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// The values of options that may stand before the command.
+const GLOBAL_VALUES: [&str; 3] = ["auto", "always", "never"];
+
 /// The exit status of a mistyped command line. These commands use 2 for tampered evidence.
 fn usage_status() -> ExitStatus {
-    let checks = std::env::args_os().nth(1).is_some_and(|command| {
+    let words = std::env::args_os().skip(1);
+    let mut words = words
+        .skip_while(|word| word.to_string_lossy().starts_with('-') || GLOBAL_VALUES.iter().any(|value| word == *value));
+    let checks = words.next().is_some_and(|command| {
         ["verify", "replay", "diff", "report"]
             .iter()
             .any(|check| command == *check)

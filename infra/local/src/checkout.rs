@@ -13,8 +13,12 @@ const LOCK_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// After this time the user is told what is waited for.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
-/// The file by which a folder is known as a checkout.
-const TEMPLATE: &str = "infra/template.yaml";
+/// The files by which a folder is known as a checkout of this project.
+const OWN: [&str; 3] = [
+    "infra/template.yaml",
+    "infra/local/requirements-engine.txt",
+    "statemachine/platform-run.asl.json",
+];
 
 /// The checkout that this tool works on.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ impl Default for Checkout {
 fn root_of(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()
-        .find(|above| above.join(TEMPLATE).is_file())
+        .find(|above| OWN.iter().all(|file| above.join(file).is_file()))
         .map(Path::to_path_buf)
 }
 

@@ -93,7 +93,7 @@ async fn a_green_chain_is_committed_and_opens_m4() {
     for name in CLOSURE_NOTES {
         let note = note(&execution, name);
         assert!(
-            note.starts_with("## ") && note.contains("ADVANCE_TO_M4") && note.contains("None.\n"),
+            note.starts_with("## ") && note.contains("ADVANCE\\_TO\\_M4") && note.contains("None.\n"),
             "{note}"
         );
         assert!(note.contains(execution.closures["M3.F"].sha256.as_str()), "{note}");
@@ -207,7 +207,7 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
             "{note}"
         );
         assert!(
-            note.contains("| M3.F | NOT_REACHED |") && !note.contains("<!--"),
+            note.contains("| M3.F | NOT\\_REACHED |") && !note.contains("<!--"),
             "{note}"
         );
     }

@@ -76,7 +76,9 @@ pub async fn verify(set: &EvidenceSet, keys: &[PublicKey], replays: bool) -> Ver
         match replayed.catch_unwind().await {
             Ok(replayed) => take(&mut report, &replayed),
             Err(_) => {
-                Replay::left_out("the code of a step broke off, which is a defect of this tool: please report it")
+                let why = "the code of a step broke off, which is a defect of this tool: please report it";
+                report.could_not_replay(why);
+                Replay::left_out(why)
             }
         }
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use p1_audit::evidence_set::HISTORY;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, S3Key};
-use p1_contract::request::{Conclusion, StepInput, StepResult};
+use p1_contract::request::{Conclusion, Findings, StepInput, StepResult};
 use p1_contract::revision;
 use p1_contract::secrets::RULES_VERSION;
 use p1_contract::settings::{Settings, SettingsFields};
@@ -408,12 +408,22 @@ impl<'a> Task<'a> {
             function_arn: None,
             ..recorded.clone()
         };
-        if recorded != *answer {
+        let mut answer = answer.clone();
+        // Releases before did not say these in a result. They are no evidence, and follow from what is.
+        if recorded.findings == Findings::default() && recorded.asked.is_none() {
+            (answer.findings, answer.asked) = (Findings::default(), None);
+        }
+        if recorded != answer {
             let value = |result: &StepResult| {
                 serde_json::to_value(result).unwrap_or_else(|error| Value::from(format!("cannot be rendered: {error}")))
             };
             let name = format!("answer of {}", self.owner.id());
-            differences.push(Difference::of_values(&name, HISTORY, &value(&recorded), &value(answer)));
+            differences.push(Difference::of_values(
+                &name,
+                HISTORY,
+                &value(&recorded),
+                &value(&answer),
+            ));
         }
     }
 

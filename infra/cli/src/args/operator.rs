@@ -93,6 +93,9 @@ pub struct RunArgs {
     /// Start with this execution input (JSON) instead of the M2 receipt; inputs that are not named stay as they are
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// Pin another run from an M2 receipt that is pinned already
+    #[arg(long)]
+    pub again: bool,
     /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,

@@ -203,6 +203,10 @@ async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen
     let (execution, receipt_key) = match &inputs.input {
         Some(input) => {
             let receipt_key = preflight::receipt_key(input).map(str::to_owned);
+            if let Some(key) = input.pointer("/m2_handoff/key").and_then(serde_json::Value::as_str) {
+                let key = S3Key::parse(key).map_err(|error| CliError::usage(format!("--input: {error}")))?;
+                start::refuse_second(target, &key, args.again).await?;
+            }
             place_receipt(inputs, target, receipt_key.as_deref(), screen).await?;
             let arn = start::start_execution(target, input).await?;
             (watch(target, &arn, screen).await?, receipt_key)
@@ -213,6 +217,7 @@ async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen
             let execution = if receipt.is_new {
                 hand_over(target, &receipt, screen).await?
             } else {
+                start::refuse_second(target, &receipt.key, args.again).await?;
                 screen.line("it was there before, so that no event comes of it; starting from it as an operator does");
                 let input = json!({"m2_handoff": {"key": receipt.key}});
                 let arn = start::start_execution(target, &input).await?;

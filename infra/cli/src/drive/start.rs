@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::{SignedDuration, Timestamp};
 use p1_audit::text;
 use p1_contract::cause::chain;
@@ -189,6 +191,76 @@ async fn find_execution(
     Ok(None)
 }
 
+/// Refuses to pin a receipt a second time by an operator's start, unless that is wanted (`again`). An event's delivery never comes
+/// here: the orchestrator itself tells two deliveries of one event apart.
+///
+/// # Errors
+/// Returns [`CliError::Usage`] if an execution from this receipt runs or has advanced, and a fault if that cannot be learned.
+pub async fn refuse_second(target: &Target, key: &S3Key, again: bool) -> Result<(), CliError> {
+    let Some(arn) = (if again { None } else { pinned_by(target, key).await? }) else {
+        return Ok(());
+    };
+    Err(CliError::usage(format!(
+        "the M2 receipt s3://{}/{key} is pinned already, or is being pinned, by {arn}; `cargo p1 fetch` copies its evidence, and \
+         --again pins another run from the same receipt",
+        target.evidence_bucket
+    )))
+}
+
+/// The execution that pins this receipt: it runs, or it has advanced.
+async fn pinned_by(target: &Target, key: &S3Key) -> Result<Option<String>, CliError> {
+    let receipt = format!("s3://{}/{key}", target.evidence_bucket);
+    let failed =
+        |what: String| move |cause: String| CliError::fault(format!("failed to {what}: {}", text::brief(&cause, 400)));
+    let request = target
+        .s3
+        .head_object()
+        .bucket(target.evidence_bucket.as_str())
+        .key(key.as_str());
+    let put = match request.send().await {
+        Ok(receipt) => receipt.last_modified.map_or(0, |at| at.secs()),
+        // The orchestrator names a receipt that is not there.
+        Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => return Ok(None),
+        Err(error) => return Err(failed(format!("look at {receipt}"))(chain(&error))),
+    };
+    let earliest = Timestamp::from_second(put).unwrap_or(Timestamp::UNIX_EPOCH) - CLOCK_SKEW;
+    let request = target
+        .sfn
+        .list_executions()
+        .state_machine_arn(target.state_machine.as_str());
+    let mut pages = request.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.map_err(|error| failed(format!("list the executions of {}", target.state_machine))(chain(&error)))?;
+        for execution in page.executions() {
+            let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
+            if started < earliest {
+                // The list begins with the latest execution, so all further ones are older.
+                return Ok(None);
+            }
+            if !matches!(
+                execution.status(),
+                ExecutionStatus::Running | ExecutionStatus::Succeeded
+            ) {
+                continue;
+            }
+            let arn = execution.execution_arn();
+            let described = target.sfn.describe_execution().execution_arn(arn).send().await;
+            let described =
+                described.map_err(|error| failed(format!("describe the execution {arn}"))(chain(&error)))?;
+            let is_of = described
+                .input()
+                .is_some_and(|input| is_start_from(input, target.evidence_bucket.as_str(), key));
+            let output: Value = serde_json::from_str(described.output().unwrap_or("null")).unwrap_or(Value::Null);
+            let pins = *execution.status() == ExecutionStatus::Running || output["verdict"] == "ADVANCE_TO_M4";
+            if is_of && pins {
+                return Ok(Some(arn.to_owned()));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Starts an execution with this input.
 ///
 /// # Errors
@@ -216,6 +288,12 @@ fn is_event_of(input: &str, bucket: &str, key: &S3Key) -> bool {
     let event: Value = serde_json::from_str(input).unwrap_or(Value::Null);
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
     text("/detail/bucket/name") == Some(bucket) && text("/detail/object/key") == Some(key.as_str())
+}
+
+/// Whether an execution input is a start from this receipt, by its event or by an operator.
+fn is_start_from(input: &str, bucket: &str, key: &S3Key) -> bool {
+    let start: Value = serde_json::from_str(input).unwrap_or(Value::Null);
+    start.pointer("/m2_handoff/key").and_then(Value::as_str) == Some(key.as_str()) || is_event_of(input, bucket, key)
 }
 
 pub(super) fn receipt_key(environment: &Environment, stamp: &str) -> Result<S3Key, CliError> {
@@ -288,5 +366,16 @@ mod tests {
         assert!(!is_event_of(&event("c", key.as_str()), "b", &key));
         assert!(!is_event_of(&event("b", "evidence/x"), "b", &key));
         assert!(!is_event_of("nonsense", "b", &key));
+        assert!(is_start_from(&event("b", key.as_str()), "b", &key));
+        assert!(is_start_from(
+            &json!({"m2_handoff": {"key": key}}).to_string(),
+            "b",
+            &key
+        ));
+        assert!(!is_start_from(
+            &json!({"m2_handoff": {"key": "evidence/x"}}).to_string(),
+            "b",
+            &key
+        ));
     }
 }

@@ -46,7 +46,11 @@ pub fn entries(set: &EvidenceSet) -> Vec<Entry> {
 pub(super) fn given_up(set: &EvidenceSet) -> BTreeSet<PlatformRunId> {
     let name = Owner::Step(Step::RunIdentity).observations_name();
     let file = format!("/{name}.json");
-    let observations = set.files.keys().filter(|key| key.ends_with(&file));
+    let root = set.environment().run_control_root();
+    let observations = set
+        .files
+        .keys()
+        .filter(|key| key.starts_with(&root) && key.ends_with(&file));
     let observations = observations.filter_map(|key| split::<Observations<Observed>>(set.value(key).ok()?, &name).ok());
     observations
         .flat_map(|observations| observations.body.observed.probes)

@@ -86,6 +86,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds that a replay broke off, so that nobody knows what it would have found.
+    pub fn could_not_replay(&mut self, detail: impl Into<String>) {
+        self.findings.push(Finding {
+            grade: Grade::Incomplete,
+            subject: "replay".to_owned(),
+            detail: detail.into(),
+        });
+        if self.standing != Standing::Tampered {
+            self.standing = Standing::Incomplete;
+        }
+    }
+
     /// Adds what a replay found: an object that the steps do not make.
     pub fn contradict(&mut self, subject: impl Into<String>, detail: impl Into<String>) {
         self.findings.push(Finding {

@@ -14,6 +14,9 @@ pub(super) enum Unwritable {
     Utf8,
 }
 
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+
 /// How a document's text is stored.
 #[derive(Clone, Copy)]
 enum Encoding {
@@ -63,7 +66,10 @@ pub(super) struct Noted {
 pub(super) fn append(document: &[u8], marker: &str, note: &str) -> Result<Noted, Unwritable> {
     let encoding = Encoding::of(document);
     let text = encoding.decode(document)?;
-    if let Some(at) = text.lines().position(|line| line.trim() == marker) {
+    if let Some(at) = text
+        .lines()
+        .position(|line| line.trim_start_matches(MARK).trim() == marker)
+    {
         return Ok(Noted {
             line: at + 1,
             content: None,
@@ -74,7 +80,7 @@ pub(super) fn append(document: &[u8], marker: &str, note: &str) -> Result<Noted,
         _ => "\n",
     };
     let mut added = String::new();
-    let is_empty = text.trim_start_matches('\u{feff}').is_empty();
+    let is_empty = text.trim_start_matches(MARK).is_empty();
     if !is_empty {
         if !text.ends_with('\n') {
             added.push_str(newline);

@@ -5,6 +5,7 @@ mod document;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use p1_audit::EvidenceSet;
 use p1_audit::lineage::{Lineage, folder_of};
@@ -28,6 +29,10 @@ use crate::exit::{CliError, ExitStatus};
 
 /// The names of the three documents in the folder that `--docs` names, in the order of [`CLOSURE_NOTES`].
 const DOCUMENTS: [&str; 3] = ["platform.build_plan.md", "platform.impl_actual.md", "logbook.md"];
+
+/// How often, and with which pause, a locked folder is tried: for ten seconds.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// What was appended where. It is the same when the command is run again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -93,7 +98,7 @@ async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Ve
         (None, None) => return Err(no_notes(&args.dir)),
     };
     let documents = documents(args, &phase)?;
-    let locked = lock(&documents)?;
+    let locked = lock(&documents).await?;
     let (mut notes, mut appends) = (Vec::new(), Vec::new());
     for (name, path) in CLOSURE_NOTES.into_iter().zip(&documents) {
         let bytes = set.files.get(&format!("{}{name}.md", folder_of(&key)));
@@ -102,7 +107,7 @@ async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Ve
         let note_sha256 = Sha256Hex::of(note.as_bytes());
         let marker = format!("<!-- p1-closure: {run} {note_sha256} -->");
         let content = read(path)?;
-        let noted = document::append(&content, &marker, note)
+        let noted = document::append(&content, &marker, &searchable(note))
             .map_err(|error| CliError::usage(format!("{}: {error}", show(path))))?;
         notes.push(Noted {
             note: name,
@@ -188,7 +193,17 @@ fn documents(args: &CloseArgs, phase: &Document<PhaseSummary>) -> Result<[PathBu
         };
         documents.push(path);
     }
-    if let Some(logbook) = documents.last_mut()
+    // Resolves a symbolic link, so that its target is replaced and not the link.
+    let mut resolved = Vec::new();
+    for path in &documents {
+        resolved.push(fs::canonicalize(path).map_err(|error| {
+            CliError::usage(format!(
+                "{} cannot be found ({error}); create the document, it is never made here",
+                show(path)
+            ))
+        })?);
+    }
+    if let Some(logbook) = resolved.last_mut()
         && logbook.is_dir()
     {
         let day = phase.body.execution_stamp_utc.rfc3339();
@@ -197,21 +212,29 @@ fn documents(args: &CloseArgs, phase: &Document<PhaseSummary>) -> Result<[PathBu
             atomic::write(logbook, b"")?;
         }
     }
-    // Resolves a symbolic link, so that its target is replaced and not the link.
-    let resolved: Result<Vec<PathBuf>, CliError> = documents
-        .iter()
-        .map(|path| {
-            fs::canonicalize(path).map_err(|error| {
-                CliError::usage(format!(
-                    "{} cannot be found ({error}); create the document, it is never made here",
-                    show(path)
-                ))
-            })
-        })
-        .collect();
-    resolved?
+    let distinct: BTreeSet<&PathBuf> = resolved.iter().collect();
+    if distinct.len() < resolved.len() {
+        return Err(CliError::usage("two of the three documents are one file; name three"));
+    }
+    resolved
         .try_into()
         .map_err(|_| CliError::fault("a closure has three documents"))
+}
+
+/// The note as it is appended. Its evidence escapes every underscore; within a word one is no markup, and an id can be searched for
+/// without.
+fn searchable(note: &str) -> String {
+    let mut text = String::with_capacity(note.len());
+    let mut rest = note;
+    while let Some(at) = rest.find("\\_") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        text.push_str(before);
+        let is_within = before.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && after.starts_with(|c: char| c.is_ascii_alphanumeric());
+        text.push_str(if is_within { "_" } else { "\\_" });
+        rest = after;
+    }
+    text + rest
 }
 
 fn receipt_path(args: &CloseArgs) -> PathBuf {
@@ -234,15 +257,32 @@ fn write_in_place(append: &Append) -> Result<(), CliError> {
 }
 
 /// Locks the folders of the documents, so that two simultaneous calls append once.
-fn lock(documents: &[PathBuf]) -> Result<Vec<File>, CliError> {
+async fn lock(documents: &[PathBuf]) -> Result<Vec<File>, CliError> {
     let folders: BTreeSet<&Path> = documents.iter().filter_map(|document| document.parent()).collect();
-    let lock = |folder: &Path| {
+    let mut locked = Vec::new();
+    for folder in folders {
         let failed = |error: std::io::Error| CliError::failed(&format!("lock {}", show(folder)), &error);
-        let locked = File::open(folder).map_err(failed)?;
-        locked.lock().map_err(failed)?;
-        Ok(locked)
-    };
-    folders.into_iter().map(lock).collect()
+        let file = File::open(folder).map_err(failed)?;
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(fs::TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(fs::TryLockError::WouldBlock) => {
+                    return Err(CliError::fault(format!(
+                        "another process has locked {}; try again when it has ended",
+                        show(folder)
+                    )));
+                }
+                Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        locked.push(file);
+    }
+    Ok(locked)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
