@@ -8,7 +8,7 @@ use m3j_phase_verdict::Signer;
 use p1_contract::blocker::Blocker;
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key, Stamp};
+use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
@@ -164,6 +164,21 @@ pub async fn occupied(start_time: &str) -> Mirrored {
         result.concluded().map(|said| said.unresolved.clone()),
         Some(vec![Blocker::ConfigDigestNotPublished])
     );
+    mirrored(&world, &tasks).await
+}
+
+/// A run that M3.B holds, because objects of somebody else lie below the root of every id that it could take.
+pub async fn without_an_id(start_time: &str) -> Mirrored {
+    let mut world = at(start_time, Signer::Off);
+    let stamp = Stamp::from_rfc3339_floor(start_time).unwrap();
+    for run in (0..=20).filter_map(|attempt| PlatformRunId::mint(stamp, attempt)) {
+        world
+            .store
+            .seed(EVIDENCE, &format!("{}m4/state.json", run.run_root()), "foreign");
+    }
+    let mut tasks = Tasks::new();
+    let result = close(&mut world, Step::HandleClosure, &mut tasks).await;
+    assert_eq!(result.committed(), Some(false), "{:?}", result.blockers);
     mirrored(&world, &tasks).await
 }
 
@@ -323,7 +338,8 @@ async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
         }
         _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
     };
-    mirrored_of(world, tasks, event, |_| true).await
+    // What a later phase wrote is in no mirror.
+    mirrored_of(world, tasks, event, |key| !key.contains("/m4/")).await
 }
 
 /// The objects of the evidence bucket that `is_mirrored` chooses, `objects.json`, and a history that ends with `event`.

@@ -23,10 +23,10 @@ use std::path::Path;
 
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
-use p1_contract::canonical::to_document;
 use p1_tests::directories::{exit_code, verify};
 use p1_tests::runs::{
     HOSTILE, KEY, Mirrored, advanced, advanced_on, entered, held, held_at_once, hostile, occupied, resumed,
+    without_an_id,
 };
 use p1_tests::world::{EVIDENCE, MACHINE, signer};
 use serde_json::{Value, json};
@@ -134,22 +134,10 @@ async fn a_reservation_that_was_given_up_is_no_second_ledger() {
         );
     })
     .await;
-    let mut files = squatted.files.clone();
-    // Nothing that the run names: it lies in no mirror of it.
-    files.remove("evidence/runs/platform_20260223T174307Z/m4/state.json");
-    let objects: Vec<Value> = serde_json::from_slice(&files["objects.json"]).unwrap();
-    let objects = objects
-        .into_iter()
-        .filter(|object| !object["key"].as_str().unwrap().ends_with("/m4/state.json"));
-    files.insert(
-        "objects.json".to_owned(),
-        to_document(&Value::Array(objects.collect())).unwrap(),
-    );
-    let history = squatted.history;
     let given_up = "platform_20260223T174307Z/ledger/000001.json";
-    assert!(files.keys().any(|key| key.ends_with(given_up)));
+    assert!(squatted.files.keys().any(|key| key.ends_with(given_up)));
     let second = &mut SecondVerifier::start();
-    let intact = Mirrored { files, history }.whole();
+    let intact = squatted.whole();
     let dir = intact.write("given-up");
     let (status, report, answer) = both(second, &dir);
     assert_eq!(status, 0, "{:?}", report.findings);
@@ -174,6 +162,23 @@ async fn a_reservation_that_was_given_up_is_no_second_ledger() {
         let (status, report, answer) = both(second, &dir);
         assert_eq!(status, 2, "{field}: {:?}", report.findings);
         assert!(answer.contains("\"exit_status\":2"), "{field}: {answer}");
+    }
+
+    // A run that found no free id has given up all of them, and has no ledger.
+    let none = without_an_id(START).await;
+    for (kind, expected) in [("ACQUIRED", 1), ("COMMITTED", 2)] {
+        let files = forged(&none.files, given_up, |record| record["kind"] = json!(kind));
+        let dir = Mirrored {
+            files,
+            history: Vec::new(),
+        }
+        .write("given-up-all");
+        let (status, report, answer) = both(second, &dir);
+        assert_eq!(status, expected, "{kind}: {:?} {answer}", report.findings);
+        assert!(
+            answer.contains(&format!("\"exit_status\":{expected}")),
+            "{kind}: {answer}"
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use p1_contract::input::ExecutionInput;
 use serde_json::{Value, json};
 
 use super::{resume, run};
-use crate::args::{GateArgs, RunArgs};
+use crate::args::GateArgs;
 use crate::drive::screen::Screen;
 use crate::drive::target::Target;
 use crate::drive::{preflight, start};
@@ -60,12 +60,8 @@ pub async fn ask(
     let arn = start::start_execution(target, &input).await?;
     let execution = run::watch(target, &arn, screen).await?;
     screen.finish();
-    let args = RunArgs {
-        out: args.out.clone(),
-        json: args.json,
-        ..RunArgs::default()
-    };
-    run::conclude(&args, target, &execution, None, screen).await
+    let outcome = run::report(args.out.as_deref(), args.json, target, &execution, None, screen).await?;
+    Ok(outcome.exit_status())
 }
 
 /// The question. Without `--scenario` it names the scenario that the run's own `run.json` says it is of.

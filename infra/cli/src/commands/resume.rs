@@ -10,7 +10,7 @@ use p1_local::Platform;
 use serde_json::{Value, json};
 
 use super::run;
-use crate::args::{ResumeArgs, RunArgs};
+use crate::args::ResumeArgs;
 use crate::drive::screen::Screen;
 use crate::drive::seed::{self, Content, Upload};
 use crate::drive::target::Target;
@@ -84,12 +84,8 @@ async fn go_on(
     let arn = start::start_execution(target, &input).await?;
     let execution = run::watch(target, &arn, screen).await?;
     screen.finish();
-    let args = RunArgs {
-        out: args.out.clone(),
-        json: args.json,
-        ..RunArgs::default()
-    };
-    run::conclude(&args, target, &execution, None, screen).await
+    let outcome = run::report(args.out.as_deref(), args.json, target, &execution, None, screen).await?;
+    Ok(outcome.exit_status())
 }
 
 /// The key that `--held` means. A phase execution id stands for the key of its summary.

@@ -227,7 +227,9 @@ async fn drive(args: &RunArgs, inputs: &Inputs, target: &Target, screen: &Screen
         }
     };
     screen.finish();
-    conclude(args, target, &execution, receipt_key.as_deref(), screen).await
+    let receipt_key = receipt_key.as_deref();
+    let outcome = report(args.out.as_deref(), args.json, target, &execution, receipt_key, screen).await?;
+    Ok(outcome.exit_status())
 }
 
 /// Puts the receipt of the command line at the key that `--input` names. Without a receipt, the existing object is used.
@@ -271,19 +273,7 @@ pub(super) async fn watch(target: &Target, arn: &str, screen: &Screen) -> Result
     follow(target, arn, screen).await
 }
 
-/// Mirrors and reports an execution that has ended.
-pub(super) async fn conclude(
-    args: &RunArgs,
-    target: &Target,
-    execution: &Execution,
-    receipt_key: Option<&str>,
-    screen: &Screen,
-) -> Result<ExitStatus, CliError> {
-    let outcome = report(args.out.as_deref(), args.json, target, execution, receipt_key, screen).await?;
-    Ok(outcome.exit_status())
-}
-
-/// The same, and how it ended.
+/// Mirrors and reports an execution that has ended, and says how it ended.
 pub(super) async fn report(
     out: Option<&Path>,
     is_json: bool,

@@ -72,17 +72,21 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, fin
 }
 
 fn ledger(set: &EvidenceSet, chain: &Chain, findings: &mut Findings) {
+    // A run that found no free id has no ledger, and its reservations are held to their form all the same.
+    let first = chain.ledger.first();
+    for (key, record) in &chain.given_up {
+        let is_reservation = record.kind == LedgerKind::Acquired && record.sequence == 1;
+        let is_of_first = first
+            .is_none_or(|first| (&record.holder, record.holder_stamp_utc) == (&first.holder, first.holder_stamp_utc));
+        if !is_reservation || !is_of_first {
+            findings.tampered(key, "is no reservation that the run's first execution gave up");
+        }
+    }
     let Some(first) = chain.ledger.first() else { return };
     let run = &first.platform_run_id;
     if chain.ledger.iter().any(|record| record.platform_run_id != *run) {
         findings.tampered("ledger", "there are ledgers of more than one run");
         return;
-    }
-    for (key, record) in &chain.given_up {
-        let is_reservation = record.kind == LedgerKind::Acquired && record.sequence == 1;
-        if !is_reservation || (&record.holder, record.holder_stamp_utc) != (&first.holder, first.holder_stamp_utc) {
-            findings.tampered(key, "is no reservation that the run's first execution gave up");
-        }
     }
     match Ledger::read(run, chain.ledger.clone()) {
         Ok(ledger) => {
