@@ -3,7 +3,7 @@
 use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, Header, RunIds, merge};
+use p1_contract::evidence::{Body, Document, RunEvidenceHeader, Triplet, merge};
 use p1_contract::handles::{self, FixedHandle, HandleStatus};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
@@ -58,7 +58,7 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
             return Err(findings);
         }
     };
-    let planned = rendered(&document(&facts.run, content.record), run_json_key).and_then(|run_json| {
+    let planned = rendered(&document(&content.triplet, content.record), run_json_key).and_then(|run_json| {
         let header = RunHeader {
             pinned_at_utc: content.pinned_at_utc,
             written_at_utc,
@@ -67,7 +67,7 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
             run_json_key: run_json.key.clone(),
             run_json_sha256: Sha256Hex::of(&run_json.bytes),
         };
-        let run_header = rendered(&document(&facts.run, header), run_header_key)?;
+        let run_header = rendered(&document(&content.triplet, header), run_header_key)?;
         Ok((run_json, run_header))
     });
     let (run_json, run_header) = match planned {
@@ -164,15 +164,16 @@ fn unresolvable(handle: &str, why: &str) -> Finding {
     Blocker::RunKeyUnresolvable.on(handle, why)
 }
 
-fn document<B: Body>(run: &RunIds, body: B) -> Document<B> {
+fn document<B: Body>(run: &Triplet, body: B) -> Document<B, RunEvidenceHeader> {
     Document {
-        header: Header::new(B::NAME, Step::RunPublication, None, run),
+        header: RunEvidenceHeader::new(B::NAME, Step::RunPublication, run.clone()),
         body,
     }
 }
 
 /// What both documents are made of.
 struct Content {
+    triplet: Triplet,
     record: RunRecord,
     pinned_at_utc: Stamp,
     env_key: String,
@@ -197,6 +198,7 @@ impl Content {
             source_closures: source_closures.collect(),
         };
         Some(Content {
+            triplet,
             record,
             pinned_at_utc,
             env_key: orchestrator.env_key.clone(),
@@ -204,7 +206,7 @@ impl Content {
     }
 }
 
-fn rendered<B: Body>(document: &Document<B>, key: S3Key) -> Result<Planned, Finding> {
+fn rendered<B: Body>(document: &Document<B, RunEvidenceHeader>, key: S3Key) -> Result<Planned, Finding> {
     let failed = |why: String| Blocker::RunPublicationIncomplete.on(key.as_str(), format!("cannot be rendered: {why}"));
     let value = merge(&document.header, &document.body).map_err(|error| failed(error.to_string()))?;
     let bytes = canonical::to_document(&value).map_err(|error| failed(error.to_string()))?;

@@ -6,7 +6,7 @@ use p1_contract::artifacts::{
     RerunResetPolicySnapshot, RunHeader, RunRecord,
 };
 use p1_contract::blocker::{Blocker, Finding};
-use p1_contract::evidence::{Body, RunIds, Triplet};
+use p1_contract::evidence::{Body, Head, RunIds, Triplet};
 use p1_contract::handles;
 use p1_contract::ids::S3Key;
 use p1_contract::observations::Learned;
@@ -151,7 +151,7 @@ async fn document<B: Body>(ctx: &StepContext<'_>, summary: &Summary) -> Result<R
     let read = ctx.artifact_if_intact::<B>(summary).await?;
     Ok(RunDocument {
         name: B::NAME.to_owned(),
-        run: Learned::from(read).map(|document| document.header.run()),
+        run: Learned::from(read).map(|document| document.header.says().run),
     })
 }
 

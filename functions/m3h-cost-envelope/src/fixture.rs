@@ -144,7 +144,7 @@ impl Platform {
         let summary = ExecutionSummary::new(step.ready_gate(), blockers, artifacts, inputs, Vec::new())
             .scanned(p1_contract::evidence::SecretScan::default());
         let name = summary_name(step);
-        let header = Header::new(&name, step, Some(phase(step)), &run());
+        let header = Header::new(&name, step, phase(step), &run());
         let summary_key = format!("{}{name}.json", Environment::default().phase_folder(&phase(step)));
         let closed = self.publish(&summary_key, &name, &merge(&header, &summary).unwrap());
         let closure = ClosureRef {

@@ -3,7 +3,7 @@
 use futures_util::future::{try_join_all, try_join4};
 use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
-use p1_contract::evidence::{Body, Document};
+use p1_contract::evidence::{Body, Document, DocumentOf};
 use p1_contract::ids::PlatformRunId;
 use p1_contract::ledger::LedgerKind;
 use p1_contract::observations::phase_verdict::{Facts, LedgerFacts, PackFacts, RollupFacts};
@@ -138,10 +138,10 @@ async fn read_pack(ctx: &StepContext<'_>, summary: Option<&Summary>) -> Result<P
     let read = ctx.read_listed(artifact).await?;
     let unusable = |why: String| PackFacts::Unusable(problem(artifact.key.as_str(), why));
     Ok(match read {
-        Exact::Found(bytes) => match Document::<M4HandoffPack>::parse(&bytes) {
+        Exact::Found(bytes) => match DocumentOf::<M4HandoffPack>::parse(&bytes) {
             Ok(pack) => PackFacts::Intact {
                 object: artifact.object(),
-                run: pack.header.run(),
+                run: pack.header.triplet().into(),
                 scoped_to: pack.body.required_platform_run_id_env_value,
             },
             Err(e) => unusable(e.to_string()),

@@ -36,7 +36,7 @@ pub fn phase_summary(input: &StepInput, facts: &Facts) -> Result<(Document<Phase
         summary = build(input, facts, &own)?;
     }
     Ok((
-        Author::new(input, Step::PhaseVerdict, facts.run()).document(summary),
+        Author::new(input, Step::PhaseVerdict, facts.run()).document(summary)?,
         own,
     ))
 }

@@ -13,7 +13,7 @@ use p1_contract::artifacts::{
 use p1_contract::attestation::Conclusion;
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical::{self, CanonicalError};
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, summary_name};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary, Head, RunIds, Said, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId};
 use p1_contract::input::PhaseEntry;
@@ -232,9 +232,9 @@ struct Walk {
     closing: Option<Document<ExecutionSummary>>,
     closure: Option<ClosureRef>,
     receipt: Option<Document<M4EntryReadinessReceipt>>,
-    pack: Option<Document<M4HandoffPack>>,
-    record: Option<Document<RunRecord>>,
-    header: Option<Document<RunHeader>>,
+    pack: Option<DocumentOf<M4HandoffPack>>,
+    record: Option<DocumentOf<RunRecord>>,
+    header: Option<DocumentOf<RunHeader>>,
     /// Documents that are there and cannot be read, and why.
     unreadable: Vec<(String, String)>,
 }
@@ -340,7 +340,7 @@ impl Walk {
         }
     }
 
-    fn read<B: Body>(&mut self, set: &EvidenceSet, key: &str) -> Option<Document<B>> {
+    fn read<B: Body>(&mut self, set: &EvidenceSet, key: &str) -> Option<DocumentOf<B>> {
         set.files.get(key)?;
         match set.document::<B>(key) {
             Ok(document) => Some(document),
@@ -351,15 +351,15 @@ impl Walk {
         }
     }
 
-    /// The headers that carry the run's ids, with the names of their documents.
-    fn headers(&self) -> impl Iterator<Item = &Header> {
+    /// What the headers say that carry the run's ids.
+    fn headers(&self) -> impl Iterator<Item = Said<'_>> {
         let headers = [
-            self.phase.as_ref().map(|document| &document.header),
-            self.closing.as_ref().map(|document| &document.header),
-            self.receipt.as_ref().map(|document| &document.header),
-            self.pack.as_ref().map(|document| &document.header),
-            self.record.as_ref().map(|document| &document.header),
-            self.header.as_ref().map(|document| &document.header),
+            self.phase.as_ref().map(|document| document.header.says()),
+            self.closing.as_ref().map(|document| document.header.says()),
+            self.receipt.as_ref().map(|document| document.header.says()),
+            self.pack.as_ref().map(|document| document.header.says()),
+            self.record.as_ref().map(|document| document.header.says()),
+            self.header.as_ref().map(|document| document.header.says()),
         ];
         headers.into_iter().flatten()
     }
@@ -538,12 +538,9 @@ impl Judgement {
         if run.triplet().is_none() {
             self.problem(Cause::Ids, PhaseSummary::NAME, "does not carry the run's three ids");
         }
-        for header in walk.headers().skip(1).filter(|header| header.run() != run) {
-            self.problem(
-                Cause::Ids,
-                &header.artifact,
-                "carries other ids than the committed summary",
-            );
+        for header in walk.headers().skip(1).filter(|header| header.run != run) {
+            let detail = "carries other ids than the committed summary";
+            self.problem(Cause::Ids, header.artifact, detail);
         }
         if let Some(pack) = &walk.pack
             && Some(&pack.body.required_platform_run_id_env_value) != run.platform_run_id.as_ref()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::canonical::{self, CanonicalError};
 use p1_contract::cause::chain;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, split};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{Environment, ExecutionArn, environments_of};
 use p1_contract::observations::phase_entry::ReadDocument;
@@ -268,9 +268,9 @@ impl EvidenceSet {
     ///
     /// # Errors
     /// Fails if the object is missing or is not an artifact of this kind. The error says why.
-    pub fn document<B: Body>(&self, key: &str) -> Result<Document<B>, String> {
+    pub fn document<B: Body>(&self, key: &str) -> Result<DocumentOf<B>, String> {
         let file = self.files.get(key).ok_or("it is not there")?;
-        Document::<B>::parse(&file.bytes).map_err(|error| chain(&error))
+        DocumentOf::<B>::parse(&file.bytes).map_err(|error| chain(&error))
     }
 
     /// Parses the closing summary called `name` at `key`.

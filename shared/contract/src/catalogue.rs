@@ -16,7 +16,10 @@ use crate::attestation::{
     VerdictPredicate, VerificationSummary,
 };
 use crate::canonical;
-use crate::evidence::{Body, Document, EvidenceError, ExecutionSummary, Header, PHASE_ID, RunIds, merge, split};
+use crate::evidence::{
+    Body, Document, DocumentOf, EvidenceError, ExecutionSummary, Head, PHASE_ID, RunIds, merge, split,
+};
+use crate::ids::PhaseExecutionId;
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
     Observations, admission, config_digest, cost_envelope, gate_rollup, handle_closure, m4_handoff,
@@ -56,8 +59,17 @@ pub struct Entry {
     reader: Option<Reader>,
 }
 
-/// Reads the bytes of an entry: its header, where it has one, or in words what is wrong.
-type Reader = fn(&Entry, &[u8]) -> Result<Option<Header>, String>;
+/// Reads the bytes of an entry: who wrote it, where its header says so, or in words what is wrong.
+type Reader = fn(&Entry, &[u8]) -> Result<Option<Writer>, String>;
+
+/// The attempt of a step that a document says it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// The step.
+    pub step: Step,
+    /// The phase execution.
+    pub phase_execution_id: PhaseExecutionId,
+}
 
 impl Entry {
     /// Its JSON Schema.
@@ -66,11 +78,11 @@ impl Entry {
         (self.schema)(self)
     }
 
-    /// Reads a document strictly, as what the entry is, and gives its header; none for a record, which has none.
+    /// Reads a document strictly, as what the entry is, and says of which attempt it is; run evidence and records are of none.
     ///
     /// # Errors
     /// In words, when the bytes hold something else; so does every sidecar, which is read with the signature.
-    pub fn read(&self, bytes: &[u8]) -> Result<Option<Header>, String> {
+    pub fn read(&self, bytes: &[u8]) -> Result<Option<Writer>, String> {
         match self.reader {
             Some(read) => read(self, bytes),
             None => Err("is read with the signature".to_owned()),
@@ -238,49 +250,48 @@ impl List {
 }
 
 /// Parses a document, and renders it again: what the type does not hold would be lost.
-fn document<B: Body>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
-    let document = Document::<B>::parse(bytes).map_err(|error| words(&error))?;
-    rendered(entry, document, bytes, B::RUN_EVIDENCE)
+fn document<B: Body>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
+    let document = DocumentOf::<B>::parse(bytes).map_err(|error| words(&error))?;
+    rendered(entry, &document, bytes)
 }
 
-/// The header of a document whose type holds everything that is in its bytes.
-fn rendered<B: Serialize>(
+/// Reads a document whose type holds everything that is in its bytes.
+fn rendered<B: Serialize, H: Head>(
     entry: &Entry,
-    document: Document<B>,
+    document: &Document<B, H>,
     bytes: &[u8],
-    is_of_run: bool,
-) -> Result<Option<Header>, String> {
+) -> Result<Option<Writer>, String> {
     let again = merge(&document.header, &document.body).map_err(|error| words(&error))?;
     if !canonical::to_document(&again).is_ok_and(|again| again == bytes) {
         return Err("is not what its type renders".to_owned());
     }
-    check_header(entry, &document.header, is_of_run)?;
-    Ok(Some(document.header))
+    writer(entry, &document.header)
 }
 
 /// Checks a header as the schema does: who writes the document, and which ids it has.
-fn check_header(entry: &Entry, header: &Header, is_of_run: bool) -> Result<(), String> {
-    if header.phase_id != PHASE_ID {
-        return Err(format!("is of the phase {}", header.phase_id.escape_debug()));
+fn writer<H: Head>(entry: &Entry, header: &H) -> Result<Option<Writer>, String> {
+    let says = header.says();
+    if says.phase_id != PHASE_ID {
+        return Err(format!("is of the phase {}", says.phase_id.escape_debug()));
     }
     let step = entry.step();
-    if header.step != step {
-        return Err(format!("says that {} wrote it, and {step} does", header.step));
-    }
-    let is_of_step = |id: &str| id.starts_with(step.prefix()) && id.split('_').count() == 3;
-    let id = header.phase_execution_id.as_ref().map(|id| is_of_step(id.as_str()));
-    if id != (!is_of_run).then_some(true) {
-        return Err("has not the phase execution id that it must have".to_owned());
-    }
-    let run = header.run();
-    if is_of_run && run.triplet().is_none() {
-        return Err("has not all ids of the run".to_owned());
+    if says.step != step {
+        return Err(format!("says that {} wrote it, and {step} does", says.step));
     }
     // Observations come before anything that is known of the run.
-    if entry.kind == Kind::Observations && run != RunIds::default() {
+    if entry.kind == Kind::Observations && says.run != RunIds::default() {
         return Err("has ids of the run".to_owned());
     }
-    Ok(())
+    let Some(id) = says.phase_execution_id else {
+        return Ok(None);
+    };
+    if !id.as_str().starts_with(step.prefix()) || id.as_str().split('_').count() != 3 {
+        return Err("has not the phase execution id that it must have".to_owned());
+    }
+    Ok(Some(Writer {
+        step,
+        phase_execution_id: id.clone(),
+    }))
 }
 
 /// Evidence's error with its cause, which says where the document broke.
@@ -291,30 +302,30 @@ fn words(error: &EvidenceError) -> String {
     }
 }
 
-fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
     let document = split::<B>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
-    rendered(entry, document, bytes, false)
+    rendered(entry, &document, bytes)
 }
 
 /// Observations of revision 1 have the shapes of their time, and their steps are not computed again: of them only the frame is read.
-fn observations<O: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+fn observations<O: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
     match revision::of(&value(bytes)?) {
         Some(1) => {
-            let document = split::<Observations>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
-            check_header(entry, &document.header, false)?;
-            Ok(Some(document.header))
+            let document = split::<Observations>(value(bytes)?, &entry.name);
+            writer(entry, &document.map_err(|error| error.to_string())?.header)
         }
         _ => {
-            let document = split::<Observations<O>>(value(bytes)?, &entry.name).map_err(|error| error.to_string())?;
+            let document = split::<Observations<O>>(value(bytes)?, &entry.name);
+            let document = document.map_err(|error| error.to_string())?;
             if document.body.settings.is_none() {
                 return Err("does not say by which settings its step went".to_owned());
             }
-            rendered(entry, document, bytes, false)
+            rendered(entry, &document, bytes)
         }
     }
 }
 
-fn json_of<T: Serialize + DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+fn json_of<T: Serialize + DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
     let value = value(bytes)?;
     if let Value::Object(fields) = &value {
         revision::check(fields)?;
@@ -330,7 +341,7 @@ fn json_of<T: Serialize + DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<O
     }
 }
 
-fn ledger_record(_: &Entry, bytes: &[u8]) -> Result<Option<Header>, String> {
+fn ledger_record(_: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
     LedgerRecord::parse(bytes).map_err(|error| error.to_string())?;
     Ok(None)
 }

@@ -1,6 +1,8 @@
 //! The shape that all evidence shares: a header, a typed body, canonical JSON with a final newline
 //! (contract section 6).
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -82,7 +84,7 @@ impl From<Triplet> for RunIds {
     }
 }
 
-/// What stands at the head of every artifact.
+/// What stands at the head of what an attempt writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -94,10 +96,8 @@ pub struct Header {
     pub phase_id: String,
     /// The step that wrote it.
     pub step: Step,
-    /// The phase execution that wrote it. Absent from run evidence (`run.json`, run header, handoff pack), whose
-    /// bytes must not depend on which attempt wrote them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase_execution_id: Option<PhaseExecutionId>,
+    /// The phase execution that wrote it.
+    pub phase_execution_id: PhaseExecutionId,
     /// The run's id, if known by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform_run_id: Option<PlatformRunId>,
@@ -109,7 +109,28 @@ pub struct Header {
     pub config_digest: Option<Sha256Hex>,
 }
 
-/// The fields of [`Header`], to split a document into header and body.
+/// What stands at the head of run evidence: `run.json`, the run header, the handoff pack. It names no phase execution, because
+/// their bytes must not depend on which attempt wrote them, and there is none without the whole triplet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunEvidenceHeader {
+    /// The version of the artifact's shape.
+    pub schema_version: u64,
+    /// The artifact's name.
+    pub artifact: String,
+    /// The phase.
+    pub phase_id: String,
+    /// The step that wrote it.
+    pub step: Step,
+    /// The run's id.
+    pub platform_run_id: PlatformRunId,
+    /// The scenario's id.
+    pub scenario_run_id: ScenarioRunId,
+    /// The config digest.
+    pub config_digest: Sha256Hex,
+}
+
+/// The fields of both headers, to split a document into header and body.
 pub const HEADER_FIELDS: [&str; 8] = [
     "schema_version",
     "artifact",
@@ -121,10 +142,34 @@ pub const HEADER_FIELDS: [&str; 8] = [
     "config_digest",
 ];
 
+/// A header: an attempt's, or run evidence's.
+pub trait Head: fmt::Debug + Clone + PartialEq + Eq + Serialize + DeserializeOwned + JsonSchema {
+    /// The header of artifact `name` of `step`; `None` for run evidence of a run that has not all its ids.
+    fn of(name: &str, step: Step, phase_execution_id: PhaseExecutionId, run: &RunIds) -> Option<Self>;
+
+    /// What the header says.
+    fn says(&self) -> Said<'_>;
+}
+
+/// What a header says, of whichever kind it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said<'h> {
+    /// The artifact's name.
+    pub artifact: &'h str,
+    /// The phase.
+    pub phase_id: &'h str,
+    /// The step that wrote it.
+    pub step: Step,
+    /// The phase execution that wrote it; none of run evidence.
+    pub phase_execution_id: Option<&'h PhaseExecutionId>,
+    /// The ids that it carries.
+    pub run: RunIds,
+}
+
 impl Header {
     /// The header of artifact `name` of `step`.
     #[must_use]
-    pub fn new(name: &str, step: Step, phase_execution_id: Option<PhaseExecutionId>, run: &RunIds) -> Self {
+    pub fn new(name: &str, step: Step, phase_execution_id: PhaseExecutionId, run: &RunIds) -> Self {
         Header {
             schema_version: SCHEMA_VERSION,
             artifact: name.to_owned(),
@@ -144,6 +189,64 @@ impl Header {
             platform_run_id: self.platform_run_id.clone(),
             scenario_run_id: self.scenario_run_id.clone(),
             config_digest: self.config_digest.clone(),
+        }
+    }
+}
+
+impl Head for Header {
+    fn of(name: &str, step: Step, phase_execution_id: PhaseExecutionId, run: &RunIds) -> Option<Self> {
+        Some(Header::new(name, step, phase_execution_id, run))
+    }
+
+    fn says(&self) -> Said<'_> {
+        Said {
+            artifact: &self.artifact,
+            phase_id: &self.phase_id,
+            step: self.step,
+            phase_execution_id: Some(&self.phase_execution_id),
+            run: self.run(),
+        }
+    }
+}
+
+impl RunEvidenceHeader {
+    /// The header of artifact `name` of `step`.
+    #[must_use]
+    pub fn new(name: &str, step: Step, run: Triplet) -> Self {
+        RunEvidenceHeader {
+            schema_version: SCHEMA_VERSION,
+            artifact: name.to_owned(),
+            phase_id: PHASE_ID.to_owned(),
+            step,
+            platform_run_id: run.platform_run_id,
+            scenario_run_id: run.scenario_run_id,
+            config_digest: run.config_digest,
+        }
+    }
+
+    /// The triplet of the run.
+    #[must_use]
+    pub fn triplet(&self) -> Triplet {
+        Triplet {
+            platform_run_id: self.platform_run_id.clone(),
+            scenario_run_id: self.scenario_run_id.clone(),
+            config_digest: self.config_digest.clone(),
+        }
+    }
+}
+
+impl Head for RunEvidenceHeader {
+    fn of(name: &str, step: Step, _: PhaseExecutionId, run: &RunIds) -> Option<Self> {
+        Some(RunEvidenceHeader::new(name, step, run.triplet()?))
+    }
+
+    fn says(&self) -> Said<'_> {
+        Said {
+            artifact: &self.artifact,
+            phase_id: &self.phase_id,
+            step: self.step,
+            phase_execution_id: None,
+            run: self.triplet().into(),
         }
     }
 }
@@ -183,20 +286,23 @@ pub enum EvidenceError {
 pub trait Body: Serialize + DeserializeOwned + JsonSchema {
     /// The artifact's name, which is its file's stem.
     const NAME: &'static str;
-    /// Whether the artifact belongs to the run rather than to one attempt: no phase execution id in its header.
-    const RUN_EVIDENCE: bool = false;
+    /// Its header: an attempt's, or run evidence's.
+    type Head: Head;
 }
 
 /// Header and body of one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document<B> {
+pub struct Document<B, H = Header> {
     /// Who wrote it, about which run.
-    pub header: Header,
+    pub header: H,
     /// What it says.
     pub body: B,
 }
 
-impl<B: Body> Document<B> {
+/// A document of kind `B`, with the header of its kind.
+pub type DocumentOf<B> = Document<B, <B as Body>::Head>;
+
+impl<B: Body> DocumentOf<B> {
     /// Canonical bytes of the document, with the final newline.
     ///
     /// # Errors
@@ -220,11 +326,12 @@ impl<B: Body> Document<B> {
             source,
         };
         let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(fault)?;
-        let document: Document<B> = split(value, B::NAME)?;
-        if document.header.artifact != B::NAME {
+        let document: Self = parts(value, B::NAME)?;
+        let name = document.header.says().artifact;
+        if name != B::NAME {
             return Err(EvidenceError::Shape {
                 artifact: B::NAME.to_owned(),
-                reason: format!("it calls itself `{}`", document.header.artifact.escape_debug()),
+                reason: format!("it calls itself `{}`", name.escape_debug()),
             });
         }
         Ok(document)
@@ -235,9 +342,9 @@ impl<B: Body> Document<B> {
 ///
 /// # Errors
 /// When the body is not an object or repeats a field of the header.
-pub fn merge<B: Serialize>(header: &Header, body: &B) -> Result<Value, EvidenceError> {
+pub fn merge<H: Head, B: Serialize>(header: &H, body: &B) -> Result<Value, EvidenceError> {
     let shape = |reason: String| EvidenceError::Shape {
-        artifact: header.artifact.clone(),
+        artifact: header.says().artifact.to_owned(),
         reason,
     };
     let head = serde_json::to_value(header).map_err(|e| shape(e.to_string()))?;
@@ -254,11 +361,15 @@ pub fn merge<B: Serialize>(header: &Header, body: &B) -> Result<Value, EvidenceE
     Ok(Value::Object(all))
 }
 
-/// The inverse of [`merge`].
+/// The inverse of [`merge`], of what an attempt wrote.
 ///
 /// # Errors
 /// When the value is not an object with a header and such a body, or has not the fields of its revision.
 pub fn split<B: DeserializeOwned>(value: Value, artifact: &str) -> Result<Document<B>, EvidenceError> {
+    parts(value, artifact)
+}
+
+fn parts<B: DeserializeOwned, H: Head>(value: Value, artifact: &str) -> Result<Document<B, H>, EvidenceError> {
     let shape = |reason: String| EvidenceError::Shape {
         artifact: artifact.to_owned(),
         reason,
@@ -270,7 +381,7 @@ pub fn split<B: DeserializeOwned>(value: Value, artifact: &str) -> Result<Docume
     let (head, body): (Map<_, _>, Map<_, _>) = all
         .into_iter()
         .partition(|(key, _)| HEADER_FIELDS.contains(&key.as_str()));
-    let header: Header = serde_json::from_value(Value::Object(head)).map_err(|e| shape(format!("header: {e}")))?;
+    let header = serde_json::from_value(Value::Object(head)).map_err(|e| shape(format!("header: {e}")))?;
     let body = serde_json::from_value(Value::Object(body)).map_err(|e| shape(e.to_string()))?;
     Ok(Document { header, body })
 }

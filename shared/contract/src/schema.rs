@@ -9,7 +9,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::attestation::{ENVELOPE_SCHEMA, Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Statement};
-use crate::evidence::{Body, ExecutionSummary, HOLD, Header, PHASE_ID};
+use crate::evidence::{Body, ExecutionSummary, HOLD, Head, Header, PHASE_ID};
 use crate::revision;
 use crate::step::Step;
 
@@ -26,15 +26,14 @@ const DESCRIBED_WORDS: usize = 20;
 /// The schema of the artifact `B`, which `step` publishes.
 #[must_use]
 pub fn document<B: Body>(step: Step) -> Value {
-    let scope = if B::RUN_EVIDENCE { Scope::Run } else { Scope::Attempt };
-    headed::<B>(B::NAME, &B::schema_name(), step, scope)
+    headed::<B, B::Head>(B::NAME, &B::schema_name(), step, &[])
 }
 
 /// The schema of the execution summary `name`, which closes `step` (or the admission, which the same function does).
 #[must_use]
 pub fn summary(name: &str, step: Step) -> Value {
     let title = format!("ExecutionSummary of {name}");
-    let mut schema = headed::<ExecutionSummary>(name, &title, step, Scope::Attempt);
+    let mut schema = headed::<ExecutionSummary, Header>(name, &title, step, &[]);
     fix(&mut schema, "next_gate", json!({ "enum": [step.ready_gate(), HOLD] }));
     schema
 }
@@ -42,7 +41,8 @@ pub fn summary(name: &str, step: Step) -> Value {
 /// The schema of the observations `name`, which `step` stores before it concludes anything; `O` is the whole envelope.
 #[must_use]
 pub fn observations<O: JsonSchema>(name: &str, step: Step) -> Value {
-    headed::<O>(name, &format!("Observations of {name}"), step, Scope::Observations)
+    // They come before anything that is known of the run.
+    headed::<O, Header>(name, &format!("Observations of {name}"), step, &RUN_IDS)
 }
 
 /// The schema of a document without the common header, whose own fields name it: `schema_version`, `artifact`, and
@@ -93,17 +93,6 @@ pub fn render(schema: &Value) -> String {
     format!("{schema:#}\n")
 }
 
-/// Which ids the header of a document carries.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    /// The phase execution, and the ids of the run as far as they are known.
-    Attempt,
-    /// The phase execution alone: observations come before anything that is known of the run.
-    Observations,
-    /// The run alone: its evidence must not depend on which attempt wrote it.
-    Run,
-}
-
 const RUN_IDS: [&str; 3] = ["platform_run_id", "scenario_run_id", "config_digest"];
 const PHASE_EXECUTION: &str = "phase_execution_id";
 
@@ -111,28 +100,19 @@ fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
 
-/// The schema of a document with the common header over a body of type `T`.
-fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> Value {
+/// The schema of a document with a header of type `H`, of which it does not use some fields, over a body of type `T`.
+fn headed<T: JsonSchema, H: Head>(name: &str, title: &str, step: Step, unused: &[&str]) -> Value {
     let mut generator = generator();
-    let mut head = Header::json_schema(&mut generator).to_value();
-    // Before the ids of the run may become required: by its type an id that is there is still no null.
+    let mut head = H::json_schema(&mut generator).to_value();
+    // By its type an id that is there is no null.
     tighten(&mut head);
     let mut root = T::json_schema(&mut generator).to_value();
     let fields = |schema: &Value| schema["properties"].as_object().cloned().unwrap_or_default();
     let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
     let mut properties = fields(&head);
+    properties.retain(|field, _| !unused.contains(&field.as_str()));
+    let is_of_an_attempt = properties.contains_key(PHASE_EXECUTION);
     let mut all_required = required(&head);
-    match scope {
-        Scope::Attempt => all_required.push(json!(PHASE_EXECUTION)),
-        Scope::Observations => {
-            all_required.push(json!(PHASE_EXECUTION));
-            properties.retain(|field, _| !RUN_IDS.contains(&field.as_str()));
-        }
-        Scope::Run => {
-            all_required.extend(RUN_IDS.map(|id| json!(id)));
-            properties.retain(|field, _| field != PHASE_EXECUTION);
-        }
-    }
     properties.extend(fields(&root));
     all_required.extend(required(&root));
     root["properties"] = Value::Object(properties);
@@ -140,7 +120,7 @@ fn headed<T: JsonSchema>(name: &str, title: &str, step: Step, scope: Scope) -> V
 
     name_it(&mut root, name);
     fix(&mut root, "step", json!({ "const": step }));
-    if scope != Scope::Run {
+    if is_of_an_attempt {
         let pattern = format!("^{}_[0-9]{{8}}T[0-9]{{6}}Z_[0-9a-f]{{12}}$", step.prefix());
         fix(
             &mut root,
@@ -380,6 +360,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
+    use crate::artifacts::RunRecord;
     use crate::ids::Stamp;
 
     /// What was seen,
@@ -400,6 +381,7 @@ mod tests {
 
     impl Body for Sample {
         const NAME: &'static str = "m3d_sample";
+        type Head = Header;
     }
 
     #[test]
@@ -454,8 +436,7 @@ mod tests {
 
     #[test]
     fn the_ids_of_a_header_depend_on_what_the_document_is_of() {
-        let ids = |scope| {
-            let schema = headed::<Sample>("sample", "Sample", Step::RunPublication, scope);
+        let ids = |schema: Value| {
             let allowed = |id: &&str| schema["properties"].get(*id).is_some();
             let required = |id: &&str| schema["required"].as_array().unwrap().contains(&json!(id));
             let all = [PHASE_EXECUTION].into_iter().chain(RUN_IDS);
@@ -463,8 +444,12 @@ mod tests {
                 (all.clone().filter(allowed).collect(), all.filter(required).collect());
             (allowed.len(), required)
         };
-        assert_eq!(ids(Scope::Attempt), (4, vec![PHASE_EXECUTION]));
-        assert_eq!(ids(Scope::Observations), (1, vec![PHASE_EXECUTION]));
-        assert_eq!(ids(Scope::Run), (3, RUN_IDS.to_vec()));
+        let step = Step::RunPublication;
+        assert_eq!(ids(document::<Sample>(step)), (4, vec![PHASE_EXECUTION]));
+        assert_eq!(
+            ids(observations::<Sample>("m3e_observations", step)),
+            (1, vec![PHASE_EXECUTION])
+        );
+        assert_eq!(ids(document::<RunRecord>(step)), (3, RUN_IDS.to_vec()));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use p1_contract::evidence::{Body, Document, ExecutionSummary};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key};
 use p1_contract::observations::Written;
@@ -278,7 +278,7 @@ impl<'a> StepContext<'a> {
     ///
     /// # Errors
     /// Fails if the closure lists no such document, or if the object is not the one it lists.
-    pub async fn artifact<B: Body>(&self, summary: &Summary) -> Result<Document<B>, Fault> {
+    pub async fn artifact<B: Body>(&self, summary: &Summary) -> Result<DocumentOf<B>, Fault> {
         match self.artifact_if_intact(summary).await? {
             Ok(document) => Ok(document),
             Err(why) => Err(Fault::internal(
@@ -292,7 +292,7 @@ impl<'a> StepContext<'a> {
     ///
     /// # Errors
     /// Fails if the store gives no answer.
-    pub async fn artifact_if_intact<B: Body>(&self, summary: &Summary) -> Result<Result<Document<B>, String>, Fault> {
+    pub async fn artifact_if_intact<B: Body>(&self, summary: &Summary) -> Result<Result<DocumentOf<B>, String>, Fault> {
         let Some(artifact) = summary.body.artifact(B::NAME) else {
             return Ok(Err(format!("the closure of {} lists no {}", summary.owner, B::NAME)));
         };

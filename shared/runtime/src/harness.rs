@@ -137,7 +137,7 @@ impl Harness {
     ) -> Result<(ArtifactRef, Observations), Fault> {
         let name = S::OWNER.observations_name();
         let key = ctx.own_key(&format!("{name}.json"))?;
-        let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), &RunIds::default());
+        let header = Header::new(&name, S::STEP, ctx.phase_execution_id.clone(), &RunIds::default());
         if let Read::Found(object) = self.store.read(ctx.bucket(), &key, None, DOCUMENT_LIMIT).await? {
             let bytes = object.bytes;
             return self.adopt(ctx, &name, &bytes, &header).await;
@@ -287,7 +287,7 @@ impl Harness {
     ) -> Result<ClosureRef, Fault> {
         let name = S::OWNER.summary_name();
         let key = ctx.own_key(&format!("{name}.json"))?;
-        let header = Header::new(&name, S::STEP, Some(ctx.phase_execution_id.clone()), run);
+        let header = Header::new(&name, S::STEP, ctx.phase_execution_id.clone(), run);
         let bytes = document(&header, summary)?;
         if let Some(why) = too_large(&bytes) {
             return Err(Fault::internal(format!("publish {key}"), why));

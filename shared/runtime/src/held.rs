@@ -30,7 +30,7 @@ pub async fn held_closure(
         Ok(summary) => summary,
         Err(why) => return Ok(Err(why)),
     };
-    if summary.header.step != step || summary.header.phase_execution_id.as_ref() != Some(&id) {
+    if summary.header.step != step || summary.header.phase_execution_id != id {
         return Ok(Err("is of another phase execution than its key says".to_owned()));
     }
     let closure = ClosureRef {

@@ -1,7 +1,7 @@
 //! The harness's view of a step: its observations, and a pure evaluation of them.
 
 use p1_contract::blocker::Finding;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary, Head, RunIds};
 use p1_contract::ids::{Environment, PhaseExecutionId, S3Key};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
@@ -154,12 +154,17 @@ impl Author {
     }
 
     /// A document of kind `B`.
-    pub fn document<B: Body>(&self, body: B) -> Document<B> {
-        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id.clone());
-        Document {
-            header: Header::new(B::NAME, self.step, id, &self.run),
-            body,
-        }
+    ///
+    /// # Errors
+    /// Fails for run evidence of a run that has not all its ids.
+    pub fn document<B: Body>(&self, body: B) -> Result<DocumentOf<B>, Fault> {
+        let header = Head::of(B::NAME, self.step, self.phase_execution_id.clone(), &self.run).ok_or_else(|| {
+            Fault::internal(
+                format!("write {}", B::NAME),
+                "it is evidence of a run that has not all its ids",
+            )
+        })?;
+        Ok(Document { header, body })
     }
 
     /// An artifact of kind `B` in the folder of the phase execution.
@@ -180,7 +185,7 @@ impl Author {
     /// # Errors
     /// Fails if the body cannot be rendered.
     pub fn artifact_at<B: Body>(&self, key: S3Key, body: B) -> Result<Artifact, Fault> {
-        let document = self.document(body);
+        let document = self.document(body)?;
         let value = p1_contract::evidence::merge(&document.header, &document.body)?;
         Ok(Artifact {
             name: B::NAME.to_owned(),

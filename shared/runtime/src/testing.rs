@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, SecretScan, merge};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary, Head, Header, RunIds, SecretScan, merge};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{Environment, ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, ScenarioRunId, Stamp};
 use p1_contract::ledger::{LEDGER_RECORD, LedgerRecord};
@@ -122,9 +122,10 @@ impl TestExecution {
     /// The bytes of a document of kind `B` that `step` publishes.
     #[must_use]
     pub fn document<B: Body>(&self, step: Step, body: B) -> Vec<u8> {
-        let id = (!B::RUN_EVIDENCE).then(|| self.phase_execution_id(step));
-        let header = Header::new(B::NAME, step, id, &self.run_after(step));
-        Document { header, body }.render().expect("a document that renders")
+        let header = Head::of(B::NAME, step, self.phase_execution_id(step), &self.run_after(step));
+        let header = header.expect("all ids of the run, for its evidence");
+        let document: DocumentOf<B> = Document { header, body };
+        document.render().expect("a document that renders")
     }
 
     /// Publishes a closure of `owner` with these artifacts and blockers, and adds it to the chain.
@@ -145,7 +146,7 @@ impl TestExecution {
             .collect();
         let summary = ExecutionSummary::new(step.ready_gate(), blockers, stored, Vec::new(), upstream.collect())
             .scanned(SecretScan::default());
-        let header = Header::new(&name, step, Some(id.clone()), &self.run_after(step));
+        let header = Header::new(&name, step, id.clone(), &self.run_after(step));
         let value = merge(&header, &summary).expect("a summary");
         let bytes = canonical::to_document(&value).expect("canonical bytes");
         let stored = self.store_at(&id, &name, &bytes);

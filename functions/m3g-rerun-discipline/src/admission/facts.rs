@@ -164,10 +164,10 @@ async fn readings(
     admissions: &[Summary],
 ) -> Result<Vec<StepReading>, Fault> {
     let pinned = |closure: &ClosureRef| {
-        let id = Some(&closure.phase_execution_id);
+        let id = &closure.phase_execution_id;
         let summary = closed
             .iter()
-            .find(|summary| summary.owner == closure.step && summary.header.phase_execution_id.as_ref() == id);
+            .find(|summary| summary.owner == closure.step && summary.header.phase_execution_id == *id);
         match summary {
             Some(summary) => Learned::from(pin(ctx, summary, closed, admissions)),
             None => Learned::Problem(format!("{} could not be read", closure.key)),
@@ -213,7 +213,7 @@ fn pin<'s>(
     {
         Some(closure) => admissions
             .iter()
-            .find(|admission| admission.header.phase_execution_id.as_ref() == Some(&closure.phase_execution_id)),
+            .find(|admission| admission.header.phase_execution_id == closure.phase_execution_id),
         None => closed.iter().find(|summary| summary.owner == Step::HandleClosure),
     };
     let uri = &ctx.settings().registry;

@@ -203,6 +203,6 @@ fn the_receipt_is_a_document() {
     .unwrap();
     let bytes = world.store.dump(EVIDENCE)[key.as_str()].clone();
     let document = Document::<RerunAdmissionReceipt>::parse(&bytes).unwrap();
-    assert_eq!(document.header.phase_execution_id, Some(result.phase_execution_id));
+    assert_eq!(document.header.phase_execution_id, result.phase_execution_id);
     assert_eq!(document.render().unwrap(), bytes);
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use p1_contract::artifacts::{M4HandoffPack, OrchestratorReference, RunHeader, RunIdentitySeed, RunRecord};
 use p1_contract::blocker::{Finding, codes};
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, RunIds, Triplet, merge, summary_name};
+use p1_contract::evidence::{
+    Body, Document, DocumentOf, ExecutionSummary, Head, Header, RunIds, Triplet, merge, summary_name,
+};
 use p1_contract::handles::{HandleFacts, names_read_by_any};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::{DIGEST_PROFILE, DigestInput, SeedInputs, field_list};
@@ -197,7 +199,7 @@ impl World {
         let summary = ExecutionSummary::new(step.ready_gate(), blockers.to_vec(), artifacts, inputs, upstream)
             .scanned(p1_contract::evidence::SecretScan::default());
         let name = summary_name(step);
-        let header = Header::new(&name, step, Some(id.clone()), &self.ids(step));
+        let header = Header::new(&name, step, id.clone(), &self.ids(step));
         let bytes = canonical::to_document(&merge(&header, &summary).unwrap()).unwrap();
         let key = key_in(&Environment::default(), &id, &format!("{name}.json")).unwrap();
         let version_id = self.store.seed(EVIDENCE, key.as_str(), bytes.clone());
@@ -223,7 +225,7 @@ impl World {
                     seed_inputs: Some(self.seed.clone()),
                 };
                 let key = key_in(&Environment::default(), id, "m3b_run_identity_seed.json").unwrap();
-                vec![self.document(step, Some(id), key.as_str(), body)]
+                vec![self.document(step, id, key.as_str(), body)]
             }
             Step::RunPublication => {
                 let orchestrator = OrchestratorReference {
@@ -239,7 +241,7 @@ impl World {
                     ledger_prefix,
                     source_closures: Vec::new(),
                 };
-                let run_json = self.document(step, None, &format!("{root}run.json"), record);
+                let run_json = self.document(step, id, &format!("{root}run.json"), record);
                 let header = RunHeader {
                     written_at_utc: None,
                     pinned_at_utc,
@@ -248,7 +250,7 @@ impl World {
                     run_json_key: run_json.key.clone(),
                     run_json_sha256: run_json.sha256.clone(),
                 };
-                let header = self.document(step, None, &format!("{root}run_pin/run_header.json"), header);
+                let header = self.document(step, id, &format!("{root}run_pin/run_header.json"), header);
                 vec![run_json, header]
             }
             Step::M4Handoff => {
@@ -262,15 +264,16 @@ impl World {
                     overall_pass: true,
                 };
                 let key = key_in(&Environment::default(), id, "m4_handoff_pack.json").unwrap();
-                vec![self.document(step, None, key.as_str(), pack)]
+                vec![self.document(step, id, key.as_str(), pack)]
             }
             _ => Vec::new(),
         }
     }
 
-    fn document<B: Body>(&self, step: Step, id: Option<&PhaseExecutionId>, key: &str, body: B) -> ArtifactRef {
-        let header = Header::new(B::NAME, step, id.cloned(), &self.ids(step));
-        let bytes = Document { header, body }.render().unwrap();
+    fn document<B: Body>(&self, step: Step, id: &PhaseExecutionId, key: &str, body: B) -> ArtifactRef {
+        let header = Head::of(B::NAME, step, id.clone(), &self.ids(step)).unwrap();
+        let document: DocumentOf<B> = Document { header, body };
+        let bytes = document.render().unwrap();
         let version_id = self.store.seed_once(EVIDENCE, key, bytes.clone());
         ArtifactRef {
             name: B::NAME.to_owned(),

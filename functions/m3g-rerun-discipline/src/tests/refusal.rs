@@ -145,7 +145,7 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         "m3_execution_summary.json",
     )
     .unwrap();
-    let summary = world.document(Step::PhaseVerdict, Some(&id), key.as_str(), summary);
+    let summary = world.document(Step::PhaseVerdict, &id, key.as_str(), summary);
     let run = &world.run.platform_run_id;
     world.ledger(&LedgerRecord::committed(
         run,

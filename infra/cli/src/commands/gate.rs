@@ -2,7 +2,7 @@
 
 use p1_audit::text;
 use p1_contract::artifacts::RunRecord;
-use p1_contract::evidence::Document;
+use p1_contract::evidence::DocumentOf;
 use p1_contract::ids::PlatformRunId;
 use p1_contract::input::ExecutionInput;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn scenario(run: &PlatformRunId, target: &Target) -> Result<String, CliErr
     const NOBODYS: &str = "scenario_00000000000000000000000000000000";
     let key = format!("{}run.json", run.run_root());
     let found = target.evidence().get(&key, None).await?;
-    let document = found.and_then(|found| Document::<RunRecord>::parse(&found.bytes).ok());
-    let scenario = document.and_then(|document| document.header.scenario_run_id);
+    let document = found.and_then(|found| DocumentOf::<RunRecord>::parse(&found.bytes).ok());
+    let scenario = document.map(|document| document.header.scenario_run_id);
     Ok(scenario.map_or_else(|| NOBODYS.to_owned(), String::from))
 }

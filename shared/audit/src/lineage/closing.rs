@@ -78,7 +78,7 @@ pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, byt
     let document = split::<ExecutionSummary>(value, &summary_name(Step::PhaseVerdict)).ok()?;
     Some(ClosureRef {
         step: Step::PhaseVerdict.into(),
-        phase_execution_id: document.header.phase_execution_id?,
+        phase_execution_id: document.header.phase_execution_id,
         overall_pass: document.body.overall_pass,
         bucket: bucket.clone(),
         key: key.clone(),

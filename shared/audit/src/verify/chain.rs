@@ -135,7 +135,7 @@ pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents:
         let summary = split::<ExecutionSummary>(documents.get(key)?.clone(), &name).ok()?;
         Some(ClosureRef {
             step: Owner::Entry,
-            phase_execution_id: summary.header.phase_execution_id?,
+            phase_execution_id: summary.header.phase_execution_id,
             overall_pass: summary.body.overall_pass,
             bucket: summary.body.artifacts.first()?.bucket.clone(),
             version_id: set.listed.get(key).and_then(|listed| listed.version_id.clone()),
@@ -249,10 +249,10 @@ impl Chain {
         };
         let upstream = summary.body.upstream.first().map(|closure| closure.bucket.clone());
         let bucket = self.bucket.clone().or(upstream);
-        if let (Some(bucket), Some(phase_execution_id)) = (bucket, summary.header.phase_execution_id) {
+        if let Some(bucket) = bucket {
             let closure = ClosureRef {
                 step: Step::PhaseVerdict.into(),
-                phase_execution_id,
+                phase_execution_id: summary.header.phase_execution_id,
                 overall_pass: summary.body.overall_pass,
                 bucket,
                 version_id: set

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use p1_contract::artifacts::PhaseSummary;
-use p1_contract::evidence::{Body, Document};
+use p1_contract::evidence::{Body, Document, DocumentOf};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
@@ -22,10 +22,10 @@ pub(super) struct Evidence<'a> {
 
 impl Evidence<'_> {
     /// An artifact of a step of the verdict, with its key.
-    pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, Document<B>)> {
+    pub(super) fn artifact<B: Body>(&self, step: Step) -> Option<(String, DocumentOf<B>)> {
         let closed = self.closed.get(&Owner::Step(step))?;
         let artifact = self.chain.artifact(&closed.closure.phase_execution_id, B::NAME)?;
         let file = self.set.files.get(artifact.key.as_str())?;
-        Some((artifact.key.to_string(), Document::<B>::parse(&file.bytes).ok()?))
+        Some((artifact.key.to_string(), DocumentOf::<B>::parse(&file.bytes).ok()?))
     }
 }

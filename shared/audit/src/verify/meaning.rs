@@ -172,12 +172,7 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
         findings.expect(key, "its key", &summary_key(&environment, closure).as_str(), &key);
         findings.expect(key, "its step", &header.step, &step);
         let id = &closure.phase_execution_id;
-        findings.expect(
-            key,
-            "its phase execution id",
-            &header.phase_execution_id.as_ref(),
-            &Some(id),
-        );
+        findings.expect(key, "its phase execution id", &header.phase_execution_id, id);
         findings.expect(key, "its verdict", &body.overall_pass, &closure.overall_pass);
         findings.expect(key, "its count of blockers", &body.is_consistent(), &true);
         let gate = if body.overall_pass {

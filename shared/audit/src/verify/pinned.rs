@@ -27,7 +27,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     let triplet = run.triplet();
     let record = evidence.artifact::<RunRecord>(Step::RunPublication);
     if let Some((key, record)) = &record {
-        findings.expect(key, "its triplet", &record.header.run().triplet(), &triplet);
+        findings.expect(key, "its triplet", &Some(record.header.triplet()), &triplet);
         same_time(key, record.body.pinned_at_utc, findings);
         let known = record
             .body
@@ -38,7 +38,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     }
     let header = evidence.artifact::<RunHeader>(Step::RunPublication);
     if let Some((key, header)) = &header {
-        findings.expect(key, "its triplet", &header.header.run().triplet(), &triplet);
+        findings.expect(key, "its triplet", &Some(header.header.triplet()), &triplet);
         same_time(key, header.body.pinned_at_utc, findings);
         if let Some(written) = header.body.written_at_utc {
             same_time(key, written, findings);
@@ -53,7 +53,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     }
     let pack = evidence.artifact::<M4HandoffPack>(Step::M4Handoff);
     if let Some((key, pack)) = &pack {
-        findings.expect(key, "its triplet", &pack.header.run().triplet(), &triplet);
+        findings.expect(key, "its triplet", &Some(pack.header.triplet()), &triplet);
         same_time(key, pack.body.pinned_at_utc, findings);
         let scope = Some(&pack.body.required_platform_run_id_env_value);
         findings.expect(key, "its run scope", &scope, &run.platform_run_id.as_ref());
@@ -66,10 +66,10 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
         }
     }
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
-    let last = phase.header.phase_execution_id.as_ref();
-    let receipt = last.and_then(|last| chain.artifact(last, M4EntryReadinessReceipt::NAME));
+    let last = &phase.header.phase_execution_id;
+    let receipt = chain.artifact(last, M4EntryReadinessReceipt::NAME);
     // If M3.J's summary or the commit is missing, the expected receipt is not known.
-    let closed = last.is_some_and(|last| chain.closures.iter().any(|c| c.closure.phase_execution_id == *last));
+    let closed = chain.closures.iter().any(|c| c.closure.phase_execution_id == *last);
     if closed && chain.committed.is_some() {
         findings.expect(phase_key, "the receipt for M4", &receipt.is_some(), &advance);
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use p1_contract::attestation::is_sidecar;
 use p1_contract::canonical;
-use p1_contract::catalogue::{self, Kind};
-use p1_contract::evidence::Header;
+use p1_contract::catalogue::{self, Kind, Writer};
 use p1_contract::ids::below_run_control;
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
@@ -48,8 +47,8 @@ pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Document
             wrong(key, "is not canonical JSON".to_owned());
         }
         match shape(&value, &file.bytes) {
-            Ok(header) => {
-                if let Some(why) = header.and_then(|header| misplaced(key, &header)) {
+            Ok(writer) => {
+                if let Some(why) = writer.and_then(|writer| misplaced(key, &writer)) {
                     wrong(key, why.to_owned());
                 }
                 documents.insert(key.clone(), value);
@@ -61,20 +60,18 @@ pub(super) fn documents(set: &EvidenceSet, findings: &mut Findings) -> (Document
 }
 
 /// Says why a document does not belong to the phase execution whose folder it lies in.
-fn misplaced(key: &str, header: &Header) -> Option<&'static str> {
-    let folder = below_run_control(key).and_then(|rest| rest.split_once('/'));
-    match (&header.phase_execution_id, folder) {
-        (Some(id), Some((folder, _))) if id.as_str() == folder => {
-            let is_of_step = folder.starts_with(header.step.prefix());
+fn misplaced(key: &str, writer: &Writer) -> Option<&'static str> {
+    match below_run_control(key).and_then(|rest| rest.split_once('/')) {
+        Some((folder, _)) if writer.phase_execution_id.as_str() == folder => {
+            let is_of_step = folder.starts_with(writer.step.prefix());
             (!is_of_step).then_some("is of another step than its folder")
         }
-        (Some(_), _) => Some("is of another phase execution than its folder"),
-        (None, _) => None,
+        _ => Some("is of another phase execution than its folder"),
     }
 }
 
-/// The header of an artifact, which must have the shape that its name asks for. Returns `None` for documents without a header.
-fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Header>, String> {
+/// The attempt that an artifact is of, which must have the shape that its name asks for. Run evidence and records are of none.
+fn shape(value: &Value, bytes: &[u8]) -> Result<Option<Writer>, String> {
     let name = value["artifact"].as_str().ok_or("does not say which artifact it is")?;
     let entry = catalogue::find(name).filter(|entry| entry.kind != Kind::Sidecar);
     entry

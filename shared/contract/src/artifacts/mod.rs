@@ -100,12 +100,13 @@ macro_rules! artifact {
     ($body:ty, $name:literal) => {
         impl crate::evidence::Body for $body {
             const NAME: &'static str = $name;
+            type Head = crate::evidence::Header;
         }
     };
     ($body:ty, $name:literal, run evidence) => {
         impl crate::evidence::Body for $body {
             const NAME: &'static str = $name;
-            const RUN_EVIDENCE: bool = true;
+            type Head = crate::evidence::RunEvidenceHeader;
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use p1_audit::EvidenceSet;
 use p1_audit::lineage::Lineage;
-use p1_contract::evidence::{Body, Document};
+use p1_contract::evidence::{Body, DocumentOf};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::BucketName;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
@@ -63,7 +63,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// The artifact at `key`.
-    pub(crate) fn document<B: Body>(&self, key: &str) -> Result<Document<B>, String> {
+    pub(crate) fn document<B: Body>(&self, key: &str) -> Result<DocumentOf<B>, String> {
         self.set.document(key)
     }
 

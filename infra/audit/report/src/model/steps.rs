@@ -129,7 +129,7 @@ fn view(evidence: &Evidence<'_>, history: &History, index: &Index<'_>, step: Opt
     let verdict = history.verdict.as_ref().map(|verdict| &verdict.summary);
     let closures = verdict.map(|phase| phase.body.closures.as_slice()).unwrap_or_default();
     let named = closures.iter().find(|closure| closure.step == owner);
-    let last = verdict.and_then(|phase| phase.header.phase_execution_id.as_ref());
+    let last = verdict.map(|phase| &phase.header.phase_execution_id);
     let decides = |closed: &&Closing| match named {
         Some(named) => closed.id == named.phase_execution_id,
         None => step == Some(Step::PhaseVerdict) && Some(&closed.id) == last,

@@ -91,11 +91,10 @@ async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Ve
     let set = directory::read(&args.dir).map_err(|error| CliError::usage(text::clean(&chain(&error))))?;
     expect_intact(&args.dir, &verify(&set, keys, true).await.report)?;
     let (key, phase) = phase_summary(&args.dir, &set)?;
-    let run = match (&phase.header.platform_run_id, &phase.header.phase_execution_id) {
-        (Some(run), _) => run.to_string(),
-        // A run that was held before it had an id is named by the execution that held it.
-        (None, Some(execution)) => execution.to_string(),
-        (None, None) => return Err(no_notes(&args.dir)),
+    // A run that was held before it had an id is named by the execution that held it.
+    let run = match &phase.header.platform_run_id {
+        Some(run) => run.to_string(),
+        None => phase.header.phase_execution_id.to_string(),
     };
     let documents = documents(args, &phase)?;
     let locked = lock(&documents).await?;
