@@ -73,6 +73,10 @@ fn nothing_follows_an_advance() {
         );
         let refused = stage.start(&input).await;
         assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
+        let codes = refused.outcome()["blockers"].clone();
+        let codes: Vec<&str> = codes.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let sentence = format!("Refused rerun: {}", codes.join(", "));
+        expect_intact(stage, &refused, "refused-after-an-advance", &sentence).await;
     });
 }
 

@@ -364,6 +364,29 @@ pub async fn refused(start_time: &str, signer: Signer) -> Mirrored {
     mirrored_of(&world, &tasks, event, |_| true).await
 }
 
+/// A rerun that is refused, because it names a summary that is not there: it is of no run that anybody knows.
+pub async fn refused_of_no_run(start_time: &str) -> Mirrored {
+    let (mut world, held) = held_world(start_time, Signer::Off).await;
+    let elsewhere = |input: &mut Value| {
+        let key = input["resume"]["held"]["key"].as_str().unwrap().replace("2026", "2020");
+        input["resume"]["held"]["key"] = json!(key);
+    };
+    let result = ask_to_go_on(&mut world, &held, elsewhere).await.unwrap();
+    assert_eq!(
+        result.blockers,
+        [Blocker::RerunPolicyInconsistent],
+        "{}",
+        world.blockers(&result)
+    );
+    assert_eq!(result.run.platform_run_id, None);
+    let cause = json!({"outcome": "RERUN_REFUSED", "blockers": result.blockers, "closure": result.closure});
+    let event = json!({"type": "ExecutionFailed",
+        "executionFailedEventDetails": {"error": "M3.RerunRefused", "cause": cause.to_string()}});
+    let own = result.phase_execution_id.to_string();
+    let tasks = vec![("Admit rerun".to_owned(), result)];
+    mirrored_of(&world, &tasks, event, |key| key.contains(&own)).await
+}
+
 /// The evidence bucket, `objects.json` and the engine's last word.
 async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
     let result = &tasks.last().unwrap().1;

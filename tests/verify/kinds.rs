@@ -7,7 +7,9 @@ use p1_audit::verify::{Report, SignatureState, Standing};
 use p1_contract::attestation::PublicKey;
 use p1_replay::Standing as Replayed;
 use p1_tests::directories::{compare, page, replay, verify, verify_and_replay};
-use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, entered, held, refused, resumed, single_state};
+use p1_tests::runs::{
+    KEY, LATER_KEY, Mirrored, advanced, entered, held, refused, refused_of_no_run, resumed, single_state,
+};
 use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
@@ -89,6 +91,18 @@ async fn a_directory_says_what_it_is_of() {
     let refused = refused(START, off()).await;
     let report = expect_kind("refused", refused, 0, "RERUN_REFUSED", "Refused rerun: M3G-B2").await;
     assert_eq!((report.standing, report.verdict), (Standing::Intact, None));
+    let dir = refused_of_no_run(START).await.whole().write("kind-no-run");
+    let (status, report, theirs) = both(&mut SecondVerifier::start(), &dir);
+    assert_eq!(
+        (status, report.standing),
+        (0, Standing::Intact),
+        "{:?}",
+        report.findings
+    );
+    assert!(theirs.contains("\"exit_status\":0"), "{theirs}");
+    assert_eq!(report.execution.to_string(), "Refused rerun: M3G-B1");
+    assert_eq!(replay(&dir).await.standing, Replayed::Equal);
+    let _ = fs::remove_dir_all(dir);
     let entry = entered(START, off(), false).await.write("kind-entry");
     let report = verify(&entry, &[]);
     assert_eq!(
@@ -100,7 +114,7 @@ async fn a_directory_says_what_it_is_of() {
 }
 
 /// The engine's last word, said again of this closure with these fields beside it.
-fn said_again(run: &Mirrored, event: &str, details: &str, field: &str, word: Value) -> Files {
+fn said_again(run: &Mirrored, event: &str, details: &str, field: &str, word: &Value) -> Files {
     let mut files = run.clone().whole().files;
     let mut history: Value = serde_json::from_slice(&files[HISTORY]).unwrap();
     let events = history["events"].as_array_mut().unwrap();
@@ -161,7 +175,7 @@ async fn a_kind_that_is_only_claimed_is_caught() {
     };
     let output = ["ExecutionSucceeded", "executionSucceededEventDetails", "output"];
     let cause = ["ExecutionFailed", "executionFailedEventDetails", "cause"];
-    let claim = |run: &Mirrored, how: [&str; 3], word| said_again(run, how[0], how[1], how[2], word);
+    let claim = |run: &Mirrored, how: [&str; 3], word: Value| said_again(run, how[0], how[1], how[2], &word);
 
     // An advance, and a hold, that call themselves one state alone; and their verdicts taken away as well.
     let pinned = advanced(START, Signer::Off).await;
@@ -209,12 +223,12 @@ async fn a_kind_that_is_only_claimed_is_caught() {
 
     // The receipt of an admission that is for more than one state; and one that says that it admits, and refuses.
     let more = forged(&alone.files, "/m3g_admission_receipt.json", |receipt| {
-        receipt["only"] = json!(false)
+        receipt["only"] = json!(false);
     });
     expect_caught("an admission for more", more, &[2]);
     let rerun = refused(START, Signer::Off).await;
     let admits = forged(&rerun.files, "/m3g_admission_receipt.json", |receipt| {
-        receipt["admitted"] = json!(true)
+        receipt["admitted"] = json!(true);
     });
     expect_caught("a receipt that admits", admits, &[2]);
     let passes = forged(&rerun.files, "/m3g_admission_summary.json", |summary| {
@@ -288,7 +302,7 @@ async fn an_execution_that_ended_in_a_fault_is_incomplete() {
         cause[0],
         cause[1],
         cause[2],
-        json!({"errorMessage": "failed to read", "errorType": "Transient"}),
+        &json!({"errorMessage": "failed to read", "errorType": "Transient"}),
     );
     let history = Vec::new();
     let dir = Mirrored { files, history }.write("kind-fault");

@@ -813,19 +813,23 @@ class Check:
 
     # What the execution is
 
+    @functools.cached_property
     def closings(self):
-        """The keys of the steps' summaries, with the step and the phase execution whose folder each lies in."""
+        """The steps' summaries that are there: (step, last part of the phase execution's id) -> (its id, key of the summary)."""
         steps = {name + ".json": step for step, name in SUMMARIES.items()}
+        found = {}
         for key in self.files:
             folder, _, name = key.removeprefix(self.run_control).partition("/")
             if key.startswith(self.run_control) and name in steps and re.fullmatch("m3[a-j]_[0-9TZ]+_[0-9a-f]{12}", folder):
-                yield key, steps[name], folder
+                found[steps[name], folder[-12:]] = (folder, key)
+        return found
 
     def summaries_of(self, execution_arn):
         """The keys of the summaries that an execution left, by step."""
+        found = {step: self.closings.get((step, identity_hash(execution_arn, step))) for step in SUMMARIES}
         return {
-            step: key for key, step, folder in self.closings()
-            if folder == phase_execution(execution_arn, folder.split("_")[1], step)
+            step: place[1] for step, place in found.items()
+            if place and place[0] == phase_execution(execution_arn, place[0].split("_")[1], step)
         }
 
     def find_kind(self):
@@ -848,7 +852,7 @@ class Check:
 
     def find_kind_without_history(self):
         """The same for a directory that lost its history, so that it is not whole."""
-        admissions = [(folder, key) for key, step, folder in self.closings() if step == "ADMISSION"]
+        admissions = [place for (step, _), place in self.closings.items() if step == "ADMISSION"]
         refused = [(folder, key) for folder, key in admissions if self.docs.get(key, {}).get("overall_pass") is False]
         if refused:
             return "RERUN_REFUSED", max(refused, key=lambda found: found[0].split("_")[1])[1]

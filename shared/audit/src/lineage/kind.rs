@@ -11,6 +11,7 @@
 //!
 //! What an execution has is checked alike, whatever its kind is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use p1_contract::artifacts::RerunAdmissionReceipt;
@@ -121,7 +122,7 @@ pub(super) fn kind(lineage: &Lineage<'_>) -> (Kind, Option<usize>) {
         return without_an_ending(lineage);
     };
     let own = ending.execution.as_str();
-    let numbers: Vec<usize> = lineage
+    let numbers: BTreeSet<usize> = lineage
         .executions
         .iter()
         .filter(|execution| execution.arn.as_deref() == Some(own))
@@ -163,23 +164,21 @@ fn without_an_ending(lineage: &Lineage<'_>) -> (Kind, Option<usize>) {
     // Those that hold the run and committed nothing, the last one first.
     let uncommitted = lineage.ledger.iter().rev();
     let uncommitted = uncommitted.take_while(|entry| entry.record.kind == LedgerKind::Acquired);
+    // Worked out once: there may be as many executions as records.
+    let executions = lineage.executions.iter();
+    let numbers: BTreeMap<&str, usize> = executions
+        .filter_map(|execution| Some((execution.arn.as_deref()?, execution.number)))
+        .collect();
     for entry in uncommitted {
-        let holder = entry.record.holder.as_str();
-        let mut executions = lineage.executions.iter();
-        let Some(execution) = executions.find(|execution| execution.arn.as_deref() == Some(holder)) else {
+        let Some(number) = numbers.get(entry.record.holder.as_str()) else {
             continue;
         };
-        let is_of = |closing: &Closing| closing.execution == execution.number;
-        let mut admissions = lineage
-            .closings
-            .iter()
-            .filter(|closing| is_of(closing) && closing.step.is_none());
-        let last = lineage
-            .closings
-            .iter()
-            .rposition(|closing| is_of(closing) && closing.step.is_some());
+        let first = lineage.closings.partition_point(|closing| closing.execution < *number);
+        let closings = lineage.closings_of(*number);
+        let mut admissions = closings.iter().filter(|closing| closing.step.is_none());
+        let last = closings.iter().rposition(|closing| closing.step.is_some());
         if admissions.any(|closing| is_for_one_state(lineage.set, closing)) && last.is_some() {
-            return (Kind::SingleState, last);
+            return (Kind::SingleState, last.map(|at| first + at));
         }
     }
     let last = lineage.commits().next_back();
