@@ -1,6 +1,7 @@
 //! Runs as an auditor looks at them: verified where they lie, mirrored as `cargo p1 run --out` does, replayed from the mirror.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use p1::bucket::evidence::{Chain, Evidence};
 use p1::bucket::verify::{BucketError, Place, read};
@@ -75,6 +76,13 @@ pub(crate) async fn mirrored(stage: &Stage, ended: &Ended, name: &str) -> PathBu
     let (mirror, dir) = mirror_of(stage, ended, name, None).await;
     assert_eq!(mirror.problems, Vec::<String>::new());
     dir
+}
+
+/// The exit status that `verify.py` gives this directory.
+pub(crate) fn second_implementation(dir: &Path) -> Option<i32> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("verify/verify.py");
+    let output = Command::new("python3").arg(script).arg(dir).output().unwrap();
+    output.status.code()
 }
 
 /// Every document of these mirrors is valid by its schema, says a validator that is not ours; gives their number.

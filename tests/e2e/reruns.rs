@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use p1::args::ResumeArgs;
 use p1::commands::resume;
 use p1::drive::target::Target;
+use p1_audit::lineage::Kind;
 use p1_audit::verify::Standing;
 use p1_contract::step::Step;
-use p1_tests::directories::verify;
+use p1_replay::Standing as Replayed;
+use p1_tests::directories::{replay, verify, verify_and_replay};
 use p1_tests::filled_in;
-use p1_tests::stage::{Ended, on_stage};
+use p1_tests::stage::{Ended, Stage, on_stage};
 use serde_json::{Value, json};
 
-use crate::mirrors::{audit, mirrored, run_root};
+use crate::mirrors::{audit, mirrored, run_root, second_implementation};
 
 #[test]
 fn a_mended_run_goes_on_to_advance_under_its_own_id() {
@@ -71,6 +73,10 @@ fn nothing_follows_an_advance() {
         );
         let refused = stage.start(&input).await;
         assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
+        let codes = refused.outcome()["blockers"].clone();
+        let codes: Vec<&str> = codes.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let sentence = format!("Refused rerun: {}", codes.join(", "));
+        expect_intact(stage, &refused, "refused-after-an-advance", &sentence).await;
     });
 }
 
@@ -90,6 +96,7 @@ fn a_rerun_without_a_mended_cause_holds_again_and_a_drifted_one_is_refused() {
         let refused = stage.start(&stage.rerun_input(&again).await).await;
         assert_eq!(refused.error, "M3.RerunRefused", "{refused:?}");
         assert_eq!(refused.outcome()["blockers"], json!(["M3G-B2"]));
+        expect_intact(stage, &refused, "refused", "Refused rerun: M3G-B2").await;
         // The first hold is not the last any more.
         stage.put_registry(&good).await;
         let stale = stage.start(&stage.rerun_input(&held).await).await;
@@ -151,6 +158,56 @@ fn the_cause_of_an_early_hold_holds_the_input_to_start_anew_with() {
     });
 }
 
+/// Where the closing summary of an execution without a verdict lies.
+fn folder(ended: &Ended) -> String {
+    let key = ended.outcome()["closure"]["key"].as_str().unwrap().to_owned();
+    key.rsplit_once('/').unwrap().0.to_owned() + "/"
+}
+
+/// The execution says what it is and is intact, in its mirror and in the bucket, to both verifiers; and with any other byte it is not.
+async fn expect_intact(stage: &Stage, ended: &Ended, name: &str, sentence: &str) {
+    let dir = mirrored(stage, ended, name).await;
+    let report = verify_and_replay(&dir, &[]).await.report;
+    assert_eq!(report.standing, Standing::Intact, "{name}: {:?}", report.findings);
+    assert_eq!(report.execution.to_string(), sentence);
+    assert_eq!(second_implementation(&dir), Some(0), "{name}");
+    // The ledger may name executions that this one did not read.
+    assert_ne!(replay(&dir).await.standing, Replayed::Differs, "{name}");
+    let in_bucket = audit(stage, &folder(ended)).await;
+    assert_eq!(in_bucket.standing, Standing::Intact, "{name}: {:?}", in_bucket.findings);
+    assert_eq!(
+        (in_bucket.execution, in_bucket.counts),
+        (report.execution, report.counts),
+        "{name}"
+    );
+    assert_eq!(in_bucket.run, report.run, "{name}");
+    let own = ended.outcome()["closure"]["key"].as_str().unwrap().to_owned();
+    let sha256 = ended.outcome()["closure"]["sha256"].as_str().unwrap().to_owned();
+    for file in [own.as_str(), "execution_history.json", "objects.json"] {
+        let path = dir.join(file);
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        // Of the history, its end counts.
+        let at = text.rfind(&sha256).unwrap_or(bytes.len() / 2);
+        let mut changed = bytes.clone();
+        changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+        std::fs::write(&path, changed).unwrap();
+        let report = verify(&dir, &[]);
+        assert_eq!(
+            report.standing,
+            Standing::Tampered,
+            "{name} {file}: {:?}",
+            report.findings
+        );
+        assert_eq!(second_implementation(&dir), Some(2), "{name} {file}");
+        std::fs::write(&path, bytes).unwrap();
+    }
+    std::fs::remove_file(dir.join(&own)).unwrap();
+    let report = verify(&dir, &[]);
+    assert_eq!(report.standing, Standing::Incomplete, "{name}: {:?}", report.findings);
+    assert_eq!(second_implementation(&dir), Some(3), "{name}");
+}
+
 /// Nor does it leave the earlier input as it was: the hold says so, and how to go on.
 #[test]
 fn a_single_state_commits_nothing_and_the_run_goes_on_from_it() {
@@ -164,6 +221,13 @@ fn a_single_state_commits_nothing_and_the_run_goes_on_from_it() {
             (&json!("SINGLE_STATE"), &json!(true)),
             "{single:?}"
         );
+        expect_intact(stage, &single, "single-state", "One state alone: M3.F, PASS").await;
+        // Its admission leads to it, too.
+        let summary = stage.json(outcome["closure"]["key"].as_str().unwrap()).await;
+        let mut upstream = summary["upstream"].as_array().unwrap().iter();
+        let admission = upstream.find(|closure| closure["step"] == "ADMISSION").unwrap();
+        let report = audit(stage, admission["key"].as_str().unwrap()).await;
+        assert_eq!(report.standing, Standing::Intact, "{:?}", report.findings);
         let run = held.outcome()["platform_run_id"].as_str().unwrap().to_owned();
         let records = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
         assert_eq!(records.len(), 3);
@@ -174,11 +238,21 @@ fn a_single_state_commits_nothing_and_the_run_goes_on_from_it() {
         let mut input = filled_in(&next["rerun_input"]);
         let refused = stage.start(&input).await;
         assert_eq!(refused.outcome()["blockers"], json!(["M3G-B1"]), "{refused:?}");
+        expect_intact(stage, &refused, "refused-after-one", "Refused rerun: M3G-B1").await;
         for field in ["key", "version_id", "sha256"] {
             input["resume"]["held"][field] = outcome["closure"][field].clone();
         }
         let resumed = stage.start(&input).await.expect_advance();
         assert_eq!(resumed.outcome()["platform_run_id"], run.as_str());
+        // What came later does not change what it is of.
+        expect_intact(stage, &single, "single-state-later", "One state alone: M3.F, PASS").await;
+        let report = audit(stage, &run_root(&resumed)).await;
+        assert_eq!(
+            (report.standing, report.execution.kind),
+            (Standing::Pinned, Kind::Resume),
+            "{:?}",
+            report.findings
+        );
     });
 }
 

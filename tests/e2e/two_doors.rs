@@ -2,8 +2,6 @@
 //! one that runs have used. Both doors get the same inputs from the same generator.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
@@ -19,7 +17,7 @@ use p1_tests::drawn::Draws;
 use p1_tests::stage::{Ended, Stage, beside_stage, on_stage};
 use serde_json::json;
 
-use crate::mirrors::{audit, mirror_of, run_root};
+use crate::mirrors::{audit, mirror_of, run_root, second_implementation};
 
 /// How many attacks a run is put to.
 const ATTACKS: usize = 14;
@@ -96,12 +94,6 @@ async fn undo(stage: &Stage, attack: &Attack) {
 fn said(report: &Report) -> (Standing, BTreeSet<String>) {
     let subjects = report.findings.iter().map(|finding| finding.subject.clone());
     (report.standing, subjects.collect())
-}
-
-fn second_implementation(dir: &Path) -> Option<i32> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("verify/verify.py");
-    let output = Command::new("python3").arg(script).arg(dir).output().unwrap();
-    output.status.code()
 }
 
 /// Puts a run to attacks, one at a time. The bucket, its mirror and the second implementation say the same of each.

@@ -15,7 +15,9 @@ use p1_audit::verify::Standing;
 use p1_contract::attestation::PublicKey;
 use p1_contract::canonical::to_document;
 use p1_tests::directories::{page, verify};
-use p1_tests::runs::{HOSTILE, KEY, LATER_KEY, Mirrored, advanced, entered, held, held_at_once, hostile, resumed};
+use p1_tests::runs::{
+    HOSTILE, KEY, LATER_KEY, Mirrored, advanced, entered, held, held_at_once, hostile, refused, resumed, single_state,
+};
 use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
@@ -38,6 +40,12 @@ async fn directories() -> Vec<(&'static str, Standing, Mirrored)> {
         ("hostile", Standing::Pinned, hostile),
         ("admitted", Standing::Admitted, entered(START, signer(KEY), true).await),
         ("refused", Standing::Refused, entered(START, signer(KEY), false).await),
+        (
+            "one-state",
+            Standing::Intact,
+            single_state(START, signer(KEY), false).await,
+        ),
+        ("rerun-refused", Standing::Intact, refused(START, signer(KEY)).await),
     ]
 }
 
@@ -300,6 +308,36 @@ async fn the_page_states_what_the_signature_proves() {
         );
         let _ = fs::remove_dir_all(dir);
     }
+}
+
+/// The page of an execution without a verdict says what it is, what blocked it, and how the run goes on after it.
+#[tokio::test]
+async fn an_execution_without_a_verdict_is_shown_as_what_it_is() {
+    let page = |run: Mirrored, name: &str| {
+        let dir = run.write(name);
+        let html = text_of(&dir);
+        let _ = fs::remove_dir_all(dir);
+        html
+    };
+    let run = single_state(START, Signer::Off, false).await;
+    let own = "m3f_20260225T080000Z";
+    let html = page(run, "page-single");
+    for expected in [
+        "INTACT",
+        "One state alone: M3.F, HOLD by M3F-B3",
+        "S2 remediate",
+        "Then go on with the same run",
+    ] {
+        assert!(html.contains(expected), "{expected}");
+    }
+    let command = html.split("cargo p1 resume --held ").nth(1).unwrap();
+    assert!(command.split(' ').next().unwrap().contains(own), "the way on is stale");
+    assert!(!html.contains("Input for one state alone"));
+    let html = page(refused(START, Signer::Off).await, "page-refused");
+    for expected in ["INTACT", "Refused rerun: M3G-B2", "M3-B7"] {
+        assert!(html.contains(expected), "{expected}");
+    }
+    assert!(!html.contains("cargo p1 resume"), "what was refused is offered again");
 }
 
 #[tokio::test]

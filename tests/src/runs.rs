@@ -328,6 +328,65 @@ async fn resume(mut world: World, held: &S3Key, edit: impl Fn(&mut Value)) -> Mi
     mirrored(&world, &tasks).await
 }
 
+/// A run that M3.F held, and of which M3.F ran again alone. `mended` says whether it passed.
+pub async fn single_state(start_time: &str, signer: Signer, mended: bool) -> Mirrored {
+    let (mut world, held) = held_world(start_time, signer).await;
+    if !mended {
+        world.edit_registry(BROKEN.0, BROKEN.1);
+    }
+    let only = |input: &mut Value| input["resume"]["only"] = json!(true);
+    let admission = ask_to_go_on(&mut world, &held, only).await.unwrap();
+    let admitted = admission.admitted().unwrap();
+    assert!(admitted.only, "{admitted:?}");
+    world.closures = admitted.closures.clone();
+    let mut tasks = vec![("Admit rerun".to_owned(), admission)];
+    let result = Box::pin(world.run(Step::M4Handoff)).await;
+    assert_eq!(result.overall_pass, mended, "{}", world.blockers(&result));
+    let output = json!({
+        "outcome": "SINGLE_STATE", "step": result.step, "overall_pass": result.overall_pass, "blockers": result.blockers,
+        "closure": result.closure,
+    });
+    let event = json!({"type": "ExecutionSucceeded", "executionSucceededEventDetails": {"output": output.to_string()}});
+    tasks.push((Step::M4Handoff.state_name(), result));
+    mirrored_of(&world, &tasks, event, |_| true).await
+}
+
+/// A run that M3.F held, and a rerun of it that is refused, because the configuration is another one by then.
+pub async fn refused(start_time: &str, signer: Signer) -> Mirrored {
+    let (mut world, held) = held_world(start_time, signer).await;
+    world.edit_registry("ORACLE_ENGINE_RUN_ID = \"", "ORACLE_ENGINE_RUN_ID = \"x");
+    let result = ask_to_go_on(&mut world, &held, |_| {}).await.unwrap();
+    assert_eq!(result.blockers, [Blocker::IdentityDrift], "{}", world.blockers(&result));
+    let cause = json!({"outcome": "RERUN_REFUSED", "blockers": result.blockers, "closure": result.closure});
+    let event = json!({"type": "ExecutionFailed",
+        "executionFailedEventDetails": {"error": "M3.RerunRefused", "cause": cause.to_string()}});
+    let tasks = vec![("Admit rerun".to_owned(), result)];
+    mirrored_of(&world, &tasks, event, |_| true).await
+}
+
+/// A rerun that is refused, because it names a summary that is not there: it is of no run that anybody knows.
+pub async fn refused_of_no_run(start_time: &str) -> Mirrored {
+    let (mut world, held) = held_world(start_time, Signer::Off).await;
+    let elsewhere = |input: &mut Value| {
+        let key = input["resume"]["held"]["key"].as_str().unwrap().replace("2026", "2020");
+        input["resume"]["held"]["key"] = json!(key);
+    };
+    let result = ask_to_go_on(&mut world, &held, elsewhere).await.unwrap();
+    assert_eq!(
+        result.blockers,
+        [Blocker::RerunPolicyInconsistent],
+        "{}",
+        world.blockers(&result)
+    );
+    assert_eq!(result.run.platform_run_id, None);
+    let cause = json!({"outcome": "RERUN_REFUSED", "blockers": result.blockers, "closure": result.closure});
+    let event = json!({"type": "ExecutionFailed",
+        "executionFailedEventDetails": {"error": "M3.RerunRefused", "cause": cause.to_string()}});
+    let own = result.phase_execution_id.to_string();
+    let tasks = vec![("Admit rerun".to_owned(), result)];
+    mirrored_of(&world, &tasks, event, |key| key.contains(&own)).await
+}
+
 /// The evidence bucket, `objects.json` and the engine's last word.
 async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
     let result = &tasks.last().unwrap().1;

@@ -8,7 +8,7 @@ use m3j_phase_verdict::Signer;
 use p1::CliError;
 use p1::args::CloseArgs;
 use p1::commands::close::close;
-use p1_tests::runs::{KEY, Mirrored, advanced, held_at_once};
+use p1_tests::runs::{self, KEY, Mirrored, advanced, held_at_once, single_state};
 use p1_tests::world::{signer, signing_key};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::{Value, json};
@@ -199,4 +199,27 @@ fn find(dir: &Path, ending: &str) -> PathBuf {
         .into_iter()
         .find(|file| file.to_string_lossy().ends_with(ending))
         .unwrap()
+}
+
+/// What has no verdict has no notes; the error says what it is, and what to give instead.
+#[tokio::test]
+async fn an_execution_without_a_verdict_is_not_closed() {
+    for (name, run, what) in [
+        (
+            "single",
+            single_state(START, Signer::Off, true).await,
+            "One state alone: M3.F, PASS",
+        ),
+        (
+            "refused",
+            runs::refused(START, Signer::Off).await,
+            "Refused rerun: M3G-B2",
+        ),
+    ] {
+        let desk = Desk::of(&run, &format!("not-closed-{name}"));
+        let before = DOCUMENTS.map(|document| desk.text(document));
+        let why = refused(desk.args()).await;
+        assert!(why.contains(what) && why.contains("no closure notes"), "{why}");
+        assert_eq!(before, DOCUMENTS.map(|document| desk.text(document)));
+    }
 }

@@ -10,6 +10,7 @@ mod diffs;
 mod environments;
 mod foreign_verdicts;
 mod forgery;
+mod kinds;
 mod later_phases;
 mod odd_files;
 mod replays;

@@ -14,7 +14,7 @@ use p1_contract::attestation::SIDECARS;
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
 use p1_tests::directories::exit_code;
-use p1_tests::runs::{KEY, Mirrored, advanced, held, resumed};
+use p1_tests::runs::{KEY, Mirrored, advanced, held, refused, resumed, single_state};
 use p1_tests::world::signer;
 use serde_json::{Map, Value, json};
 
@@ -22,8 +22,12 @@ use crate::damage::{Files, relist};
 use crate::second_verifier::SecondVerifier;
 use crate::{START, put};
 
-/// The rewrites of each of the three kinds of run.
+/// The rewrites of each of the three runs with a verdict.
 const REWRITES: usize = 1_020;
+/// The rewrites of an execution that ends without one. Every second one is of a document of its own.
+const FEW: usize = 150;
+/// What the keys of the run's second execution have in them.
+const SECOND: &str = "_20260225T080000Z_";
 
 /// The places of all values of a document, as JSON pointers.
 fn places(value: &Value, at: &str, all: &mut Vec<String>) {
@@ -334,7 +338,7 @@ fn is_free(free: &[(String, String)], artifact: &str, place: &str) -> bool {
     })
 }
 
-async fn rewritten(name: &str, run: Mirrored, intact: u8) {
+async fn rewritten(name: &str, run: Mirrored, intact: u8, rewrites: usize, own: Option<&str>) {
     let dir = run.write(&format!("rewritten-{name}"));
     let (run, free) = (Run::of(run.files), free());
     let second = &mut SecondVerifier::start();
@@ -348,8 +352,12 @@ async fn rewritten(name: &str, run: Mirrored, intact: u8) {
     let mut rng = Rng::with_seed(name.len() as u64);
     let (mut ours, mut theirs, mut tried, mut passed) = (0, 0, 0, 0);
     let (mut disagreements, mut unlisted) = (Vec::new(), Vec::new());
-    while tried < REWRITES {
-        let Source { key, document, places } = &run.sources[rng.usize(..run.sources.len())];
+    while tried < rewrites {
+        let sources: Vec<&Source> = match own.filter(|_| tried % 2 == 0) {
+            Some(own) => run.sources.iter().filter(|source| source.key.contains(own)).collect(),
+            None => run.sources.iter().collect(),
+        };
+        let Source { key, document, places } = sources[rng.usize(..sources.len())];
         let place = &places[rng.usize(..places.len())];
         let change = run.change(document.pointer(place).unwrap(), &mut rng);
         let mut rewritten = document.clone();
@@ -388,7 +396,7 @@ async fn rewritten(name: &str, run: Mirrored, intact: u8) {
         }
     }
     println!(
-        "rewritten consistently, {name} run: {REWRITES} rewrites / {ours} caught by verify / {theirs} by verify.py, which does not replay / \
+        "rewritten consistently, {name} run: {rewrites} rewrites / {ours} caught by verify / {theirs} by verify.py, which does not replay / \
          {} disagreements / {passed} passed, which docs/signature.md lists",
         disagreements.len()
     );
@@ -460,15 +468,33 @@ async fn a_rewritten_advance_is_judged_alike() {
         run.files.insert("objects.json".to_owned(), list);
         run.files.remove(&path);
     }
-    rewritten("advanced", run, 0).await;
+    rewritten("advanced", run, 0, REWRITES, None).await;
 }
 
 #[tokio::test]
 async fn a_rewritten_hold_is_judged_alike() {
-    rewritten("held", held(START, Signer::Off).await.whole(), 1).await;
+    rewritten("held", held(START, Signer::Off).await.whole(), 1, REWRITES, None).await;
 }
 
 #[tokio::test]
 async fn a_rewritten_resumed_run_is_judged_alike() {
-    rewritten("resumed", resumed(START, Signer::Off).await.whole(), 0).await;
+    rewritten("resumed", resumed(START, Signer::Off).await.whole(), 0, REWRITES, None).await;
+}
+
+#[tokio::test]
+async fn a_rewritten_state_alone_is_judged_alike() {
+    let run = single_state(START, Signer::Off, true).await.whole();
+    rewritten("single-state", run, 0, FEW, Some(SECOND)).await;
+}
+
+#[tokio::test]
+async fn a_rewritten_refusal_is_judged_alike() {
+    rewritten(
+        "refused-rerun",
+        refused(START, Signer::Off).await.whole(),
+        0,
+        FEW,
+        Some(SECOND),
+    )
+    .await;
 }

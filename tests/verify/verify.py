@@ -11,6 +11,8 @@ contract (docs/) says what evidence is; in short:
   ledger     numbered records below `evidence/runs/<run>/ledger/`: who works on the run, and with which verdict it ended.
   verdict    `ADVANCE_TO_M4` (the run is pinned) or `HOLD_M3`. It stands in the phase summary, and in a COMMITTED record.
   entry      a later phase's question whether it may work on a run. Its directory holds the answer and what that rests on.
+  kind       what an execution is: a run or a resumed run, which end with a verdict; one state of a run alone, or a rerun that was
+             refused, which end before; a phase entry; or unfinished, if it ended in none of these ways.
 
 What is checked: every file is what the list of objects says, and every document what its schema says; the verdict leads by hashes to every other file; the ledger is
 in order; the verdict follows from what the steps found; the run's ids follow from its configuration; what is signed says
@@ -20,8 +22,9 @@ this and nothing else. The signature itself is left to openssl (docs/signature.m
     python3 verify.py -         the same for each line of standard input
     P1_SCHEMAS=FOLDER           where the schemas and blockers.md are, for a copy of this file that lies elsewhere
 
-Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused) and intact, 2 tampered
-or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by a signal: 130 (Ctrl-C), 143.
+Exit status, of the last directory: 0 pinned (or: phase admitted, one state alone, rerun refused) and intact, 1 held (or: phase
+refused) and intact, 2 tampered or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by
+a signal: 130 (Ctrl-C), 143.
 
 What is read: nothing through a link, nothing of a pipe or a device; of an object at most 4 MiB, of a list 64 MiB, of all objects
 together 256 MiB.
@@ -54,6 +57,14 @@ SUMMARIES = {step: f"m3{step[-1].lower()}_execution_summary" for step in STEPS}
 SUMMARIES["ADMISSION"] = "m3g_admission_summary"
 # The summary of a phase entry, which is M3.J's function's. No run rests on it.
 ENTRY_SUMMARY = "m3j_entry_summary"
+
+# The words that an execution may end with, and whether it succeeds with them, where only one of both can be.
+OUTCOMES = {"VERDICT": None, "SINGLE_STATE": True, "RERUN_REFUSED": False, "PHASE_ADMITTED": None, "ENTRY_REFUSED": None}
+# The kinds of an execution that end with a verdict, and those that are whole without one.
+WITH_VERDICT = ("RUN", "RESUME")
+ENDS_BEFORE = ("SINGLE_STATE", "RERUN_REFUSED")
+# How many codes the cause of a failed execution names at most.
+MOST_CODES = 200
 
 # What a key of the evidence bucket, or of another one, lies in.
 BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -98,6 +109,8 @@ ADDED_IN_2 = {
 }
 # What revision 1 did not have at all.
 NEW_IN_2 = ["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"]
+# The codes of an admission whose documents could not be published, or are not there afterwards.
+NOT_PUBLISHED = ("M3G-B7", "M3G-B8")
 # The version of the rules by which P1 looks for secrets.
 SECRET_RULES = 1
 
@@ -214,6 +227,12 @@ def ids_of(document):
 def identity_hash(execution_arn, step):
     """The last part of a phase execution id: it follows from the execution and the step."""
     return sha256(f"{execution_arn}\n{step}".encode())[:12]
+
+
+def phase_execution(execution_arn, stamp, step):
+    """The id of a step's phase execution. The stamp is compact."""
+    letter = "g" if step == "ADMISSION" else step[-1].lower()
+    return f"m3{letter}_{stamp}_{identity_hash(execution_arn, step)}"
 
 
 def read_canonical(data):
@@ -464,8 +483,16 @@ class Check:
         # What the execution's history says: the execution, and the closure that it ended with.
         self.execution_arn = None
         self.final_closure = None
+        # The word for its end, and everything that was said with it.
+        self.outcome = None
+        self.said = {}
         # For a phase entry: whether the phase was admitted.
         self.admitted = None
+
+        # What the execution is; the key of the summary that it ended with, if that is no verdict; the closure of it.
+        self.kind = None
+        self.last_key = None
+        self.ended_with = None
 
         # What the walk finds: every key that something intact names, the closures with their summaries, the hashes that
         # were compared, and references into other buckets, which the directory does not hold.
@@ -499,11 +526,22 @@ class Check:
         self.read_documents()
         self.read_history(history)
         if self.is_entry():
+            self.kind = "PHASE_ENTRY"
             self.check_entry()
             return
         self.walk()
-        if self.phase_key:
-            self.check_meaning(self.docs[self.phase_key])
+        phase, last = self.docs.get(self.phase_key), self.last_summary()
+        if phase or last:
+            self.check_meaning(phase, last)
+
+    def status(self):
+        """The exit status."""
+        if self.findings:
+            return min(grade for grade, _, _ in self.findings)
+        if self.kind in ENDS_BEFORE:
+            return 0 if self.last_summary() else INCOMPLETE
+        known = self.advances if self.kind != "UNFINISHED" else None
+        return {True: 0, False: 1, None: INCOMPLETE}[known]
 
     # Findings
 
@@ -757,12 +795,81 @@ class Check:
         outcome = said_in(details.get("output") or details.get("cause"))
         self.execution_arn = history_or_empty.get("execution_arn")
         self.final_closure = outcome.get("closure")
-        self.admitted = {"PHASE_ADMITTED": True, "ENTRY_REFUSED": False}.get(outcome.get("outcome"))
+        self.said = outcome
+        word = outcome.get("outcome")
+        succeeded = "output" in last.get("executionSucceededEventDetails", {})
+        is_known = word in OUTCOMES and OUTCOMES[word] in (None, succeeded)
+        self.outcome = word if is_known and self.final_closure else None
+        self.admitted = {"PHASE_ADMITTED": True, "ENTRY_REFUSED": False}.get(self.outcome)
         if history is not None:
             name = "execution_history.json"
             self.expect(name, "its shape", set(history), {"execution_arn", "events"})
-            if not self.final_closure:
+            # Every end that P1 gives to an execution has a word, and a closure but for the delivery of an event that came before.
+            is_told = is_known == bool(self.final_closure) and (is_known or word == "DUPLICATE_DELIVERY" or not succeeded)
+            self.expect(name, "its outcome", is_told, True)
+            if not self.outcome:
                 self.report(name, "the execution ended without a verdict", INCOMPLETE)
+                self.final_closure = None
+
+    # What the execution is
+
+    @functools.cached_property
+    def closings(self):
+        """The steps' summaries that are there: (step, last part of the phase execution's id) -> (its id, key of the summary)."""
+        steps = {name + ".json": step for step, name in SUMMARIES.items()}
+        found = {}
+        for key in self.files:
+            folder, _, name = key.removeprefix(self.run_control).partition("/")
+            if key.startswith(self.run_control) and name in steps and re.fullmatch("m3[a-j]_[0-9TZ]+_[0-9a-f]{12}", folder):
+                found[steps[name], folder[-12:]] = (folder, key)
+        return found
+
+    def summaries_of(self, execution_arn):
+        """The keys of the summaries that an execution left, by step."""
+        found = {step: self.closings.get((step, identity_hash(execution_arn, step))) for step in SUMMARIES}
+        return {
+            step: place[1] for step, place in found.items()
+            if place and place[0] == phase_execution(execution_arn, place[0].split("_")[1], step)
+        }
+
+    def find_kind(self):
+        """What the execution is, and the key of the summary that it ended with, if that is no verdict.
+
+        What it left decides. The engine's word does so only where nothing is left that says otherwise.
+        """
+        if self.execution_arn is None:
+            return self.find_kind_without_history()
+        own = self.summaries_of(self.execution_arn)
+        commits = [record for record in self.ledger if record["kind"] == "COMMITTED" and record["holder"] == self.execution_arn]
+        steps = sorted(set(own) - {"ADMISSION"})
+        if commits or "M3.J" in own or self.outcome == "VERDICT":
+            return "RESUME" if "ADMISSION" in own else "RUN", None
+        if self.outcome == "SINGLE_STATE":
+            return "SINGLE_STATE", own[steps[-1]] if steps else None
+        if self.outcome == "RERUN_REFUSED":
+            return "RERUN_REFUSED", own.get("ADMISSION")
+        return "UNFINISHED", own[steps[-1]] if steps else own.get("ADMISSION")
+
+    def find_kind_without_history(self):
+        """The same for a directory that lost its history, so that it is not whole."""
+        admissions = [place for (step, _), place in self.closings.items() if step == "ADMISSION"]
+        refused = [(folder, key) for folder, key in admissions if self.docs.get(key, {}).get("overall_pass") is False]
+        if refused:
+            return "RERUN_REFUSED", max(refused, key=lambda found: found[0].split("_")[1])[1]
+        for record in reversed(self.ledger):
+            if record["kind"] == "COMMITTED":
+                break
+            own = self.summaries_of(record["holder"])
+            receipt = self.docs.get(folder_of(own.get("ADMISSION", "/")) + "m3g_admission_receipt.json", {})
+            steps = sorted(set(own) - {"ADMISSION"})
+            if receipt.get("only") and steps:
+                return "SINGLE_STATE", own[steps[-1]]
+        return "RUN", None
+
+    def last_summary(self):
+        """The summary that the execution ended with, if that is no verdict and it was reached."""
+        found = [document for closure, document in self.closures if closure == self.ended_with]
+        return found[0] if found else None
 
     # From the verdict to every other file
 
@@ -792,6 +899,7 @@ class Check:
     def walk(self):
         # Set where something on the way is missing: then what nothing names may belong to what is missing.
         broken = self.read_ledger()
+        self.kind, self.last_key = self.find_kind()
         ends = self.ends_of_executions()
         to_follow = []
         for key in ends:
@@ -812,6 +920,19 @@ class Check:
                 self.bucket = self.bucket or document["upstream"][0]["bucket"]
                 to_follow.append((self.closure_of_last_summary(key, document), "the directory"))
 
+        if self.kind not in WITH_VERDICT:
+            self.ended_with = self.closure_of_last_step() or self.final_closure
+            committed = {record["holder"] for record in self.ledger if record["kind"] == "COMMITTED"}
+            holders = {record["holder"] for record in self.ledger} - committed
+            if any("M3.J" in self.summaries_of(holder) for holder in holders):
+                broken = True
+                self.report("ledger", "has no COMMITTED record of a verdict of the run that is there", INCOMPLETE)
+        if self.ended_with:
+            self.bucket = self.bucket or self.ended_with["bucket"]
+            to_follow.append((self.ended_with, "the directory"))
+        elif self.kind in ENDS_BEFORE:
+            broken = True
+            self.report("m3g_admission_summary", "is not there: no summary of the execution is", INCOMPLETE)
         broken = self.follow_closures(to_follow) or broken
         if broken:
             self.report("evidence/", "a summary that the verdict rests on could not be followed", INCOMPLETE)
@@ -860,17 +981,18 @@ class Check:
         for key, record in self.records.items():
             if record["kind"] != "COMMITTED":
                 continue
-            if self.execution_arn in (None, record["holder"]):
+            # An execution without a verdict is of a run, whose last verdict counts.
+            if self.execution_arn in (None, record["holder"]) or self.kind not in WITH_VERDICT:
                 self.committed = record
             summary = record["summary"]
             self.bucket = self.bucket or summary["bucket"]
             self.follow(summary, key)
             ends.append(folder_of(summary["key"]) + "m3j_execution_summary.json")
-        if self.committed is None:
+        if self.committed is None and (self.kind in WITH_VERDICT or not (self.last_key or self.final_closure)):
             # The execution committed nothing: it was held before it had a ledger, or its record is missing.
             found = [key for key in self.files if file_name(key) == "m3j_execution_summary.json"]
             found = found or ["m3j_execution_summary"]
-            final_key = (self.final_closure or {}).get("key")
+            final_key = self.final_closure["key"] if self.outcome == "VERDICT" else None
             ends += [key for key in found if key == final_key] or found[:1]
         return ends
 
@@ -884,6 +1006,25 @@ class Check:
             "version_id": self.listed.get(key, {}).get("version_id"),
             "overall_pass": document["overall_pass"],
             "phase_execution_id": document["phase_execution_id"],
+        }
+
+    def closure_of_last_step(self):
+        """The closure of the summary that the execution ended with before a verdict, from the file itself."""
+        document = self.docs.get(self.last_key)
+        if document is None:
+            return None
+        buckets = [record["summary"]["bucket"] for record in self.ledger if record["kind"] == "COMMITTED"]
+        buckets += [self.final_closure["bucket"]] if self.final_closure else []
+        buckets += [reference["bucket"] for reference in document["artifacts"]]
+        steps = {name: step for step, name in SUMMARIES.items()}
+        return {
+            "step": steps[file_name(self.last_key).removesuffix(".json")],
+            "bucket": buckets[0],
+            "key": self.last_key,
+            "sha256": sha256(self.files[self.last_key]),
+            "version_id": self.listed.get(self.last_key, {}).get("version_id"),
+            "overall_pass": document["overall_pass"],
+            "phase_execution_id": folder_of(self.last_key).removeprefix(self.run_control)[:-1],
         }
 
     def follow_closures(self, to_follow):
@@ -930,7 +1071,7 @@ class Check:
 
     def set_foreign_objects_apart(self, broken):
         """What nothing names. Below the run's root others may write too, though not into the ledger."""
-        first = self.ledger[0] if self.ledger else self.docs.get(self.phase_key, {})
+        first = self.ledger[0] if self.ledger else self.docs.get(self.phase_key) or self.last_summary() or {}
         run = first.get("platform_run_id")
         run_root = f"evidence/runs/{run}/"
         for key, found in self.unread.items():
@@ -1151,20 +1292,112 @@ class Check:
 
     # What the evidence means
 
-    def check_meaning(self, phase):
-        self.advances = phase["verdict"] == "ADVANCE_TO_M4"
-        self.run = ids_of(phase)
+    def check_meaning(self, phase, last):
+        """`phase` is the verdict that counts, `last` the summary of an execution that ended before one. There is one of them."""
+        self.advances = phase and phase["verdict"] == "ADVANCE_TO_M4"
+        self.run = {**ids_of(phase or {}), **ids_of(last or {})}
         self.check_order_of_ledger()
-        summaries, artifacts = self.check_summaries(phase)
+        self.check_summaries(phase)
         self.check_revisions()
         self.check_secret_scans()
         self.check_gates(phase)
-        self.check_next_action(phase)
         for key, document in self.docs.items():
             ids = ids_of(document) if key not in self.given_up else {}
             self.expect(key, "its run", ids, {name: self.run.get(name) for name in ids})
-        self.check_ids(artifacts)
-        self.check_verdict(phase, summaries, artifacts)
+        if last:
+            self.check_ended(last)
+            closures = [*last["upstream"], self.ended_with]
+            summaries, artifacts = self.summaries_and_artifacts(closures)
+            self.check_ids(artifacts)
+            if len(summaries) == len(closures):
+                self.check_windows(artifacts)
+                self.check_pinned(closures, artifacts)
+        if phase:
+            summaries, artifacts = self.summaries_and_artifacts(phase["closures"], phase)
+            self.check_next_action(phase)
+            self.check_ids(artifacts)
+            self.check_verdict(phase, summaries, artifacts)
+
+    def summaries_and_artifacts(self, closures, phase=None):
+        """The summaries that these closures name, by step, and their artifacts by name; M3.J's too, if a verdict is given."""
+        summaries, artifacts = {}, {}
+        for closure, document in self.closures:
+            is_last = phase and closure["step"] == "M3.J" and closure["phase_execution_id"] == phase["phase_execution_id"]
+            if closure in closures:
+                summaries[closure["step"]] = document
+            if closure in closures or is_last:
+                artifacts.update({reference["name"]: reference for reference in document["artifacts"]})
+        return summaries, artifacts
+
+    def check_ended(self, last):
+        """What an execution ended with that reached no verdict is what its own admission makes of it, and what the engine says."""
+        closure = self.ended_with
+        if self.kind == "SINGLE_STATE":
+            self.check_single_state(closure, last)
+        if self.kind == "RERUN_REFUSED":
+            self.check_refusal(closure, last)
+        if self.kind in ENDS_BEFORE and self.execution_arn:
+            codes = sorted({blocker["code"] for blocker in last["blockers"]})[:MOST_CODES]
+            # Without objects.json no version is known.
+            unknown = {} if closure["key"] in self.listed else {"version_id": None}
+            found = [self.final_closure and {**self.final_closure, **unknown}, sorted(self.said.get("blockers", []))]
+            expected = [closure, codes]
+            if self.kind == "SINGLE_STATE":
+                found += [self.said.get("step"), self.said.get("overall_pass")]
+                expected += [closure["step"], last["overall_pass"]]
+            self.expect("execution_history.json", "what it ended with", found, expected)
+
+    def check_single_state(self, closure, last):
+        """One of M3.C to M3.H, which rests on the steps before it and on an admission of its execution for that state alone."""
+        key, step = closure["key"], closure["step"]
+        self.expect(key, "that it ran alone", step in STEPS[2:8], True)
+        expected = sorted(["ADMISSION", *(before for before in STEPS if before < step)])
+        self.expect(key, "what it rests on", sorted(upstream["step"] for upstream in last["upstream"]), expected)
+        self.expect(key, "the pass of what it rests on", {upstream["overall_pass"] for upstream in last["upstream"]}, {True})
+        admissions = [pair for pair in self.closures if pair[0] in last["upstream"] and pair[0]["step"] == "ADMISSION"]
+        if not admissions:
+            return  # It is not there, as was found already.
+        admission, summary = admissions[0]
+        executions = [(record["holder"], stamp_of(record["holder_stamp_utc"])) for record in self.ledger]
+        if self.execution_arn:
+            executions.append((self.execution_arn, closure["phase_execution_id"].split("_")[1]))
+        found = [closure["phase_execution_id"], admission["phase_execution_id"]]
+        is_own = any([phase_execution(*execution, name) for name in (step, "ADMISSION")] == found for execution in executions)
+        self.expect(key, "the admission that it rests on", is_own, True)
+        receipt = self.receipt_of_admission(admission, summary)
+        if receipt is None:
+            return
+        found = [receipt["admitted"], receipt["only"], receipt["resume_at"]]
+        self.expect("m3g_admission_receipt", "what it admits", found, [True, True, step])
+        records = [record for record in self.ledger if record["sequence"] == receipt["ledger_sequence"]]
+        if not records:
+            self.report("ledger", "has no record of the execution that ran one state alone", INCOMPLETE)
+        for record in records:
+            identity = phase_execution(record["holder"], stamp_of(record["holder_stamp_utc"]), "ADMISSION")
+            self.expect("m3g_admission_receipt", "the record that it names", admission["phase_execution_id"], identity)
+
+    def check_refusal(self, closure, last):
+        """An admission that blocks. What could not be published was not known yet when its receipt was written."""
+        key = closure["key"]
+        self.expect(key, "that it refuses", (closure["step"], last["overall_pass"]), ("ADMISSION", False))
+        self.expect(key, "what it rests on", last["upstream"], [])
+        receipt = self.receipt_of_admission(closure, last)
+        if receipt is None:
+            return
+        refuses = any(blocker["code"] not in NOT_PUBLISHED for blocker in last["blockers"])
+        self.expect("m3g_admission_receipt", "that it refuses", receipt["admitted"] and refuses, False)
+        sequence = receipt["ledger_sequence"]
+        if sequence is not None and all(record["sequence"] != sequence for record in self.ledger):
+            self.report("ledger", "has no record of the rerun, which acquired it", INCOMPLETE)
+
+    def receipt_of_admission(self, admission, summary):
+        """The receipt that an admission lists. One that could not publish it says so."""
+        keys = [one["key"] for one in summary["artifacts"] if one["name"] == "m3g_admission_receipt"]
+        if not keys:
+            is_lost = any(blocker["code"] in NOT_PUBLISHED for blocker in summary["blockers"])
+            self.expect(admission["key"], "the receipt that it lists", is_lost, True)
+            return None
+        return self.docs.get(keys[0])
 
     def check_order_of_ledger(self):
         """An ACQUIRED record follows anything but an advance; a COMMITTED one follows an ACQUIRED one of its holder."""
@@ -1185,32 +1418,32 @@ class Check:
             before = record
 
     def check_summaries(self, phase):
-        """Every summary belongs to an execution that held the run, and says the same as the closure that names it.
-
-        Gives the summaries that the phase summary names, by step, and their artifacts and M3.J's, by name.
-        """
-        holders = {(record["holder"], record["holder_stamp_utc"]) for record in self.ledger}
-        holders = holders or {(self.execution_arn, phase["execution_stamp_utc"])}
-        is_holder = self.execution_arn is None or self.execution_arn in {arn for arn, _ in holders}
-        self.expect("execution_history.json", "its holder", is_holder, True)
+        """Every summary belongs to an execution that held the run, and says the same as the closure that names it. What an
+        execution ended with that reached no verdict belongs to that execution."""
+        holders = {(record["holder"], stamp_of(record["holder_stamp_utc"])) for record in self.ledger}
+        if self.ended_with and self.execution_arn:
+            holders.add((self.execution_arn, self.ended_with["phase_execution_id"].split("_")[1]))
+        elif not holders and phase:
+            holders.add((self.execution_arn, stamp_of(phase["execution_stamp_utc"])))
+        if self.kind in WITH_VERDICT:
+            is_holder = self.execution_arn is None or self.execution_arn in {arn for arn, _ in holders}
+            self.expect("execution_history.json", "its holder", is_holder, True)
+            self.expect("execution_history.json", "its outcome", self.outcome in (None, "VERDICT"), True)
 
         # Which step a phase execution id is of; all of them follow from the holders.
-        step_by_identity = {}
-        for arn, stamp in holders:
-            compact = stamp.replace("-", "").replace(":", "")
-            for step in SUMMARIES:
-                letter = "g" if step == "ADMISSION" else step[-1].lower()
-                step_by_identity[f"m3{letter}_{compact}_{identity_hash(arn, step)}"] = step
+        named = [holder for holder in holders if holder[0]]
+        step_by_identity = {phase_execution(*holder, step): step for holder in named for step in SUMMARIES}
 
         # Summaries have the same fields, but for the ids of the run, which those before M3.B cannot have.
         # A summary lists what could not be stored only where there is such an object.
         # Those of revision 1 do not say what was scanned for secrets.
         optional = {*RUN_IDS, "not_stored", "secret_scan"}
         fields = set.intersection(*(set(document) for _, document in self.closures)) | optional
-        summaries, artifacts = {}, {}
         for closure, document in self.closures:
             key, step, identity = closure["key"], closure["step"], closure["phase_execution_id"]
-            is_derived = not (self.execution_arn or self.ledger) or step_by_identity.get(identity) == step
+            # Without the history nothing names the execution of a refused rerun, which holds nothing.
+            is_unnamed = self.execution_arn is None and (not self.ledger or closure == self.ended_with)
+            is_derived = is_unnamed or step_by_identity.get(identity) == step
             self.expect(key, "its id", is_derived, True)
             self.expect(key, "its place", key, f"{self.run_control}{identity}/{SUMMARIES[step]}.json")
             self.expect(key, "its fields", set(document) - fields, set())
@@ -1221,23 +1454,16 @@ class Check:
             gate = step == "ADMISSION" or document["next_gate"] == (step + "_READY" if passes else "HOLD")
             self.expect(key, "its gate", gate and passes == (not document["blockers"]), True)
 
-            is_named = closure in phase["closures"]
-            is_last = step == "M3.J" and identity == phase["phase_execution_id"]
-            if is_named:
-                summaries[step] = document
-            if is_named or is_last:
-                artifacts.update({reference["name"]: reference for reference in document["artifacts"]})
-            if is_last:
+            if phase and step == "M3.J" and identity == phase["phase_execution_id"]:
                 self.expect(key, "its upstream", document["upstream"], phase["closures"])
-                listed = artifacts.get("m3_execution_summary", {}).get("key")
-                self.expect(key, "the phase summary that it lists", listed, self.phase_key)
-                final = self.final_closure or closure
-                found = (final["key"], final["sha256"])
-                self.expect("execution_history.json", "its closure", found, (key, closure["sha256"]))
+                listed = [one["key"] for one in document["artifacts"] if one["name"] == "m3_execution_summary"]
+                self.expect(key, "the phase summary that it lists", listed[-1:], [self.phase_key])
+                if self.kind in WITH_VERDICT and self.outcome == "VERDICT":
+                    found = (self.final_closure["key"], self.final_closure["sha256"])
+                    self.expect("execution_history.json", "its closure", found, (key, closure["sha256"]))
                 if self.committed:
-                    has_receipt = "m4_entry_readiness_receipt" in artifacts
+                    has_receipt = any(one["name"] == "m4_entry_readiness_receipt" for one in document["artifacts"])
                     self.expect(self.phase_key, "the receipt for M4", has_receipt, self.advances)
-        return summaries, artifacts
 
     def check_revisions(self):
         """A summary and what it lists are of one revision; it rests on closures of that one or of an earlier one."""
@@ -1276,7 +1502,7 @@ class Check:
 
     def check_gates(self, phase):
         """What later phases gate on repeats the verdict. Evidence of revision 1 has none of it, later evidence all."""
-        if phase["schema_version"] > 1 or any(name in phase for name in ["next_gate", *GATE_FIELDS]):
+        if phase and (phase["schema_version"] > 1 or any(name in phase for name in ["next_gate", *GATE_FIELDS])):
             blockers = [
                 {name: blocker[name] for name in ("code", "subject", "detail")}
                 for blocker in phase["unresolved_blockers"]
@@ -1342,8 +1568,9 @@ class Check:
         for name, value in derived.items():
             self.expect("m3b_run_identity_seed", "the run's ids", self.run.get(name, value), value)
 
-    def check_pinned(self, phase, summaries, artifacts):
-        """What was pinned carries the time and the ids of the run, and names the right evidence, as the receipt for M4 does."""
+    def check_pinned(self, closures, artifacts):
+        """What was pinned carries the time and the ids of the run, and names the right evidence, as the receipt for M4 does. Tells
+        whether run.json, run header and handoff pack are there."""
         def document_of(name):
             return self.docs.get(artifacts.get(name, {}).get("key"))
 
@@ -1353,7 +1580,7 @@ class Check:
             expected = {seed["pinned_at_utc"]} if seed else times
             self.expect(document["artifact"], "the time that it was pinned at", times, expected)
         if run:
-            known = all(closure in phase["closures"] for closure in run["source_closures"])
+            known = all(closure in closures for closure in run["source_closures"])
             self.expect("run", "the closures that it rests on", known, True)
         if header and header["run_json_key"] in self.files:
             expected = sha256(self.files[header["run_json_key"]])
@@ -1361,7 +1588,7 @@ class Check:
         if pack:
             scope = pack["required_platform_run_id_env_value"]
             self.expect("m4_handoff_pack", "its run", scope, self.run.get("platform_run_id"))
-            ids = {closure["step"]: closure["phase_execution_id"] for closure in phase["closures"]}
+            ids = {closure["step"]: closure["phase_execution_id"] for closure in closures}
             expected = {step: ids.get(step) for step in pack["source_execution_ids"]}
             self.expect("m4_handoff_pack", "the executions of its steps", pack["source_execution_ids"], expected)
         receipt = document_of("m4_entry_readiness_receipt")
@@ -1373,8 +1600,7 @@ class Check:
             if self.committed:
                 expected = f"evidence/runs/{self.committed['platform_run_id']}/ledger/{self.committed['sequence']:06}.json"
                 self.expect("m4_entry_readiness_receipt", "its commit", receipt["commit"]["key"], expected)
-        if self.advances and not (run and header and pack):
-            self.report(self.phase_key, "advances without run.json, run header or handoff pack", INCOMPLETE)
+        return bool(run and header and pack)
 
     def check_resolved(self, summaries, artifacts):
         """M3.I's register lists the blockers of the holds that the admissions lead back to, and that the chain no longer has."""
@@ -1456,7 +1682,8 @@ class Check:
             if "M3I-B1" not in codes:
                 self.check_resolved(summaries, artifacts)
             self.check_windows(artifacts)
-            self.check_pinned(phase, summaries, artifacts)
+            if not self.check_pinned(phase["closures"], artifacts) and self.advances:
+                self.report(self.phase_key, "advances without run.json, run header or handoff pack", INCOMPLETE)
             if rollup:
                 found = (rollup["verdict"], rollup["unresolved_codes"], rollup["not_reached"], rollup["overall_pass"])
                 self.expect("m3i_p1_verdict", "its verdict", found, (word, codes, not_reached, word == "ADVANCE_TO_M3J"))
@@ -1511,12 +1738,9 @@ def judge(folder):
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         finding = [TAMPERED, folder, f"a document has another shape: {error!r}"]
         return {"exit_status": TAMPERED, "foreign": 0, "findings": [finding]}
-    if check.findings:
-        status = min(grade for grade, _, _ in check.findings)
-    else:
-        status = {True: 0, False: 1, None: INCOMPLETE}[check.advances]
     return {
-        "exit_status": status,
+        "exit_status": check.status(),
+        "kind": check.kind,
         "run": check.run,
         "foreign": len(check.foreign | check.beside) + check.foreign_unnamed,
         "findings": list(check.findings)[:50],

@@ -63,7 +63,7 @@ impl ExitStatus {
     pub fn code(self) -> u8 {
         match self {
             Self::Advance
-            | Self::Verified(verify::Standing::Pinned | verify::Standing::Admitted)
+            | Self::Verified(verify::Standing::Pinned | verify::Standing::Admitted | verify::Standing::Intact)
             | Self::Compared(diff::Standing::Same)
             | Self::Replayed(p1_replay::Standing::Equal) => 0,
             Self::Hold
@@ -157,7 +157,8 @@ pub const GROUPS: [Group; 9] = [
         statuses: &[
             (
                 Verified(verify::Standing::Pinned),
-                "pinned and intact: a committed advance; also: a phase entry that was admitted, intact",
+                "pinned and intact: a committed advance; also: a phase entry that was admitted, one state that ran alone, or a \
+                 refused rerun, intact",
             ),
             (
                 Verified(verify::Standing::Held),
@@ -219,7 +220,10 @@ pub const GROUPS: [Group; 9] = [
     Group {
         commands: &["report"],
         statuses: &[
-            (Verified(verify::Standing::Pinned), "pinned and intact"),
+            (
+                Verified(verify::Standing::Pinned),
+                "pinned and intact; also: one state that ran alone, or a refused rerun, intact",
+            ),
             (Verified(verify::Standing::Held), "held, intact"),
             (
                 Verified(verify::Standing::Tampered),

@@ -19,7 +19,6 @@ use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId,
 use p1_contract::input::PhaseEntry;
 use p1_contract::ledger::{LEDGER_RECORD, LedgerKind, LedgerRecord};
 use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
-use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
@@ -196,19 +195,6 @@ pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, Cano
         judged.environment.clear();
     }
     Ok(judged)
-}
-
-/// Whether the evidence is that of a phase entry, which pins nothing, and not that of a run.
-#[must_use]
-pub fn is_entry(set: &EvidenceSet) -> bool {
-    match &set.ending {
-        Some(ending) => ending.entry.is_some(),
-        None => {
-            let name = format!("/{}.json", Owner::Entry.summary_name());
-            let has_entry = set.files.keys().any(|key| key.ends_with(&name));
-            has_entry && lineage::closings(set).iter().all(lineage::Closing::is_last)
-        }
-    }
 }
 
 /// Why the head of a legal ledger is no committed advance.

@@ -105,15 +105,54 @@ pub struct ListedObject {
     pub bytes: u64,
 }
 
-/// What the engine says about the execution: its ARN, and the closure that it ended with.
+/// The outcome that an execution ended with, as its output or the cause of its failure names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// M3.J's verdict.
+    Verdict,
+    /// One state of a rerun ran alone.
+    SingleState,
+    /// A rerun was refused.
+    RerunRefused,
+    /// A later phase was admitted.
+    PhaseAdmitted,
+    /// A later phase was refused.
+    EntryRefused,
+}
+
+impl Outcome {
+    /// The outcome of this name. One state alone ends in a success, and a refused rerun in a failure.
+    fn of(word: &str, succeeded: bool) -> Option<Self> {
+        match (word, succeeded) {
+            ("VERDICT", _) => Some(Self::Verdict),
+            ("SINGLE_STATE", true) => Some(Self::SingleState),
+            ("RERUN_REFUSED", false) => Some(Self::RerunRefused),
+            ("PHASE_ADMITTED", _) => Some(Self::PhaseAdmitted),
+            ("ENTRY_REFUSED", _) => Some(Self::EntryRefused),
+            _ => None,
+        }
+    }
+}
+
+/// What the engine says about the execution: its ARN, and what it ended with.
 #[derive(Debug)]
 pub struct Ending {
     /// The execution.
     pub execution: ExecutionArn,
-    /// M3.J's closure. `None` if the execution ended without a verdict.
+    /// The outcome. `None` if the execution ended without any.
+    pub outcome: Option<Outcome>,
+    /// The closure that it ended with. `None` without an outcome.
     pub closure: Option<ClosureRef>,
-    /// The closure of a phase entry, and whether the phase was admitted. `None` for every other execution.
-    pub entry: Option<(ClosureRef, bool)>,
+    /// Everything that the output, or the cause of the failure, says. Null if the source does not hold it.
+    pub said: Value,
+}
+
+impl Ending {
+    /// The closure that it ended with, if this is the outcome.
+    #[must_use]
+    pub fn closure_of(&self, outcome: Outcome) -> Option<&ClosureRef> {
+        self.closure.as_ref().filter(|_| self.outcome == Some(outcome))
+    }
 }
 
 /// Everything that is known about a run's evidence, read from a mirrored directory or from the bucket.
@@ -365,32 +404,30 @@ fn ending(history: &Value, findings: &mut Findings) -> Option<Ending> {
         return None;
     };
     let last = history["events"].as_array().and_then(|events| events.last());
-    let word = last.and_then(|event| {
-        let output = event.pointer("/executionSucceededEventDetails/output");
-        output
-            .or_else(|| event.pointer("/executionFailedEventDetails/cause"))?
-            .as_str()
-    });
-    let outcome: Value = word
+    let text = |pointer: &str| last.and_then(|event| event.pointer(pointer)).and_then(Value::as_str);
+    let output = text("/executionSucceededEventDetails/output");
+    let word = output.or_else(|| text("/executionFailedEventDetails/cause"));
+    let said: Value = word
         .and_then(|word| serde_json::from_str(word).ok())
         .unwrap_or_default();
-    let named: Option<ClosureRef> = serde_json::from_value(outcome["closure"].clone()).ok();
-    if named.is_none() && !outcome["closure"].is_null() {
+    let named: Option<ClosureRef> = serde_json::from_value(said["closure"].clone()).ok();
+    if named.is_none() && !said["closure"].is_null() {
         findings.tampered(HISTORY, "the closure that it ended with is none");
     }
-    let closure = named.clone().filter(|_| outcome["outcome"] == "VERDICT");
-    let admitted = match outcome["outcome"].as_str() {
-        Some("PHASE_ADMITTED") => Some(true),
-        Some("ENTRY_REFUSED") => Some(false),
-        _ => None,
-    };
-    let entry = named.zip(admitted);
-    if closure.is_none() && entry.is_none() {
+    let word = said["outcome"].as_str().unwrap_or_default();
+    let outcome = Outcome::of(word, output.is_some());
+    let is_duplicate = word == "DUPLICATE_DELIVERY";
+    if outcome.is_some() != named.is_some() || (output.is_some() && outcome.is_none() && !is_duplicate) {
+        findings.tampered(HISTORY, "the outcome that it ended with is none");
+    }
+    let outcome = outcome.filter(|_| named.is_some());
+    if outcome.is_none() {
         findings.incomplete(HISTORY, "the execution ended without a verdict");
     }
     Some(Ending {
         execution,
-        closure,
-        entry,
+        outcome,
+        closure: named.filter(|_| outcome.is_some()),
+        said,
     })
 }

@@ -23,6 +23,7 @@ pub use executions::InputSource;
 pub use verified::{Recomputed, Replay, Verified, verify};
 
 use p1_audit::EvidenceSet;
+use p1_audit::lineage::{Lineage, What};
 use p1_contract::attestation::is_sidecar;
 use recording::Recording;
 
@@ -115,6 +116,8 @@ pub struct Counts {
 pub struct Report {
     /// The result.
     pub standing: Standing,
+    /// What the execution is that the evidence is of.
+    pub execution: What,
     /// How much was recomputed.
     pub counts: Counts,
     /// The executions, in the order of the ledger.
@@ -130,9 +133,10 @@ pub async fn replay(set: &EvidenceSet) -> Report {
 
 /// The same, without the objects of these keys, which are not P1's.
 async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report {
+    let what = Lineage::of(set).what();
     let recording = match Recording::read(set, foreign) {
         Ok(recording) => recording,
-        Err(missing) => return report(Vec::new(), missing, [0, 0]),
+        Err(missing) => return report(what, Vec::new(), missing, [0, 0]),
     };
     let (executions, unknown) = executions::all(&recording);
     let mut missing: Vec<(String, String)> = recording.missing.iter().cloned().chain(unknown).collect();
@@ -163,10 +167,15 @@ async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report
             missing.push((key.to_string(), "no replayed step makes it".to_owned()));
         }
     }
-    report(reports, missing, [from_outside, sidecars])
+    report(what, reports, missing, [from_outside, sidecars])
 }
 
-fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, not_made: [usize; 2]) -> Report {
+fn report(
+    execution: What,
+    executions: Vec<ExecutionReport>,
+    missing: Vec<(String, String)>,
+    not_made: [usize; 2],
+) -> Report {
     let mut missing: Vec<Missing> = missing.into_iter().map(Missing::from).collect();
     missing.dedup();
     let steps = || executions.iter().flat_map(|execution| &execution.steps);
@@ -187,6 +196,7 @@ fn report(executions: Vec<ExecutionReport>, missing: Vec<(String, String)>, not_
     };
     Report {
         standing: Standing::of(counts.different > 0, counts.missing > 0),
+        execution,
         counts,
         executions,
         missing,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use p1_audit::EvidenceSet;
 use p1_audit::evidence_set::{HISTORY, ListedObject};
 use p1_audit::history::History;
-use p1_audit::lineage::Lineage;
+use p1_audit::lineage::{Kind, Lineage};
 use p1_contract::blocker::Blocker;
 use p1_contract::evidence::{ExecutionSummary, NotStored, split};
 use p1_contract::hash::Sha256Hex;
@@ -103,7 +103,7 @@ impl Recording {
             bucket,
             account,
             missing,
-            is_entry: p1_audit::entry::is_entry(set),
+            is_entry: lineage.kind == Kind::PhaseEntry,
         })
     }
 

@@ -20,12 +20,18 @@ const VERIFY_NOTES: &str = "\
 Every step is computed again, as `replay` does it. A step that gives other bytes makes the evidence tampered. What \
 cannot be computed again is named and is no finding: evidence that an earlier release wrote, or a step of which something is missing.
 
+An execution may end without a verdict, as it should: one state that ran alone
+(`resume --only`), and a rerun that was refused. Its evidence is INTACT (0), and
+the output says what it is. Its own admission makes it such an execution, and
+what it has is checked as in a run. One that ended in a fault is incomplete.
+
 A run in a bucket is named in one of two ways:
   s3://BUCKET/evidence/runs/<platform_run_id>/
       checks the verdict that was committed last
   s3://BUCKET/evidence/ENVIRONMENT/run_control/<id>/
       checks the verdict of the execution that this folder of M3.J is of
-      for any other step, the verdict that was committed last
+      for a folder of one state that ran alone, or of a refused rerun, that
+      execution; for any other step, the verdict that was committed last
 The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_URL. That needs s3:ListBucket, \
 s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion. Nothing is written. A second version of a key, or a delete \
 marker, is tampering. An object that may not be read, or that gives no answer, makes the evidence incomplete and never \

@@ -2,4 +2,5 @@
 
 pub mod census;
 pub mod evidence;
+mod rerun;
 pub mod verify;

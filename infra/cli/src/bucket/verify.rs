@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use p1_audit::EvidenceSet;
-use p1_audit::evidence_set::{Ending, File, ListedObject};
+use p1_audit::evidence_set::{Ending, File, ListedObject, Outcome};
 use p1_audit::findings::Findings;
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::evidence::{Document, ExecutionSummary, split};
@@ -15,9 +15,11 @@ use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId,
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
+use serde_json::Value;
 
 use crate::bucket::census::{Census, ghosts};
 use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version, fetch};
+use crate::bucket::rerun::{self, Rerun};
 use crate::exit::CliError;
 
 const RUNS: &str = "evidence/runs/";
@@ -252,6 +254,9 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     let run = summary
         .as_ref()
         .and_then(|summary| summary.header.platform_run_id.clone());
+    if let Some(rerun) = rerun::of_summary(evidence, environment, run.as_ref(), key).await? {
+        return of_rerun(evidence, run, folder, rerun).await;
+    }
     let last = id
         .as_str()
         .starts_with("m3j")
@@ -303,8 +308,9 @@ async fn of_run(
         Some(execution) => {
             roots.ending = Some(Ending {
                 execution,
+                outcome: closure.as_ref().map(|_| Outcome::Verdict),
                 closure: closure.clone(),
-                entry: None,
+                said: Value::Null,
             });
         }
         None if has_ledger(evidence, folder).await? => {
@@ -316,6 +322,26 @@ async fn of_run(
         .closures
         .extend(closure.filter(|closure| !roots.closures.contains(closure)));
     Ok(roots)
+}
+
+/// The roots of a rerun that reaches no verdict: what it ended with, and the ledger of its run.
+async fn of_rerun(
+    evidence: &Evidence,
+    run: Option<PlatformRunId>,
+    folder: String,
+    rerun: Rerun,
+) -> Result<Roots, BucketError> {
+    let mut closures = match &run {
+        Some(run) => evidence.committed(run).await?,
+        None => Vec::new(),
+    };
+    closures.push(rerun.closure);
+    Ok(Roots {
+        run,
+        closures,
+        ending: rerun.ending,
+        folders: vec![folder],
+    })
 }
 
 /// The execution that committed the phase summary in this folder.

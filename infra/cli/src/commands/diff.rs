@@ -66,6 +66,11 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         row("scenario_run_id", |run| run.scenario_run_id.clone()),
         row("config_digest", |run| run.config_digest.clone()),
     ]);
+    // A verdict says which run is compared. An execution without one is of a run, which is compared.
+    let has_none = |run: &RunFacts| run.execution.without_verdict().is_some();
+    if has_none(&report.a) || has_none(&report.b) {
+        lines.push(row("execution", |run| Some(run.execution.to_string())));
+    }
     for id in report.ids.iter().filter(|id| !id.same) {
         lines.extend([String::new(), format!("{} differs, through", paint.bold(id.id))]);
         if id.through.is_empty() {
@@ -108,6 +113,7 @@ fn standing(run: &RunFacts) -> String {
         Verified::Held => "HELD",
         Verified::Admitted => "ADMITTED",
         Verified::Refused => "REFUSED",
+        Verified::Intact => "INTACT",
         Verified::Tampered => "TAMPERED",
         // Never: no keys are given here.
         Verified::OtherKey => "OTHER KEY",

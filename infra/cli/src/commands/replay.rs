@@ -45,6 +45,12 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     };
     let sound = report.standing == Standing::Equal;
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound))];
+    lines.extend(
+        report
+            .execution
+            .without_verdict()
+            .map(|what| format!("  {}", text::clean(&what))),
+    );
     for execution in &report.executions {
         let input = match execution.input {
             InputSource::ExecutionHistory => "the engine's history",

@@ -30,11 +30,15 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
             if args.json {
                 let status = ExitStatus::Verified(standing).code();
                 let document = json!({
-                    "report": out.display().to_string(), "standing": standing, "replay": replay, "exit_status": status,
+                    "report": out.display().to_string(), "standing": standing, "execution": report.execution, "replay": replay,
+                    "exit_status": status,
                 });
                 say_object(&document)?;
             } else {
                 say(&format!("report: {shown}"))?;
+                if let Some(what) = report.execution.without_verdict() {
+                    say(&format!("  {:<16}  {}", "execution", text::clean(&what)))?;
+                }
                 for line in again(&replay) {
                     say(&line)?;
                 }

@@ -145,6 +145,10 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
             "ADMITTED",
             "a later phase was admitted to the run, and the evidence of it is intact",
         ),
+        Standing::Intact => (
+            "INTACT",
+            "the execution reached no verdict, as it should not, and its evidence is intact",
+        ),
         Standing::Refused => ("REFUSED", "a later phase was refused, and the evidence of it is intact"),
         Standing::Held => ("HELD", "the run is held, and its evidence is intact"),
         Standing::Tampered => (
@@ -160,10 +164,16 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
             "the evidence is not whole or could not be read, or no verdict was committed",
         ),
     };
-    let sound = matches!(report.standing, Standing::Pinned | Standing::Admitted);
+    let sound = matches!(
+        report.standing,
+        Standing::Pinned | Standing::Admitted | Standing::Intact
+    );
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound)), String::new()];
     let run = &report.run;
     let none = || "none".to_owned();
+    if let Some(what) = report.execution.without_verdict() {
+        lines.push(format!("  {:<16}  {}", "execution", text::clean(&what)));
+    }
     let ids = [
         ("verdict", report.verdict.clone().unwrap_or_else(none)),
         (

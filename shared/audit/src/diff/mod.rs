@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use side::Side;
 
 use crate::evidence_set::EvidenceSet;
+use crate::lineage::What;
 use crate::text;
 use crate::verify::Standing as Verified;
 
@@ -41,6 +42,8 @@ pub enum Standing {
 pub struct RunFacts {
     /// The result of `verify` on the directory.
     pub standing: Verified,
+    /// What the execution is that the directory is of. The comparison is about its run.
+    pub execution: What,
     /// The number of findings.
     pub findings: usize,
     /// The verdict that counts.
@@ -145,6 +148,7 @@ fn facts(side: &Side) -> RunFacts {
     let run = side.run();
     RunFacts {
         standing: side.report.standing,
+        execution: side.report.execution.clone(),
         findings: side.report.findings.len(),
         verdict: side.report.verdict.clone(),
         platform_run_id: run.platform_run_id.as_ref().map(ToString::to_string),

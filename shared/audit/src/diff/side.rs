@@ -10,14 +10,14 @@ use p1_contract::identity::SeedInputs;
 use p1_contract::ids::{Environment, S3Key, Stamp, below_run_control};
 use p1_contract::observations::{Observations, admission, handle_closure};
 use p1_contract::owner::Owner;
-use p1_contract::reference::ObjectRef;
+use p1_contract::reference::{ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence_set::EvidenceSet;
-use crate::lineage::Lineage;
+use crate::lineage::{Kind, Lineage};
 use crate::verify::{self, Report};
 
 /// A run, as its evidence directory states it.
@@ -39,6 +39,13 @@ pub(super) struct Side {
     documents: BTreeMap<String, Value>,
 }
 
+/// The closures of an execution that ran one state alone: that state's, and those that it rests on.
+fn of_one_state(lineage: &Lineage<'_>) -> Option<Vec<ClosureRef>> {
+    let last = lineage.ended_with().filter(|_| lineage.kind == Kind::SingleState)?;
+    let summary = lineage.set().summary(last.key.as_str(), "summary").ok()?;
+    Some(summary.body.upstream.into_iter().chain([last]).collect())
+}
+
 /// The files of a directory, and the closures that name them.
 struct Evidence<'s> {
     set: &'s EvidenceSet,
@@ -49,13 +56,15 @@ impl Side {
     /// Reads the evidence. The result of `verify` does not matter here.
     pub(super) fn read(set: &EvidenceSet) -> Self {
         let report = verify::verify(set, &[]);
-        let phase = Lineage::of(set).verdict().map(|verdict| verdict.summary);
+        let lineage = Lineage::of(set);
+        let phase = lineage.verdict().map(|verdict| verdict.summary);
         let mut evidence = Evidence {
             set,
             summaries: BTreeMap::new(),
         };
         let mut passed = BTreeSet::new();
-        for closure in phase.iter().flat_map(|phase| &phase.body.closures) {
+        let of_phase = || phase.iter().flat_map(|phase| phase.body.closures.clone()).collect();
+        for closure in of_one_state(&lineage).unwrap_or_else(of_phase) {
             let Ok(summary) = set.summary(closure.key.as_str(), "summary") else {
                 continue;
             };

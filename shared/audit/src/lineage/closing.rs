@@ -34,6 +34,12 @@ impl Closing {
         self.document.as_ref().ok().map(|document| &document.body)
     }
 
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.step.map_or(Owner::Admission, Owner::Step)
+    }
+
     /// Whether this is M3.J's summary, which ends an execution.
     #[must_use]
     pub fn is_last(&self) -> bool {
@@ -74,10 +80,23 @@ pub fn closing_of_commit(record: &LedgerRecord) -> Option<S3Key> {
 /// The closure of M3.J's closing summary at `key`, computed from its bytes. Returns `None` if the bytes are not such a summary.
 #[must_use]
 pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, bytes: &[u8]) -> Option<ClosureRef> {
+    closure_of(Step::PhaseVerdict.into(), bucket, key, version_id, bytes)
+}
+
+/// The closure of the closing summary of `owner` at `key`, computed from its bytes. Returns `None` if the bytes are not such a
+/// summary.
+#[must_use]
+pub fn closure_of(
+    owner: Owner,
+    bucket: &BucketName,
+    key: &S3Key,
+    version_id: Option<String>,
+    bytes: &[u8],
+) -> Option<ClosureRef> {
     let value = parse_strict(bytes, Limits::DOCUMENT).ok()?;
-    let document = split::<ExecutionSummary>(value, &summary_name(Step::PhaseVerdict)).ok()?;
+    let document = split::<ExecutionSummary>(value, &owner.summary_name()).ok()?;
     Some(ClosureRef {
-        step: Step::PhaseVerdict.into(),
+        step: owner,
         phase_execution_id: document.header.phase_execution_id,
         overall_pass: document.body.overall_pass,
         bucket: bucket.clone(),

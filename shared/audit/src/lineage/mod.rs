@@ -5,21 +5,24 @@
 
 mod closing;
 mod executions;
+mod kind;
 mod ledger;
 
 use std::collections::BTreeMap;
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::evidence::{Body, Document, ExecutionSummary};
-use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId};
+use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId, S3Key};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
+use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 
-pub use self::closing::{Closing, closing_of_commit, closings, closure};
+pub use self::closing::{Closing, closing_of_commit, closings, closure, closure_of};
 pub use self::executions::{Execution, is_of};
+pub use self::kind::{Kind, What};
 pub use self::ledger::{Entry, entries};
 
-use crate::evidence_set::EvidenceSet;
+use crate::evidence_set::{EvidenceSet, Outcome};
 
 /// A verdict of the phase.
 #[derive(Debug, Clone)]
@@ -58,6 +61,10 @@ pub struct Lineage<'s> {
     last_commits: BTreeMap<String, usize>,
     /// The execution of each phase execution that closed; of several summaries, the first one's.
     executions_of: BTreeMap<PhaseExecutionId, usize>,
+    /// The kind of the execution that the evidence is of.
+    pub kind: Kind,
+    /// Where the closing stands that the execution ended with, if that is not M3.J's.
+    last: Option<usize>,
 }
 
 impl<'s> Lineage<'s> {
@@ -81,7 +88,7 @@ impl<'s> Lineage<'s> {
         for closing in &closings {
             executions_of.entry(closing.id.clone()).or_insert(closing.execution);
         }
-        Lineage {
+        let mut lineage = Lineage {
             set,
             environment,
             ledger,
@@ -90,7 +97,47 @@ impl<'s> Lineage<'s> {
             executions,
             last_commits,
             executions_of,
+            kind: Kind::Run,
+            last: None,
+        };
+        (lineage.kind, lineage.last) = kind::kind(&lineage);
+        lineage
+    }
+
+    /// What the execution is that the evidence is of.
+    #[must_use]
+    pub fn what(&self) -> What {
+        What::of(self.kind, self.last())
+    }
+
+    /// The closing that the execution ended with, if it ended without a verdict of M3.J.
+    #[must_use]
+    pub fn last(&self) -> Option<&Closing> {
+        self.last.and_then(|at| self.closings.get(at))
+    }
+
+    /// The closure that the execution ended with, if it ended without a verdict of M3.J. It is computed from the summary, or is the
+    /// one that the engine names if that summary is not there.
+    #[must_use]
+    pub fn ended_with(&self) -> Option<ClosureRef> {
+        let of_summary = |closing: &Closing| {
+            let key = S3Key::parse(&closing.key).ok()?;
+            let listed = self.set.listed.get(&closing.key);
+            Some(ClosureRef {
+                step: closing.owner(),
+                phase_execution_id: closing.id.clone(),
+                overall_pass: closing.summary()?.overall_pass,
+                bucket: self.bucket()?,
+                version_id: listed.and_then(|listed| listed.version_id.clone()),
+                sha256: self.set.files.get(&closing.key)?.sha256.clone(),
+                key,
+            })
+        };
+        if self.kind.has_verdict() {
+            return None;
         }
+        let named = || self.set.ending.as_ref()?.closure.clone();
+        self.last().and_then(of_summary).or_else(named)
     }
 
     /// The evidence that was read.
@@ -132,13 +179,15 @@ impl<'s> Lineage<'s> {
     }
 
     /// The verdict that the evidence is of. Where the source says which execution it is of, that is the one which this execution
-    /// committed; otherwise the one that was committed last. Without a commit it is the one that the execution ended with.
+    /// committed; otherwise, and for an execution that ends without a verdict, the one that was committed last. Without a commit it
+    /// is the one that the execution ended with.
     /// Returns `None` if the phase summary cannot be read.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         match self.commit() {
             Some(entry) => self.committed(entry),
-            None => self.beside(folder_of(self.uncommitted_closing()?), None),
+            None if self.kind.has_verdict() => self.beside(folder_of(self.uncommitted_closing()?), None),
+            None => None,
         }
     }
 
@@ -146,8 +195,8 @@ impl<'s> Lineage<'s> {
     #[must_use]
     pub fn commit(&self) -> Option<&Entry> {
         match self.own() {
-            Some(own) => self.commit_of(own.as_str()),
-            None => self.commits().next_back(),
+            Some(own) if self.kind.has_verdict() => self.commit_of(own.as_str()),
+            _ => self.commits().next_back(),
         }
     }
 
@@ -174,12 +223,27 @@ impl<'s> Lineage<'s> {
     /// M3.J's closing summary of an execution that committed nothing: the one that the engine names, or else the first one.
     #[must_use]
     pub fn uncommitted_closing(&self) -> Option<&str> {
-        let ended = self.set.ending.as_ref().and_then(|ending| ending.closure.as_ref());
+        let ended = self
+            .set
+            .ending
+            .as_ref()
+            .and_then(|ending| ending.closure_of(Outcome::Verdict));
         let ended = ended
             .map(|closure| closure.key.as_str())
             .filter(|key| self.set.files.contains_key(*key));
         let last = || self.closings.iter().find(|closing| closing.is_last());
         ended.or_else(|| last().map(|closing| closing.key.as_str()))
+    }
+
+    /// Whether an execution that held the run closed M3.J, and the ledger holds no verdict of it. Its record is lost, and with it what
+    /// leads to that verdict.
+    #[must_use]
+    pub fn has_lost_a_commit(&self) -> bool {
+        self.executions.iter().any(|execution| {
+            let arn = execution.arn.as_deref();
+            let is_uncommitted = arn.is_some_and(|arn| self.commit_of(arn).is_none());
+            is_uncommitted && self.last_closing(execution.number).is_some()
+        })
     }
 
     fn beside(&self, folder: &str, commit: Option<LedgerRecord>) -> Option<Verdict> {
@@ -201,13 +265,7 @@ impl<'s> Lineage<'s> {
     #[must_use]
     pub fn bucket(&self) -> Option<BucketName> {
         let committed = self.commits().find_map(|entry| entry.record.summary.as_ref());
-        let ended = || {
-            let ending = self.set.ending.as_ref()?;
-            ending
-                .closure
-                .as_ref()
-                .or(ending.entry.as_ref().map(|(closure, _)| closure))
-        };
+        let ended = || self.set.ending.as_ref()?.closure.as_ref();
         let own = || {
             let summaries = self.closings.iter().filter_map(Closing::summary);
             let artifacts = summaries.flat_map(|summary: &ExecutionSummary| &summary.artifacts);

@@ -28,14 +28,17 @@ pub(super) struct Closed {
 #[derive(Default)]
 pub(super) struct Chain {
     pub(super) closures: Vec<Closed>,
-    /// The phase summary of the execution that the directory belongs to, with its key.
+    /// The phase summary of the execution that the directory belongs to, with its key; of one that ends without a verdict, the
+    /// run's last one.
     pub(super) phase: Option<(String, Document<PhaseSummary>)>,
     /// The ledger's records in the order of their keys.
     pub(super) ledger: Vec<LedgerRecord>,
     /// The records of ids that M3.B reserved and gave up, by key.
     pub(super) given_up: BTreeMap<String, LedgerRecord>,
-    /// The COMMITTED record of that execution.
+    /// The COMMITTED record of that execution; of one that ends without a verdict, the run's last one.
     pub(super) committed: Option<LedgerRecord>,
+    /// The closure that the execution ended with, if it ended without a verdict.
+    pub(super) ended_with: Option<ClosureRef>,
     /// The keys of M3.J's own summaries. The signatures lie beside them.
     pub(super) final_closings: BTreeSet<String>,
     pub(super) outside: BTreeSet<(String, String, Option<String>)>,
@@ -129,8 +132,8 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
 /// The closure of a phase entry, and everything that its summary names. Any other file is foreign.
 pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents: &Documents, findings: &mut Findings) {
     let name = Owner::Entry.summary_name();
-    let ended = set.ending.as_ref().and_then(|ending| ending.entry.as_ref());
-    let closure = ended.map(|(closure, _)| closure.clone()).or_else(|| {
+    let ended = set.ending.as_ref().and_then(|ending| ending.closure.clone());
+    let closure = ended.or_else(|| {
         let key = set.files.keys().find(|key| key.ends_with(&format!("/{name}.json")))?;
         let summary = split::<ExecutionSummary>(documents.get(key)?.clone(), &name).ok()?;
         Some(ClosureRef {
@@ -164,7 +167,14 @@ impl Chain {
     fn run(&self) -> Option<PlatformRunId> {
         let of_ledger = self.ledger.first().map(|record| record.platform_run_id.clone());
         let of_phase = || self.phase.as_ref()?.1.header.platform_run_id.clone();
-        of_ledger.or_else(of_phase)
+        let of_last = || self.last_closed()?.header.platform_run_id.clone();
+        of_ledger.or_else(of_phase).or_else(of_last)
+    }
+
+    /// What the execution ended with, if it ended without a verdict, and the summary is there.
+    pub(super) fn last_closed(&self) -> Option<&Closed> {
+        let ended_with = self.ended_with.as_ref()?;
+        self.closures.iter().find(|closed| closed.closure == *ended_with)
     }
 
     fn read_ledger(&mut self, lineage: &Lineage<'_>, documents: &Documents) {
@@ -210,7 +220,23 @@ impl Chain {
             );
             self.last(set, documents, &own, &mut roots, findings);
         }
-        if self.committed.is_none() {
+        if !lineage.kind.has_verdict() {
+            self.ended_with = lineage.ended_with();
+            if lineage.has_lost_a_commit() {
+                self.broken = true;
+                findings.incomplete(
+                    "ledger",
+                    "has no COMMITTED record of a verdict of the run that is there",
+                );
+            }
+        }
+        if let Some(closure) = self.ended_with.clone() {
+            self.bucket.get_or_insert_with(|| closure.bucket.clone());
+            roots.push((closure, "the directory".to_owned()));
+        } else if lineage.kind.ends_before() {
+            self.broken = true;
+            findings.incomplete("m3g_admission_summary", "is not there: no summary of the execution is");
+        } else if self.committed.is_none() {
             // This execution committed nothing: it is a hold without a ledger, or its verdict is void.
             if let Some(key) = lineage.uncommitted_closing() {
                 self.last(set, documents, key, &mut roots, findings);

@@ -18,7 +18,7 @@ use super::chain::{Chain, Closed, named_by_an_entry};
 use super::meaning::revisions;
 use super::shape::Documents;
 use crate::entry::answer;
-use crate::evidence_set::EvidenceSet;
+use crate::evidence_set::{EvidenceSet, Outcome};
 use crate::findings::Findings;
 
 /// Checks the evidence. Returns whether the phase was admitted; `None` if that is not known.
@@ -38,9 +38,8 @@ pub(super) fn check(
         findings.tampered(key, "contradicts itself: verdict, gate and blockers differ");
     }
     if let Some(ending) = &set.ending {
-        if let Some((_, admitted)) = &ending.entry {
-            findings.expect("execution_history.json", "its answer", admitted, &pass);
-        }
+        let admitted = ending.outcome == Some(Outcome::PhaseAdmitted);
+        findings.expect("execution_history.json", "its answer", &admitted, &pass);
         let id = &closed.closure.phase_execution_id;
         let derived = id
             .stamp()

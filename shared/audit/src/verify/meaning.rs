@@ -9,6 +9,7 @@ use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError, LedgerKind};
 use p1_contract::owner::Owner;
+use p1_contract::reference::ClosureRef;
 use p1_contract::revision;
 use p1_contract::secrets;
 use p1_contract::step::Step;
@@ -16,11 +17,12 @@ use p1_contract::verdict::{PhaseVerdict, RollupVerdict, adjudicate};
 use serde_json::Value;
 
 use super::chain::{Chain, Closed, summary_key};
-use super::judged::Evidence;
+use super::judged::{Evidence, Phase};
 use super::shape::Documents;
-use super::{offered, pinned, resolved, windows};
-use crate::evidence_set::EvidenceSet;
+use super::{ended, offered, pinned, resolved, windows};
+use crate::evidence_set::{EvidenceSet, HISTORY, Outcome};
 use crate::findings::Findings;
+use crate::lineage::{Kind, Lineage};
 
 /// The conclusions from the evidence.
 #[derive(Default)]
@@ -32,42 +34,49 @@ pub(super) struct Judgement {
 }
 
 /// Checks everything that can be computed again.
-pub(super) fn check(set: &EvidenceSet, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Judgement {
+pub(super) fn check(lineage: &Lineage<'_>, documents: &Documents, chain: &Chain, findings: &mut Findings) -> Judgement {
+    let set = lineage.set();
     ledger(set, chain, findings);
     references(set, documents, findings);
-    let Some((phase_key, phase)) = &chain.phase else {
+    let phase = chain.phase.as_ref().map(|(key, document)| Phase { key, document });
+    let last = chain.last_closed();
+    if phase.is_none() && last.is_none() {
         return Judgement::default();
-    };
-    let run = phase.header.run();
-    let of_verdict = |closed: &&Closed| phase.body.closures.contains(&closed.closure);
-    let evidence = Evidence {
-        set,
-        chain,
-        phase_key,
-        phase,
-        closed: chain
-            .closures
-            .iter()
-            .filter(of_verdict)
-            .map(|closed| (closed.closure.step, closed))
-            .collect(),
-    };
+    }
+    let of_phase = phase.map(|phase| phase.document.header.run());
+    let of_last = last.map(|closed| closed.header.run());
+    let run = RunIds::known(of_phase.iter().chain(&of_last));
     for (key, document) in documents.iter().filter(|(key, _)| !chain.given_up.contains_key(*key)) {
         same_run(key, document, &run, findings);
     }
-    closures(&evidence, findings);
+    closures(set, chain, lineage.kind, findings);
     revisions(documents, chain, findings);
     secret_scans(documents, chain, findings);
-    let advance = committed(&evidence, findings);
-    later_phases(documents, &evidence, findings);
-    identity(&evidence, &run, findings);
-    if evidence.closed.len() == phase.body.closures.len() {
-        verdict(&evidence, findings);
-        resolved::check(&evidence, findings);
-        windows::check(&evidence, &run, findings);
-        offered::check(&evidence, findings);
-        pinned::check(&evidence, &run, findings);
+    later_phases(documents, phase, findings);
+    if let Some(last) = last {
+        ended::check(lineage, chain, last, findings);
+        let closures = last.body.upstream.iter().cloned().chain([last.closure.clone()]);
+        let evidence = Evidence::of(set, chain, closures.collect());
+        identity(&evidence, &run, findings);
+        if evidence.is_whole() {
+            windows::check(&evidence, &run, findings);
+            pinned::documents(&evidence, &run, findings);
+        }
     }
+    let advance = phase.and_then(|phase| {
+        let evidence = Evidence::of(set, chain, phase.document.body.closures.clone());
+        let advance = committed(&evidence, phase, lineage.kind, findings);
+        identity(&evidence, &run, findings);
+        if evidence.is_whole() {
+            verdict(&evidence, phase, findings);
+            resolved::check(&evidence, findings);
+            windows::check(&evidence, &run, findings);
+            offered::check(phase, findings);
+            let has_documents = pinned::documents(&evidence, &run, findings);
+            pinned::receipt(&evidence, phase, has_documents, findings);
+        }
+        advance
+    });
     Judgement { advance, run }
 }
 
@@ -144,20 +153,26 @@ fn same_run(key: &str, document: &Value, run: &RunIds, findings: &mut Findings) 
     }
 }
 
-/// The holders of the ledger, with their starts. Without a ledger, only the engine names the execution.
-fn holders(evidence: &Evidence<'_>) -> Vec<(ExecutionArn, Stamp)> {
-    let records = evidence.chain.ledger.iter();
+/// The holders of the ledger, with their starts, and the execution itself where it need not be one: without a ledger, and if it ended
+/// without a verdict.
+fn holders(set: &EvidenceSet, chain: &Chain) -> Vec<(ExecutionArn, Stamp)> {
+    let records = chain.ledger.iter();
     let mut holders: Vec<_> = records
         .map(|record| (record.holder.clone(), record.holder_stamp_utc))
         .collect();
-    if let (true, Some(ending)) = (holders.is_empty(), &evidence.set.ending) {
-        holders.push((ending.execution.clone(), evidence.phase.body.execution_stamp_utc));
+    let of_phase = || Some(chain.phase.as_ref()?.1.body.execution_stamp_utc);
+    let start = match &chain.ended_with {
+        Some(closure) => closure.phase_execution_id.stamp(),
+        None => of_phase().filter(|_| holders.is_empty()),
+    };
+    if let (Some(start), Some(ending)) = (start, &set.ending) {
+        holders.push((ending.execution.clone(), start));
     }
     holders
 }
 
-fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let holders = holders(evidence);
+fn closures(set: &EvidenceSet, chain: &Chain, kind: Kind, findings: &mut Findings) {
+    let holders = holders(set, chain);
     // Worked out once: there may be as many holders as closures, and each holder is hashed for each step.
     let derived: BTreeSet<(Owner, PhaseExecutionId)> = holders
         .iter()
@@ -165,8 +180,12 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
             Owner::all().map(|owner| (owner, PhaseExecutionId::derive(owner, *stamp, holder.as_str())))
         })
         .collect();
-    let environment = evidence.set.environment();
-    for Closed { closure, header, body } in &evidence.chain.closures {
+    // A refused rerun holds nothing. In the bucket, nothing else names its execution.
+    let is_unnamed = |closure: &ClosureRef| {
+        kind == Kind::RerunRefused && set.ending.is_none() && chain.ended_with.as_ref() == Some(closure)
+    };
+    let environment = set.environment();
+    for Closed { closure, header, body } in &chain.closures {
         let key = closure.key.as_str();
         let step = closure.step.step();
         findings.expect(key, "its key", &summary_key(&environment, closure).as_str(), &key);
@@ -186,7 +205,7 @@ fn closures(evidence: &Evidence<'_>, findings: &mut Findings) {
             &(closure.step == Owner::Admission || body.next_gate == gate),
             &true,
         );
-        if !derived.contains(&(closure.step, id.clone())) && !holders.is_empty() {
+        if !derived.contains(&(closure.step, id.clone())) && !holders.is_empty() && !is_unnamed(closure) {
             findings.tampered(key, "its phase execution id follows from no holder of the ledger");
         }
     }
@@ -252,22 +271,25 @@ fn secret_scans(documents: &Documents, chain: &Chain, findings: &mut Findings) {
 
 /// Checks what later phases gate on: the summary and the receipt must agree with the verdict. Evidence of revision 1 has no such
 /// fields; in later evidence none may be missing.
-fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut Findings) {
+fn later_phases(documents: &Documents, phase: Option<Phase<'_>>, findings: &mut Findings) {
     const WHAT: &str = "what later phases gate on";
-    let phase = &evidence.phase.body;
-    let advance = phase.verdict == PhaseVerdict::AdvanceToM4;
-    let stated = (
-        &phase.next_gate,
-        phase.m4_entry_ready,
-        phase.blocker_count,
-        &phase.blockers,
-    );
-    if evidence.phase.header.schema_version > 1 || stated != (&None, None, None, &None) {
-        let finding = |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
-        let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
-        let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
-        let expected = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
-        findings.expect(evidence.phase_key, WHAT, &stated, &expected);
+    if let Some(Phase { key, document }) = phase {
+        let phase = &document.body;
+        let advance = phase.verdict == PhaseVerdict::AdvanceToM4;
+        let stated = (
+            &phase.next_gate,
+            phase.m4_entry_ready,
+            phase.blocker_count,
+            &phase.blockers,
+        );
+        if document.header.schema_version > 1 || stated != (&None, None, None, &None) {
+            let finding =
+                |blocker: &RegisteredBlocker| blocker.code.on(blocker.subject.as_str(), blocker.detail.as_str());
+            let blockers: Vec<_> = phase.unresolved_blockers.iter().map(finding).collect();
+            let gate = Some(if advance { "M4_READY" } else { HOLD }.to_owned());
+            let expected = (&gate, Some(advance), Some(blockers.len() as u64), &Some(blockers));
+            findings.expect(key, WHAT, &stated, &expected);
+        }
     }
     for (key, document) in documents {
         let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
@@ -284,23 +306,24 @@ fn later_phases(documents: &Documents, evidence: &Evidence<'_>, findings: &mut F
 }
 
 /// Whether the verdict that counts is an advance. Returns `None` if no verdict was committed.
-fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
-    let Evidence {
-        set,
-        chain,
-        phase_key,
-        phase,
-        ..
-    } = evidence;
+fn committed(evidence: &Evidence<'_>, phase: Phase<'_>, kind: Kind, findings: &mut Findings) -> Option<bool> {
+    let Evidence { set, chain, .. } = evidence;
+    let Phase {
+        key: phase_key,
+        document: phase,
+    } = phase;
     let last = chain.closures.iter().find(|closed| {
         closed.closure.step == Step::PhaseVerdict && closed.header.phase_execution_id == phase.header.phase_execution_id
     });
-    if let Some(ending) = &set.ending {
+    if let Some(ending) = set.ending.as_ref().filter(|_| kind.has_verdict()) {
         let known = chain.ledger.is_empty() || chain.ledger.iter().any(|record| record.holder == ending.execution);
-        findings.expect("execution_history.json", "its execution", &known, &true);
-        if let (Some(stated), Some(last)) = (&ending.closure, last) {
+        findings.expect(HISTORY, "its execution", &known, &true);
+        // That it names no outcome is a finding of its own.
+        let is_verdict = ending.outcome.is_none_or(|outcome| outcome == Outcome::Verdict);
+        findings.expect(HISTORY, "its outcome", &is_verdict, &true);
+        if let (Some(stated), Some(last)) = (ending.closure_of(Outcome::Verdict), last) {
             let same = stated.key == last.closure.key && stated.sha256 == last.closure.sha256;
-            findings.expect("execution_history.json", "the closure that it ended with", &same, &true);
+            findings.expect(HISTORY, "the closure that it ended with", &same, &true);
         }
     }
     if let Some(last) = last {
@@ -310,7 +333,7 @@ fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
             .body
             .artifact(PhaseSummary::NAME)
             .map(|artifact| artifact.key.as_str());
-        findings.expect(key, "the phase summary that it lists", &listed, &Some(*phase_key));
+        findings.expect(key, "the phase summary that it lists", &listed, &Some(phase_key));
     }
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     findings.expect(phase_key, "its pass", &phase.body.overall_pass, &advance);
@@ -323,7 +346,7 @@ fn committed(evidence: &Evidence<'_>, findings: &mut Findings) -> Option<bool> {
                 &Some(phase.body.verdict),
             );
             let named = record.summary.as_ref().map(|summary| summary.key.as_str());
-            findings.expect("ledger", "the committed summary", &named, &Some(*phase_key));
+            findings.expect("ledger", "the committed summary", &named, &Some(phase_key));
             Some(advance)
         }
         None if phase.body.commit == CommitPosture::NoLedger && chain.ledger.is_empty() && !advance => Some(false),
@@ -361,13 +384,12 @@ fn identity(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
     }
 }
 
-fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let Evidence {
-        phase_key,
-        phase,
-        closed,
-        ..
-    } = evidence;
+fn verdict(evidence: &Evidence<'_>, phase: Phase<'_>, findings: &mut Findings) {
+    let Evidence { closed, .. } = evidence;
+    let Phase {
+        key: phase_key,
+        document: phase,
+    } = phase;
     let rollup = Owner::Step(Step::GateRollup);
     let publish = Blocker::publish_failed(Step::GateRollup);
     // M3.I adjudicates before it publishes, so its documents cannot record that one of them was not stored.
@@ -396,7 +418,7 @@ fn verdict(evidence: &Evidence<'_>, findings: &mut Findings) {
             &Some(adjudication),
         );
     } else if phase.body.verdict == PhaseVerdict::AdvanceToM4 {
-        findings.incomplete(*phase_key, "it advances, and the verdict of M3.I is not there");
+        findings.incomplete(phase_key, "it advances, and the verdict of M3.I is not there");
     }
     if let Some((key, register)) = evidence.artifact::<RollupBlockerRegister>(Step::GateRollup) {
         let registered: Vec<RegisteredBlocker> = unresolved.iter().map(RegisteredBlocker::from).collect();

@@ -5,6 +5,7 @@
 //! which name every object. The meaning of all of it is computed again from the observed inputs.
 
 mod chain;
+mod ended;
 mod entry;
 mod environment;
 mod judged;
@@ -25,7 +26,7 @@ use serde::Serialize;
 
 use crate::evidence_set::EvidenceSet;
 use crate::findings::{Finding, Findings, Grade};
-use crate::lineage::Lineage;
+use crate::lineage::{Kind, Lineage, What};
 use crate::object_versions::Foreign;
 
 pub use signature::{Signature, SignatureState};
@@ -42,6 +43,8 @@ pub enum Standing {
     Admitted,
     /// A later phase was refused, and everything is as it was written.
     Refused,
+    /// An execution that reaches no verdict, one state alone or a refused rerun, and everything is as it was written.
+    Intact,
     /// An object was changed or added, or contradicts another one.
     Tampered,
     /// Nothing was changed, and a verdict is signed by none of the keys that were given.
@@ -68,7 +71,10 @@ pub struct Counts {
 pub struct Report {
     /// The result.
     pub standing: Standing,
-    /// The committed verdict, or the answer to a later phase (`PHASE_ADMITTED`, `ENTRY_REFUSED`). `None` if neither counts.
+    /// What the execution is that the evidence is of.
+    pub execution: What,
+    /// The committed verdict, or the answer to a later phase (`PHASE_ADMITTED`, `ENTRY_REFUSED`). `None` if neither counts,
+    /// and for an execution that reaches none.
     pub verdict: Option<String>,
     /// The run's ids, as far as the evidence has them.
     pub run: RunIds,
@@ -126,10 +132,11 @@ fn standing(findings: &Findings, stated: Option<Standing>) -> Standing {
 pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     let mut findings = set.findings.clone();
     let (mut documents, misshapen) = shape::documents(set, &mut findings);
-    if crate::entry::is_entry(set) {
-        return phase_entry(set, &documents, misshapen, keys, findings);
+    let lineage = Lineage::of(set);
+    if lineage.kind == Kind::PhaseEntry {
+        return phase_entry(&lineage, &documents, misshapen, keys, findings);
     }
-    let mut chain = chain::walk(&Lineage::of(set), &documents, &mut findings);
+    let mut chain = chain::walk(&lineage, &documents, &mut findings);
     // Other writers use the run's root too. Their files are not judged as P1's.
     for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
         findings.tampered(key, why);
@@ -147,20 +154,33 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
     chain.foreign.extend(set.foreign.iter().cloned());
     environment::check(set, &documents, &mut findings);
     verified::check(&documents, &mut findings);
-    let judgement = meaning::check(set, &documents, &chain, &mut findings);
+    let judgement = meaning::check(&lineage, &documents, &chain, &mut findings);
     let mut signature = signature::check(set, &documents, &chain, keys, &mut findings);
+    if let Some(closure) = chain.ended_with.as_ref().filter(|_| lineage.kind.ends_before()) {
+        signature.of_no_verdict(closure.key.as_str(), keys, &mut findings);
+    }
     let foreign: Vec<String> = chain.foreign.iter().cloned().collect();
     let mut foreign = Foreign::of(&foreign);
     foreign.count += set.foreign_unnamed;
-    let stated = |advance| if advance { Standing::Pinned } else { Standing::Held };
-    let standing = standing(&findings, judgement.advance.map(stated));
+    let of_verdict = |advance| if advance { Standing::Pinned } else { Standing::Held };
+    let stated = if lineage.kind.has_verdict() {
+        judgement.advance.map(of_verdict)
+    } else {
+        let last = chain.last_closed().filter(|_| lineage.kind.ends_before());
+        last.map(|_| Standing::Intact)
+    };
+    let standing = standing(&findings, stated);
     if standing == Standing::Tampered {
         signature.beside_tampering();
     }
     let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
     Report {
         standing,
-        verdict: judgement.advance.map(|advance| word(advance).to_owned()),
+        execution: lineage.what(),
+        verdict: judgement
+            .advance
+            .filter(|_| lineage.kind.has_verdict())
+            .map(|advance| word(advance).to_owned()),
         run: judgement.run,
         signature,
         counts: Counts {
@@ -177,12 +197,13 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
 
 /// Checks the evidence of a phase entry.
 fn phase_entry(
-    set: &EvidenceSet,
+    lineage: &Lineage<'_>,
     documents: &shape::Documents,
     misshapen: Vec<(String, String)>,
     keys: &[PublicKey],
     mut findings: Findings,
 ) -> Report {
+    let set = lineage.set();
     for (key, why) in misshapen {
         findings.tampered(key, why);
     }
@@ -205,6 +226,7 @@ fn phase_entry(
     let word = |admitted| if admitted { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
     Report {
         standing,
+        execution: lineage.what(),
         verdict: admitted.map(|admitted| word(admitted).to_owned()),
         run: chain
             .closures

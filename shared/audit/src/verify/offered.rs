@@ -6,12 +6,12 @@ use p1_contract::input::HeldSummary;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 
-use super::judged::Evidence;
+use super::judged::Phase;
 use crate::findings::Findings;
 
 /// The action follows from the blockers and from how far the run came; the inputs go on from the last summary of M3.A … M3.H.
-pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let (key, phase) = (evidence.phase_key, &evidence.phase.body);
+pub(super) fn check(phase: Phase<'_>, findings: &mut Findings) {
+    let (key, phase) = (phase.key, &phase.document.body);
     findings.expect(
         key,
         "whether it offers a way on",

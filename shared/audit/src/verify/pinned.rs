@@ -6,18 +6,12 @@ use p1_contract::ids::Stamp;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 
-use super::judged::Evidence;
+use super::judged::{Evidence, Phase};
 use crate::findings::Findings;
 
-/// Checks the documents of the run, and M4's receipt.
-pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
-    let Evidence {
-        set,
-        chain,
-        phase_key,
-        phase,
-        ..
-    } = evidence;
+/// Checks the documents of the run. Returns whether all of them are there.
+pub(super) fn documents(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) -> bool {
+    let Evidence { set, closures, .. } = evidence;
     let seed = evidence.artifact::<RunIdentitySeed>(Step::RunIdentity);
     let same_time = |key: &str, found: Stamp, findings: &mut Findings| {
         if let Some((_, seed)) = &seed {
@@ -33,7 +27,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
             .body
             .source_closures
             .iter()
-            .all(|closure| phase.body.closures.contains(closure));
+            .all(|closure| closures.contains(closure));
         findings.expect(key, "the closures that it rests on", &known, &true);
     }
     let header = evidence.artifact::<RunHeader>(Step::RunPublication);
@@ -65,6 +59,16 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
             findings.expect(key, "its source execution ids", &Some(id), &expected);
         }
     }
+    record.is_some() && header.is_some() && pack.is_some()
+}
+
+/// Checks M4's receipt. `has_documents` says whether the documents of the run are all there.
+pub(super) fn receipt(evidence: &Evidence<'_>, phase: Phase<'_>, has_documents: bool, findings: &mut Findings) {
+    let Evidence { set, chain, .. } = evidence;
+    let Phase {
+        key: phase_key,
+        document: phase,
+    } = phase;
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     let last = &phase.header.phase_execution_id;
     let receipt = chain.artifact(last, M4EntryReadinessReceipt::NAME);
@@ -105,13 +109,13 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
         key,
         "its phase summary",
         &body.m3_execution_summary.key.as_str(),
-        phase_key,
+        &phase_key,
     );
     if let Some(record) = &chain.committed {
         let expected = record.platform_run_id.ledger_key(record.sequence);
         findings.expect(key, "its commit", &body.commit.key.as_str(), &expected.as_str());
     }
-    if advance && (record.is_none() || header.is_none() || pack.is_none()) && !chain.broken {
-        findings.incomplete(*phase_key, "it advances without run.json, run header or handoff pack");
+    if advance && !has_documents && !chain.broken {
+        findings.incomplete(phase_key, "it advances without run.json, run header or handoff pack");
     }
 }

@@ -47,6 +47,20 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// An execution without a verdict signs nothing: what is signed are the verdicts before it. A signature of those that is not by
+    /// one of the keys, or not valid, is said as it is.
+    pub(super) fn of_no_verdict(&mut self, key: &str, keys: &[PublicKey], findings: &mut Findings) {
+        if !keys.is_empty() {
+            findings.incomplete(
+                key,
+                "is not signed, because only verdicts are, and a key was given to verify it with",
+            );
+        }
+        if matches!(self.state, SignatureState::Signed | SignatureState::Verified) {
+            (self.state, self.keyid) = (SignatureState::Unsigned, None);
+        }
+    }
+
     /// Says no more of the signature than that it is valid: what lies beside it is not what it was.
     pub(super) fn beside_tampering(&mut self) {
         if matches!(

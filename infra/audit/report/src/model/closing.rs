@@ -1,9 +1,11 @@
 //! The last sections of the page: lanes, cost, ledger, checklist, and what to do about a hold.
 
-use p1_audit::lineage::{Entry, Lineage};
+use p1_audit::lineage::{Closing, Entry, Kind, Lineage};
 use p1_contract::artifacts::*;
+use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, ExecutionSummary};
 use p1_contract::ids::UsdAmount;
+use p1_contract::input::HeldSummary;
 use p1_contract::ledger::LedgerKind;
 use p1_contract::step::Step;
 
@@ -245,7 +247,20 @@ pub(crate) fn checklist(history: &History) -> Vec<Item> {
 }
 
 /// The blockers that the phase summary lists as unresolved.
-pub(crate) fn unresolved(history: &History) -> Vec<Raised> {
+/// The blockers of the verdict; of an execution that ended without one, what it ended with has them.
+pub(crate) fn unresolved(history: &History, lineage: &Lineage<'_>) -> Vec<Raised> {
+    if lineage.kind.ends_before() {
+        let blockers = lineage
+            .last()
+            .and_then(Closing::summary)
+            .map(|summary| &summary.blockers);
+        let raised = |blocker: &Finding| Raised {
+            code: blocker.code,
+            subject: Text::new(&blocker.subject),
+            detail: Text::new(&blocker.detail),
+        };
+        return blockers.into_iter().flatten().map(raised).collect();
+    }
     let phase = history.verdict.iter().map(|verdict| &verdict.summary.body);
     let blockers = phase.flat_map(|phase| &phase.unresolved_blockers);
     blockers
@@ -257,9 +272,26 @@ pub(crate) fn unresolved(history: &History) -> Vec<Raised> {
         .collect()
 }
 
-pub(crate) fn next(history: &History) -> Option<Next> {
+/// What the verdict offers. After one state alone, the run goes on from that state's summary; a rerun that was refused may be asked for
+/// again once what it names is mended, with the same input or a mended one.
+pub(crate) fn next(history: &History, lineage: &Lineage<'_>) -> Option<Next> {
     let phase = &history.verdict.as_ref()?.summary;
-    let next = phase.body.next_action.as_ref()?;
+    let mut next = phase.body.next_action.clone()?;
+    match lineage.kind {
+        Kind::RerunRefused => return None,
+        Kind::SingleState => {
+            let last = lineage.ended_with()?;
+            let held = HeldSummary {
+                key: last.key,
+                version_id: last.version_id?,
+                sha256: last.sha256,
+            };
+            next.rerun_input.as_mut()?.resume.held = held;
+            (next.only_input, next.only_effect) = (None, None);
+            next.remedies.clear();
+        }
+        Kind::Run | Kind::Resume | Kind::PhaseEntry | Kind::Unfinished => {}
+    }
     let resume = next.rerun_input.as_ref().map(|input| &input.resume);
     let inputs = [
         ("Rerun input", next.rerun_input.as_ref().and_then(json)),

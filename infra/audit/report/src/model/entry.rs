@@ -1,7 +1,6 @@
 //! The answer to a later phase.
 
-use p1_audit::EvidenceSet;
-use p1_audit::entry::is_entry;
+use p1_audit::lineage::{Kind, Lineage};
 use p1_contract::artifacts::PhaseEntryReceipt;
 use p1_contract::blocker::Blocker;
 use p1_contract::evidence::Body;
@@ -25,10 +24,11 @@ pub(crate) struct Entry {
 }
 
 /// The answer, if the directory is of a phase entry.
-pub(super) fn entry(set: &EvidenceSet) -> Option<Entry> {
-    if !is_entry(set) {
+pub(super) fn entry(lineage: &Lineage<'_>) -> Option<Entry> {
+    if lineage.kind != Kind::PhaseEntry {
         return None;
     }
+    let set = lineage.set();
     let at = |name: &str| set.files.keys().find(|key| key.ends_with(&format!("/{name}.json")));
     let summary_name = Owner::Entry.summary_name();
     let summary = at(&summary_name).and_then(|key| set.summary(key, &summary_name).ok());

@@ -53,6 +53,8 @@ pub(crate) struct Stated {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) standing: Standing,
+    /// What the execution is, if it ended without a verdict and is none of a phase entry.
+    pub(crate) ended_before: Option<String>,
     /// The verdict that counts. `None` if no verdict counts.
     pub(crate) verdict: Option<Text>,
     pub(crate) stated: Option<Stated>,
@@ -93,6 +95,7 @@ impl Model {
         let run = &report.run;
         Model {
             standing: report.standing,
+            ended_before: report.execution.without_verdict(),
             verdict: report.verdict.as_deref().map(Text::new),
             stated,
             platform_run_id: run.platform_run_id.as_ref().map(|id| id.as_str().into()),
@@ -110,14 +113,14 @@ impl Model {
             },
             steps: steps::steps(&evidence, &history, &remarks),
             remarks,
-            unresolved: closing::unresolved(&history),
-            next: closing::next(&history),
+            unresolved: closing::unresolved(&history, &lineage),
+            next: closing::next(&history, &lineage),
             lanes: closing::lanes(&evidence, &history),
             cost: closing::cost(&evidence, &history),
             ledger: closing::ledger(&evidence, &lineage),
             checklist: closing::checklist(&history),
             executions: history.executions,
-            entry: entry::entry(set),
+            entry: entry::entry(&lineage),
         }
     }
 }

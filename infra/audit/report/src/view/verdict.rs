@@ -17,6 +17,7 @@ pub(super) fn word(standing: Standing) -> &'static str {
         Standing::Pinned => "PINNED",
         Standing::Admitted => "ADMITTED",
         Standing::Refused => "REFUSED",
+        Standing::Intact => "INTACT",
         Standing::Held => "HELD",
         Standing::Tampered => "TAMPERED",
         Standing::OtherKey => "OTHER KEY",
@@ -27,7 +28,7 @@ pub(super) fn word(standing: Standing) -> &'static str {
 /// The class of the whole page.
 pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
-        Standing::Pinned | Standing::Admitted => "standing-pinned",
+        Standing::Pinned | Standing::Admitted | Standing::Intact => "standing-pinned",
         Standing::Held | Standing::Refused => "standing-held",
         Standing::Tampered => "standing-tampered",
         Standing::Incomplete | Standing::OtherKey => "standing-incomplete",
@@ -36,7 +37,7 @@ pub(super) fn class(standing: Standing) -> &'static str {
 
 fn mark(standing: Standing) -> Mark {
     match standing {
-        Standing::Pinned | Standing::Admitted => Mark::Pass,
+        Standing::Pinned | Standing::Admitted | Standing::Intact => Mark::Pass,
         Standing::Held | Standing::Refused => Mark::Held,
         Standing::Tampered => Mark::Alarm,
         Standing::Incomplete | Standing::OtherKey => Mark::Unknown,
@@ -48,6 +49,7 @@ fn meaning(standing: Standing) -> &'static str {
         Standing::Pinned => "The run is pinned, and its evidence is intact.",
         Standing::Admitted => "A later phase was admitted to the run, and the evidence of it is intact.",
         Standing::Refused => "A later phase was refused, and the evidence of it is intact.",
+        Standing::Intact => "This execution reached no verdict, as it should not, and its evidence is intact.",
         Standing::Held => "The run is held, and its evidence is intact.",
         Standing::Tampered => "The evidence was changed, or contradicts itself. Do not rely on it.",
         Standing::OtherKey => {
@@ -79,6 +81,7 @@ pub(super) fn banner(model: &Model) -> Markup {
                 }
             }
             (urgent(model))
+            @if let Some(what) = &model.ended_before { p.stated { strong { (what) } ". It committed nothing: what follows is the run that it is of." } }
             @if model.entry.is_none() { (stated(model)) }
             dl.triplet {
                 div { dt { "platform_run_id" } dd { (id(&model.platform_run_id)) } }
@@ -150,6 +153,11 @@ fn stated(model: &Model) -> Markup {
     let Some(stated) = &model.stated else {
         return html! { p.stated { "The directory holds no verdict that can be read." } };
     };
+    if model.ended_before.is_some() {
+        return html! {
+            p.stated { "The last verdict of the run is " strong { (stated.verdict) } ", of " time datetime=(stated.stamp) { (stated.stamp) } "." }
+        };
+    }
     let own = model.executions.iter().find(|execution| execution.own);
     let committed = own.and_then(|execution| match execution.ending {
         Ending::Advance(number) | Ending::Hold(number) => Some(number),

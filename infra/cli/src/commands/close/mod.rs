@@ -151,6 +151,14 @@ fn expect_intact(dir: &Path, report: &Report) -> Result<(), CliError> {
     if matches!(report.standing, Standing::Pinned | Standing::Held) {
         return Ok(());
     }
+    if report.standing == Standing::Intact {
+        return Err(CliError::usage(format!(
+            "{}: {}: such an execution has no closure notes, and nothing was appended; give the evidence of the execution that \
+             reaches the run's verdict",
+            show(dir),
+            text::clean(&report.execution.to_string())
+        )));
+    }
     let first = report.findings.first();
     let first = first.map_or_else(String::new, |finding| {
         format!(" ({}: {})", finding.subject, finding.detail)
