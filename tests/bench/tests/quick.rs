@@ -24,7 +24,7 @@ fn every_part_can_be_measured() {
     assert_eq!(
         names,
         [
-            "cost", "init", "digest", "requests", "joined", "scale", "growth", "crowd"
+            "cost", "init", "digest", "requests", "joined", "scale", "growth", "crowd", "runs"
         ]
     );
     for section in &report.sections {

@@ -2,4 +2,6 @@
 
 pub mod census;
 pub mod evidence;
+pub mod ledger;
+pub mod scenario;
 pub mod verify;
