@@ -14,6 +14,7 @@ mod faulted_executions;
 mod fetches;
 mod input_forms;
 mod ledger;
+mod listings;
 mod metrics;
 mod mirrors;
 mod notifications;

@@ -397,8 +397,12 @@ async fn mirrored(world: &World, tasks: &Tasks) -> Mirrored {
         }
         _ => json!({"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "M3.Hold", "cause": outcome}}),
     };
-    // What a later phase wrote is in no mirror.
-    mirrored_of(world, tasks, event, |key| !key.contains("/m4/")).await
+    // What a later phase wrote is in no mirror, and neither is the scenario index, which follows from the evidence.
+    let index = Environment::default().scenario_index_root();
+    mirrored_of(world, tasks, event, |key| {
+        !key.contains("/m4/") && !key.starts_with(&index)
+    })
+    .await
 }
 
 /// The objects of the evidence bucket that `is_mirrored` chooses, `objects.json`, and a history that ends with `event`.

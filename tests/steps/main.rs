@@ -8,6 +8,10 @@ mod input_forms;
 mod phase_entry;
 mod two_doors;
 
+use p1_audit::EvidenceSet;
+use p1_audit::scenario_index::expected;
+use p1_contract::canonical;
+use p1_contract::ids::Environment;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_tests::world::{EVIDENCE, World, signer};
@@ -40,6 +44,30 @@ async fn the_valid_chain_passes_and_pins_the_run() {
             .keys()
             .any(|key| key.ends_with("/m4_entry_readiness_receipt.json"))
     );
+}
+
+/// What M3.J lists below the scenario follows from the evidence, for whoever has it.
+#[tokio::test]
+async fn the_entry_of_the_scenario_index_follows_from_the_evidence() {
+    let mut world = World::new();
+    world.up_to(Step::PhaseVerdict).await;
+    world.run(Step::PhaseVerdict).await;
+    let objects = world.store.dump(EVIDENCE);
+    let (index, evidence): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(key, _)| key.contains("/index/"));
+    let entry = expected(&EvidenceSet::from_mirror(evidence.clone(), [])).unwrap();
+    let bytes = canonical::document_of(&entry).unwrap();
+    assert_eq!(index, [(entry.key(&Environment::default()), bytes)]);
+    assert_eq!(entry.run_evidence.len(), 3);
+    // Where a part of it is missing, nothing follows.
+    for missing in [
+        "/m3_execution_summary.json",
+        "/m3e_execution_summary.json",
+        "/m3f_execution_summary.json",
+        "/ledger/000002.json",
+    ] {
+        let lacking = evidence.iter().filter(|(key, _)| !key.ends_with(missing)).cloned();
+        assert_eq!(expected(&EvidenceSet::from_mirror(lacking, [])), None, "{missing}");
+    }
 }
 
 #[tokio::test]

@@ -68,7 +68,9 @@ class Places:
         self.deployment = deployment
         parameters = deployment.parameters
         self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
-        self.run_control = f"evidence/{parameters['Environment']}/run_control"
+        self.environment = f"evidence/{parameters['Environment']}/"
+        self.run_control = f"{self.environment}run_control"
+        self.index = f"{self.environment}index/scenario/scenario_{STAMP}"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
         self.machine = deployment.arn("StateMachine")
@@ -101,7 +103,7 @@ class Places:
 
     def sample(self, key: str) -> str:
         """A key of evidence that a pattern of calls.json stands for, in the deployment's environment."""
-        return sample(key).replace(f"evidence/{ENVIRONMENT}/run_control", self.run_control)
+        return sample(key).replace(f"evidence/{ENVIRONMENT}/", self.environment)
 
     def may_be_missing(self, place: str) -> str | None:
         """The bucket in which the code must see that an object is missing: without s3:ListBucket S3 answers AccessDenied."""
@@ -285,6 +287,9 @@ def of_operators(deployment: Deployment) -> Iterator[Call]:
         yield Call(role, "ssm:GetParameter", regional("ssm", f"parameter{name}"))
         yield Call(role, "ssm:GetParameters", regional("ssm", f"parameter{name}"))
     yield Call(role, "ssm:GetParametersByPath", regional("ssm", f"parameter{path}"))
+    # `cargo p1 runs --scenario`.
+    yield Call(role, "s3:ListBucket", places.evidence, {"s3:prefix": f"{places.index}/"})
+    yield Call(role, "s3:GetObject", f"{places.evidence}/{places.index}/platform_{STAMP}.json")
     for key in (f"{places.run_control}/m3i_{STAMP}/m3i_p1_verdict.json", f"evidence/runs/{STAMP}/run.json"):
         yield Call(role, "s3:GetObject", f"{places.evidence}/{key}")
         yield Call(role, "s3:GetObjectVersion", f"{places.evidence}/{key}", {"s3:versionid": "3HL4kqtJlcpXroDTDmJ"})

@@ -217,6 +217,21 @@ MUTATIONS: list[Mutation] = [
         caught_by="test_only_the_step_roles_write_their_folders",
     ),
     mutation(
+        "anybody may list a run as pinned",
+        drop(f"{POLICY}/Sid=IndexOfM3j"),
+        caught_by="test_only_the_step_roles_write_their_folders",
+    ),
+    mutation(
+        "an entry of the index may be overwritten",
+        drop(f"{POLICY}/Sid=CreateOnly/Resource/7"),
+        caught_by="test_a_put_without_if_none_match_is_denied",
+    ),
+    mutation(
+        "an entry of the index may be deleted",
+        drop(f"{POLICY}/Sid=KeepEvidence/Resource/5"),
+        caught_by="test_deleting_is_denied_to_all_but_break_glass test_no_other_way_leads_around_the_lock",
+    ),
+    mutation(
         "anybody may write below a run",
         drop(f"{POLICY}/Sid=Runs"),
         caught_by="test_a_later_phase_writes_below_a_run_as_it_likes",

@@ -36,6 +36,15 @@ MUTATIONS: list[Mutation] = [
         caught_by=EXACT,
     ),
     mutation(
+        "M3.J may not read back what it lists by scenario", drop(_step("j", "Sid=ReadEvidence/Resource/4")), caught_by=EXACT
+    ),
+    mutation("M3.J may not list by scenario", drop(_step("j", "Sid=ListByScenario")), caught_by=EXACT),
+    mutation(
+        "M3.J may write the whole index",
+        put(_step("j", "Sid=ListByScenario/Resource"), {"Fn::Sub": EVIDENCE + "evidence/${Environment}/index/*"}),
+        caught_by=EXACT,
+    ),
+    mutation(
         "the key may be used past S3", drop(f"{STEP_POLICY}/Sid=UseEvidenceKey/Fn::If/1/Condition"), caught_by=EXACT
     ),
     mutation(

@@ -35,7 +35,7 @@ WRITES = {
     "e": ["run_json", "run_header"],
     "g": ["ledger"],
     "h": ["control/_cost/*"],
-    "j": ["ledger"],
+    "j": ["ledger", "index"],
 }
 
 READS_REGISTRY = "abcdefgh"
@@ -52,6 +52,7 @@ class Places:
         parameters = deployment.parameters
         self.evidence = f"arn:aws:s3:::{parameters['EvidenceBucketName']}"
         self.run_control = f"{self.evidence}/evidence/{parameters['Environment']}/run_control"
+        self.index = f"{self.evidence}/evidence/{parameters['Environment']}/index/scenario/*"
         self.object_store = f"arn:aws:s3:::{parameters['ObjectStoreBucketName']}"
         self.artifacts = f"arn:aws:s3:::{parameters['ArtifactsBucketName']}"
         self.run_json = parameters["RunJsonKeyPattern"].replace("{platform_run_id}", "*")
@@ -68,6 +69,8 @@ class Places:
                 return f"{self.evidence}/evidence/runs/*"
             case ["ledger"]:
                 return f"{self.evidence}/evidence/runs/*/ledger/*"
+            case ["index"]:
+                return self.index
             case ["run_json"]:
                 return f"{self.evidence}/{self.run_json}"
             case ["run_header"]:

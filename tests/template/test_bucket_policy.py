@@ -30,13 +30,14 @@ EVENT_CLAIM = f"{RUN_CONTROL}/_events/00ff.json"
 DAYS_COST = f"{RUN_CONTROL}/_cost/20260223.json"
 RUN_JSON = "evidence/runs/platform_20260223T061612Z/run.json"
 RUN_HEADER = "evidence/runs/platform_20260223T061612Z/run_pin/run_header.json"
+INDEX = "evidence/dev_full/index/scenario/scenario_0123456789abcdef0123456789abcdef/platform_20260223T061612Z.json"
 LEDGER = "evidence/runs/platform_20260223T061612Z/ledger/000001.json"
 FOLDERS = {step: f"{RUN_CONTROL}/m3{step}_20260223T061612Z_0123456789ab/m3{step}_observations.json" for step in STEPS}
 # What later phases write below a run's root.
 LATER = [
     f"evidence/runs/platform_20260223T061612Z/{key}" for key in ("m4/receipt.json", "ingest/run.json.bak", "pins.json")
 ]
-KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, RUN_JSON, RUN_HEADER, LEDGER]
+KEYS = [*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, INDEX, RUN_JSON, RUN_HEADER, LEDGER]
 
 
 def _object(deployment: Deployment, key: str) -> str:
@@ -52,6 +53,7 @@ def _writers(key: str) -> set[str]:
         RECEIPT: {UPSTREAM_ROLE},
         EVENT_CLAIM: {"M3aRole"},
         DAYS_COST: {"M3hRole"},
+        INDEX: {"M3jRole"},
         RUN_JSON: {"M3eRole"},
         RUN_HEADER: {"M3eRole"},
         LEDGER: {"M3bRole", "M3gRole", "M3jRole"},
@@ -239,9 +241,9 @@ def test_only_the_upstream_role_writes_its_receipts(platform: Platform):
 
 
 def test_only_the_step_roles_write_their_folders(platform: Platform):
-    """Only its own step may write a run-control folder, and nobody from outside."""
+    """Only its own step may write a run-control folder, only M3.J the index, and nobody from outside."""
     deployment = platform.deploy()
-    for key in (*FOLDERS.values(), EVENT_CLAIM, DAYS_COST):
+    for key in (*FOLDERS.values(), EVENT_CLAIM, DAYS_COST, INDEX):
         resource = _object(deployment, key)
         for principal in (*OUTSIDE, ROOT_USER):
             assert decide(deployment, principal, "s3:PutObject", resource, CREATION) == DENIED, (principal, key)

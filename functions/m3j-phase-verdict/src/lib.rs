@@ -5,8 +5,8 @@
 //! hash, then, at an advance, the receipt that M4 waits for, then the closure notes. A verdict that is not in the
 //! ledger is void, and a receipt never precedes its commit. Concluding a hold is a pass of this step.
 //!
-//! Last of all, once its own summary is there, what was concluded is signed, where the deployment signs. That adds sidecars,
-//! and changes nothing else.
+//! Last of all, once its own summary is there, what was concluded is signed, where the deployment signs, and a run that advances
+//! is listed below its scenario. That adds objects beside the evidence, and changes nothing else.
 
 mod checklist;
 mod checks;

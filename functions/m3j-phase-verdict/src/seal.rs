@@ -1,13 +1,18 @@
-//! Signing what was concluded: two envelopes and the public key, beside the evidence.
+//! What is written beside the evidence once M3.J has closed: two signed envelopes and the public key, and the entry of the
+//! scenario index.
 //!
-//! They are written after M3.J's own summary, whose hash they hold. A sidecar that is there already is adopted when it is what
-//! this attempt would sign, by the same key; anything else at its key is a fault, and is kept.
+//! The envelopes hold the hash of M3.J's own summary. One that is there already is adopted when it is what this attempt would
+//! sign, by the same key; anything else at its key is a fault, and is kept. The index entry follows from the evidence alone, so that
+//! every attempt finds its own bytes; other bytes at its key are a fault in the same way. No fault here changes the verdict.
 
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
+use p1_contract::artifacts::{PhaseSummary, SCENARIO_INDEX_ENTRY};
 use p1_contract::attestation::{
     AttestationError, Conclusion, Envelope, KEY_SIDECAR, PAYLOAD_TYPE, PublicKey, VERDICT_SIDECAR, VSA_SIDECAR,
     normal_form, pae,
 };
+use p1_contract::canonical;
+use p1_contract::evidence::Document;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::S3Key;
 use p1_contract::observations::Written;
@@ -18,15 +23,63 @@ use p1_runtime::{Closed, Fault, StepContext};
 use crate::phase_summary;
 use crate::signer::Signer;
 
-/// Signs the conclusion of a step that has closed, unless nothing is to be signed.
+/// Signs the conclusion of a step that has closed, unless nothing is to be signed, and indexes the run if its advance is committed.
 ///
 /// # Errors
-/// When it is not signed: the verdict stands, and a redrive signs it.
+/// When something of it is not there: the verdict stands, and a redrive does the rest.
 pub(crate) async fn seal(ctx: &StepContext<'_>, signer: &Signer, closed: Closed<'_, Observed>) -> Result<(), Fault> {
+    let (phase, _) = phase_summary(ctx.input, &closed.observed.facts)?;
+    let conclusion = conclusion(ctx, &phase, &closed);
+    // Neither is kept from being done by the other's fault.
+    let (signed, indexed) = join(sign(ctx, signer, &conclusion), index(ctx, &conclusion)).await;
+    signed.and(indexed)
+}
+
+/// What was concluded: a pure function of input, observations and the own closure.
+fn conclusion<'a>(
+    ctx: &StepContext<'a>,
+    phase: &'a Document<PhaseSummary>,
+    closed: &Closed<'a, Observed>,
+) -> Conclusion<'a> {
+    let Observed { facts, summary, commit } = closed.observed;
+    Conclusion {
+        execution: &ctx.input.execution,
+        phase,
+        phase_object: match summary {
+            SummaryWrite::Stored(stored) => Some((&stored.key, &stored.sha256)),
+            SummaryWrite::Occupied { .. } | SummaryWrite::NotStored(_) | SummaryWrite::Withheld(_) => None,
+        },
+        commit: match commit {
+            CommitOutcome::Done(record) => Some((&record.key, &record.sha256)),
+            CommitOutcome::Lost(_) | CommitOutcome::Inconclusive(_) | CommitOutcome::NotTried => None,
+        },
+        run_evidence: &facts.run_evidence,
+        closure: closed.closure,
+        blockers: &closed.summary.blockers,
+    }
+}
+
+/// Lists the run below its scenario, so that a list request tells whether the scenario was pinned.
+async fn index(ctx: &StepContext<'_>, conclusion: &Conclusion<'_>) -> Result<(), Fault> {
+    let Some(entry) = conclusion.index_entry() else {
+        return Ok(());
+    };
+    let defect = |error: String| Fault::internal("render the entry of the scenario index", error);
+    let place = S3Key::parse(&entry.key(&ctx.settings().environment)).map_err(|error| defect(error.to_string()))?;
+    let bytes = canonical::document_of(&entry).map_err(|error| defect(error.to_string()))?;
+    let written = ctx
+        .store
+        .create(ctx.bucket(), &place, SCENARIO_INDEX_ENTRY, &bytes)
+        .await;
+    stored(&place, &written)
+}
+
+async fn sign(ctx: &StepContext<'_>, signer: &Signer, conclusion: &Conclusion<'_>) -> Result<(), Fault> {
     let Some(key) = signer.public_key().await? else {
         return Ok(());
     };
-    let (verdict, vsa) = payloads(ctx, &closed)?;
+    let verdict = conclusion.verdict_payload().map_err(|error| defect(&error))?;
+    let vsa = conclusion.vsa_payload().map_err(|error| defect(&error))?;
     // The key comes first: an envelope that is there has its key beside it.
     let pem = key.to_pem().map_err(|error| defect(&error))?;
     let place = ctx.own_key(KEY_SIDECAR)?;
@@ -41,31 +94,6 @@ pub(crate) async fn seal(ctx: &StepContext<'_>, signer: &Signer, closed: Closed<
     )
     .await?;
     Ok(())
-}
-
-/// What is signed: a pure function of input, observations and the own closure.
-fn payloads(ctx: &StepContext<'_>, closed: &Closed<'_, Observed>) -> Result<(Vec<u8>, Vec<u8>), Fault> {
-    let Observed { facts, summary, commit } = closed.observed;
-    let (phase, _) = phase_summary(ctx.input, facts)?;
-    let conclusion = Conclusion {
-        execution: &ctx.input.execution,
-        phase: &phase,
-        phase_object: match summary {
-            SummaryWrite::Stored(stored) => Some((&stored.key, &stored.sha256)),
-            SummaryWrite::Occupied { .. } | SummaryWrite::NotStored(_) | SummaryWrite::Withheld(_) => None,
-        },
-        commit: match commit {
-            CommitOutcome::Done(record) => Some((&record.key, &record.sha256)),
-            CommitOutcome::Lost(_) | CommitOutcome::Inconclusive(_) | CommitOutcome::NotTried => None,
-        },
-        run_evidence: &facts.run_evidence,
-        closure: closed.closure,
-        blockers: &closed.summary.blockers,
-    };
-    Ok((
-        conclusion.verdict_payload().map_err(|error| defect(&error))?,
-        conclusion.vsa_payload().map_err(|error| defect(&error))?,
-    ))
 }
 
 /// One envelope: adopted where it is there, else signed, verified and created.

@@ -3,6 +3,7 @@
 mod codes;
 mod defects;
 mod history;
+mod indexing;
 mod platform;
 mod replay;
 mod sealing;

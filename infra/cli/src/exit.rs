@@ -101,7 +101,7 @@ pub struct Group {
 }
 
 /// Every exit status of every command. `exit-codes` prints it.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group {
         commands: &["run", "resume"],
         statuses: &[
@@ -135,6 +135,17 @@ pub const GROUPS: [Group; 9] = [
             (Advance, "mirrored whole, whatever the verdict is"),
             (Usage, "usage, or there is no such execution or run"),
             (Fault, "fault; also: the evidence could not be mirrored whole"),
+        ],
+    },
+    Group {
+        commands: &["runs"],
+        statuses: &[
+            (Advance, "listed; also: there is nothing to list"),
+            (Usage, "usage or invalid input"),
+            (
+                Fault,
+                "fault; also: a run could not be read whole, or an entry of the scenario index is not confirmed",
+            ),
         ],
     },
     Group {

@@ -362,6 +362,7 @@ fn bad_weather() {
         ),
         (resume.to_vec(), 3),
         (vec!["gate".to_owned(), run.clone()], 3),
+        (vec!["runs".to_owned()], 3),
         (vec!["down".to_owned()], 0),
     ];
     for (arguments, expected) in commands {

@@ -10,6 +10,9 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// No run is of it.
+const SCENARIO: &str = "scenario_0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
 fn p1() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p1"));
     command.env_remove("AWS_PROFILE");
@@ -136,7 +139,7 @@ fn json_is_one_object_on_success_and_on_every_failure() {
     let (dir, page) = (dir.to_str().unwrap(), page.to_str().unwrap());
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let run = "s3://evidence-bucket/evidence/runs/platform_20260223T174307Z/";
-    let rows: [(&[&str], i32); 26] = [
+    let rows: [(&[&str], i32); 33] = [
         (&["verify", dir], 0),
         (&["verify", "/missing"], 4),
         (&["verify", dir, "--key", "/missing"], 4),
@@ -160,6 +163,13 @@ fn json_is_one_object_on_success_and_on_every_failure() {
         (&["resume"], 2),
         (&["gate", "nonsense"], 2),
         (&["fetch", "x", "--out", dir], 2),
+        (&["runs", "--scenario", "x"], 2),
+        (&["runs", "--digest", "x"], 2),
+        (&["runs", "--since", "yesterday"], 2),
+        (&["runs", "--limit", "0"], 2),
+        (&["runs", "--verdict", "perhaps"], 2),
+        (&["runs", "--scenario", SCENARIO, "--verdict", "hold"], 2),
+        (&["runs", "--stack", "x"], 3),
         (&["up", "--platform", "/missing"], 2),
         (&["close", "/missing", "--docs", "/missing"], 2),
         (&["close", dir], 2),
@@ -182,7 +192,7 @@ fn json_is_one_object_on_success_and_on_every_failure() {
         let failed = expected == 2 || expected == 4;
         assert_eq!(
             object["error"].is_string(),
-            failed || arguments.contains(&run),
+            failed || arguments.contains(&run) || arguments.contains(&"--stack"),
             "{arguments:?}: {object}"
         );
         if failed {

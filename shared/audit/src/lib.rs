@@ -51,6 +51,7 @@ pub mod findings;
 pub mod history;
 pub mod lineage;
 pub mod object_versions;
+pub mod scenario_index;
 pub mod text;
 pub mod verify;
 

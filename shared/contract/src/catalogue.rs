@@ -182,6 +182,7 @@ fn entries() -> Vec<Entry> {
     all.closing::<phase_verdict::Observed>(by);
     all.document::<PhaseSummary>(by);
     all.document::<M4EntryReadinessReceipt>(by);
+    all.record::<ScenarioIndexEntry>(SCENARIO_INDEX_ENTRY, [by], scenario_index_entry);
     all.sidecar(ENVELOPE_SCHEMA, by, |_| schema::envelope());
     all.sidecar(VERDICT_STATEMENT_SCHEMA, by, |entry| {
         schema::statement::<VerdictPredicate>(&entry.name, VERDICT_PREDICATE)
@@ -343,6 +344,11 @@ fn json_of<T: Serialize + DeserializeOwned>(_: &Entry, bytes: &[u8]) -> Result<O
 
 fn ledger_record(_: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
     LedgerRecord::parse(bytes).map_err(|error| error.to_string())?;
+    Ok(None)
+}
+
+fn scenario_index_entry(_: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
+    ScenarioIndexEntry::parse(bytes).map_err(|error| error.to_string())?;
     Ok(None)
 }
 

@@ -69,7 +69,12 @@ pub const ADDED_IN_2: &[(&str, &[&str])] = &[
 ];
 
 /// What revision 1 did not have at all.
-const NEW_IN_2: &[&str] = &["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"];
+const NEW_IN_2: &[&str] = &[
+    "m3j_entry_observations",
+    "m3j_entry_summary",
+    "m3j_phase_entry",
+    "p1_scenario_index_entry",
+];
 
 /// What every closing summary gained.
 const SCANNED: &[&str] = &["secret_scan"];

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration};
+use p1::drive::target::Target;
 use p1_contract::ids::Environment;
 use p1_contract::settings::{Settings, SettingsFields};
 use p1_local::sample::{self, Names};
@@ -285,6 +286,35 @@ impl Deployment {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+    }
+
+    /// What `cargo p1` would know of it if it were a stack, with its S3 at `endpoint`.
+    ///
+    /// # Errors
+    /// Never for the names that a deployment has; otherwise what is wrong with one.
+    pub fn target(&self, endpoint: &str) -> Result<Target, BenchError> {
+        let failed = |error: &(dyn std::error::Error + 'static)| BenchError::failed("name the deployment", error);
+        let names = &self.names;
+        let artifacts = &names.artifacts_bucket;
+        let role = format!("arn:aws:iam::{}:role/{}", names.account, names.state_machine_role);
+        let outputs = [
+            ("Region", names.region.clone()),
+            ("Environment", names.environment.to_string()),
+            ("Account", names.account.clone()),
+            ("StateMachineArn", self.state_machine_arn()),
+            ("StateMachineName", names.state_machine.clone()),
+            ("StateMachineRoleArn", role),
+            ("EvidenceBucket", self.evidence_bucket.clone()),
+            ("ObjectStoreBucket", names.object_store_bucket.clone()),
+            ("ArtifactsBucket", artifacts.clone()),
+            ("RegistryUri", format!("s3://{artifacts}/registry.md")),
+            ("StackOutputsUris", format!("s3://{artifacts}/stack.json")),
+            ("BillingArtifactUri", format!("s3://{artifacts}/billing.json")),
+        ];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
+        let stack = p1_local::Deployment::from_outputs("p1-bench", outputs.into()).map_err(|e| failed(&e))?;
+        let config = sdk_config(endpoint, &names.region, &names.account);
+        Target::new(&stack, &config, true).map_err(|e| failed(&e))
     }
 
     /// Where its S3 is.

@@ -31,6 +31,8 @@ pub struct Plan {
     pub foreign_objects: Vec<usize>,
     /// Runs at each size.
     pub runs_of_a_size: usize,
+    /// Pinned runs in the bucket that `cargo p1 runs` lists.
+    pub listed_runs: Vec<usize>,
 }
 
 impl Plan {
@@ -51,6 +53,7 @@ impl Plan {
             other_runs: vec![1, 10, 100, 1_000],
             foreign_objects: vec![10, 100, 1_000, 10_000],
             runs_of_a_size: 3,
+            listed_runs: vec![10, 1_000, 10_000],
         }
     }
 
@@ -71,6 +74,7 @@ impl Plan {
             other_runs: vec![1, 8],
             foreign_objects: vec![4, 32],
             runs_of_a_size: 1,
+            listed_runs: vec![2, 30],
         }
     }
 }

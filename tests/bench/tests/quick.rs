@@ -24,7 +24,7 @@ fn every_part_can_be_measured() {
     assert_eq!(
         names,
         [
-            "cost", "init", "digest", "requests", "joined", "scale", "growth", "crowd"
+            "cost", "init", "digest", "requests", "joined", "scale", "growth", "crowd", "runs"
         ]
     );
     for section in &report.sections {
@@ -41,6 +41,10 @@ fn every_part_can_be_measured() {
     assert_eq!(row(&report, "cost", "AWS requests by hand").value.median, 63.0);
     let requests = row(&report, "requests", "a run: requests ÷ the fewest");
     assert!(requests.goal.unwrap().is_met(requests.value.median), "{requests:?}");
+    let runs = report.sections.iter().find(|section| section.name == "runs").unwrap();
+    for row in runs.rows.iter().filter(|row| row.goal.is_some()) {
+        assert!(row.goal.unwrap().is_met(row.value.high), "{row:?}");
+    }
     let scale = report.sections.iter().find(|section| section.name == "scale").unwrap();
     for row in scale.rows.iter().filter(|row| row.goal.is_some()) {
         assert!(row.goal.unwrap().is_met(row.value.median), "{row:?}");

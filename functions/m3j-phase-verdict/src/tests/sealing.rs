@@ -34,7 +34,7 @@ fn public() -> PublicKey {
     PublicKey::new(*key().verifying_key()).unwrap()
 }
 
-fn local() -> PhaseVerdictStep {
+pub(super) fn local() -> PhaseVerdictStep {
     let pem = key().to_pkcs8_pem(LineEnding::LF).unwrap();
     let signer = Signer::Local(LocalKey::from_pem(&pem).unwrap());
     PhaseVerdictStep { signer }
@@ -45,7 +45,7 @@ fn place(execution: &TestExecution, sidecar: &str) -> String {
     format!("evidence/dev_full/run_control/{id}/{sidecar}")
 }
 
-fn sidecars(execution: &TestExecution) -> BTreeMap<&'static str, Vec<u8>> {
+pub(super) fn sidecars(execution: &TestExecution) -> BTreeMap<&'static str, Vec<u8>> {
     let mut objects = execution.store.dump(BUCKET);
     SIDECARS
         .into_iter()
@@ -59,7 +59,7 @@ fn statement<P: serde::de::DeserializeOwned>(execution: &TestExecution, sidecar:
     serde_json::from_slice(&envelope.verify(&public()).unwrap()).unwrap()
 }
 
-async fn conclude(execution: &mut TestExecution, step: &PhaseVerdictStep) -> Result<StepResult, Fault> {
+pub(super) async fn conclude(execution: &mut TestExecution, step: &PhaseVerdictStep) -> Result<StepResult, Fault> {
     let result = execution.invoke(step).await;
     execution.closures.remove(Step::PhaseVerdict.id());
     result
@@ -262,7 +262,8 @@ async fn a_sidecar_that_may_not_have_been_stored_is_a_fault_that_passes() {
     // Everything before is there already: observations, receipt, notes and summary.
     let before = 3 + p1_contract::artifacts::CLOSURE_NOTES.len();
     let mut answers = vec![PutAnswer::Exists; before];
-    answers.extend(vec![PutAnswer::Unknown("time-out".to_owned()); 4]);
+    // Four for the key, and one for the index entry, which is found to be there.
+    answers.extend(vec![PutAnswer::Unknown("time-out".to_owned()); 5]);
     execution.store.script(answers);
     let fault = conclude(&mut execution, &local()).await.unwrap_err();
     assert_eq!(fault.name(), "Transient", "{fault}");

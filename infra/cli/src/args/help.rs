@@ -13,7 +13,7 @@ pub const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["init", "lint", "run", "resume", "gate", "close"]),
     (
         "Inspect",
-        &["fetch", "verify", "report", "replay", "diff", "exit-codes"],
+        &["runs", "fetch", "verify", "report", "replay", "diff", "exit-codes"],
     ),
     (
         "Local platform and deployment",
@@ -29,7 +29,7 @@ const VERSION: &str = match option_env!("P1_VERSION") {
 };
 
 /// Examples of every command, without the program's name.
-const EXAMPLES: [(&str, &[&str]); 22] = [
+const EXAMPLES: [(&str, &[&str]); 23] = [
     (
         "init",
         &["init demo", "init acme --environment prod --region eu-west-1"],
@@ -56,6 +56,14 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
     ),
     ("gate", &["gate platform_20261129T052339Z --phase M4"]),
     ("close", &["close target/p1/evidence/RUN --docs docs"]),
+    (
+        "runs",
+        &[
+            "runs",
+            "runs --verdict hold --since 2026-11-29 --stack fraud-platform-dev-full-p1",
+            "runs --scenario scenario_0f1e2d3c4b5a69788796a5b4c3d2e1f0 --json",
+        ],
+    ),
     (
         "fetch",
         &[

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use p1_contract::verdict::PhaseVerdict;
 
 use crate::exit;
 
@@ -35,6 +36,14 @@ pub enum Operator {
     /// has forgotten the execution.
     #[command(after_help = exit::help("fetch"))]
     Fetch(FetchArgs),
+    /// List runs: what is pinned, what is held and by which codes, what still runs
+    ///
+    /// Without --scenario, the ledger of each run says where it stands, the latest run first; of a run whose execution has committed nothing,
+    /// Step Functions says whether that execution still runs. With --scenario, the scenario index gives the pinned runs of the
+    /// scenario by one list request, and each is held against its ledger. An entry that no ledger confirms is UNCONFIRMED. `verify
+    /// s3://…` checks a run as a whole.
+    #[command(after_help = exit::help("runs"))]
+    Runs(RunsArgs),
     /// Write a registry and the documents beside it to start from: they pass every step
     ///
     /// They are the sample platform's, with the names of a platform of this account, region and environment: handles.registry.md,
@@ -187,6 +196,52 @@ pub struct FetchArgs {
     /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `cargo p1 runs`.
+#[derive(Debug, Clone, Args)]
+pub struct RunsArgs {
+    /// Only the pinned runs of this scenario
+    #[arg(long, value_name = "ID")]
+    pub scenario: Option<String>,
+    /// Only runs with this config_digest; of a run that has not ended it is not known
+    #[arg(long, value_name = "HEX")]
+    pub digest: Option<String>,
+    /// Only runs with this verdict
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: Option<CommittedVerdict>,
+    /// Only runs that were minted at this day or time or later, in UTC: 2026-11-29 or 2026-11-29T05:23:39Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// At most so many runs; of the others it is said how many there are
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub limit: usize,
+    /// A stack already deployed on AWS (ordinary AWS credentials and region) instead of the local platform that is up
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A verdict that `cargo p1 runs` is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CommittedVerdict {
+    /// ADVANCE_TO_M4
+    #[value(alias = "ADVANCE_TO_M4")]
+    Advance,
+    /// HOLD_M3
+    #[value(alias = "HOLD_M3")]
+    Hold,
+}
+
+impl From<CommittedVerdict> for PhaseVerdict {
+    fn from(verdict: CommittedVerdict) -> Self {
+        match verdict {
+            CommittedVerdict::Advance => Self::AdvanceToM4,
+            CommittedVerdict::Hold => Self::HoldM3,
+        }
+    }
 }
 
 /// Options of `cargo p1 init`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::EncodingType;
@@ -277,21 +278,57 @@ impl Evidence {
     /// # Errors
     /// Fails if S3 does not answer, or refuses.
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
+        self.keys_after(prefix, None).await
+    }
+
+    /// Lists the keys below `prefix` that come after `after`, in order. S3 gives 1,000 in one answer.
+    ///
+    /// # Errors
+    /// Fails if S3 does not answer, or refuses.
+    pub async fn keys_after(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, ReadError> {
+        let mut keys = Vec::new();
+        for page in self.pages(prefix, after, None).await? {
+            let listed = page.contents().iter().filter_map(|object| object.key());
+            keys.extend(listed.map(|key| decoded(key, page.encoding_type())));
+        }
+        Ok(keys)
+    }
+
+    /// Lists the folders right below `prefix` whose keys come after `after`, in order, each with a `/` at its end. The objects in them
+    /// are not listed.
+    ///
+    /// # Errors
+    /// Fails if S3 does not answer, or refuses.
+    pub async fn folders_after(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, ReadError> {
+        let mut folders = Vec::new();
+        for page in self.pages(prefix, after, Some("/")).await? {
+            let listed = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            folders.extend(listed.map(|folder| decoded(folder, page.encoding_type())));
+        }
+        Ok(folders)
+    }
+
+    async fn pages(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        delimiter: Option<&str>,
+    ) -> Result<Vec<ListObjectsV2Output>, ReadError> {
         let mut pages = self
             .s3
             .list_objects_v2()
             .bucket(self.bucket.as_str())
             .prefix(prefix)
+            .set_start_after(after.map(str::to_owned))
+            .set_delimiter(delimiter.map(str::to_owned))
             .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
-        let mut keys = Vec::new();
+        let mut all = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?;
-            let listed = page.contents().iter().filter_map(|object| object.key());
-            keys.extend(listed.map(|key| decoded(key, page.encoding_type())));
+            all.push(page.map_err(|error| ReadError::new("list", &self.bucket, prefix, Call::AskBucket, &error))?);
         }
-        Ok(keys)
+        Ok(all)
     }
 
     /// Whether no key begins with `prefix`.

@@ -2,5 +2,7 @@
 
 pub mod census;
 pub mod evidence;
+pub mod ledger;
 mod rerun;
+pub mod scenario;
 pub mod verify;

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use p1_audit::EvidenceSet;
 use p1_audit::evidence_set::{Ending, File, ListedObject, Outcome};
 use p1_audit::findings::Findings;
+use p1_audit::object_versions::KeyHistory;
+use p1_audit::scenario_index;
 use p1_contract::artifacts::PhaseSummary;
+use p1_contract::canonical;
 use p1_contract::evidence::{Document, ExecutionSummary, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key};
@@ -18,7 +21,7 @@ use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
 use crate::bucket::census::{Census, ghosts};
-use crate::bucket::evidence::{Chain, Evidence, Listed as Wanted, ReadError, Version, fetch};
+use crate::bucket::evidence::{Chain, Evidence, Fetched, Listed as Wanted, ReadError, Version, fetch};
 use crate::bucket::rerun::{self, Rerun};
 use crate::exit::CliError;
 
@@ -174,7 +177,7 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
         Ok(ghosts) => findings.ghosts(&ghosts),
         Err(error) => findings.incomplete("ledger", error.to_string()),
     }
-    Ok(EvidenceSet {
+    let mut set = EvidenceSet {
         files,
         listed,
         unread,
@@ -182,7 +185,39 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
         ending: roots.ending,
         findings,
         ..EvidenceSet::default()
-    })
+    };
+    index(evidence, &mut set).await;
+    Ok(set)
+}
+
+/// Holds the run's entry of the scenario index against the evidence. A run that an earlier release pinned has none.
+async fn index(evidence: &Evidence, set: &mut EvidenceSet) {
+    let Some(expected) = scenario_index::expected(set) else {
+        return;
+    };
+    let key = expected.key(&set.environment());
+    let (versions, found) = match tokio::join!(evidence.versions(&key), evidence.get(&key, None)) {
+        (Ok(versions), Ok(found)) => (versions, found),
+        (Err(error), _) | (_, Err(error)) => return not_read(&mut set.findings, &key, &error),
+    };
+    let (deleted, written): (Vec<&Version>, Vec<&Version>) = versions
+        .iter()
+        .filter(|version| version.key == key)
+        .partition(|version| version.is_delete_marker);
+    let count = |versions: &[&Version]| u32::try_from(versions.len()).unwrap_or(u32::MAX);
+    let history = KeyHistory {
+        key: key.clone(),
+        versions: count(&written),
+        delete_markers: count(&deleted),
+    };
+    for problem in history.problems() {
+        set.findings.tampered(&key, problem);
+    }
+    let is_expected = |found: &Fetched| canonical::document_of(&expected).is_ok_and(|bytes| bytes == found.bytes);
+    if found.is_some_and(|found| !is_expected(&found)) {
+        set.findings
+            .tampered(&key, "is not the entry of the scenario index that the evidence gives");
+    }
 }
 
 /// An object whose content is not known. One that P1 cannot have written was written by somebody else.

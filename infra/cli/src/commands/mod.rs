@@ -29,6 +29,8 @@ pub mod resume;
 #[cfg(feature = "operator")]
 pub mod run;
 #[cfg(feature = "operator")]
+pub mod runs;
+#[cfg(feature = "operator")]
 pub mod status;
 #[cfg(feature = "operator")]
 pub mod tools;
@@ -75,6 +77,7 @@ async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
         Operator::Resume(args) => resume::resume(args).await,
         Operator::Gate(args) => gate::gate(args).await,
         Operator::Fetch(args) => fetch::fetch(args).await,
+        Operator::Runs(args) => runs::runs(args).await,
         Operator::Init(args) => init::init(&args),
         Operator::Up(args) => up::up(args).await,
         Operator::Down(args) => down::down(args).await,

@@ -12,6 +12,7 @@ mod orchestrator;
 mod publication;
 mod rollup;
 mod run_identity;
+mod scenario_index;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ pub use orchestrator::*;
 pub use publication::*;
 pub use rollup::*;
 pub use run_identity::*;
+pub use scenario_index::*;
 
 use crate::blocker::Finding;
 

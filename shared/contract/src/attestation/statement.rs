@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::key::AttestationError;
-use crate::artifacts::{M4HandoffPack, PhaseSummary, RunHeader, RunRecord};
+use crate::artifacts::{IndexedObject, M4HandoffPack, PhaseSummary, Pinned, RunHeader, RunRecord, ScenarioIndexEntry};
 use crate::blocker::{Blocker, Finding, codes};
 use crate::canonical;
 use crate::evidence::{Body, Document, ExecutionSummary, RunIds};
@@ -180,6 +180,25 @@ impl Conclusion<'_> {
             Some(_) => self.phase.body.verdict,
             None => PhaseVerdict::HoldM3,
         }
+    }
+
+    /// The entry of the scenario index that follows. `None` unless an advance was committed.
+    #[must_use]
+    pub fn index_entry(&self) -> Option<ScenarioIndexEntry> {
+        let named = |(key, sha256): (&S3Key, &Sha256Hex)| IndexedObject::new(key, sha256);
+        let (summary, commit) = (self.phase_object?, self.commit?);
+        if self.phase.body.verdict != PhaseVerdict::AdvanceToM4 {
+            return None;
+        }
+        let run_evidence = self.run_evidence.iter().map(|object| (&object.key, &object.sha256));
+        let pinned = Pinned {
+            execution: self.execution.clone(),
+            execution_stamp_utc: self.phase.body.execution_stamp_utc,
+            m3_execution_summary: named(summary),
+            commit: named(commit),
+            run_evidence: run_evidence.map(named).collect(),
+        };
+        ScenarioIndexEntry::new(self.phase.header.run().triplet()?, pinned)
     }
 
     /// The objects that both statements are about, in the order of their keys, each once.

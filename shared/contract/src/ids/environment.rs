@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::PhaseExecutionId;
+use super::{PhaseExecutionId, ScenarioRunId};
 use crate::parse_error::text_newtype;
 
 text_newtype! {
@@ -58,6 +58,18 @@ impl Environment {
         Self::of_key(key)
             .filter(|(environment, _)| environment == self)
             .map(|(_, rest)| rest)
+    }
+
+    /// Where the index of all scenarios lies, with a `/` at its end.
+    #[must_use]
+    pub fn scenario_index_root(&self) -> String {
+        format!("evidence/{self}/index/scenario/")
+    }
+
+    /// Where the index lists the pinned runs of one scenario, with a `/` at its end.
+    #[must_use]
+    pub fn scenario_index(&self, scenario: &ScenarioRunId) -> String {
+        format!("{}{scenario}/", self.scenario_index_root())
     }
 
     /// The folder of one phase execution, with a `/` at its end.

@@ -28,6 +28,12 @@ impl PlatformRunId {
         }
     }
 
+    /// The stamp of the execution that minted the id: every id that was parsed has one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        Stamp::parse_compact(self.0.split('_').nth(1)?).ok()
+    }
+
     /// `evidence/runs/{id}/`: every object of the run has a key below it.
     pub fn run_root(&self) -> String {
         format!("evidence/runs/{self}/")
@@ -138,6 +144,7 @@ mod tests {
         let id = PlatformRunId::mint(stamp(), 0).unwrap();
         assert_eq!(id.as_str(), "platform_20261122T121701Z");
         assert_eq!(id.run_root(), "evidence/runs/platform_20261122T121701Z/");
+        assert_eq!(id.stamp(), Some(stamp()));
         assert_eq!(
             id.ledger_key(1),
             "evidence/runs/platform_20261122T121701Z/ledger/000001.json"
@@ -146,10 +153,9 @@ mod tests {
             PlatformRunId::mint(stamp(), 1).unwrap().as_str(),
             "platform_20261122T121701Z_01"
         );
-        assert_eq!(
-            PlatformRunId::mint(stamp(), 20).unwrap().as_str(),
-            "platform_20261122T121701Z_20"
-        );
+        let last = PlatformRunId::mint(stamp(), 20).unwrap();
+        assert_eq!(last.as_str(), "platform_20261122T121701Z_20");
+        assert_eq!(last.stamp(), Some(stamp()));
         assert_eq!(PlatformRunId::mint(stamp(), 21), None);
     }
 

@@ -6,6 +6,7 @@ mod digest;
 mod growth;
 mod init;
 mod joined;
+mod listing;
 mod minimum;
 mod requests;
 mod scale;
@@ -35,6 +36,8 @@ pub enum Part {
     Growth,
     /// Time and memory over the number of other runs in the bucket and of foreign objects below the run's root
     Crowd,
+    /// Requests and time of `cargo p1 runs` over the number of pinned runs in the bucket
+    Runs,
 }
 
 impl Part {
@@ -52,6 +55,7 @@ impl Part {
             Part::Scale => scale::measure(setup).await,
             Part::Growth => growth::measure(setup).await,
             Part::Crowd => crowd::measure(setup).await,
+            Part::Runs => listing::measure(setup).await,
         }
     }
 }
