@@ -140,15 +140,21 @@ pub const GROUPS: [Group; 9] = [
     Group {
         commands: &["lint"],
         statuses: &[
-            (Advance, "no step would block"),
-            (Hold, "a step would block: a run would be held"),
+            (
+                Advance,
+                "no step would block; with --stack: and everything was learned, and nothing is wrong",
+            ),
+            (
+                Hold,
+                "a step would block: a run would be held; also: something is wrong with the stack",
+            ),
             (
                 Usage,
                 "usage, or a file cannot be read; also: the registry is none, so that a run would fault",
             ),
             (
                 Fault,
-                "a step would reach no verdict for another reason: a run would fault",
+                "a step would reach no verdict for another reason: a run would fault; also: nothing is known to be wrong with the stack, and something was not learned",
             ),
         ],
     },
@@ -243,6 +249,7 @@ pub const GROUPS: [Group; 9] = [
             "outputs",
             "close",
             "tools",
+            "exit-codes",
             "bench",
             "completions",
             "man",

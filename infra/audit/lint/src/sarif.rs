@@ -187,7 +187,12 @@ pub fn sarif(report: Option<&Report>, stack: Option<&StackReport>) -> Result<Str
                 driver: Driver {
                     name: "p1-lint",
                     semantic_version: env!("CARGO_PKG_VERSION"),
-                    rules: used.iter().copied().map(rule).chain(broken.iter().copied().map(stack_rule)).collect(),
+                    rules: used
+                        .iter()
+                        .copied()
+                        .map(rule)
+                        .chain(broken.iter().copied().map(stack_rule))
+                        .collect(),
                 },
             },
             invocations: [Invocation {

@@ -22,6 +22,15 @@ pub(super) const WITHOUT_KEY: &str = "AES256";
 
 pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
     let bucket = facts.evidence_bucket.as_str();
+    if !facts.bucket.is_there {
+        return report.blocking(
+            Rule::Bucket,
+            Some(Blocker::EvidenceBucketUnfit),
+            bucket,
+            "there is no such bucket",
+            "find who removed it, and deploy the stack again (docs/deploy.md)",
+        );
+    }
     match &facts.bucket.versioning {
         Asked::NotLearned(why) => report.not_learned("whether every version is kept", bucket, why),
         Asked::Answered(status) if status.as_deref() != Some(VERSIONING) => report.blocking(
@@ -69,7 +78,11 @@ fn public_access(settings: Option<&BTreeMap<&'static str, bool>>, bucket: &str, 
     report.wrong(
         Rule::PublicAccess,
         bucket,
-        format!("{} {} not on", off.join(", "), if off.len() == 1 { "is" } else { "are" }),
+        format!(
+            "{} {} not on",
+            off.join(", "),
+            if off.len() == 1 { "is" } else { "are" }
+        ),
         format!("`aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {all}`"),
     );
 }
@@ -90,7 +103,10 @@ fn lock(facts: &Facts, report: &mut StackReport) {
         None => "it has no Object Lock".to_owned(),
         Some(Lock { mode: None, .. }) => "its Object Lock has no default retention".to_owned(),
         Some(_) if !creates_bucket(facts) => return,
-        Some(Lock { mode: Some(found), days: found_days }) => {
+        Some(Lock {
+            mode: Some(found),
+            days: found_days,
+        }) => {
             let is_weaker = mode == "COMPLIANCE" && found != mode;
             if !is_weaker && *found_days >= days {
                 return;
@@ -116,7 +132,9 @@ fn lock(facts: &Facts, report: &mut StackReport) {
 /// Whether the stack made the evidence bucket. Where that is not known, it is held to all that the stack would make.
 pub(super) fn creates_bucket(facts: &Facts) -> bool {
     match &facts.parameters {
-        Asked::Answered(parameters) => parameters.get("CreateEvidenceBucket").is_none_or(|value| value == "true"),
+        Asked::Answered(parameters) => parameters
+            .get("CreateEvidenceBucket")
+            .is_none_or(|value| value == "true"),
         Asked::NotLearned(_) => true,
     }
 }
@@ -130,9 +148,13 @@ fn encryption(facts: &Facts, report: &mut StackReport) {
     };
     let expected = facts.outputs.get("EvidenceKeyArn").map(String::as_str);
     let is_right = match (expected, found) {
-        (Some(key), Some(Encryption { algorithm, key: Some(found) })) => {
-            algorithm.starts_with(WITH_KEY) && is_key(key, found)
-        }
+        (
+            Some(key),
+            Some(Encryption {
+                algorithm,
+                key: Some(found),
+            }),
+        ) => algorithm.starts_with(WITH_KEY) && is_key(key, found),
         (None, Some(Encryption { algorithm, key: None })) => algorithm == WITHOUT_KEY,
         // S3 encrypts with its own key where nothing is set.
         (None, None) => true,
@@ -143,17 +165,27 @@ fn encryption(facts: &Facts, report: &mut StackReport) {
     }
     let found_words = match found {
         None => format!("{WITHOUT_KEY} with a key of S3"),
-        Some(Encryption { algorithm, key: None }) => format!("{algorithm} with a key of AWS"),
-        Some(Encryption { algorithm, key: Some(key) }) => format!("{algorithm} with {key}"),
+        Some(Encryption { algorithm, key: None }) if algorithm == WITHOUT_KEY => {
+            format!("{algorithm} with a key of S3")
+        }
+        Some(Encryption { algorithm, key: None }) => format!("{algorithm} with AWS's own key"),
+        Some(Encryption {
+            algorithm,
+            key: Some(key),
+        }) => format!("{algorithm} with {key}"),
     };
     let (wanted, default): (String, Value) = match expected {
         Some(key) => (
             format!("{WITH_KEY} with {key}"),
             json!({"SSEAlgorithm": WITH_KEY, "KMSMasterKeyID": key}),
         ),
-        None => (format!("{WITHOUT_KEY} with a key of S3"), json!({"SSEAlgorithm": WITHOUT_KEY})),
+        None => (
+            format!("{WITHOUT_KEY} with a key of S3"),
+            json!({"SSEAlgorithm": WITHOUT_KEY}),
+        ),
     };
-    let rules = json!({"Rules": [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": expected.is_some()}]});
+    let rules =
+        json!({"Rules": [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": expected.is_some()}]});
     report.wrong(
         Rule::Encryption,
         bucket,

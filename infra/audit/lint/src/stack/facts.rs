@@ -43,6 +43,8 @@ pub struct Facts {
 /// The settings of a bucket. An inner `None` means that there is no such setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
+    /// Whether S3 knows it. Everything else is asked for nothing if it does not.
+    pub is_there: bool,
     /// The status of its versioning.
     pub versioning: Asked<Option<String>>,
     /// Whether its events go to EventBridge.

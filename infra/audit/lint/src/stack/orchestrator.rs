@@ -84,7 +84,11 @@ fn alias(facts: &Facts, report: &mut StackReport) {
         Asked::Answered(resources) => resources,
     };
     let Some(version) = resources.iter().find(|resource| resource.name == VERSION) else {
-        return report.not_learned(QUESTION, &alias.arn, "the stack has no StateMachineVersion beside its alias");
+        return report.not_learned(
+            QUESTION,
+            &alias.arn,
+            "the stack has no StateMachineVersion beside its alias",
+        );
     };
     let version = version.physical.as_str();
     let route = format!("stateMachineVersionArn={version},weight=100");

@@ -82,7 +82,9 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
 fn expected(facts: &Facts, parameters: &BTreeMap<String, String>) -> Result<Vec<Value>, String> {
     let parameter = |name: &str| {
         let value = parameters.get(name).map(String::as_str);
-        value.ok_or_else(|| format!("the stack has no parameter {name}: it was not deployed from infra/template.yaml of this version"))
+        value.ok_or_else(|| {
+            format!("the stack has no parameter {name}: it was not deployed from infra/template.yaml of this version")
+        })
     };
     let (machine, bucket) = (&facts.state_machine, facts.evidence_bucket.as_str());
     let root = format!("arn:{}:iam::{}:root", machine.partition(), machine.account());
@@ -95,15 +97,24 @@ fn expected(facts: &Facts, parameters: &BTreeMap<String, String>) -> Result<Vec<
         ("BREAK_GLASS_ROLE_ARN", break_glass),
         ("DEPLOYMENT_ROLE_ARN", deployer),
         ("UPSTREAM_ROLE_ARN", parameter("UpstreamRoleArn")?),
-        ("arn:aws:iam::ACCOUNT:", &format!("arn:{}:iam::{}:", machine.partition(), machine.account())),
-        ("arn:aws:s3:::BUCKET", &format!("arn:{}:s3:::{bucket}", machine.partition())),
+        (
+            "arn:aws:iam::ACCOUNT:",
+            &format!("arn:{}:iam::{}:", machine.partition(), machine.account()),
+        ),
+        (
+            "arn:aws:s3:::BUCKET",
+            &format!("arn:{}:s3:::{bucket}", machine.partition()),
+        ),
         ("/ENVIRONMENT/", &format!("/{}/", facts.environment)),
         ("role/PREFIX-", &format!("role/{}-", parameter("FunctionNamePrefix")?)),
         ("evidence/runs/*/run.json", &any_run(parameter("RunJsonKeyPattern")?)),
-        ("evidence/runs/*/run_pin/*", &format!("{}*", any_run(parameter("RunHeaderFolderPattern")?))),
+        (
+            "evidence/runs/*/run_pin/*",
+            &format!("{}*", any_run(parameter("RunHeaderFolderPattern")?)),
+        ),
     ];
-    let mut document: Value =
-        serde_json::from_str(TEMPLATE).map_err(|error| format!("docs/evidence-bucket-policy.json is no JSON: {error}"))?;
+    let mut document: Value = serde_json::from_str(TEMPLATE)
+        .map_err(|error| format!("docs/evidence-bucket-policy.json is no JSON: {error}"))?;
     fill(&mut document, &places);
     let Value::Array(mut statements) = document["Statement"].take() else {
         return Err("docs/evidence-bucket-policy.json has no statements".to_owned());
@@ -114,8 +125,12 @@ fn expected(facts: &Facts, parameters: &BTreeMap<String, String>) -> Result<Vec<
     if parameter("UpstreamRoleArn")?.is_empty() {
         statements.retain(|statement| statement["Sid"] != OF_UPSTREAM);
     }
-    let later = parameter("LaterPhaseRoleArns")?.split(',').filter(|role| !role.is_empty());
-    let runs = statements.iter_mut().find(|statement| statement["Sid"] == OF_LATER_PHASES);
+    let later = parameter("LaterPhaseRoleArns")?
+        .split(',')
+        .filter(|role| !role.is_empty());
+    let runs = statements
+        .iter_mut()
+        .find(|statement| statement["Sid"] == OF_LATER_PHASES);
     if let Some(Value::Array(roles)) =
         runs.and_then(|runs| runs.pointer_mut("/Condition/ArnNotEquals/aws:PrincipalArn"))
     {

@@ -89,6 +89,8 @@ macro_rules! rules {
 }
 
 rules! {
+    /// The evidence bucket is there.
+    Bucket "bucket";
     /// The evidence bucket keeps every version of an object.
     Versioning "bucket-versioning";
     /// The evidence bucket sends its events to EventBridge: without them, no receipt starts a run.
