@@ -32,6 +32,7 @@ async fn what_init_writes_is_clean_and_a_run_takes_it() {
         account: Some("111122223333".to_owned()),
         region: Some("eu-central-1".to_owned()),
         environment: Some("prod_2".to_owned()),
+        json: false,
     };
     for (args, environment) in [(&default, "dev_full"), (&own, "prod_2")] {
         assert_eq!(init::init(args).unwrap(), ExitStatus::Advance);
