@@ -33,7 +33,7 @@ pub enum BuildProfile {
                   Needs openssl on PATH besides what the README asks for."
 )]
 pub struct Options {
-    /// A few pairs, small sizes and the dev profile: shows in minutes that it can be measured, and no figure that means anything
+    /// One pair of each comparison, small sizes and the dev profile: shows in minutes that it can be measured, and no figure that means anything
     #[arg(long)]
     pub quick: bool,
     /// Only these parts; repeatable
@@ -60,7 +60,7 @@ pub struct Options {
 }
 
 /// What `--quick` leaves out.
-const QUICK: &str = "quick: one or two pairs of each comparison, no warm-up by hand, two sizes that are small, and the dev profile. The \
+const QUICK: &str = "quick: one pair of each comparison, no warm-up by hand, uploads by hand four at once, two small sizes, and the dev profile. The \
                      figures show that it can be measured, and mean nothing";
 
 impl Options {

@@ -16,12 +16,12 @@ pub struct Beat<'p> {
     said: Mutex<Said>,
 }
 
-/// What was said last.
+/// What was said.
 struct Said {
-    /// What is being done.
-    doing: String,
-    /// Since when.
-    since: Instant,
+    /// What has begun and is not done, with the time of its beginning.
+    open: Vec<(String, Instant)>,
+    /// The latest note since something began or was done.
+    note: Option<(String, Instant)>,
     /// When something was said.
     at: Instant,
 }
@@ -30,13 +30,12 @@ impl<'p> Beat<'p> {
     /// Says it to somebody.
     #[must_use]
     pub fn new(to: &'p dyn Progress) -> Self {
-        let now = Instant::now();
         Beat {
             to,
             said: Mutex::new(Said {
-                doing: String::new(),
-                since: now,
-                at: now,
+                open: Vec::new(),
+                note: None,
+                at: Instant::now(),
             }),
         }
     }
@@ -59,7 +58,8 @@ impl<'p> Beat<'p> {
                 return None;
             }
             said.at = Instant::now();
-            Some(format!("{}: {} s so far", said.doing, said.since.elapsed().as_secs()))
+            let (doing, since) = said.note.as_ref().or(said.open.last())?;
+            Some(format!("{doing}: {} s so far", since.elapsed().as_secs()))
         });
         if let Some(line) = line {
             self.to.note(&line);
@@ -70,31 +70,34 @@ impl<'p> Beat<'p> {
         with(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn does(&self, what: &str) {
+    /// Remembers it, at this time.
+    fn hears(&self, with: impl FnOnce(&mut Said, Instant)) {
         let now = Instant::now();
         self.said(|said| {
-            *said = Said {
-                doing: what.to_owned(),
-                since: now,
-                at: now,
-            };
+            said.at = now;
+            said.note = None;
+            with(said, now);
         });
     }
 }
 
 impl Progress for Beat<'_> {
     fn begin(&self, phase: &str) {
-        self.does(phase);
+        self.hears(|said, now| said.open.push((phase.to_owned(), now)));
         self.to.begin(phase);
     }
 
     fn note(&self, text: &str) {
-        self.does(text);
+        self.hears(|said, now| said.note = Some((text.to_owned(), now)));
         self.to.note(text);
     }
 
     fn done(&self, phase: &str, took: Duration) {
-        self.does(phase);
+        // What was begun may say more, such as how long it takes.
+        self.hears(|said, _| {
+            let at = said.open.iter().rposition(|(open, _)| open.starts_with(phase));
+            at.map(|at| said.open.remove(at));
+        });
         self.to.done(phase, took);
     }
 }
@@ -133,7 +136,14 @@ mod tests {
             sleep(4).await;
             beat.note("pair 2 of 2");
             sleep(6).await;
-            beat.done("measuring cost", Duration::from_secs(22));
+            // Two at once: one of them is done, and the other goes on.
+            beat.begin("building (minutes)");
+            beat.begin("starting the engine");
+            sleep(1).await;
+            beat.done("starting the engine", Duration::from_secs(1));
+            sleep(6).await;
+            beat.done("building", Duration::from_secs(7));
+            beat.done("measuring cost", Duration::from_secs(29));
             7
         };
         assert_eq!(beat.during(work).await, 7);
@@ -147,6 +157,11 @@ mod tests {
                 "pair 1 of 1",
                 "pair 2 of 2",
                 "pair 2 of 2: 5 s so far",
+                "building (minutes)",
+                "starting the engine",
+                "starting the engine: done",
+                "building (minutes): 6 s so far",
+                "building: done",
                 "measuring cost: done",
             ]
         );
