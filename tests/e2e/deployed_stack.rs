@@ -1,5 +1,7 @@
 //! `cargo p1 lint --stack`: a stack as it was deployed is clean, and what somebody changed is named, until it is put back.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, EventBridgeConfiguration, NotificationConfiguration, ServerSideEncryption,
@@ -11,6 +13,7 @@ use p1::drive::screen::Screen;
 use p1::drive::target::Target;
 use p1::{ExitStatus, LintArgs};
 use p1_lint::stack::{Rule, StackReport, StackStanding};
+use p1_local::progress::Lines;
 use p1_tests::stage::{Stage, on_stage_of_its_own};
 
 /// Lets another service use a role, or only Step Functions again: `boto3` of the platform's own tools.
@@ -186,5 +189,14 @@ fn a_deployed_stack_is_clean_and_what_is_changed_is_named() {
         );
         trust("states.amazonaws.com");
         assert_eq!(wrong(stage).await, []);
+
+        // A parameter may have what the path of a checkout may have.
+        let place = format!(
+            "s3://{}/it's here/the \u{fc}ber registry.md",
+            stage.platform.artifacts_bucket()
+        );
+        let parameters = BTreeMap::from([("RegistryUri".to_owned(), place.clone())]);
+        stage.platform.redeploy(1, parameters, &Lines).await.unwrap();
+        assert_eq!(stage.platform.registry_uri(), place);
     });
 }
