@@ -7,11 +7,14 @@
 #
 # FILES is a directory with uploads.tsv: a line for each of the 44 documents: step, key and file, between tabs. The environment says
 # where: BUCKET, RUN_ROOT (the prefix of the run's own documents), RUN_JSON, RUN_HEADER, HANDOFF_PACK, SNAPSHOT (keys), MACHINE
-# (an ARN), MACHINE_NAME, ROLE, BILLING_BUCKET, BILLING_KEY. Prints how many calls it made.
+# (an ARN), MACHINE_NAME, ROLE, BILLING_BUCKET, BILLING_KEY. AT_ONCE (else 1) uploads of a step are made at once, where only the calls
+# are counted. Prints how many calls it made.
 set -eu
 
 files=$1
 calls=0
+begun=
+uploads=0
 
 fail() {
     echo "by_hand.sh: $1" >&2
@@ -31,8 +34,22 @@ absent() {
     grep -q 404 "$files/answer" || fail "whether $1 is there could not be learned"
 }
 
+# Begins an upload, once there are fewer than AT_ONCE.
 upload() {
-    call s3api put-object --bucket "$BUCKET" --key "$1" --body "$2" --if-none-match '*'
+    if [ "$uploads" -ge "${AT_ONCE:-1}" ]; then settle; fi
+    calls=$((calls + 1))
+    aws s3api put-object --bucket "$BUCKET" --key "$1" --body "$2" --if-none-match '*' >"$files/answer-$calls" </dev/null &
+    begun="$begun $!"
+    uploads=$((uploads + 1))
+}
+
+# Waits for the uploads that were begun.
+settle() {
+    for upload in $begun; do
+        wait "$upload" || fail "aws s3api put-object failed"
+    done
+    begun=
+    uploads=0
 }
 
 # Uploads the documents of a step.
@@ -41,6 +58,7 @@ upload_step() {
     while IFS="$tab" read -r step key file; do
         if [ "$step" = "$1" ]; then upload "$key" "$files/$file"; fi
     done <"$files/uploads.tsv"
+    settle
 }
 
 # Reads a document back and compares it with what was meant to be there.

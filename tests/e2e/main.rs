@@ -8,6 +8,7 @@ mod aws_failures;
 mod blocker_codes;
 mod concurrent_runs;
 mod costs;
+mod deployed_stack;
 mod duplicate_deliveries;
 mod environments;
 mod faulted_executions;

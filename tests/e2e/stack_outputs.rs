@@ -29,7 +29,7 @@ fn m3a_reads_the_outputs_that_the_tool_uploads() {
         let [place] = target.stack_outputs.as_slice() else {
             panic!("{:?}", target.stack_outputs)
         };
-        deliver(&target, None, Some(place)).await.unwrap();
+        deliver(&target, None, Some(place), false).await.unwrap();
         // The Terraform provider gives the body of an object to nobody unless its type says that it is text.
         let head = target.s3.head_object().bucket(place.bucket.as_str());
         let head = head.key(place.key.as_str()).send().await.unwrap();

@@ -1,16 +1,22 @@
 //! The SARIF log has what SARIF 2.1.0 requires, and what a code host needs to show a finding in place.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use p1_contract::blocker::Blocker;
+use p1_lint::stack::{NotLearned, Rule, StackFinding, StackReport, StackStanding};
 use p1_lint::{Report, lint, sarif};
-use serde_json::Value;
+use p1_local::progress::Lines;
+use p1_local::{Checkout, Tools};
+use serde_json::{Value, json};
 
 use crate::scene::Scene;
 
 async fn log(scene: &Scene) -> (Report, Value) {
     let report = lint(&scene.inputs()).await;
-    let log = serde_json::from_str(&sarif(&report).unwrap()).unwrap();
+    let log = serde_json::from_str(&sarif(Some(&report), None).unwrap()).unwrap();
     (report, log)
 }
 
@@ -108,4 +114,118 @@ async fn a_clean_registry_has_no_results_and_one_that_is_none_says_why() {
         message.starts_with("registry handles.registry.md: the handles registry declares no handle"),
         "{message}"
     );
+}
+
+/// A stack with a finding that a step sees too, one that none sees, and a question without an answer.
+fn stack() -> StackReport {
+    let finding = |rule, code: Option<Blocker>, resource: &str| StackFinding {
+        rule,
+        code,
+        severity: code.map(Blocker::severity),
+        resource: resource.to_owned(),
+        detail: "it is wrong".to_owned(),
+        remedy: "`aws s3api x --bucket b`".to_owned(),
+    };
+    StackReport {
+        stack: "p1".to_owned(),
+        standing: StackStanding::Wrong,
+        findings: vec![
+            finding(Rule::Events, None, "evidence-bucket"),
+            finding(Rule::Versioning, Some(Blocker::EvidenceBucketUnfit), "evidence-bucket"),
+        ],
+        not_learned: vec![NotLearned {
+            question: "whether public access is blocked".to_owned(),
+            resource: "evidence-bucket".to_owned(),
+            why: "403 AccessDenied".to_owned(),
+        }],
+        not_judged: vec!["somebody's role".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn findings_of_a_stack_name_their_resource_beside_those_of_the_documents() {
+    let scene = Scene::edited("`BUDGET_CURRENCY = \"USD\"`", "`BUDGET_CURRENCY = \"EUR\"`");
+    let report = lint(&scene.inputs()).await;
+    let stack = stack();
+    let log: Value = serde_json::from_str(&sarif(Some(&report), Some(&stack)).unwrap()).unwrap();
+    let run = &log["runs"][0];
+    let (rules, results) = (&run["tool"]["driver"]["rules"], run["results"].as_array().unwrap());
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let at = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[at]["id"], result["ruleId"]);
+    }
+    let named: Vec<(&Value, &Value)> = results
+        .iter()
+        .map(|result| {
+            (
+                &result["ruleId"],
+                &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"],
+            )
+        })
+        .collect();
+    assert_eq!(named[0], (&json!("M3H-B7"), &Value::Null));
+    assert_eq!(named[1], (&json!("bucket-events"), &json!("evidence-bucket")));
+    assert_eq!(named[2], (&json!("bucket-versioning"), &json!("evidence-bucket")));
+    let invocation = &run["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let open = invocation["toolExecutionNotifications"][0]["message"]["text"]
+        .as_str()
+        .unwrap();
+    assert!(open.contains("not learned") && open.contains("AccessDenied"), "{open}");
+}
+
+/// What is wrong with each log, by the standard's own schema.
+async fn problems(logs: &[Value]) -> Vec<Vec<String>> {
+    let tools = Tools::prepare(&Checkout::default(), &Lines).await.unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("lint/validate_sarif.py");
+    let mut validator = Command::new(tools.bin().join("python"))
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = validator.stdin.take().unwrap();
+    input.write_all(&serde_json::to_vec(logs).unwrap()).unwrap();
+    drop(input);
+    let output = validator.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn every_log_is_valid_by_the_schema_of_the_standard() {
+    let several = Scene::edited("* `ENV_NAME", "* `ENV_NAME = \"other\"`\n* `ENV_NAME")
+        .with("`BUDGET_CURRENCY = \"USD\"`", "`BUDGET_CURRENCY = \"EUR\"`");
+    let mut logs = Vec::new();
+    for scene in [&several, &Scene::default(), &Scene::of("nothing")] {
+        logs.push(log(scene).await.1);
+    }
+    let stack = stack();
+    let report = lint(&several.inputs()).await;
+    for report in [Some(&report), None] {
+        logs.push(serde_json::from_str(&sarif(report, Some(&stack)).unwrap()).unwrap());
+    }
+    assert!(logs[0]["runs"][0]["results"][0]["relatedLocations"].is_array());
+    assert_eq!(problems(&logs).await, vec![Vec::<String>::new(); logs.len()]);
+
+    // The schema is one that refuses.
+    let broken = [
+        (
+            "/runs/0/results/0/locations/0/physicalLocation/region/startLine",
+            json!(0),
+        ),
+        ("/runs/0/results/0/level", json!("fatal")),
+        ("/runs/0/results/0/message", json!({})),
+        ("/runs/0/columnKind", json!("bytes")),
+        ("/runs/0/tool/driver/name", json!(null)),
+    ]
+    .map(|(place, value)| {
+        let mut log = logs[0].clone();
+        *log.pointer_mut(place).unwrap() = value;
+        log
+    });
+    for (at, problems) in problems(&broken).await.into_iter().enumerate() {
+        assert!(!problems.is_empty(), "{at}");
+    }
 }

@@ -11,11 +11,11 @@ use p1_tests::world;
 fn lint_args(dir: &Path, environment: &str) -> LintArgs {
     let file = |name: &str| dir.join(name);
     LintArgs {
-        registry: file("handles.registry.md"),
+        registry: Some(file("handles.registry.md")),
         stack_outputs: vec![file("stack-outputs.json")],
         m2_receipt: Some(file("m2_receipt.json")),
         billing: Some(file("billing.json")),
-        environment: environment.to_owned(),
+        environment: Some(environment.to_owned()),
         ..LintArgs::default()
     }
 }
@@ -32,13 +32,14 @@ async fn what_init_writes_is_clean_and_a_run_takes_it() {
         account: Some("111122223333".to_owned()),
         region: Some("eu-central-1".to_owned()),
         environment: Some("prod_2".to_owned()),
+        json: false,
     };
     for (args, environment) in [(&default, "dev_full"), (&own, "prod_2")] {
         assert_eq!(init::init(args).unwrap(), ExitStatus::Advance);
         let linted = lint_args(&args.dir, environment);
         assert_eq!(lint::lint(&linted).await.unwrap(), ExitStatus::Advance);
         let inputs = preflight::check(&RunArgs {
-            registry: Some(linted.registry.clone()),
+            registry: linted.registry.clone(),
             stack_outputs: linted.stack_outputs.clone(),
             m2_receipt: linted.m2_receipt.clone(),
             billing: linted.billing.clone(),
@@ -102,7 +103,7 @@ async fn exit_statuses_are_those_of_the_table() {
     };
     init::init(&args).unwrap();
     let linted = lint_args(root.path(), "dev_full");
-    let registry = std::fs::read_to_string(&linted.registry).unwrap();
+    let registry = std::fs::read_to_string(linted.registry.as_ref().unwrap()).unwrap();
     for (text, expected) in [
         (
             registry.replace("ALERT_1_USD = 100", "ALERT_1_USD = 200"),
@@ -110,20 +111,20 @@ async fn exit_statuses_are_those_of_the_table() {
         ),
         ("nothing is declared here".to_owned(), ExitStatus::Usage),
     ] {
-        std::fs::write(&linted.registry, text).unwrap();
+        std::fs::write(linted.registry.as_ref().unwrap(), text).unwrap();
         assert_eq!(lint::lint(&linted).await.unwrap(), expected);
     }
     let unusable = [
         LintArgs {
-            registry: root.path().join("none.md"),
+            registry: Some(root.path().join("none.md")),
             ..linted.clone()
         },
         LintArgs {
-            registry: root.path().to_owned(),
+            registry: Some(root.path().to_owned()),
             ..linted.clone()
         },
         LintArgs {
-            environment: "Prod".to_owned(),
+            environment: Some("Prod".to_owned()),
             ..linted.clone()
         },
         LintArgs {

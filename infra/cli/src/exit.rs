@@ -151,15 +151,21 @@ pub const GROUPS: [Group; 10] = [
     Group {
         commands: &["lint"],
         statuses: &[
-            (Advance, "no step would block"),
-            (Hold, "a step would block: a run would be held"),
+            (
+                Advance,
+                "no step would block; with --stack: and everything was learned, and nothing is wrong",
+            ),
+            (
+                Hold,
+                "a step would block: a run would be held; also: something is wrong with the stack",
+            ),
             (
                 Usage,
                 "usage, or a file cannot be read; also: the registry is none, so that a run would fault",
             ),
             (
                 Fault,
-                "a step would reach no verdict for another reason: a run would fault",
+                "a step would reach no verdict for another reason: a run would fault; also: nothing is known to be wrong with the stack, and something was not learned",
             ),
         ],
     },
@@ -258,6 +264,7 @@ pub const GROUPS: [Group; 10] = [
             "outputs",
             "close",
             "tools",
+            "exit-codes",
             "bench",
             "completions",
             "man",

@@ -20,7 +20,7 @@ const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     // Also of a command line that cannot be parsed.
-    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    let is_json = asks_for_json();
     let command = match Cli::read() {
         Ok(cli) => cli.command,
         Err(error) => {
@@ -53,6 +53,13 @@ fn main() -> ExitCode {
             refused(is_json, &why, ExitStatus::Stopped(stop))
         }
     }
+}
+
+/// Whether one JSON object is expected on standard output.
+fn asks_for_json() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    let is_format = |pair: &[std::ffi::OsString]| pair[0] == "--format" && pair[1] == "json";
+    words.iter().any(|word| word == "--json" || word == "--format=json") || words.windows(2).any(is_format)
 }
 
 /// The values of options that may stand before the command.
@@ -149,7 +156,7 @@ fn run(runtime: &Runtime, command: Command) -> Result<Ended, CliError> {
 fn holds_nothing(command: &Command) -> bool {
     matches!(
         command,
-        Command::Diff(_) | Command::Replay(_) | Command::Verify(_) | Command::Report(_) | Command::ExitCodes
+        Command::Diff(_) | Command::Replay(_) | Command::Verify(_) | Command::Report(_) | Command::ExitCodes(_)
     )
 }
 

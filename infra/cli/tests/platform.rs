@@ -3,7 +3,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
-use std::collections::BTreeMap;
+mod shared;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use serde_json::Value;
+
+use crate::shared::ON_PLATFORM;
+use crate::shared::object::object;
 
 fn p1(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p1"));
@@ -215,6 +220,75 @@ fn looks_whole(dir: &Path) -> bool {
     matches!(ends(&["verify", dir.to_str().unwrap()]).0, Some(0 | 1))
 }
 
+/// Runs a command with `--json` to its end: its one object.
+fn json(arguments: &[&str], expected: i32) -> Value {
+    let (status, said, told) = ends(&[arguments, &["--json"]].concat());
+    assert_eq!(status, Some(expected), "{arguments:?}: {said}{told}");
+    object(&said)
+}
+
+/// `--json` of every command that needs the platform which is up, where it succeeds: also of a run that is held, and resumed.
+fn json_where_commands_succeed(run: &str, scratch: &Path) {
+    let at = |name: &str| scratch.join(name).to_str().unwrap().to_owned();
+    let registry = at("starter/handles.registry.md");
+    assert_eq!(json(&["init", &at("starter")], 0)["files"][0], "handles.registry.md");
+    let good = fs::read_to_string(&registry).unwrap();
+    let (held_by, reset) = (at("held.md"), at("a-reset.json"));
+    let bad = good.replace("runtime_lane,trace_id\"", "trace_id\"");
+    assert_ne!(bad, good);
+    fs::write(&held_by, bad).unwrap();
+    let filled = serde_json::json!({"reason": "r", "class": "service_runtime_reset", "scope": "s"});
+    fs::write(&reset, filled.to_string()).unwrap();
+
+    let held = json(&["run", "--registry", &held_by, "--out", &at("held")], 1);
+    assert_eq!((&held["verdict"], &held["exit_status"]), (&"HOLD_M3".into(), &1.into()));
+    let step = held["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["step"] == "M3.F")
+        .unwrap();
+    let last = step["phase_execution_id"].as_str().unwrap();
+    let (out, uri) = (
+        at("outputs.json"),
+        "s3://fraud-platform-dev-full-artifacts/p1/copy.json",
+    );
+    let resumed = [
+        "resume",
+        "--held",
+        last,
+        "--reset",
+        &reset,
+        "--actor",
+        "ada",
+        "--registry",
+        &registry,
+        "--out",
+        &at("resumed"),
+    ];
+    let lines: [(&[&str], &str); 9] = [
+        (&resumed, "verdict"),
+        (&["status"], "endpoint"),
+        (&["env"], "AWS_ENDPOINT_URL"),
+        (&["outputs"], "outputs"),
+        (&["outputs", "--out", &out, "--upload", uri], "uri"),
+        (&["up"], "endpoint"),
+        (&["gate", run, "--out", &at("gate")], "outcome"),
+        (&["fetch", run, "--out", &at("fetched")], "evidence_dir"),
+        (&["runs"], "runs"),
+    ];
+    let mut tried = BTreeSet::from(["run"]);
+    for (line, field) in lines {
+        let object = json(line, 0);
+        assert!(
+            object[field].is_string() || object[field].is_object() || object[field].is_array(),
+            "{line:?}: {object}"
+        );
+        tried.insert(line[0]);
+    }
+    assert!(ON_PLATFORM.iter().all(|command| tried.contains(command)), "{tried:?}");
+}
+
 #[test]
 fn bad_weather() {
     let scratch = tempfile::tempdir().unwrap();
@@ -253,6 +327,7 @@ fn bad_weather() {
     let result: Value = serde_json::from_str(&said).unwrap();
     let run = result["platform_run_id"].as_str().unwrap().to_owned();
     assert!(looks_whole(&first));
+    json_where_commands_succeed(&run, scratch.path());
     let state = StateFile::read();
     let (engine, pid) = (
         u16::try_from(state.number("port")).unwrap(),
@@ -374,4 +449,13 @@ fn bad_weather() {
     let (status, said, _) = ends(&["status"]);
     assert_eq!(status, Some(0));
     assert!(said.contains("no local platform is up"), "{said}");
+
+    // One that comes up, and is stopped.
+    assert_eq!(json(&["up"], 0)["up"], true);
+    assert!(
+        json(&["down"], 0)["done"]
+            .as_str()
+            .unwrap()
+            .starts_with("stopped the local platform")
+    );
 }

@@ -1,39 +1,20 @@
 //! The tool as a process: what signals, mistyped command lines and folders that cannot be used make of it.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
-use std::collections::BTreeMap;
+mod shared;
+
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
-use tempfile::TempDir;
-
-/// No run is of it.
-const SCENARIO: &str = "scenario_0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+use crate::shared::evidence::evidence;
+use crate::shared::object::object;
 
 fn p1() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p1"));
     command.env_remove("AWS_PROFILE");
     command
-}
-
-/// The evidence of a run as an earlier release wrote it, with this many files of others.
-fn evidence(scratch: &TempDir, others: usize) -> PathBuf {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/verify/revision_1/advanced.json");
-    let files: BTreeMap<String, String> = serde_json::from_slice(&fs::read(kept).unwrap()).unwrap();
-    let dir = scratch.path().join("run");
-    for (path, text) in files {
-        let path = dir.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    fs::create_dir_all(dir.join("evidence/others")).unwrap();
-    for number in 0..others {
-        fs::write(dir.join(format!("evidence/others/{number}.json")), "{}\n").unwrap();
-    }
-    dir
 }
 
 /// Waits until the process handles the signal: before, it would end as any program does.
@@ -92,7 +73,10 @@ fn a_signal_ends_a_command_that_computes_every_time() {
             assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {told}");
             assert!(told.contains(name), "{told}");
             if arguments.contains(&"--json") {
-                assert_eq!(object(&output)["exit_status"], expected);
+                assert_eq!(
+                    object(std::str::from_utf8(&output.stdout).unwrap())["exit_status"],
+                    expected
+                );
             }
         }
     }
@@ -118,94 +102,6 @@ fn a_signal_ends_a_command_that_waits_for_an_endpoint() {
     let mut connection = None;
     let output = stopped(command, 2, |_| connection = Some(silent.accept().unwrap()));
     assert_eq!(output.status.code(), Some(130), "{output:?}");
-}
-
-/// The one object on standard output, and nothing else.
-fn object(output: &Output) -> Value {
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
-    assert!(
-        value.is_object() && text.ends_with('\n') && text.lines().count() == 1,
-        "{text:?}"
-    );
-    value
-}
-
-#[test]
-fn json_is_one_object_on_success_and_on_every_failure() {
-    let scratch = tempfile::tempdir().unwrap();
-    let dir = evidence(&scratch, 0);
-    let page = scratch.path().join("page.html");
-    let (dir, page) = (dir.to_str().unwrap(), page.to_str().unwrap());
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let run = "s3://evidence-bucket/evidence/runs/platform_20260223T174307Z/";
-    let rows: [(&[&str], i32); 33] = [
-        (&["verify", dir], 0),
-        (&["verify", "/missing"], 4),
-        (&["verify", dir, "--key", "/missing"], 4),
-        (&["verify"], 4),
-        (&["verify", run], 3),
-        (&["verify", "s3://evidence-bucket/x"], 4),
-        (&["report", dir, "--out", page], 0),
-        (&["report", "/missing"], 4),
-        (&["report", dir, "--out", "/missing/page.html"], 4),
-        (&["report", dir, "--wrong"], 4),
-        (&["replay", dir], 3),
-        (&["replay", "/missing"], 4),
-        (&["diff", dir, dir], 0),
-        (&["diff", dir, "/missing"], 4),
-        (&["run", "--registry", "/missing"], 2),
-        (&["run", "--out", dir], 2),
-        (&["run", "--wrong"], 2),
-        (&["run", "--stack", "x"], 2),
-        (&["resume", "--held", "k", "--reset", "/missing"], 2),
-        (&["resume", "--held", "k", "--reset", "/missing", "--out", dir], 2),
-        (&["resume"], 2),
-        (&["gate", "nonsense"], 2),
-        (&["fetch", "x", "--out", dir], 2),
-        (&["runs", "--scenario", "x"], 2),
-        (&["runs", "--digest", "x"], 2),
-        (&["runs", "--since", "yesterday"], 2),
-        (&["runs", "--limit", "0"], 2),
-        (&["runs", "--verdict", "perhaps"], 2),
-        (&["runs", "--scenario", SCENARIO, "--verdict", "hold"], 2),
-        (&["runs", "--stack", "x"], 3),
-        (&["up", "--platform", "/missing"], 2),
-        (&["close", "/missing", "--docs", "/missing"], 2),
-        (&["close", dir], 2),
-    ];
-    for (arguments, expected) in rows {
-        let output = p1()
-            .args(arguments)
-            .arg("--json")
-            .env("AWS_ENDPOINT_URL", format!("http://{gone}"))
-            .envs([
-                ("AWS_REGION", "eu-west-2"),
-                ("AWS_ACCESS_KEY_ID", "id"),
-                ("AWS_SECRET_ACCESS_KEY", "key"),
-            ])
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
-        let object = object(&output);
-        assert_eq!(object["exit_status"], expected, "{arguments:?}: {object}");
-        let failed = expected == 2 || expected == 4;
-        assert_eq!(
-            object["error"].is_string(),
-            failed || arguments.contains(&run) || arguments.contains(&"--stack"),
-            "{arguments:?}: {object}"
-        );
-        if failed {
-            assert!(!output.stderr.is_empty(), "{arguments:?}");
-            // Without --json, standard output is for results alone.
-            let output = p1().args(arguments).output().unwrap();
-            assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
-            assert!(
-                output.stdout.is_empty() && !output.stderr.is_empty(),
-                "{arguments:?}: {output:?}"
-            );
-        }
-    }
 }
 
 #[test]

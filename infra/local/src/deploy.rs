@@ -203,7 +203,10 @@ fn parameters(options: &PlatformOptions, signing_key: &str) -> Vec<String> {
             .chain(&options.parameters)
             .map(|(key, value)| (key.as_str(), value.as_str())),
     );
-    all.iter()
-        .map(|(key, value)| format!("ParameterKey={key},ParameterValue='{value}'"))
-        .collect()
+    all.iter().map(|(key, value)| parameter(key, value)).collect()
+}
+
+/// A parameter as `sam deploy` reads it: in quotes, so that a value may have spaces and apostrophes, as the path of a checkout may.
+fn parameter(key: &str, value: &str) -> String {
+    format!("ParameterKey={key},ParameterValue=\"{}\"", value.replace('"', "\\\""))
 }

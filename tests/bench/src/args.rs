@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 use p1_local::Functions;
 use p1_local::progress::Progress;
 
+use crate::beat::Beat;
 use crate::error::BenchError;
 use crate::machine;
 use crate::parts::Part;
@@ -32,15 +33,15 @@ pub enum BuildProfile {
                   Needs openssl on PATH besides what the README asks for."
 )]
 pub struct Options {
-    /// Two pairs and small sizes: shows that it can be measured, and no figure that means anything
+    /// One pair of each comparison, small sizes and the dev profile: shows in minutes that it can be measured, and no figure that means anything
     #[arg(long)]
     pub quick: bool,
     /// Only these parts; repeatable
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub only: Vec<Part>,
-    /// Profile in which functions and workers are built
-    #[arg(long, default_value = "release")]
-    pub profile: BuildProfile,
+    /// Profile in which functions and workers are built [default: release; with --quick, dev]
+    #[arg(long)]
+    pub profile: Option<BuildProfile>,
     /// Directory of built functions, named like their packages, instead of building them
     #[arg(long, value_name = "DIR")]
     pub functions: Option<PathBuf>,
@@ -58,19 +59,44 @@ pub struct Options {
     pub json: bool,
 }
 
-/// Measures what the options ask for.
+/// What `--quick` leaves out.
+const QUICK: &str = "quick: one pair of each comparison, no warm-up by hand, uploads by hand four at once, two small sizes, and the dev profile. The \
+                     figures show that it can be measured, and mean nothing";
+
+impl Options {
+    /// The profile in which functions and workers are built. To build them as for AWS takes longer than all that `--quick` measures.
+    #[must_use]
+    pub fn profile(&self) -> BuildProfile {
+        self.profile.unwrap_or(if self.quick {
+            BuildProfile::Dev
+        } else {
+            BuildProfile::Release
+        })
+    }
+}
+
+/// Measures what the options ask for. While nothing else is said, what is being measured is repeated every few seconds.
 ///
 /// # Errors
 /// When something that is measured does not work. A goal that is missed is no error.
 pub async fn measure(options: &Options, progress: &dyn Progress) -> Result<Report, BenchError> {
+    let beat = Beat::new(progress);
+    beat.during(measured(options, &beat)).await
+}
+
+async fn measured(options: &Options, progress: &dyn Progress) -> Result<Report, BenchError> {
+    let profile = options.profile();
+    if options.quick {
+        progress.note(QUICK);
+    }
     let plan = if options.quick { Plan::quick() } else { Plan::full() };
-    let functions = match (&options.functions, options.profile) {
+    let functions = match (&options.functions, profile) {
         (Some(directory), _) => Functions::Built(directory.clone()),
         (None, BuildProfile::Release) => Functions::Release,
         (None, BuildProfile::Dev) => Functions::Dev,
     };
     let mut setup = Setup::new(plan, functions, progress)?;
-    setup.release = options.profile == BuildProfile::Release;
+    setup.release = profile == BuildProfile::Release;
     let mut report = Report {
         schema_version: 1,
         quick: options.quick,

@@ -3,6 +3,7 @@
 //! Every comparison runs both sides alternately, after a warm-up, and gives median and spread. Nothing here asserts a time.
 
 pub mod args;
+pub mod beat;
 pub mod cpu;
 pub mod deployment;
 pub mod error;

@@ -12,7 +12,18 @@ use p1_local::progress::Lines;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    // Also of a command line that cannot be parsed.
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => {
+            let _ = error.print();
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            return failed(is_json, error.to_string().trim(), 2);
+        }
+    };
     let outcome = tokio::select! {
         outcome = run(&options) => outcome,
         _ = tokio::signal::ctrl_c() => Err(BenchError::wrong("measure", "stopped by Ctrl-C; what was started has been ended")),
@@ -22,9 +33,20 @@ async fn main() -> ExitCode {
         Err(error) => {
             // If standard error is closed there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::from(if matches!(error, BenchError::Usage(_)) { 2 } else { 3 })
+            let status = if matches!(error, BenchError::Usage(_)) { 2 } else { 3 };
+            failed(is_json, &error.to_string(), status)
         }
     }
+}
+
+/// Ends with `status`. With `--json`, standard output gets its one object.
+fn failed(is_json: bool, why: &str, status: u8) -> ExitCode {
+    if is_json {
+        let object = serde_json::json!({"error": why, "exit_status": status});
+        // If standard output cannot be written to, the status says it all.
+        let _ = writeln!(std::io::stdout(), "{object}");
+    }
+    ExitCode::from(status)
 }
 
 async fn run(options: &Options) -> Result<(), BenchError> {

@@ -11,6 +11,8 @@ pub struct Plan {
     pub pairs_by_hand: usize,
     /// Whether another such pair goes before them to warm up.
     pub warm_up_by_hand: bool,
+    /// How many of its uploads are made at once. A person makes one after the other.
+    pub uploads_at_once: usize,
     /// Spawns of each function.
     pub spawns: usize,
     /// Documents to digest: about how many bytes, and how often in one pair.
@@ -43,6 +45,7 @@ impl Plan {
             pairs: 7,
             pairs_by_hand: 6,
             warm_up_by_hand: true,
+            uploads_at_once: 1,
             spawns: 20,
             documents: vec![(2 << 10, 20_000), (100 << 10, 1_000), (10 << 20, 20)],
             delay_ms: 30,
@@ -61,10 +64,11 @@ impl Plan {
     #[must_use]
     pub fn quick() -> Self {
         Plan {
-            pairs: 2,
+            pairs: 1,
             pairs_by_hand: 1,
             warm_up_by_hand: false,
-            spawns: 2,
+            uploads_at_once: 4,
+            spawns: 1,
             documents: vec![(2 << 10, 20), (20 << 10, 2)],
             delay_ms: 5,
             at_once: vec![1, 4],

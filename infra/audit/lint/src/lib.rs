@@ -11,6 +11,7 @@ mod place;
 mod platform;
 mod report;
 mod sarif;
+pub mod stack;
 
 pub use documents::{Deployed, Document, Inputs};
 pub use report::{Found, Hold, NoVerdict, Report, Standing};

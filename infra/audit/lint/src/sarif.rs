@@ -6,6 +6,7 @@ use p1_contract::blocker::{Blocker, Severity};
 use serde::Serialize;
 
 use crate::report::{Found, Report};
+use crate::stack::{self, StackFinding, StackReport};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -22,7 +23,7 @@ struct Log<'r> {
 #[serde(rename_all = "camelCase")]
 struct Run<'r> {
     tool: Tool,
-    invocations: [Invocation<'r>; 1],
+    invocations: [Invocation; 1],
     column_kind: &'static str,
     results: Vec<Outcome<'r>>,
 }
@@ -46,9 +47,11 @@ struct Rule {
     id: &'static str,
     name: String,
     short_description: Text<&'static str>,
-    help: Text<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<Text<&'static str>>,
     default_configuration: Configuration,
-    properties: RuleProperties,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<RuleProperties>,
 }
 
 #[derive(Serialize)]
@@ -71,16 +74,16 @@ struct Text<T> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Invocation<'r> {
+struct Invocation {
     execution_successful: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_execution_notifications: Vec<Notification<'r>>,
+    tool_execution_notifications: Vec<Notification>,
 }
 
 #[derive(Serialize)]
-struct Notification<'r> {
+struct Notification {
     level: &'static str,
-    message: Text<&'r str>,
+    message: Text<String>,
 }
 
 #[derive(Serialize)]
@@ -101,14 +104,27 @@ struct Outcome<'r> {
 #[serde(rename_all = "camelCase")]
 struct OutcomeProperties<'r> {
     subject: &'r str,
-    /// Whether a run would be held by it today, and not only once the earlier findings are mended.
-    holds_first: bool,
+    /// Whether a run would be held by it today, and not only once the earlier findings are mended. Of a stack's findings, no step
+    /// need see any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds_first: Option<bool>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Location {
-    physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    physical_location: Option<PhysicalLocation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logical_locations: Vec<LogicalLocation>,
+}
+
+/// A resource: it stands in no document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation {
+    fully_qualified_name: String,
+    kind: &'static str,
 }
 
 #[derive(Serialize)]
@@ -129,23 +145,40 @@ struct Region {
     start_line: usize,
 }
 
-/// The report as a SARIF log. Names of documents become relative URIs; one that is absolute becomes a `file:` URI.
+/// The reports as one SARIF log: of the documents, and of a deployed stack. Names of documents become relative URIs; one that is
+/// absolute becomes a `file:` URI.
 ///
 /// # Errors
 /// Fails if the log cannot be written as JSON: a defect of P1.
-pub fn sarif(report: &Report) -> Result<String, serde_json::Error> {
-    let mut used: Vec<Blocker> = report
-        .holds
-        .iter()
-        .flat_map(|hold| hold.codes.iter().copied())
-        .collect();
+pub fn sarif(report: Option<&Report>, stack: Option<&StackReport>) -> Result<String, serde_json::Error> {
+    let holds = report.map(|report| report.holds.as_slice()).unwrap_or_default();
+    let mut used: Vec<Blocker> = holds.iter().flat_map(|hold| hold.codes.iter().copied()).collect();
     used.sort();
     used.dedup();
-    let results = report.holds.iter().enumerate().flat_map(|(round, hold)| {
-        let result = |found| outcome(found, round == 0, &report.registry, &used);
+    let wrong = stack.map(|stack| stack.findings.as_slice()).unwrap_or_default();
+    let mut broken: Vec<stack::Rule> = wrong.iter().map(|finding| finding.rule).collect();
+    broken.sort();
+    broken.dedup();
+    let registry = report.map(|report| report.registry.as_str()).unwrap_or_default();
+    let of_documents = holds.iter().enumerate().flat_map(|(round, hold)| {
+        let result = |found| outcome(found, round == 0, registry, &used);
         hold.findings.iter().map(result).collect::<Vec<_>>()
     });
-    let no_verdict = report.no_verdict.iter();
+    let of_stack = wrong.iter().map(|finding| {
+        let at = broken.iter().position(|rule| *rule == finding.rule);
+        of_resource(finding, used.len() + at.unwrap_or_default())
+    });
+    let not_learned = stack.into_iter().flat_map(|stack| &stack.not_learned);
+    let notifications: Vec<Notification> = report
+        .and_then(|report| report.no_verdict.as_ref())
+        .map(|none| none.error.clone())
+        .into_iter()
+        .chain(not_learned.map(|open| format!("{}: not learned {}: {}", open.resource, open.question, open.why)))
+        .map(|text| Notification {
+            level: "error",
+            message: Text { text },
+        })
+        .collect();
     let log = Log {
         schema: SCHEMA,
         version: "2.1.0",
@@ -154,25 +187,62 @@ pub fn sarif(report: &Report) -> Result<String, serde_json::Error> {
                 driver: Driver {
                     name: "p1-lint",
                     semantic_version: env!("CARGO_PKG_VERSION"),
-                    rules: used.iter().copied().map(rule).collect(),
+                    rules: used
+                        .iter()
+                        .copied()
+                        .map(rule)
+                        .chain(broken.iter().copied().map(stack_rule))
+                        .collect(),
                 },
             },
             invocations: [Invocation {
-                execution_successful: report.no_verdict.is_none(),
-                tool_execution_notifications: no_verdict
-                    .map(|none| Notification {
-                        level: "error",
-                        message: Text {
-                            text: none.error.as_str(),
-                        },
-                    })
-                    .collect(),
+                execution_successful: notifications.is_empty(),
+                tool_execution_notifications: notifications,
             }],
             column_kind: "unicodeCodePoints",
-            results: results.collect(),
+            results: of_documents.chain(of_stack).collect(),
         }],
     };
     serde_json::to_string(&log)
+}
+
+fn stack_rule(rule: stack::Rule) -> Rule {
+    Rule {
+        id: rule.name(),
+        name: format!("{rule:?}"),
+        short_description: Text { text: rule.says() },
+        help: None,
+        default_configuration: Configuration { level: "error" },
+        properties: None,
+    }
+}
+
+fn of_resource(finding: &StackFinding, rule_index: usize) -> Outcome<'_> {
+    let StackFinding { rule, resource, .. } = finding;
+    Outcome {
+        rule_id: rule.name(),
+        rule_index,
+        level: "error",
+        message: Text {
+            text: format!("{resource}: {}. To mend it: {}.", finding.detail, finding.remedy),
+        },
+        locations: [Location {
+            physical_location: None,
+            logical_locations: vec![LogicalLocation {
+                fully_qualified_name: resource.clone(),
+                kind: "resource",
+            }],
+        }],
+        related_locations: Vec::new(),
+        partial_fingerprints: BTreeMap::from([(
+            "ruleAndResource/v1",
+            format!("{}:{resource}:{}", rule.name(), finding.detail),
+        )]),
+        properties: OutcomeProperties {
+            subject: resource,
+            holds_first: None,
+        },
+    }
 }
 
 fn rule(code: Blocker) -> Rule {
@@ -180,13 +250,13 @@ fn rule(code: Blocker) -> Rule {
         id: code.code(),
         name: format!("{code:?}"),
         short_description: Text { text: code.rule() },
-        help: Text { text: code.remedy() },
+        help: Some(Text { text: code.remedy() }),
         default_configuration: Configuration { level: "error" },
-        properties: RuleProperties {
+        properties: Some(RuleProperties {
             step: code.step().id(),
             severity: code.severity(),
             phase_code: code.phase_code(),
-        },
+        }),
     }
 }
 
@@ -194,10 +264,11 @@ fn outcome<'r>(found: &'r Found, holds_first: bool, registry: &str, used: &[Bloc
     // Every result needs a place: a handle that is declared nowhere is missing in the registry.
     let document = found.document.as_deref().unwrap_or(registry);
     let location = |line: usize| Location {
-        physical_location: PhysicalLocation {
+        physical_location: Some(PhysicalLocation {
             artifact_location: ArtifactLocation { uri: uri(document) },
             region: Region { start_line: line },
-        },
+        }),
+        logical_locations: Vec::new(),
     };
     let Found { code, subject, .. } = found;
     Outcome {
@@ -210,7 +281,10 @@ fn outcome<'r>(found: &'r Found, holds_first: bool, registry: &str, used: &[Bloc
         locations: [location(found.line.unwrap_or(1))],
         related_locations: found.other_lines.iter().copied().map(location).collect(),
         partial_fingerprints: BTreeMap::from([("codeAndSubject/v1", format!("{code}:{subject}"))]),
-        properties: OutcomeProperties { subject, holds_first },
+        properties: OutcomeProperties {
+            subject,
+            holds_first: Some(holds_first),
+        },
     }
 }
 

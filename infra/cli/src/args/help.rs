@@ -40,6 +40,8 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
             "lint handles.registry.md",
             "lint handles.registry.md --stack-outputs outputs.json",
             "lint handles.registry.md --format sarif > lint.sarif",
+            #[cfg(feature = "operator")]
+            "lint handles.registry.md --stack fraud-platform-dev-full-p1",
         ],
     ),
     (

@@ -14,6 +14,22 @@ the evidence bucket is versioned and empty, every object that the registry point
 there is no spend yet. The account is the one of ROLE_STEP_FUNCTIONS_ORCHESTRATOR. --evidence-bucket, --state-machine \
 and --role say what is deployed instead.";
 
+/// What `lint --help` says of --stack.
+#[cfg(feature = "operator")]
+pub(super) const STACK_NOTES: &str = "\
+With --stack, bucket, machine, role and environment are the stack's, and so are the stack outputs that the registry is \
+compared with, unless --stack-outputs names others. AWS is asked besides what no step can see: whether the evidence \
+bucket is versioned, sends its events, has the template's policy, a retention, the stack's key and no public access; \
+where the alias leads; and, by CloudFormation's drift detection, whether roles, policies, rules, keys and the machine \
+are what was deployed. Nothing is changed.
+
+Asking needs s3:GetBucketVersioning, s3:GetBucketNotification, s3:GetBucketPolicy, \
+s3:GetBucketObjectLockConfiguration, s3:GetEncryptionConfiguration and s3:GetBucketPublicAccessBlock on the bucket; \
+states:DescribeStateMachine and states:DescribeStateMachineAlias; cloudformation:DescribeStacks, \
+cloudformation:ListStackResources and cloudformation:DetectStackResourceDrift, which reads each resource with the \
+caller's own permissions (the managed policy ReadOnlyAccess has them). What may not be asked, or is not answered, is \
+NOT LEARNED and never taken for right.";
+
 /// How the findings are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LintFormat {
@@ -30,8 +46,16 @@ pub enum LintFormat {
 #[derive(Debug, Clone, Default, Args)]
 pub struct LintArgs {
     /// Handles registry (Markdown)
-    #[arg(value_name = "REGISTRY")]
-    pub registry: PathBuf,
+    #[cfg_attr(
+        feature = "operator",
+        arg(value_name = "REGISTRY", required_unless_present = "stack")
+    )]
+    #[cfg_attr(not(feature = "operator"), arg(value_name = "REGISTRY", required = true))]
+    pub registry: Option<PathBuf>,
+    /// Ask AWS about this deployed stack too (ordinary AWS credentials and region); without REGISTRY, about it alone
+    #[cfg(feature = "operator")]
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
     /// Stack outputs as `terraform output -json` writes them; repeatable
     #[arg(long = "stack-outputs", value_name = "FILE")]
     pub stack_outputs: Vec<PathBuf>,
@@ -41,9 +65,9 @@ pub struct LintArgs {
     /// Billing artifact (JSON) of this month, instead of one without spend
     #[arg(long, value_name = "FILE")]
     pub billing: Option<PathBuf>,
-    /// The environment that the registry is for
-    #[arg(long, value_name = "NAME", default_value = "dev_full")]
-    pub environment: String,
+    /// The environment that the registry is for [default: dev_full, or the stack's]
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
     /// The deployment's evidence bucket
     #[arg(long, value_name = "NAME")]
     pub evidence_bucket: Option<String>,

@@ -125,10 +125,12 @@ pub enum Command {
     ///
     /// The ten steps judge the registry and the documents beside it by their own code, offline, all at once: document, line, code,
     /// the step that blocks, and what to do.
-    #[command(after_help = format!("{}\n\n{LINT_NOTES}", exit::help("lint")))]
+    #[cfg_attr(feature = "operator", command(after_help = format!("{}\n\n{LINT_NOTES}\n\n{STACK_NOTES}", exit::help("lint"))))]
+    #[cfg_attr(not(feature = "operator"), command(after_help = format!("{}\n\n{LINT_NOTES}", exit::help("lint"))))]
     Lint(LintArgs),
     /// Print the exit statuses of every command
-    ExitCodes,
+    #[command(after_help = exit::help("exit-codes"))]
+    ExitCodes(ExitCodesArgs),
     /// Print a completion script for a shell, which completes the installed program `p1`
     Completions(CompletionsArgs),
     /// Write man pages: p1.1, and one for each command
@@ -137,6 +139,14 @@ pub enum Command {
     #[cfg(feature = "operator")]
     #[command(flatten)]
     Operator(Operator),
+}
+
+/// Options of `cargo p1 exit-codes`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExitCodesArgs {
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 completions`.

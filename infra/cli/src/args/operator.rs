@@ -259,6 +259,9 @@ pub struct InitArgs {
     /// Environment, which the names of some handles, buckets and roles hold [default: dev_full]
     #[arg(long, value_name = "NAME")]
     pub environment: Option<String>,
+    /// Print one JSON object on standard output, and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 up`.
@@ -310,6 +313,9 @@ pub struct OutputsArgs {
     /// Write them to this file instead of printing them
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Print one JSON object on standard output, and nothing else: the outputs, and where they were written
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `cargo p1 down`.

@@ -11,8 +11,9 @@ use p1_audit::text;
 use p1_contract::ids::Environment;
 use p1_local::Profile;
 use p1_local::sample::{self, Names};
+use serde_json::json;
 
-use super::say;
+use super::{say, say_object};
 use crate::args::InitArgs;
 use crate::drive::stack_outputs;
 use crate::exit::{CliError, ExitStatus};
@@ -55,10 +56,22 @@ pub fn init(args: &InitArgs) -> Result<ExitStatus, CliError> {
             .open(&path)
             .map_err(failed)?;
         file.write_all(&bytes).map_err(failed)?;
-        say(&format!("wrote {}", shown(&path)))?;
+        if !args.json {
+            say(&format!("wrote {}", shown(&path)))?;
+        }
+    }
+    let next = next(&args.dir, &profile);
+    if args.json {
+        say_object(&json!({
+            "dir": shown(&args.dir),
+            "files": FILES,
+            "next": next,
+            "exit_status": ExitStatus::Advance.code(),
+        }))?;
+        return Ok(ExitStatus::Advance);
     }
     say("\nnext: edit the registry, and judge it before each run")?;
-    for command in next(&args.dir, &profile) {
+    for command in next {
         say(&format!("  {command}"))?;
     }
     Ok(ExitStatus::Advance)

@@ -64,7 +64,7 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
         Command::Lint(args) => lint::lint(&args).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
-        Command::ExitCodes => exit_codes::exit_codes(),
+        Command::ExitCodes(args) => exit_codes::exit_codes(&args),
         #[cfg(feature = "operator")]
         Command::Operator(command) => operate(command).await,
     }

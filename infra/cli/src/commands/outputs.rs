@@ -5,8 +5,9 @@ use std::path::Path;
 
 use p1_audit::text;
 use p1_contract::ids::S3Uri;
+use serde_json::json;
 
-use super::{env, run, say};
+use super::{env, run, say, say_object};
 use crate::args::OutputsArgs;
 use crate::atomic;
 use crate::drive::seed::{self, Content, Plan, Upload};
@@ -30,19 +31,25 @@ pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
             Target::new(platform.deployment(), &platform.sdk_config(), true)?
         }
     };
-    deliver(&target, args.out.as_deref(), to.as_ref()).await?;
+    deliver(&target, args.out.as_deref(), to.as_ref(), args.json).await?;
     Ok(ExitStatus::Advance)
 }
 
-/// Writes the outputs to a file or to S3. If neither is given, prints them.
+/// Writes the outputs to a file or to S3. If neither is given, prints them. With `is_json`, prints one object with both: what they are,
+/// and where they were written.
 ///
 /// # Errors
 /// Returns [`CliError::Fault`] if they cannot be written.
-pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) -> Result<(), CliError> {
+pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>, is_json: bool) -> Result<(), CliError> {
     let document = &target.own_outputs;
+    let mut object = json!({"exit_status": ExitStatus::Advance.code()});
     if let Some(path) = out {
         atomic::write(path, document)?;
-        say(&format!("stack outputs: {}", text::clean(&path.display().to_string())))?;
+        let path = text::clean(&path.display().to_string());
+        if !is_json {
+            say(&format!("stack outputs: {path}"))?;
+        }
+        object["file"] = json!(path);
     }
     if let Some(to) = to {
         let upload = Upload {
@@ -58,7 +65,16 @@ pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>) ->
             0 => "unchanged",
             _ => "a new version",
         };
-        say(&format!("stack outputs: {to}, {state}"))?;
+        if !is_json {
+            say(&format!("stack outputs: {to}, {state}"))?;
+        }
+        object["uri"] = json!(to.to_string());
+        object["state"] = json!(state);
+    }
+    if is_json {
+        object["outputs"] = serde_json::from_slice(document)
+            .map_err(|error| CliError::failed("read the stack's outputs as JSON", &error))?;
+        return say_object(&object);
     }
     if out.is_none() && to.is_none() {
         let written = std::io::stdout().write_all(document);
@@ -116,7 +132,7 @@ mod tests {
         let scratch = Scratch::new();
         let (target, path) = (target(false), scratch.path("deep/outputs.json"));
         for _ in 0..2 {
-            deliver(&target, Some(&path), None).await.unwrap();
+            deliver(&target, Some(&path), None, false).await.unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), target.own_outputs);
         }
     }

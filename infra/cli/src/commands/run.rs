@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_config::SdkConfig;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use p1_audit::object_versions::Foreign;
@@ -67,14 +68,18 @@ async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -
 /// A stack on AWS, reached with the user's own settings.
 pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
     let config = aws::sdk_config("--stack").await?;
-    let deployment = Deployment::read(&config, stack).await.map_err(|error| match error {
+    Target::new(&aws_stack(stack, &config).await?, &config, false)
+}
+
+/// The outputs of a stack on AWS.
+pub(super) async fn aws_stack(stack: &str, config: &SdkConfig) -> Result<Deployment, CliError> {
+    Deployment::read(config, stack).await.map_err(|error| match error {
         PlatformError::NoStack(_) => CliError::usage(format!(
             "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
             text::clean(stack)
         )),
         other => CliError::from(other),
-    })?;
-    Target::new(&deployment, &config, false)
+    })
 }
 
 async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {

@@ -21,6 +21,7 @@ pub(super) struct PlatformReport<'a> {
     object_store_bucket: &'a str,
     artifacts_bucket: &'a str,
     pid: u32,
+    exit_status: u8,
 }
 
 impl<'a> PlatformReport<'a> {
@@ -36,6 +37,7 @@ impl<'a> PlatformReport<'a> {
             object_store_bucket: platform.object_store_bucket(),
             artifacts_bucket: platform.artifacts_bucket(),
             pid: platform.pid(),
+            exit_status: ExitStatus::Advance.code(),
         }
     }
 
@@ -78,7 +80,7 @@ pub async fn status(args: StatusArgs) -> Result<ExitStatus, CliError> {
         Found::Nothing => "no local platform is up; start one with `cargo p1 up`".to_owned(),
     };
     if args.json {
-        say_object(&json!({"up": false, "why": why}))?;
+        say_object(&json!({"up": false, "why": why, "exit_status": ExitStatus::Advance.code()}))?;
     } else {
         say(&why)?;
     }

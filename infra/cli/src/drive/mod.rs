@@ -1,5 +1,6 @@
 //! Drives one P1 execution and shows it: preflight, seed, start, follow, mirror, report.
 
+pub mod deployed;
 pub mod find;
 pub mod follow;
 pub mod mirror;

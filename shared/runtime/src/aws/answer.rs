@@ -24,12 +24,20 @@ pub enum Call {
     ReadVersion,
     /// S3 `PutObject` with `If-None-Match: *`.
     CreateObject,
-    /// S3 `ListObjectsV2`, `ListObjectVersions`, `GetBucketVersioning`.
+    /// S3 `ListObjectsV2`, `ListObjectVersions`, `GetBucketVersioning`, `GetBucketNotificationConfiguration`.
     AskBucket,
     /// S3 `GetObjectLockConfiguration`.
     AskObjectLock,
+    /// S3 `GetBucketPolicy`.
+    AskPolicy,
+    /// S3 `GetBucketEncryption`.
+    AskEncryption,
+    /// S3 `GetPublicAccessBlock`.
+    AskPublicAccess,
     /// Step Functions `DescribeStateMachine`.
     DescribeMachine,
+    /// Step Functions `DescribeStateMachineAlias`.
+    DescribeAlias,
     /// Step Functions `DescribeExecution`.
     DescribeExecution,
     /// Cost Explorer `GetCostAndUsage`.
@@ -108,9 +116,21 @@ impl Answer {
                 "ObjectLockConfigurationNotFoundError" => Some(Answer::NotThere),
                 _ => None,
             }),
+            Call::AskPolicy => bucket(code).or((code == "NoSuchBucketPolicy").then_some(Answer::NotThere)),
+            Call::AskEncryption => {
+                bucket(code).or((code == "ServerSideEncryptionConfigurationNotFoundError").then_some(Answer::NotThere))
+            }
+            Call::AskPublicAccess => {
+                bucket(code).or((code == "NoSuchPublicAccessBlockConfiguration").then_some(Answer::NotThere))
+            }
             Call::DescribeMachine => match code {
                 "StateMachineDoesNotExist" | "InvalidArn" => Some(Answer::NotThere),
                 "AccessDeniedException" | "KmsAccessDeniedException" => Some(Answer::Denied),
+                _ => None,
+            },
+            Call::DescribeAlias => match code {
+                "ResourceNotFound" => Some(Answer::NotThere),
+                "AccessDeniedException" => Some(Answer::Denied),
                 _ => None,
             },
             // `InvalidArn` is not listed, because it does not show whether the execution has ended.

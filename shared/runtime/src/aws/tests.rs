@@ -16,13 +16,17 @@ use crate::fault::Fault;
 use crate::orchestrator::{Orchestrator, StepFunctions};
 use crate::store::{S3Store, Store};
 
-const CALLS: [Call; 10] = [
+const CALLS: [Call; 14] = [
     Call::ReadObject,
     Call::ReadVersion,
     Call::CreateObject,
     Call::AskBucket,
     Call::AskObjectLock,
+    Call::AskPolicy,
+    Call::AskEncryption,
+    Call::AskPublicAccess,
     Call::DescribeMachine,
+    Call::DescribeAlias,
     Call::DescribeExecution,
     Call::AskCost,
     Call::UseKey,
@@ -101,6 +105,11 @@ async fn from_the_wire(fact: &Fact, call: Call) -> Option<(Answer, String)> {
         "GetBucketVersioning" => sent!(s3.get_bucket_versioning().bucket("b")),
         "HeadBucket" => sent!(s3.head_bucket().bucket("b")),
         "GetObjectLockConfiguration" => sent!(s3.get_object_lock_configuration().bucket("b")),
+        "GetBucketNotificationConfiguration" => sent!(s3.get_bucket_notification_configuration().bucket("b")),
+        "GetBucketPolicy" => sent!(s3.get_bucket_policy().bucket("b")),
+        "GetBucketEncryption" => sent!(s3.get_bucket_encryption().bucket("b")),
+        "GetPublicAccessBlock" => sent!(s3.get_public_access_block().bucket("b")),
+        "DescribeStateMachineAlias" => sent!(sfn.describe_state_machine_alias().state_machine_alias_arn("a")),
         "DescribeStateMachine" => sent!(sfn.describe_state_machine().state_machine_arn("a")),
         "DescribeExecution" => sent!(sfn.describe_execution().execution_arn("a")),
         "GetCostAndUsage" | "Sign" | "DescribeStacks" | "-" => return None,
@@ -177,6 +186,11 @@ fn a_verdict_belongs_to_its_call() {
         ("DataUnavailableException", &[Call::AskCost]),
         ("DisabledException", &[Call::UseKey]),
         ("ValidationError", &[Call::DescribeStack]),
+        ("NoSuchBucketPolicy", &[Call::AskPolicy]),
+        ("ServerSideEncryptionConfigurationNotFoundError", &[Call::AskEncryption]),
+        ("NoSuchPublicAccessBlockConfiguration", &[Call::AskPublicAccess]),
+        ("ObjectLockConfigurationNotFoundError", &[Call::AskObjectLock]),
+        ("ResourceNotFound", &[Call::DescribeAlias]),
     ] {
         let judged = |call: &Call| !matches!(Answer::to(*call, Some(code)), Answer::Transient(_));
         let found: Vec<Call> = CALLS.into_iter().filter(judged).collect();

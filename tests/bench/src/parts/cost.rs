@@ -38,6 +38,7 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let binaries = setup.binaries().await?;
     let logs = setup.logs();
     let warm = Fleet::start(binaries, &variables, 1, &logs).await?;
+    setup.progress.note("a run, whose documents are uploaded by hand");
     let reference = warm.run(&deployment, &deployment.begin()?, |_| {}).await?;
     let procedure = Procedure::of(setup, &deployment, &reference).await?;
     let by_hand = async |pair: usize| {
@@ -51,9 +52,10 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let mut requests = 0;
     let first = usize::from(!setup.plan.warm_up_by_hand);
     for pair in first..=setup.plan.pairs_by_hand {
-        setup
-            .progress
-            .note(&format!("pair {pair} of {}", setup.plan.pairs_by_hand));
+        setup.progress.note(&format!(
+            "pair {pair} of {}, {CALLS} calls of the AWS CLI among it",
+            setup.plan.pairs_by_hand
+        ));
         let (ours, warmed, theirs);
         // Which side comes first changes from pair to pair.
         if pair % 2 == 0 {
@@ -134,6 +136,7 @@ struct Procedure {
     script: PathBuf,
     programs: PathBuf,
     files: PathBuf,
+    at_once: usize,
     /// Step, key, file.
     uploads: Vec<(String, String, String)>,
     variables: Vec<(&'static str, String)>,
@@ -183,6 +186,7 @@ impl Procedure {
             script: setup.checkout.root().join("tests/bench/by_hand.sh"),
             programs: setup.programs().await?.clone(),
             files,
+            at_once: setup.plan.uploads_at_once,
             uploads,
             variables,
         })
@@ -237,6 +241,7 @@ impl Procedure {
             .env("PATH", paths)
             .env("HOME", &self.files)
             .env("AWS_PAGER", "")
+            .env("AT_ONCE", self.at_once.to_string())
             .stdin(std::process::Stdio::null())
             .kill_on_drop(true);
         let output = command.output().await.map_err(BenchError::io(operation))?;

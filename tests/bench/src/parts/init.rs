@@ -34,6 +34,7 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let mut of_empty = Vec::new();
     let mut used: BTreeMap<Step, Vec<f64>> = BTreeMap::new();
     for round in 0..=setup.plan.spawns {
+        setup.progress.note(&format!("round {round} of {}", setup.plan.spawns));
         // Round by round, each of them once. The first brings the binaries into memory, and does not count.
         let base = spawn(&mut empty).await?;
         for (step, function) in &mut functions {

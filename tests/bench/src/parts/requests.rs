@@ -26,9 +26,11 @@ pub(super) async fn measure(setup: &Setup<'_>) -> Result<Section, BenchError> {
     let variables = deployment.variables(&meter.endpoint());
     let fleet = Fleet::start(setup.binaries().await?, &variables, 1, &setup.logs()).await?;
     // Requests are counted as they are; rounds with an answer so late that what is asked at once overlaps for certain.
+    setup.progress.note("a run to warm up, and a run to count");
     metered(&fleet, &deployment, &meter).await?;
     let counted = metered(&fleet, &deployment, &meter).await?;
     meter.delay(Duration::from_millis(setup.plan.delay_ms));
+    setup.progress.note("a run with late answers");
     let late = metered(&fleet, &deployment, &meter).await?;
 
     let mut rows = Vec::new();
