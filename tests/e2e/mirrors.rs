@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use p1::bucket::evidence::{Chain, Evidence};
+use p1::bucket::chain::Chain;
+use p1::bucket::evidence::Evidence;
 use p1::bucket::verify::{BucketError, Place, read};
 use p1::drive::follow::follow;
 use p1::drive::mirror::{Mirror, Wanted, mirror};

@@ -312,8 +312,17 @@ fn the_gate_ends_with_0_for_an_admitted_and_with_1_for_a_refused_run() {
         let run = pinned.question()["platform_run_id"].as_str().unwrap().to_owned();
         assert_eq!(ask(&run, None, "admitted").await.unwrap().code(), 0);
         let other = format!("scenario_{}", "0".repeat(32));
-        assert_eq!(ask(&run, Some(other), "scenario").await.unwrap().code(), 1);
-        assert_eq!(ask(UNKNOWN_RUN, None, "unknown").await.unwrap().code(), 1);
+        assert_eq!(ask(&run, Some(other.clone()), "scenario").await.unwrap().code(), 1);
+        assert_eq!(ask(UNKNOWN_RUN, Some(other), "unknown").await.unwrap().code(), 1);
+        let before = stage.executions().await;
+        let unnamed = ask(UNKNOWN_RUN, None, "unnamed").await.unwrap_err();
+        assert_eq!(unnamed.exit_status().code(), 2, "{unnamed}");
+        let said = unnamed.to_string();
+        assert!(
+            said.contains("run.json is not there") && said.contains("--scenario ID"),
+            "{said}"
+        );
+        assert_eq!(stage.executions().await, before, "an execution was started");
         let usage = ask(&run, Some("scenario_1".to_owned()), "usage").await.unwrap_err();
         assert_eq!(usage.exit_status().code(), 2, "{usage}");
     });

@@ -157,6 +157,7 @@ fn expect_caught(what: &str, files: Files, statuses: &[u8]) {
     let (ours, report, theirs) = both(&mut SecondVerifier::start(), &dir);
     let theirs: Value = serde_json::from_str(&theirs).unwrap();
     assert!(statuses.contains(&ours), "{what}: {ours} {:?}", report.findings);
+    assert_eq!(theirs["kind"], json!(report.execution)["kind"], "{what}: {theirs}");
     assert_eq!(
         theirs["exit_status"],
         json!(ours),
@@ -195,13 +196,12 @@ async fn a_kind_that_is_only_claimed_is_caught() {
     expect_caught("a resumed run without its verdict", without(&claimed, no_verdict), &[2]);
     // A refused rerun, where the admission passed.
     let closure = closure_of(&resumed, "ADMISSION", "/m3g_admission_summary.json");
-    let word = json!({"outcome": "RERUN_REFUSED", "blockers": [], "closure": closure});
+    let word = json!({"outcome": "RERUN_REFUSED", "blockers": [], "closure": &closure});
     let claimed = claim(&resumed, cause, word);
     expect_caught("a resumed run that calls itself refused", claimed.clone(), &[2]);
-    resumed.files = without(&claimed, |key| {
-        key.contains("20260225T080000Z_") && !key.contains("/m3g_20260225T080000Z_")
-            || key.ends_with("/ledger/000004.json")
-    });
+    let admission = format!("/{}/", closure["phase_execution_id"].as_str().unwrap());
+    let is_later = |key: &str| key.contains("_20260225T080000Z_") && !key.contains(&admission);
+    resumed.files = without(&claimed, |key| is_later(key) || key.ends_with("/ledger/000004.json"));
     expect_caught("an admission that calls itself refused", resumed.files, &[2]);
 
     // One state alone that calls itself refused, a verdict, or a failure; and another state than the one that ran.
@@ -226,6 +226,10 @@ async fn a_kind_that_is_only_claimed_is_caught() {
         receipt["only"] = json!(false);
     });
     expect_caught("an admission for more", more, &[2]);
+    let record = forged(&alone.files, "/m3g_admission_receipt.json", |receipt| {
+        receipt["ledger_sequence"] = json!(1);
+    });
+    expect_caught("another execution's record", record, &[2]);
     let rerun = refused(START, Signer::Off).await;
     let admits = forged(&rerun.files, "/m3g_admission_receipt.json", |receipt| {
         receipt["admitted"] = json!(true);

@@ -155,7 +155,7 @@ pub struct GateArgs {
     /// The run's platform_run_id
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// The scenario_run_id that the run must be of
+    /// The scenario_run_id that the run must be of [default: the one that its run.json names]
     #[arg(long, value_name = "ID")]
     pub scenario: Option<String>,
     /// The phase that asks: the correlation field phase_id

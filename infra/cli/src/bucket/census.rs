@@ -11,7 +11,8 @@ use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
-use crate::bucket::evidence::{Chain, Evidence, ReadError, Version};
+use crate::bucket::chain::Chain;
+use crate::bucket::evidence::{Evidence, ReadError, Version};
 
 /// The largest number of holders that are looked up, in addition to those whose closures were reached.
 const MOST_ASKED: usize = 100;

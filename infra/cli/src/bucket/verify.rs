@@ -21,7 +21,8 @@ use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
 use crate::bucket::census::{Census, ghosts};
-use crate::bucket::evidence::{Chain, Evidence, Fetched, Listed as Wanted, ReadError, Version, fetch};
+use crate::bucket::chain::Chain;
+use crate::bucket::evidence::{Evidence, Fetched, Listed as Wanted, ReadError, Version, fetch};
 use crate::bucket::rerun::{self, Rerun};
 use crate::exit::CliError;
 

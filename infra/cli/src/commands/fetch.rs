@@ -5,7 +5,7 @@ use p1_audit::text;
 
 use super::run::{self, Mirrored};
 use crate::args::FetchArgs;
-use crate::bucket::evidence::Chain;
+use crate::bucket::chain::Chain;
 use crate::drive::find::{Found, find};
 use crate::drive::mirror::{self, Wanted};
 use crate::drive::preflight;

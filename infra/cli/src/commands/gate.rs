@@ -87,12 +87,17 @@ async fn input(args: &GateArgs, run: &PlatformRunId, target: &Target) -> Result<
     Ok(input)
 }
 
-/// A run that has no readable `run.json` is asked for all the same: the orchestrator then says why it is refused.
+/// The scenario that the run's own `run.json` names. Nothing is asked with an id that nobody named.
 async fn scenario(run: &PlatformRunId, target: &Target) -> Result<String, CliError> {
-    const NOBODYS: &str = "scenario_00000000000000000000000000000000";
     let key = format!("{}run.json", run.run_root());
     let found = target.evidence().get(&key, None).await?;
-    let document = found.and_then(|found| DocumentOf::<RunRecord>::parse(&found.bytes).ok());
-    let scenario = document.map(|document| document.header.scenario_run_id);
-    Ok(scenario.map_or_else(|| NOBODYS.to_owned(), String::from))
+    let document = found.map(|found| DocumentOf::<RunRecord>::parse(&found.bytes));
+    let problem = match document {
+        None => "is not there",
+        Some(Err(_)) => "cannot be read",
+        Some(Ok(document)) => return Ok(document.header.scenario_run_id.into()),
+    };
+    Err(CliError::usage(format!(
+        "{key} {problem}, so that the scenario of the run is not known; give --scenario ID to ask all the same"
+    )))
 }

@@ -14,7 +14,8 @@ use serde_json::json;
 
 use crate::args::RunArgs;
 use crate::aws;
-use crate::bucket::evidence::{Chain, Evidence};
+use crate::bucket::chain::Chain;
+use crate::bucket::evidence::Evidence;
 use crate::drive::follow::{Execution, follow};
 use crate::drive::mirror::{self, Mirror, Wanted};
 use crate::drive::page::Page;

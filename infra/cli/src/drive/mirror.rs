@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 use crate::atomic;
 use crate::bucket::census::{Census, ghosts};
-use crate::bucket::evidence::{Chain, Evidence, Listed, fetch, verified};
+use crate::bucket::chain::{Chain, verified};
+use crate::bucket::evidence::{Evidence, Listed, fetch};
 use crate::exit::CliError;
 
 /// The root of all evidence.
