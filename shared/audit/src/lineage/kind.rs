@@ -81,11 +81,12 @@ impl What {
         (!says_it_all).then(|| self.to_string())
     }
 
-    pub(super) fn of(kind: Kind, last: Option<&Closing>) -> Self {
+    /// `named` is the owner of the closure that the engine names, for a summary that is not there.
+    pub(super) fn of(kind: Kind, last: Option<&Closing>, named: Option<Owner>) -> Self {
         let summary = last.and_then(Closing::summary);
         What {
             kind,
-            step: last.map(Closing::owner),
+            step: last.map(Closing::owner).or(named),
             overall_pass: summary.map(|summary| summary.overall_pass),
             blockers: summary.map(|summary| codes(&summary.blockers)).unwrap_or_default(),
         }
@@ -94,7 +95,7 @@ impl What {
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = self.step.map_or("a step that is not there", Owner::id);
+        let step = self.step.map_or("a step that nothing names", Owner::id);
         let codes: Vec<&str> = self.blockers.iter().map(|blocker| blocker.code()).collect();
         let codes = codes.join(", ");
         match (self.kind, self.overall_pass) {

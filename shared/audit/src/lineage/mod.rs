@@ -107,7 +107,11 @@ impl<'s> Lineage<'s> {
     /// What the execution is that the evidence is of.
     #[must_use]
     pub fn what(&self) -> What {
-        What::of(self.kind, self.last())
+        let ending = self.set.ending.as_ref().filter(|_| self.kind.ends_before());
+        let named = ending
+            .and_then(|ending| ending.closure.as_ref())
+            .map(|closure| closure.step);
+        What::of(self.kind, self.last(), named)
     }
 
     /// The closing that the execution ended with, if it ended without a verdict of M3.J.
