@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::process::{leash, run};
-use crate::signing::{Signing, local_key};
+use crate::signing::{Signing, known_key};
 use crate::tools::Tools;
 
 /// The template, relative to the checkout. `sam deploy` resolves its references from there.
@@ -100,7 +100,7 @@ async fn sam_deploy(
     let home = stage.join("home");
     create_dir(&home)?;
     let signing_key = match options.signing {
-        Signing::LocalKey => local_key(checkout)?.display().to_string(),
+        Signing::LocalKey => known_key(checkout)?.display().to_string(),
         Signing::Off | Signing::Kms => String::new(),
     };
     let mut path = tools.bin().into_os_string();

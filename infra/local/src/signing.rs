@@ -2,13 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use p1_contract::attestation::PublicKey;
+use p1_contract::secrets::scan_value;
 use p256::SecretKey;
 use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
+use serde_json::json;
 
 use crate::checkout::Checkout;
 use crate::checkout::{create_dir, write_atomically};
@@ -67,6 +69,48 @@ pub(super) fn local_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
     Ok(path)
 }
 
+/// The private key's file as the deployment knows it. The path stands in evidence, whose scan for secrets takes one with spaces or
+/// apostrophes, or of a folder whose name looks drawn, for a secret. Such a folder is reached by a link in `/tmp`.
+///
+/// # Errors
+/// Fails as [`local_key`] does, or if the link cannot be made.
+pub(super) fn known_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
+    let path = local_key(checkout)?;
+    if stands_in_evidence(&path) {
+        return Ok(path);
+    }
+    let folder = checkout.private();
+    let own = fs::metadata(&folder).map_err(PlatformError::file("look at", &folder))?;
+    let link = Path::new("/tmp").join(format!("p1-checkout-{}-{}", own.dev(), own.ino()));
+    let failed = |error| PlatformError::file("make the link", &link)(error);
+    // A checkout that was moved has a link that leads nowhere. Nobody but the owner of a link can change it there.
+    match fs::symlink_metadata(&link) {
+        Ok(there) if there.uid() != own.uid() => {
+            return Err(PlatformError::Deployment(format!(
+                "{} is somebody else's, and the signing key cannot be reached through it; have it removed, or use a checkout in a folder \
+                 without spaces and apostrophes",
+                link.display()
+            )));
+        }
+        Ok(_) if fs::read_link(&link).is_ok_and(|target| target == folder) => {}
+        Ok(_) => {
+            fs::remove_file(&link).map_err(failed)?;
+            symlink(&folder, &link).map_err(failed)?;
+        }
+        Err(_) => match symlink(&folder, &link) {
+            // Another process of this checkout made it meanwhile.
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
+            _ => {}
+        },
+    }
+    Ok(link.join(path.file_name().unwrap_or_default()))
+}
+
+/// Whether evidence keeps the path as it is.
+fn stands_in_evidence(path: &Path) -> bool {
+    scan_value(&json!({"signing_key": path.display().to_string()})).is_empty()
+}
+
 /// Creates the key. If two processes do so at the same time, one wins, and both use its key.
 fn make(path: &Path) -> Result<(), PlatformError> {
     let failed =
@@ -100,6 +144,29 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn evidence_keeps_the_path_of_the_key_wherever_the_checkout_lies() {
+        let root = std::env::temp_dir().join(format!("p1-signing-of-{}", std::process::id()));
+        let plain = Checkout::at(&root.join("work"));
+        assert_eq!(known_key(&plain).unwrap(), plain.signing_key());
+        let checkout = Checkout::at(&root.join("it's here"));
+        for _ in 0..2 {
+            let path = known_key(&checkout).unwrap();
+            assert!(
+                !stands_in_evidence(&checkout.signing_key()) && stands_in_evidence(&path),
+                "{path:?}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), fs::read(checkout.signing_key()).unwrap());
+        }
+        // It follows a checkout that is moved.
+        let moved = Checkout::at(&root.join("it's there"));
+        fs::rename(checkout.root(), moved.root()).unwrap();
+        let path = known_key(&moved).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), fs::read(moved.signing_key()).unwrap());
+        fs::remove_file(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_dir_all(root);
+    }
 
     #[test]
     fn a_checkout_has_one_key_which_its_owner_alone_can_read() {

@@ -137,8 +137,8 @@ mod tests {
             beat.note("pair 2 of 2");
             sleep(6).await;
             // Two at once: one of them is done, and the other goes on.
-            beat.begin("building (minutes)");
             beat.begin("starting the engine");
+            beat.begin("building (minutes)");
             sleep(1).await;
             beat.done("starting the engine", Duration::from_secs(1));
             sleep(6).await;
@@ -157,8 +157,8 @@ mod tests {
                 "pair 1 of 1",
                 "pair 2 of 2",
                 "pair 2 of 2: 5 s so far",
-                "building (minutes)",
                 "starting the engine",
+                "building (minutes)",
                 "starting the engine: done",
                 "building (minutes): 6 s so far",
                 "building: done",

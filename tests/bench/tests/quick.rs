@@ -1,7 +1,7 @@
 //! The benchmark, quickly: every part can be measured, and what it counts is right. No time is held against anything.
 
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
@@ -16,7 +16,7 @@ struct Heard(Mutex<Vec<String>>);
 
 impl Heard {
     fn hears(&self, line: String) {
-        self.0.lock().unwrap().push(line);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }
 

@@ -11,6 +11,9 @@ use super::*;
 const KEY: &str = "arn:aws:kms:eu-west-2:111122223333:key/1b2c";
 const MACHINE: &str = "arn:aws:states:eu-west-2:111122223333:stateMachine:machine";
 
+/// A change of what was learned.
+type Change = fn(&mut Facts);
+
 fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     pairs.iter().map(owned).collect()
@@ -404,7 +407,7 @@ fn the_bucket_encrypts_with_the_key_that_the_steps_may_use() {
 #[test]
 fn public_access_is_blocked_in_every_way() {
     let none = only(Rule::PublicAccess, |facts| {
-        facts.bucket.public_access = Asked::Answered(None)
+        facts.bucket.public_access = Asked::Answered(None);
     });
     says(
         &none,
@@ -437,7 +440,7 @@ fn the_machine_is_there_and_runs_as_its_role() {
     let deleting = only(Rule::Machine, |facts| facts.machine = machine("DELETING", &facts.role));
     says(&deleting, &["DELETING"], &["deploy"]);
     let other = only(Rule::MachineRole, |facts| {
-        facts.machine = machine("ACTIVE", "arn:aws:iam::1:role/x")
+        facts.machine = machine("ACTIVE", "arn:aws:iam::1:role/x");
     });
     assert_eq!(other.code, Some(Blocker::RoleMismatch));
     says(
@@ -520,7 +523,7 @@ fn what_is_not_learned_is_never_taken_for_right() {
     fn denied<T>() -> Asked<T> {
         Asked::NotLearned("403 AccessDenied".to_owned())
     }
-    let changes: [(fn(&mut Facts), usize); 11] = [
+    let changes: [(Change, usize); 11] = [
         (|facts| facts.bucket.versioning = denied(), 1),
         (|facts| facts.bucket.sends_events = denied(), 1),
         (|facts| facts.bucket.policy = denied(), 1),
@@ -564,7 +567,7 @@ fn what_is_not_learned_is_never_taken_for_right() {
     assert_eq!((both.standing, both.not_learned.len()), (StackStanding::Wrong, 1));
     // A policy that cannot be read, and a stack of another template.
     for change in [
-        (|facts: &mut Facts| facts.bucket.policy = Asked::Answered(Some("no".to_owned()))) as fn(&mut Facts),
+        (|facts: &mut Facts| facts.bucket.policy = Asked::Answered(Some("no".to_owned()))) as Change,
         |facts| drop(parameters(facts).remove("RunJsonKeyPattern")),
     ] {
         assert_eq!(changed(change).standing, StackStanding::NotLearned);
@@ -583,7 +586,7 @@ fn what_is_not_the_stacks_own_is_named() {
     let upstream = changed(|facts| {
         parameters(facts).insert("UpstreamRoleArn".to_owned(), String::new());
         set_policy(facts, |all| {
-            all.retain(|statement| statement["Sid"] != "ReceiptsOfUpstream")
+            all.retain(|statement| statement["Sid"] != "ReceiptsOfUpstream");
         });
     });
     assert_eq!(upstream.standing, StackStanding::AsDeployed);
