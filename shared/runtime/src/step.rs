@@ -70,8 +70,8 @@ pub trait StepLogic: Send + Sync {
         None
     }
 
-    /// Work after the step has closed, beside its evidence. It does not change the verdict, and no closure names its objects.
-    /// M3.J signs here.
+    /// Work after the step has closed, beside its evidence. It does not change the verdict, and no closure names its objects, so
+    /// that a replay leaves it out. M3.J signs and indexes here.
     ///
     /// # Errors
     /// Fails if the work is not done. The step has closed all the same, and a redrive does the work.

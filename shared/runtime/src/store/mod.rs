@@ -153,6 +153,12 @@ pub enum Store {
 const WRITE_ATTEMPTS: u32 = 4;
 
 impl Store {
+    /// Whether it is the recording of an execution.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        matches!(self, Store::Recorded(_))
+    }
+
     /// Reads an object, in the named version or the latest one.
     ///
     /// # Errors
