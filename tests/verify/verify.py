@@ -112,7 +112,7 @@ NEW_IN_2 = ["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"]
 # The codes of an admission whose documents could not be published, or are not there afterwards.
 NOT_PUBLISHED = ("M3G-B7", "M3G-B8")
 # The version of the rules by which P1 looks for secrets.
-SECRET_RULES = 1
+SECRET_RULES = 2
 
 # What people make as well; it has a version of its own.
 BILLING = "p1_billing_artifact"
@@ -731,7 +731,7 @@ class Check:
             if key.startswith(self.run_control) and document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
 
-        settings_by_start = {}
+        settings_by_start, rules_by_start = {}, {}
         for key, document in self.docs.items():
             # Steps write below run control; elsewhere others may write what they like.
             if not key.startswith(self.run_control):
@@ -739,13 +739,16 @@ class Check:
             # Evidence of the first days of revision 1 names no settings.
             if key.endswith("observations.json") and document.get("schema_version", 0) > 1:
                 self.expect(key, "whether it names its settings", "settings" in document, True)
-            settings = document.get("settings")
+            # All steps of one execution have its start in their ids, its settings, and the rules for secrets of its release.
+            start = tuple(str(document.get("phase_execution_id")).split("_")[1:2])
+            settings, scan = document.get("settings"), document.get("secret_scan")
             if isinstance(settings, dict):
                 named = settings.get("environment", DEFAULT_ENVIRONMENT)
                 self.expect(key, "its environment", environment_of(key), named)
-                # All steps of one execution have its start in their ids, and its settings.
-                start = str(document.get("phase_execution_id")).split("_")[1:2]
-                self.expect(key, "its settings", settings, settings_by_start.setdefault(tuple(start), settings))
+                self.expect(key, "its settings", settings, settings_by_start.setdefault(start, settings))
+            if isinstance(scan, dict):
+                rules = scan.get("rules_version")
+                self.expect(key, "its rules for secrets", rules, rules_by_start.setdefault(start, rules))
 
     @staticmethod
     def has_fields_of_its_revision(document):

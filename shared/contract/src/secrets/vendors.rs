@@ -252,7 +252,9 @@ pub(super) fn find(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         }
         let end = mark.end() + if seen == ENOUGH { run(usize::MAX) } else { seen };
         let is_whole = bytes.get(end).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        is_whole.then(|| {
+        // A mark may be of hexadecimal digits, and so begin a digest; a token of letters and digits has other letters too.
+        let is_digest = bytes[mark.start()..end].iter().all(u8::is_ascii_hexdigit);
+        (is_whole && !is_digest).then(|| {
             done = end;
             mark.start()..end
         })
@@ -284,5 +286,17 @@ mod tests {
         let count = marks.len();
         marks.dedup();
         assert_eq!(marks.len(), count);
+    }
+
+    /// One digest of 65,536 begins with the mark `4b1d`: evidence is full of digests.
+    #[test]
+    fn no_digest_is_a_token() {
+        let rest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0";
+        for start in 0..=u16::MAX {
+            let digest = format!("{start:04x}{rest}");
+            assert_eq!(find(&digest).count(), 0, "{digest}");
+            assert_eq!(find(&digest[..40]).count(), 0, "{digest}");
+        }
+        assert_eq!(find("4b1dq0Zr8KxW3mT7yLpB5nVc2HsDf9GjE4uAoRiQ6t").count(), 1);
     }
 }
