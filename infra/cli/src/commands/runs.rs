@@ -190,22 +190,22 @@ pub async fn runs(args: RunsArgs) -> Result<ExitStatus, CliError> {
     // Before AWS or a platform is asked for anything.
     Asked::parse(&args)?;
     match &args.stack {
-        Some(stack) => show(&args, list(&args, &run::aws_target(stack).await?).await?),
+        Some(stack) => show(&args, &list(&args, &run::aws_target(stack).await?).await?),
         None => {
             let mut platform = super::env::up().await?;
             let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-            let status = list(&args, &target).await.and_then(|listing| show(&args, listing));
+            let status = list(&args, &target).await.and_then(|listing| show(&args, &listing));
             super::env::explained(&mut platform, status, &Screen::new()).await
         }
     }
 }
 
-fn show(args: &RunsArgs, listing: Listing) -> Result<ExitStatus, CliError> {
+fn show(args: &RunsArgs, listing: &Listing) -> Result<ExitStatus, CliError> {
     let status = listing.exit_status();
     if args.json {
-        super::say_document(&listing, status)?;
+        super::say_document(listing, status)?;
     } else {
-        super::say(page::text(&listing).trim_end())?;
+        super::say(page::text(listing).trim_end())?;
     }
     Ok(status)
 }
