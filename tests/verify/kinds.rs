@@ -27,7 +27,7 @@ const LATER_START: &str = "2026-02-24T09:00:00Z";
 async fn every_damage_of_one_state_alone_is_caught() {
     let run = single_state(START, signer(KEY), true).await;
     let other = single_state(LATER_START, signer(KEY), true).await;
-    damaged("single-state", &run, &other, 0);
+    damaged("single-state", &run, &other, 1);
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn every_damage_of_a_refused_rerun_is_caught() {
         refused(START, Signer::Off).await,
         refused(LATER_START, Signer::Off).await,
     );
-    damaged("refused-rerun", &run, &other, 0);
+    damaged("refused-rerun", &run, &other, 1);
 }
 
 /// What both verifiers call it, and the sentence.
@@ -67,7 +67,7 @@ async fn expect_kind(name: &str, run: Mirrored, status: u8, kind: &str, sentence
         "{name}: {compared:?}"
     );
     assert_eq!(compared.a.execution, report.execution, "{name}");
-    if status == 0 && report.verdict.is_none() {
+    if report.standing == Standing::Intact {
         let page = page(&dir, &[]);
         assert!(page.contains(sentence) && page.contains("INTACT"), "{name}");
     }
@@ -82,24 +82,24 @@ async fn a_directory_says_what_it_is_of() {
     expect_kind("held", held(START, off()).await, 1, "RUN", "Full run").await;
     expect_kind("resumed", resumed(START, off()).await, 0, "RESUME", "Resumed run").await;
     let passed = single_state(START, off(), true).await;
-    let report = expect_kind("passed", passed, 0, "SINGLE_STATE", "One state alone: M3.F, PASS").await;
+    let report = expect_kind("passed", passed, 1, "SINGLE_STATE", "One state alone: M3.F, PASS").await;
     assert_eq!((report.standing, report.verdict), (Standing::Intact, None));
     let blocked = single_state(START, off(), false).await;
     let sentence = "One state alone: M3.F, HOLD by M3F-B3";
-    let report = expect_kind("blocked", blocked, 0, "SINGLE_STATE", sentence).await;
+    let report = expect_kind("blocked", blocked, 1, "SINGLE_STATE", sentence).await;
     assert_eq!((report.standing, report.verdict), (Standing::Intact, None));
     let refused = refused(START, off()).await;
-    let report = expect_kind("refused", refused, 0, "RERUN_REFUSED", "Refused rerun: M3G-B2").await;
+    let report = expect_kind("refused", refused, 1, "RERUN_REFUSED", "Refused rerun: M3G-B2").await;
     assert_eq!((report.standing, report.verdict), (Standing::Intact, None));
     let dir = refused_of_no_run(START).await.whole().write("kind-no-run");
     let (status, report, theirs) = both(&mut SecondVerifier::start(), &dir);
     assert_eq!(
         (status, report.standing),
-        (0, Standing::Intact),
+        (1, Standing::Intact),
         "{:?}",
         report.findings
     );
-    assert!(theirs.contains("\"exit_status\":0"), "{theirs}");
+    assert!(theirs.contains("\"exit_status\":1"), "{theirs}");
     assert_eq!(report.execution.to_string(), "Refused rerun: M3G-B1");
     assert_eq!(replay(&dir).await.standing, Replayed::Equal);
     let _ = fs::remove_dir_all(dir);
@@ -219,7 +219,19 @@ async fn a_kind_that_is_only_claimed_is_caught() {
     closure = closure_of(&alone, "M3.E", "/m3e_execution_summary.json");
     expect_caught("another state", claim(&alone, output, single(closure)), &[2]);
     let word = single(closure_of(&alone, "M3.F", "/m3f_execution_summary.json"));
-    expect_caught("one state in a failure", claim(&alone, cause, word), &[2]);
+    expect_caught("one state in a failure", claim(&alone, cause, word.clone()), &[2]);
+    let others = [
+        ("blockers", Value::Null),
+        ("blockers", json!([7])),
+        ("blockers", json!("x")),
+        ("overall_pass", json!(1)),
+    ];
+    for (field, other) in others {
+        let what = format!("one state whose {field} are {other}");
+        let mut word = word.clone();
+        word[field] = other;
+        expect_caught(&what, claim(&alone, output, word), &[2]);
+    }
 
     // The receipt of an admission that is for more than one state; and one that says that it admits, and refuses.
     let more = forged(&alone.files, "/m3g_admission_receipt.json", |receipt| {

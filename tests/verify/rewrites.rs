@@ -484,7 +484,7 @@ async fn a_rewritten_resumed_run_is_judged_alike() {
 #[tokio::test]
 async fn a_rewritten_state_alone_is_judged_alike() {
     let run = single_state(START, Signer::Off, true).await.whole();
-    rewritten("single-state", run, 0, FEW, Some(SECOND)).await;
+    rewritten("single-state", run, 1, FEW, Some(SECOND)).await;
 }
 
 #[tokio::test]
@@ -492,7 +492,7 @@ async fn a_rewritten_refusal_is_judged_alike() {
     rewritten(
         "refused-rerun",
         refused(START, Signer::Off).await.whole(),
-        0,
+        1,
         FEW,
         Some(SECOND),
     )

@@ -22,8 +22,8 @@ this and nothing else. The signature itself is left to openssl (docs/signature.m
     python3 verify.py -         the same for each line of standard input
     P1_SCHEMAS=FOLDER           where the schemas and blockers.md are, for a copy of this file that lies elsewhere
 
-Exit status, of the last directory: 0 pinned (or: phase admitted, one state alone, rerun refused) and intact, 1 held (or: phase
-refused) and intact, 2 tampered or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by
+Exit status, of the last directory: 0 pinned (or: phase admitted) and intact, 1 held (or: phase refused; one state alone, rerun
+refused, which pin nothing) and intact, 2 tampered or inconsistent, 3 incomplete (also: this program failed, and nothing is known), 4 usage; stopped by
 a signal: 130 (Ctrl-C), 143.
 
 What is read: nothing through a link, nothing of a pipe or a device; of an object at most 4 MiB, of a list 64 MiB, of all objects
@@ -112,7 +112,7 @@ NEW_IN_2 = ["m3j_entry_observations", "m3j_entry_summary", "m3j_phase_entry"]
 # The codes of an admission whose documents could not be published, or are not there afterwards.
 NOT_PUBLISHED = ("M3G-B7", "M3G-B8")
 # The version of the rules by which P1 looks for secrets.
-SECRET_RULES = 2
+SECRET_RULES = 1
 
 # What people make as well; it has a version of its own.
 BILLING = "p1_billing_artifact"
@@ -539,7 +539,7 @@ class Check:
         if self.findings:
             return min(grade for grade, _, _ in self.findings)
         if self.kind in ENDS_BEFORE:
-            return 0 if self.last_summary() else INCOMPLETE
+            return 1 if self.last_summary() else INCOMPLETE
         known = self.advances if self.kind != "UNFINISHED" else None
         return {True: 0, False: 1, None: INCOMPLETE}[known]
 
@@ -731,7 +731,7 @@ class Check:
             if key.startswith(self.run_control) and document.get("artifact") == "m3a_handle_closure_snapshot":
                 self.check_handle_verification(key, document)
 
-        settings_by_start, rules_by_start = {}, {}
+        settings_by_start = {}
         for key, document in self.docs.items():
             # Steps write below run control; elsewhere others may write what they like.
             if not key.startswith(self.run_control):
@@ -739,16 +739,13 @@ class Check:
             # Evidence of the first days of revision 1 names no settings.
             if key.endswith("observations.json") and document.get("schema_version", 0) > 1:
                 self.expect(key, "whether it names its settings", "settings" in document, True)
-            # All steps of one execution have its start in their ids, its settings, and the rules for secrets of its release.
-            start = tuple(str(document.get("phase_execution_id")).split("_")[1:2])
-            settings, scan = document.get("settings"), document.get("secret_scan")
+            settings = document.get("settings")
             if isinstance(settings, dict):
                 named = settings.get("environment", DEFAULT_ENVIRONMENT)
                 self.expect(key, "its environment", environment_of(key), named)
-                self.expect(key, "its settings", settings, settings_by_start.setdefault(start, settings))
-            if isinstance(scan, dict):
-                rules = scan.get("rules_version")
-                self.expect(key, "its rules for secrets", rules, rules_by_start.setdefault(start, rules))
+                # All steps of one execution have its start in their ids, and its settings.
+                start = str(document.get("phase_execution_id")).split("_")[1:2]
+                self.expect(key, "its settings", settings, settings_by_start.setdefault(tuple(start), settings))
 
     @staticmethod
     def has_fields_of_its_revision(document):
@@ -1343,11 +1340,15 @@ class Check:
             codes = sorted({blocker["code"] for blocker in last["blockers"]})[:MOST_CODES]
             # Without objects.json no version is known.
             unknown = {} if closure["key"] in self.listed else {"version_id": None}
-            found = [self.final_closure and {**self.final_closure, **unknown}, sorted(self.said.get("blockers", []))]
+            said = self.said.get("blockers")
+            said = sorted(said) if isinstance(said, list) and all(isinstance(code, str) for code in said) else said
+            found = [self.final_closure and {**self.final_closure, **unknown}, said]
             expected = [closure, codes]
             if self.kind == "SINGLE_STATE":
                 found += [self.said.get("step"), self.said.get("overall_pass")]
                 expected += [closure["step"], last["overall_pass"]]
+            # As texts: to Python, 1 is true.
+            found, expected = (json.dumps(side, sort_keys=True) for side in (found, expected))
             self.expect("execution_history.json", "what it ended with", found, expected)
 
     def check_single_state(self, closure, last):

@@ -30,9 +30,12 @@ use crate::signer::Signer;
 pub(crate) async fn seal(ctx: &StepContext<'_>, signer: &Signer, closed: Closed<'_, Observed>) -> Result<(), Fault> {
     let (phase, _) = phase_summary(ctx.input, &closed.observed.facts)?;
     let conclusion = conclusion(ctx, &phase, &closed);
-    // Neither is kept from being done by the other's fault.
+    // Each is done whatever becomes of the other, and what a retry may mend is told first.
     let (signed, indexed) = join(sign(ctx, signer, &conclusion), index(ctx, &conclusion)).await;
-    signed.and(indexed)
+    match indexed {
+        Err(Fault::Transient { .. }) => indexed,
+        _ => signed.and(indexed),
+    }
 }
 
 /// What was concluded: a pure function of input, observations and the own closure.
@@ -157,7 +160,10 @@ fn stored(place: &S3Key, written: &Written) -> Result<(), Fault> {
             );
             Err(Fault::internal(operation, problem))
         }
-        other => Err(Fault::transient(operation, other.describe())),
+        other => Err(Fault::transient(
+            operation,
+            format!("{}; the verdict stands", other.describe()),
+        )),
     }
 }
 

@@ -63,11 +63,11 @@ impl ExitStatus {
     pub fn code(self) -> u8 {
         match self {
             Self::Advance
-            | Self::Verified(verify::Standing::Pinned | verify::Standing::Admitted | verify::Standing::Intact)
+            | Self::Verified(verify::Standing::Pinned | verify::Standing::Admitted)
             | Self::Compared(diff::Standing::Same)
             | Self::Replayed(p1_replay::Standing::Equal) => 0,
             Self::Hold
-            | Self::Verified(verify::Standing::Held | verify::Standing::Refused)
+            | Self::Verified(verify::Standing::Held | verify::Standing::Refused | verify::Standing::Intact)
             | Self::Compared(diff::Standing::Differs) => 1,
             Self::Usage
             | Self::Verified(verify::Standing::Tampered | verify::Standing::OtherKey)
@@ -174,12 +174,12 @@ pub const GROUPS: [Group; 10] = [
         statuses: &[
             (
                 Verified(verify::Standing::Pinned),
-                "pinned and intact: a committed advance; also: a phase entry that was admitted, one state that ran alone, or a \
-                 refused rerun, intact",
+                "pinned and intact: a committed advance; also: a phase entry that was admitted, intact",
             ),
             (
                 Verified(verify::Standing::Held),
-                "held, intact; also: a phase entry that was refused, intact",
+                "held, intact; also: a phase entry that was refused, one state that ran alone, or a refused rerun, intact: they \
+                 pin no run",
             ),
             (
                 Verified(verify::Standing::Tampered),
@@ -237,11 +237,11 @@ pub const GROUPS: [Group; 10] = [
     Group {
         commands: &["report"],
         statuses: &[
+            (Verified(verify::Standing::Pinned), "pinned and intact"),
             (
-                Verified(verify::Standing::Pinned),
-                "pinned and intact; also: one state that ran alone, or a refused rerun, intact",
+                Verified(verify::Standing::Held),
+                "held, intact; also: one state that ran alone, or a refused rerun, intact: they pin no run",
             ),
-            (Verified(verify::Standing::Held), "held, intact"),
             (
                 Verified(verify::Standing::Tampered),
                 "tampered or inconsistent; also: signed by none of the keys that were given",

@@ -82,28 +82,31 @@ pub(super) fn known_key(checkout: &Checkout) -> Result<PathBuf, PlatformError> {
     let folder = checkout.private();
     let own = fs::metadata(&folder).map_err(PlatformError::file("look at", &folder))?;
     let link = Path::new("/tmp").join(format!("p1-checkout-{}-{}", own.dev(), own.ino()));
-    let failed = |error| PlatformError::file("make the link", &link)(error);
+    reach(&link, &folder, own.uid())?;
+    Ok(link.join(path.file_name().unwrap_or_default()))
+}
+
+/// Makes the link to the folder, unless it is there. It must be `owner`'s, who owns the folder.
+fn reach(link: &Path, folder: &Path, owner: u32) -> Result<(), PlatformError> {
+    let failed = |error| PlatformError::file("make the link", link)(error);
     // A checkout that was moved has a link that leads nowhere. Nobody but the owner of a link can change it there.
-    match fs::symlink_metadata(&link) {
-        Ok(there) if there.uid() != own.uid() => {
+    match fs::symlink_metadata(link) {
+        Ok(there) if there.uid() != owner => {
             return Err(PlatformError::Deployment(format!(
                 "{} is somebody else's, and the signing key cannot be reached through it; have it removed, or use a checkout in a folder \
                  without spaces and apostrophes",
                 link.display()
             )));
         }
-        Ok(_) if fs::read_link(&link).is_ok_and(|target| target == folder) => {}
-        Ok(_) => {
-            fs::remove_file(&link).map_err(failed)?;
-            symlink(&folder, &link).map_err(failed)?;
-        }
-        Err(_) => match symlink(&folder, &link) {
-            // Another process of this checkout made it meanwhile.
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
-            _ => {}
-        },
+        Ok(_) if fs::read_link(link).is_ok_and(|target| target == folder) => return Ok(()),
+        Ok(_) => fs::remove_file(link).map_err(failed)?,
+        Err(_) => {}
     }
-    Ok(link.join(path.file_name().unwrap_or_default()))
+    match symlink(folder, link) {
+        // Somebody made it meanwhile: another process of this checkout, or somebody else.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => reach(link, folder, owner),
+        made => made.map_err(failed),
+    }
 }
 
 /// Whether evidence keeps the path as it is.

@@ -20,8 +20,8 @@ const VERIFY_NOTES: &str = "\
 Every step is computed again, as `replay` does it. A step that gives other bytes makes the evidence tampered. What \
 cannot be computed again is named and is no finding: evidence that an earlier release wrote, or a step of which something is missing.
 
-An execution may end without a verdict, as it should: one state that ran alone
-(`resume --only`), and a rerun that was refused. Its evidence is INTACT (0), and
+An execution may need no verdict: one state that ran alone
+(`resume --only`), and a rerun that was refused. Its evidence is INTACT (1), and
 the output says what it is. Its own admission makes it such an execution, and
 what it has is checked as in a run. One that ended in a fault is incomplete.
 

@@ -2,6 +2,7 @@
 //! is found by the folder of its admission or of its step.
 
 use p1_audit::evidence_set::{Ending, Outcome};
+use p1_audit::findings::Findings;
 use p1_audit::lineage::{closure_of, folder_of};
 use p1_contract::artifacts::RerunAdmissionReceipt;
 use p1_contract::evidence::{Body, Document, ExecutionSummary, split};
@@ -22,7 +23,8 @@ pub(super) struct Rerun {
     pub(super) ending: Option<Ending>,
 }
 
-/// The rerun that the closing summary at `key` is of. Returns `None` if it is of an execution with a verdict.
+/// The rerun that the closing summary at `key` is of. Returns `None` if it is of an execution with a verdict, or if a document that
+/// would tell cannot be read, which is a finding.
 ///
 /// # Errors
 /// Fails if S3 does not answer, or refuses.
@@ -31,8 +33,10 @@ pub(super) async fn of_summary(
     environment: &Environment,
     run: Option<&PlatformRunId>,
     key: &str,
+    findings: &mut Findings,
 ) -> Result<Option<Rerun>, ReadError> {
     let Some((closure, summary)) = closing(evidence, key).await? else {
+        findings.tampered(key, "is no closing summary of its step");
         return Ok(None);
     };
     if closure.step == Owner::Admission && !closure.overall_pass {
@@ -51,9 +55,15 @@ pub(super) async fn of_summary(
         folder_of(admission.key.as_str()),
         RerunAdmissionReceipt::NAME
     );
-    let receipt = evidence.get_own(&receipt, None).await?;
-    let receipt = receipt.and_then(|read| Document::<RerunAdmissionReceipt>::parse(&read.bytes).ok());
-    let Some((step, true)) = receipt.and_then(|receipt| Some((receipt.body.resume_at?, receipt.body.only))) else {
+    let Some(read) = evidence.get_own(&receipt, None).await? else {
+        findings.incomplete(&receipt, "is not there, and only it says what was admitted");
+        return Ok(None);
+    };
+    let Ok(document) = Document::<RerunAdmissionReceipt>::parse(&read.bytes) else {
+        findings.tampered(&receipt, "is no receipt of an admission");
+        return Ok(None);
+    };
+    let (Some(step), true) = (document.body.resume_at, document.body.only) else {
         return Ok(None);
     };
     let id_of = |record: &LedgerRecord, owner: Owner| {

@@ -197,14 +197,22 @@ async fn index(evidence: &Evidence, set: &mut EvidenceSet) {
         return;
     };
     let key = expected.key(&set.environment());
-    let (versions, found) = match tokio::join!(evidence.versions(&key), evidence.get(&key, None)) {
-        (Ok(versions), Ok(found)) => (versions, found),
-        (Err(error), _) | (_, Err(error)) => return not_read(&mut set.findings, &key, &error),
+    let versions = match evidence.versions(&key).await {
+        Ok(versions) => versions,
+        Err(error) => return not_read(&mut set.findings, &key, &error),
     };
     let (deleted, written): (Vec<&Version>, Vec<&Version>) = versions
         .iter()
         .filter(|version| version.key == key)
         .partition(|version| version.is_delete_marker);
+    // Who may not read the index is refused a key that is not there, too.
+    if deleted.is_empty() && written.is_empty() {
+        return;
+    }
+    let found = match evidence.get(&key, None).await {
+        Ok(found) => found,
+        Err(error) => return not_read(&mut set.findings, &key, &error),
+    };
     let count = |versions: &[&Version]| u32::try_from(versions.len()).unwrap_or(u32::MAX);
     let history = KeyHistory {
         key: key.clone(),
@@ -290,7 +298,7 @@ async fn roots(evidence: &Evidence, place: &Place, findings: &mut Findings) -> R
     let run = summary
         .as_ref()
         .and_then(|summary| summary.header.platform_run_id.clone());
-    if let Some(rerun) = rerun::of_summary(evidence, environment, run.as_ref(), key).await? {
+    if let Some(rerun) = rerun::of_summary(evidence, environment, run.as_ref(), key, findings).await? {
         return of_rerun(evidence, run, folder, rerun).await;
     }
     let last = id

@@ -93,7 +93,7 @@ impl Run {
 
     /// Whether something is wrong with the evidence, or could not be learned of it.
     fn is_broken(&self) -> bool {
-        matches!(self.state, State::Unreadable | State::Unconfirmed)
+        matches!(self.state, State::Unknown | State::Unreadable | State::Unconfirmed)
     }
 }
 

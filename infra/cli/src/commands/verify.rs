@@ -145,10 +145,7 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
             "ADMITTED",
             "a later phase was admitted to the run, and the evidence of it is intact",
         ),
-        Standing::Intact => (
-            "INTACT",
-            "the execution reached no verdict, as it should not, and its evidence is intact",
-        ),
+        Standing::Intact => ("INTACT", "the execution needed no verdict, and its evidence is intact"),
         Standing::Refused => ("REFUSED", "a later phase was refused, and the evidence of it is intact"),
         Standing::Held => ("HELD", "the run is held, and its evidence is intact"),
         Standing::Tampered => (

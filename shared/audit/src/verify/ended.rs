@@ -1,6 +1,9 @@
 //! Checks what an execution ended with that reached no verdict: one state alone, or a refused rerun.
 //!
-//! Only its own admission makes it such an execution. The engine's word for its end is compared with that, and decides nothing.
+//! Only with its own admission, for that, it is such an execution. The engine's word for its end tells which to look for where no
+//! verdict is left, and has to agree with the admission.
+
+use std::collections::BTreeSet;
 
 use p1_contract::artifacts::RerunAdmissionReceipt;
 use p1_contract::blocker::{Blocker, codes};
@@ -136,6 +139,13 @@ fn receipt(
     Some((artifact.key.to_string(), receipt.body))
 }
 
+/// The texts of a list, each once. `None` for anything else.
+fn strings(value: &Value) -> Option<BTreeSet<String>> {
+    let list = value.as_array()?;
+    let texts: Option<BTreeSet<String>> = list.iter().map(|text| text.as_str().map(str::to_owned)).collect();
+    texts.filter(|texts| texts.len() == list.len())
+}
+
 /// Compares the engine's word with the summary.
 fn told(lineage: &Lineage<'_>, ending: &Ending, last: &Closed, findings: &mut Findings) {
     let mut expect = |what: &str, same: bool| findings.expect(HISTORY, what, &same, &true);
@@ -153,13 +163,9 @@ fn told(lineage: &Lineage<'_>, ending: &Ending, last: &Closed, findings: &mut Fi
     }
     let mut blockers = codes(&last.body.blockers);
     blockers.truncate(MOST_CODES);
-    let mut named: Vec<&str> = ending.said["blockers"]
-        .as_array()
-        .map_or_else(Vec::new, |named| named.iter().filter_map(Value::as_str).collect());
-    named.sort_unstable();
-    let mut expected: Vec<&str> = blockers.iter().map(|code| code.code()).collect();
-    expected.sort_unstable();
-    expect("the blockers that it ended with", named == expected);
+    let named: Option<BTreeSet<String>> = strings(&ending.said["blockers"]);
+    let expected = blockers.iter().map(|code| code.code().to_owned()).collect();
+    expect("the blockers that it ended with", named == Some(expected));
     if lineage.kind == Kind::SingleState {
         let step = (&ending.said["step"], &ending.said["overall_pass"]);
         let expected = (&json!(last.closure.step), &json!(last.body.overall_pass));

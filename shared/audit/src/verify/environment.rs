@@ -1,5 +1,5 @@
 //! Checks that the evidence is of one environment: the one that its keys name, and the one that its steps went by. All steps of one
-//! execution went by the same settings, and by the rules for secrets of the same release.
+//! execution went by the same settings.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +19,7 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, findings: &mut Fin
         findings.tampered("evidence/", why);
     }
     let mut by_start: BTreeMap<&str, &Map<String, Value>> = BTreeMap::new();
-    let mut rules_by_start: BTreeMap<&str, &Value> = BTreeMap::new();
     for (key, document) in documents {
-        // `m3a_<start>_<identity>`: all steps of an execution have its start.
-        let start = below_run_control(key).and_then(|rest| rest.split('_').nth(1));
-        let rules = document.pointer("/secret_scan/rules_version");
-        if let (Some(start), Some(rules)) = (start, rules)
-            && *rules_by_start.entry(start).or_insert(rules) != rules
-        {
-            findings.tampered(key, "has other rules for secrets than another step of its execution");
-        }
         let Some(settings) = document.get("settings").and_then(|settings| settings.as_object()) else {
             continue;
         };
@@ -43,6 +34,8 @@ pub(super) fn check(set: &EvidenceSet, documents: &Documents, findings: &mut Fin
                 "lies in the run control of another environment than its settings name",
             );
         }
+        // `m3a_<start>_<identity>`: all steps of an execution have its start.
+        let start = below_run_control(key).and_then(|rest| rest.split('_').nth(1));
         if start.is_some_and(|start| *by_start.entry(start).or_insert(settings) != settings) {
             findings.tampered(key, "has other settings than another step of its execution");
         }

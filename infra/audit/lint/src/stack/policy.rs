@@ -127,6 +127,7 @@ fn expected(facts: &Facts, parameters: &BTreeMap<String, String>) -> Result<Vec<
     }
     let later = parameter("LaterPhaseRoleArns")?
         .split(',')
+        .map(str::trim)
         .filter(|role| !role.is_empty());
     let runs = statements
         .iter_mut()
