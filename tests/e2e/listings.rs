@@ -71,7 +71,7 @@ fn a_pinned_run_is_listed_by_its_scenario_and_a_held_one_with_its_codes() {
 
         // The entry is what the contract says: the evidence, by key and hash.
         let key = format!("evidence/dev_full/index/scenario/{scenario}/{run}.json");
-        assert_eq!(stage.keys("evidence/dev_full/index/").await, [key.clone()]);
+        assert_eq!(stage.keys("evidence/dev_full/index/").await, std::slice::from_ref(&key));
         let bytes = stage.get(&key).await;
         let entry = ScenarioIndexEntry::parse(&bytes).unwrap();
         let summary = format!("{}m3_execution_summary.json", stage.folders(&pinned).await["M3.J"]);

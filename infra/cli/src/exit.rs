@@ -144,7 +144,7 @@ pub const GROUPS: [Group; 10] = [
             (Usage, "usage or invalid input"),
             (
                 Fault,
-                "fault; also: a run could not be read whole, or an entry of the scenario index is not confirmed",
+                "fault; also: a run could not be read whole, it is not known whether one still runs, or an entry of the scenario index is not confirmed",
             ),
         ],
     },

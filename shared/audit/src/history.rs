@@ -170,6 +170,11 @@ impl History {
             .filter_map(|task| Some((task, task.result.as_ref()?)))
     }
 
+    /// The answers of all Tasks: those of the steps, and those of the admission of a rerun or of a later phase.
+    pub fn answers(&self) -> impl Iterator<Item = &StepResult> {
+        self.tasks.iter().filter_map(|task| task.result.as_ref())
+    }
+
     /// The run's ids, from all answers so far.
     #[must_use]
     pub fn ids(&self) -> RunIds {

@@ -81,7 +81,6 @@ pub(crate) const PROGRAM: &str = if cfg!(feature = "operator") { "cargo p1" } el
     bin_name = PROGRAM,
     about = "Pins P1 runs: ten Lambda functions, one state machine, on a local platform or on AWS.",
     after_help = "`exit-codes` prints the exit statuses of every command.",
-    disable_help_subcommand = true
 )]
 pub struct Cli {
     /// The subcommand.

@@ -11,12 +11,13 @@ use p1_replay::{Verified, verify};
 use p1_report::page;
 use serde_json::json;
 
-use super::verify::{again, read_key};
+use super::verify::{again, head, read_key};
 use super::{say, say_no_evidence, say_object};
 use crate::args::ReportArgs;
 use crate::atomic;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
 
 /// Runs `cargo p1 report`.
 ///
@@ -35,10 +36,10 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
                 });
                 say_object(&document)?;
             } else {
-                say(&format!("report: {shown}"))?;
-                if let Some(what) = report.execution.without_verdict() {
-                    say(&format!("  {:<16}  {}", "execution", text::clean(&what)))?;
+                for line in head(&report, Paint::of(&std::io::stdout())) {
+                    say(&line)?;
                 }
+                say(&format!("report: {shown}"))?;
                 for line in again(&replay) {
                     say(&line)?;
                 }
@@ -114,13 +115,13 @@ fn open(page: &Path) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    if let Err(error) = started {
-        // If standard error is closed, nobody can be told.
-        let _ = writeln!(
-            std::io::stderr(),
-            "the page was written and could not be opened: `{opener}` did not start: {error}; open it by hand"
-        );
-    }
+    // The opener ends well where the desktop has nothing to open it with.
+    let said = match started {
+        Ok(_) => format!("asked `{opener}` to open it; if nothing appears, open it by hand"),
+        Err(error) => format!("`{opener}` did not start: {error}; open it by hand"),
+    };
+    // If standard error is closed, nobody can be told.
+    let _ = writeln!(std::io::stderr(), "{said}");
 }
 
 #[cfg(test)]

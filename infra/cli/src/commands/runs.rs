@@ -93,7 +93,7 @@ impl Run {
 
     /// Whether something is wrong with the evidence, or could not be learned of it.
     fn is_broken(&self) -> bool {
-        matches!(self.state, State::Unknown | State::Unreadable | State::Unconfirmed)
+        matches!(self.state, State::Unreadable | State::Unconfirmed)
     }
 }
 
@@ -118,7 +118,8 @@ impl Listing {
     /// How the command ends.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
-        if self.runs.iter().any(Run::is_broken) {
+        let is_unknown = |run: &Run| run.is_broken() || run.state == State::Unknown;
+        if self.runs.iter().any(is_unknown) {
             ExitStatus::Fault
         } else {
             ExitStatus::Advance

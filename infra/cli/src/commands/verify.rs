@@ -5,7 +5,7 @@ use std::path::Path;
 use p1_audit::EvidenceSet;
 use p1_audit::findings::Grade;
 use p1_audit::text;
-use p1_audit::verify::{Signature, SignatureState, Standing};
+use p1_audit::verify::{Report, Signature, SignatureState, Standing};
 use p1_contract::attestation::PublicKey;
 use p1_contract::cause::chain;
 use p1_replay::{Recomputed, Replay, Verified, verify as judge};
@@ -85,7 +85,7 @@ fn signature(signature: &Signature) -> String {
     let key = signature.keyid.as_deref().unwrap_or("that cannot be read");
     match signature.state {
         SignatureState::Unsigned => "UNSIGNED".to_owned(),
-        SignatureState::Signed => format!("SIGNED by the key {key}; whose key it is, only --key FILE can tell"),
+        SignatureState::Signed => format!("SIGNED by the key {key}; to check whose key it is, give --key FILE"),
         SignatureState::Verified => format!("VERIFIED by the key {key}"),
         SignatureState::OtherKey => format!("OTHER_KEY: valid by the key {key}, which --key does not name"),
         SignatureState::Contradicted => {
@@ -116,9 +116,9 @@ pub(super) fn again(replay: &Replay) -> Vec<String> {
     ))];
     let not = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
     let rest: Vec<String> = [
-        not(counts.from_outside, "from outside"),
-        not(counts.sidecars, "of signatures"),
-        not(counts.missing, "that could not be"),
+        not(counts.from_outside, "from outside P1"),
+        not(counts.sidecars, "signature files"),
+        not(counts.missing, "that cannot be"),
     ]
     .into_iter()
     .flatten()
@@ -137,8 +137,8 @@ pub(super) fn again(replay: &Replay) -> Vec<String> {
     lines
 }
 
-fn page(verified: &Verified, paint: Paint) -> Vec<String> {
-    let Verified { report, replay } = verified;
+/// The first lines: the standing, and what the execution is if that is no run with a verdict.
+pub(super) fn head(report: &Report, paint: Paint) -> Vec<String> {
     let (word, meaning) = match report.standing {
         Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
         Standing::Admitted => (
@@ -166,11 +166,17 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
         Standing::Pinned | Standing::Admitted | Standing::Intact
     );
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound)), String::new()];
-    let run = &report.run;
-    let none = || "none".to_owned();
     if let Some(what) = report.execution.without_verdict() {
         lines.push(format!("  {:<16}  {}", "execution", text::clean(&what)));
     }
+    lines
+}
+
+fn page(verified: &Verified, paint: Paint) -> Vec<String> {
+    let Verified { report, replay } = verified;
+    let mut lines = head(report, paint);
+    let run = &report.run;
+    let none = || "none".to_owned();
     let ids = [
         ("verdict", report.verdict.clone().unwrap_or_else(none)),
         (
@@ -193,7 +199,7 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
     );
     let counts = report.counts;
     lines.push(format!(
-        "  {:<16}  {} objects, {} hashes compared, {} closures walked; {} named, not mirrored",
+        "  {:<16}  {} objects, {} hashes compared, {} closures walked; {} more are named and lie elsewhere",
         "checked", counts.objects, counts.hashes, counts.closures, counts.named_not_mirrored
     ));
     lines.extend(again(replay));
@@ -209,7 +215,7 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
         let findings = if count == 1 {
             "finding:"
         } else {
-            "findings, the first thing wrong first:"
+            "findings; begin with the first:"
         };
         lines.push(format!("{count} {findings}"));
     }

@@ -127,25 +127,26 @@ impl Page<'_> {
         let Some(held) = gated.next_back() else {
             return block("Next: mend what is named above, then start anew.", 0);
         };
-        let (platform, stack) = match self.afterwards {
-            Afterwards::Up => ("", String::new()),
-            Afterwards::Stack(name) => ("", format!(" --stack {}", shell_word(name))),
-            Afterwards::Stopped => (
-                "The local platform of this run is stopped, and the run with it. `cargo p1 run --keep` leaves the platform up. Then \
-                 what it prints here can be pasted:",
-                String::new(),
-            ),
+        let stack = match self.afterwards {
+            Afterwards::Up => String::new(),
+            Afterwards::Stack(name) => format!(" --stack {}", shell_word(name)),
+            Afterwards::Stopped => {
+                return block(
+                    "Next: mend what is named above, then run again with --keep. This run cannot be resumed: its local platform is \
+                     stopped, and the run with it.",
+                    0,
+                );
+            }
         };
         let mut text = block(&format!("Next: {what}."), 0);
-        text.push_str(&block(platform, 0));
         let _ = writeln!(
             text,
-            "\necho '{{\"reason\":\"WHY\",\"class\":\"service_runtime_reset\",\"scope\":\"WHAT\"}}' \\\n  > reset.json\n\
-             cargo p1 resume --actor YOU --reset reset.json --registry MENDED.md{stack} \\\n  --held {}\n",
+            "\necho '{{\"reason\":\"TO_FILL\",\"class\":\"service_runtime_reset\",\"scope\":\"TO_FILL\"}}' \\\n  > reset.json\n\
+             cargo p1 resume --actor TO_FILL --reset reset.json --registry MENDED.md{stack} \\\n  --held {}\n",
             held.phase_execution_id
         );
         text.push_str(&block(
-            "WHY, WHAT and YOU are yours to fill in. Leave --registry out if the registry need not be mended.",
+            "Say who you are, why, and what is reset instead of TO_FILL, which is refused. Leave --registry out if the registry need not be mended.",
             0,
         ));
         text
@@ -160,10 +161,10 @@ struct Blocking<'a> {
 }
 
 impl<'a> Blocking<'a> {
-    /// The blockers of all steps, in order; each code once in a step.
+    /// The blockers of the admission and of all steps, in order; each code once in a step.
     fn of(execution: &'a Execution, findings: &'a Findings) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
-        for (_, result) in execution.history.results() {
+        for result in execution.history.answers() {
             let own = findings.get(result.phase_execution_id.as_str());
             let mut codes: Vec<Blocker> = Vec::new();
             let found = own.into_iter().flatten().map(|finding| finding.code);
@@ -444,8 +445,10 @@ mod tests {
         );
         assert!(up.lines().all(|line| line.chars().count() <= COLUMNS), "{up}");
         let stopped = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stopped);
-        let flat = stopped.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains("`cargo p1 run --keep`"), "{stopped}");
+        assert!(
+            stopped.contains("run again with --keep") && !stopped.contains("--held"),
+            "{stopped}"
+        );
         let stack = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stack("a stack".to_owned()));
         assert!(stack.contains(" --stack 'a stack' "), "{stack}");
     }

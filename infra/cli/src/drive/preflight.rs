@@ -101,7 +101,7 @@ pub fn out_dir(out: &Path) -> Result<(), CliError> {
     match fs::read_dir(out) {
         Ok(mut entries) => match entries.next() {
             None => writable(out).or_else(|error| refuse(&format!("cannot be written to ({error})"))),
-            Some(_) if out.join("objects.json").is_file() => refuse("holds the evidence of another execution"),
+            Some(_) if out.join("objects.json").is_file() => refuse("holds evidence already"),
             Some(_) if out.join("evidence").is_dir() => {
                 refuse("holds a part of the evidence of another execution, whose mirror was interrupted")
             }

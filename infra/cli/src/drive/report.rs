@@ -142,7 +142,7 @@ impl RunResult {
     ) -> Self {
         let ids: RunIds = execution.history.ids();
         let (mut steps, mut own_codes) = (Vec::new(), Vec::new());
-        for (_, result) in execution.history.results() {
+        for result in execution.history.answers() {
             let codes: Vec<String> = result
                 .blockers
                 .iter()

@@ -247,7 +247,7 @@ pub(super) fn findings(model: &Model) -> Markup {
                 span { strong { "Everything below is what the directory says, not what is so." }
                     " Keep the directory as it is, and get another copy from the evidence bucket." }
             }
-            (remarks(&format!("{}, the first thing wrong first", count(model.remarks.len(), "finding", "findings")), &model.remarks))
+            (remarks(&format!("{}; begin with the first", count(model.remarks.len(), "finding", "findings")), &model.remarks))
         }
     }
 }

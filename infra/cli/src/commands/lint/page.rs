@@ -24,7 +24,7 @@ pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
             none.step
         ),
         (None, None) => format!(
-            "{}  no step would block a run for what {} says",
+            "{}  no step would block a run with {}",
             paint.verdict("CLEAN", true),
             text::clean(&report.registry)
         ),

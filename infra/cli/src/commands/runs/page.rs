@@ -65,15 +65,15 @@ fn word(state: State) -> &'static str {
 fn last_line(listing: &Listing) -> String {
     let place = format!("{} ({})", listing.evidence_bucket, listing.environment);
     let mut line = match (listing.runs.len(), &listing.scenario_run_id) {
-        (0, Some(scenario)) => format!("no run of {scenario} is pinned in {place}, or none that was asked for"),
-        (0, None) => format!("no run in {place}, or none that was asked for"),
+        (0, Some(scenario)) => format!("no pinned run of {scenario} in {place} matches"),
+        (0, None) => format!("no run in {place} matches"),
         (1, _) => format!("1 run in {place}"),
         (number, _) => format!("{number} runs in {place}"),
     };
     if listing.more > 0 {
         let _ = write!(
             line,
-            "; {} more were not looked at: give --limit or --since",
+            "; {} more not looked at: raise --limit, or give --since",
             listing.more
         );
     }
@@ -120,13 +120,7 @@ mod tests {
             "{text}"
         );
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for expected in [
-            "M3A-B1",
-            "M3J-B9",
-            "UNCONFIRMED",
-            "2 runs in",
-            "31 more were not looked at",
-        ] {
+        for expected in ["M3A-B1", "M3J-B9", "UNCONFIRMED", "2 runs in", "31 more not looked at"] {
             assert!(words.contains(expected), "{expected}: {text}");
         }
     }

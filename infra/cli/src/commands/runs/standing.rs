@@ -49,7 +49,25 @@ async fn try_of(target: &Target, evidence: &Evidence, run: &PlatformRunId) -> Re
                     None,
                     "another execution has just acquired the ledger",
                 ))),
-                _ => Ok(Some(open(&ledger, head, answer.as_ref(), &why))),
+                // A rerun that committed nothing leaves the run as it was held before.
+                _ => match ledger
+                    .records()
+                    .iter()
+                    .rfind(|record| record.kind == LedgerKind::Committed)
+                {
+                    Some(before) => {
+                        let stands = committed(&target.environment, evidence, before).await?;
+                        let later = "a later execution has ended and committed no verdict";
+                        Ok(stands.map(|run| {
+                            if run.state == State::Held {
+                                run.because(later)
+                            } else {
+                                run
+                            }
+                        }))
+                    }
+                    None => Ok(Some(open(&ledger, head, answer.as_ref(), &why))),
+                },
             },
         };
     }
