@@ -316,6 +316,7 @@ fn shell_word(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::drive::engine_events::{answer, task};
+    use crate::drive::report::RunResult;
     use crate::drive::verdict;
     use crate::wrap::COLUMNS;
     use p1_audit::history::{Ending, Failure, History};
@@ -404,6 +405,38 @@ mod tests {
         place("M3.B Run identity            not run");
         assert!(!page.contains('\u{1b}') && !page.contains('…'), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= COLUMNS), "{page}");
+    }
+
+    #[test]
+    fn a_refused_rerun_says_why() {
+        let code = Blocker::from_code("M3G-B2").unwrap();
+        let mut refusal = answer("M3.G", &[code.code()]);
+        refusal["outcome"] = json!("REFUSED");
+        let owner = json!("ADMISSION");
+        (refusal["step"], refusal["closure"]["step"]) = (owner.clone(), owner);
+        let mut events = task(Step::RerunDiscipline, &refusal, 0.0);
+        for event in &mut events {
+            for details in ["stateEnteredEventDetails", "stateExitedEventDetails"] {
+                if event[details].is_object() {
+                    event[details]["name"] = json!("Admit rerun");
+                }
+            }
+        }
+        let ending = failed(
+            "M3.RerunRefused",
+            &json!({"outcome": "RERUN_REFUSED", "blockers": [code.code()]}),
+        );
+        let refused = Execution {
+            history: History::read(&events),
+            ..execution(&[], ending)
+        };
+        let id = refusal["phase_execution_id"].as_str().unwrap().to_owned();
+        let findings = Findings::from([(id, vec![finding(code, "class", "is none")])]);
+        let page = shown(&refused, &findings, &Afterwards::Up);
+        assert!(page.contains("M3G-B2") && page.contains("- class: is none"), "{page}");
+        let result = RunResult::new(&refused, &Outcome::RerunRefused, &Value::Null, &findings, None, &[]);
+        let object = result.json().unwrap();
+        assert_eq!(object["blockers"][0]["subject"], "class", "{object}");
     }
 
     #[test]
