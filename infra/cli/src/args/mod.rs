@@ -32,7 +32,8 @@ A run in a bucket is named in one of two ways:
       checks the verdict of the execution that this folder of M3.J is of
       for a folder of one state that ran alone, or of a refused rerun, that
       execution; for any other step, the verdict that was committed last
-The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_URL. That needs s3:ListBucket, \
+The bucket is read with the ordinary AWS credentials, region and AWS_ENDPOINT_URL; `eval \"$(cargo p1 env)\"` sets those of the \
+local platform. That needs s3:ListBucket, \
 s3:ListBucketVersions, s3:GetObject and s3:GetObjectVersion. Nothing is written. A second version of a key, or a delete \
 marker, is tampering. An object that may not be read, or that gives no answer, makes the evidence incomplete and never \
 tampered.

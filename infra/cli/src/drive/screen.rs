@@ -43,7 +43,8 @@ impl Screen {
         let terminal = std::io::stderr().is_terminal() && !voice::is_quiet() && !voice::is_verbose();
         Self {
             paint: Paint::of(&std::io::stderr()),
-            live: terminal.then(MultiProgress::new),
+            // A terminal that cannot move its cursor (`TERM=dumb`) gets plain lines.
+            live: terminal.then(MultiProgress::new).filter(|live| !live.is_hidden()),
             state: Mutex::default(),
         }
     }
