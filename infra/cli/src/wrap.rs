@@ -21,6 +21,15 @@ pub fn wrapped(text: &str, indent: usize) -> Vec<String> {
     lines
 }
 
+/// All lines of a page, each [`fitted`].
+#[must_use]
+pub fn fitted_all(lines: &[String]) -> Vec<String> {
+    lines
+        .iter()
+        .flat_map(|text| text.lines().flat_map(fitted).chain(text.is_empty().then(String::new)))
+        .collect()
+}
+
 /// [`wrapped`], with the indentation before each line and a newline after it.
 #[must_use]
 pub fn block(text: &str, indent: usize) -> String {

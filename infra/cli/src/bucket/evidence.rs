@@ -384,7 +384,7 @@ impl Evidence {
 
     /// The records of the ledger of `run`. One behind a delete marker still counts: `verify` judges the verdict that it committed.
     /// `verify` also reports an object that is no record.
-    pub(super) async fn records(&self, run: &PlatformRunId) -> Result<Vec<LedgerRecord>, ReadError> {
+    pub(crate) async fn records(&self, run: &PlatformRunId) -> Result<Vec<LedgerRecord>, ReadError> {
         let mut records = Vec::new();
         let mut versions: Vec<Version> = self.versions(&run.ledger_prefix()).await?;
         versions.retain(|version| !version.is_delete_marker && !version.key.ends_with('/'));

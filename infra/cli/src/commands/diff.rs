@@ -10,6 +10,7 @@ use crate::args::DiffArgs;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
+use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 diff`.
 ///
@@ -104,7 +105,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         lines.extend([String::new(), "besides, and forcing nothing".to_owned()]);
     }
     lines.extend(report.others.iter().flat_map(|change| rows(change, "from")));
-    lines
+    fitted_all(&lines)
 }
 
 fn standing(run: &RunFacts) -> String {

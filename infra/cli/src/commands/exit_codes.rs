@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{say, say_object};
 use crate::args::{Cli, ExitCodesArgs};
 use crate::exit::{CliError, ExitStatus, GROUPS, OF_ALL};
+use crate::wrap::fitted;
 
 /// Runs `exit-codes`.
 ///
@@ -37,7 +38,9 @@ pub fn exit_codes(args: &ExitCodesArgs) -> Result<ExitStatus, CliError> {
     for (commands, statuses) in groups.chain([every]) {
         say(&commands.join(", "))?;
         for (status, meaning) in statuses {
-            say(&format!("  {}  {meaning}", status.code()))?;
+            for line in fitted(&format!("  {}  {meaning}", status.code())) {
+                say(&line)?;
+            }
         }
     }
     Ok(ExitStatus::Advance)

@@ -72,7 +72,13 @@ pub fn init(args: &InitArgs) -> Result<ExitStatus, CliError> {
     }
     say("\nnext: edit the registry, and judge it before each run")?;
     for command in next {
-        say(&format!("  {command}"))?;
+        // A quoted word may hold what looks like an option.
+        let broken = if command.contains('\'') {
+            command
+        } else {
+            command.replace(" --", " \\\n    --")
+        };
+        say(&format!("  {broken}"))?;
     }
     Ok(ExitStatus::Advance)
 }

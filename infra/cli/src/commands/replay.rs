@@ -9,6 +9,7 @@ use crate::args::ReplayArgs;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
+use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 replay`.
 ///
@@ -72,7 +73,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         counts.executions, counts.steps, counts.equal, counts.different, counts.missing, counts.from_outside, counts.sidecars
     ));
     lines.extend(report.missing.iter().map(missing));
-    lines
+    fitted_all(&lines)
 }
 
 fn rows(step: &StepReport, paint: Paint) -> Vec<String> {

@@ -18,6 +18,7 @@ use crate::atomic;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
+use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 report`.
 ///
@@ -36,11 +37,10 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
                 });
                 say_object(&document)?;
             } else {
-                for line in head(&report, Paint::of(&std::io::stdout())) {
-                    say(&line)?;
-                }
-                say(&format!("report: {shown}"))?;
-                for line in again(&replay) {
+                let mut lines = head(&report, Paint::of(&std::io::stdout()));
+                lines.push(format!("report: {shown}"));
+                lines.extend(again(&replay));
+                for line in fitted_all(&lines) {
                     say(&line)?;
                 }
             }

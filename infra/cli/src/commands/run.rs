@@ -293,12 +293,16 @@ pub(super) async fn report(
     let dir = std::path::absolute(&dir).unwrap_or(dir);
     let evidence = target.evidence();
     let mut closures = execution.history.closures();
-    let mut unread = None;
+    let (mut unread, mut later) = (None, None);
     let run = execution.history.run();
     if let Some(run) = &run {
-        match evidence.committed(run).await {
-            Ok(committed) => closures.extend(committed),
-            Err(error) => unread = Some(error.to_string()),
+        match tokio::join!(evidence.committed(run), evidence.records(run)) {
+            (Ok(committed), Ok(records)) => {
+                closures.extend(committed);
+                let last = records.last().map(|record| record.holder.to_string());
+                later = last.filter(|holder| *holder != execution.arn);
+            }
+            (Err(error), _) | (_, Err(error)) => unread = Some(error.to_string()),
         }
     }
     let chain = Chain::read(&evidence, closures).await;
@@ -330,6 +334,7 @@ pub(super) async fn report(
         environment: result.environment.as_ref(),
         evidence_dir: objects.is_some().then_some(shown.as_str()),
         afterwards: &target.afterwards,
+        later: later.as_deref(),
     };
     let mut page = page.text(paint);
     let mirrored = Mirrored {

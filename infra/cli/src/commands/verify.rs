@@ -18,7 +18,7 @@ use crate::bucket::verify::{BucketError, Place, read};
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
-use crate::wrap::fitted;
+use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 verify`.
 ///
@@ -231,5 +231,5 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
             text::brief(&finding.detail, 2000)
         ));
     }
-    lines.iter().flat_map(|line| fitted(line)).collect()
+    fitted_all(&lines)
 }

@@ -37,6 +37,8 @@ pub struct Page<'a> {
     pub evidence_dir: Option<&'a str>,
     /// What becomes of the platform.
     pub afterwards: &'a Afterwards,
+    /// The execution that has worked on the run since, if there is one: what this one says of going on is of before.
+    pub later: Option<&'a str>,
 }
 
 impl Page<'_> {
@@ -121,6 +123,15 @@ impl Page<'_> {
 
     /// How to resume the run from the last summary that it published.
     fn resume(&self, what: &str) -> String {
+        if let Some(later) = self.later {
+            let name = shell_word(later.rsplit(':').next().unwrap_or(later));
+            return block(
+                &format!(
+                    "Next: another execution has worked on this run since, and says how to go on: cargo p1 fetch {name} --out DIR"
+                ),
+                0,
+            );
+        }
         let closures = self.execution.history.closures().into_iter();
         let mut gated =
             closures.filter(|closure| closure.step.as_step().is_some_and(|step| Step::GATED.contains(&step)));
@@ -369,6 +380,7 @@ mod tests {
             environment: None,
             evidence_dir: Some("/e"),
             afterwards,
+            later: None,
         };
         page.text(Paint::none())
     }
@@ -405,6 +417,25 @@ mod tests {
         place("M3.B Run identity            not run");
         assert!(!page.contains('\u{1b}') && !page.contains('…'), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= COLUMNS), "{page}");
+    }
+
+    #[test]
+    fn a_run_that_went_on_elsewhere_is_not_resumed_from_here() {
+        let execution = held_by(Step::CostEnvelope, "M3H-B7");
+        let page = Page {
+            execution: &execution,
+            outcome: &Outcome::Hold,
+            findings: &Findings::new(),
+            environment: None,
+            evidence_dir: Some("/e"),
+            afterwards: &Afterwards::Up,
+            later: Some("arn:aws:states:eu-west-2:123456789012:execution:machine:p1-later"),
+        };
+        let text = page.text(Paint::none());
+        assert!(
+            text.contains("cargo p1 fetch p1-later --out DIR") && !text.contains("--held"),
+            "{text}"
+        );
     }
 
     #[test]

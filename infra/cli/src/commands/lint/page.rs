@@ -6,6 +6,7 @@ use p1_lint::stack::{StackFinding, StackReport, StackStanding};
 use p1_lint::{Found, Hold, Report};
 
 use crate::paint::Paint;
+use crate::wrap::fitted_all;
 
 /// The findings in the documents.
 pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
@@ -57,7 +58,7 @@ pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
         };
         lines.extend([String::new(), count]);
     }
-    lines
+    fitted_all(&lines)
 }
 
 fn codes(codes: &[Blocker]) -> String {
