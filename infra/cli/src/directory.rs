@@ -22,6 +22,9 @@ const OTHER_VERSIONS: &str = "other_versions";
 /// Why a directory cannot be read as evidence.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
+    /// Nothing is at the path.
+    #[error("there is no directory {0}; name a folder that `cargo p1 run --out` wrote")]
+    Missing(PathBuf),
     /// The path is not a directory with evidence in it.
     #[error(
         "{0} is no evidence directory: it has neither evidence/ nor objects.json; name a folder that `cargo p1 run --out` wrote"
@@ -43,6 +46,9 @@ pub enum Unusable {
 /// # Errors
 /// Fails if `dir` is not an evidence directory, or cannot be looked into.
 pub fn read(dir: &Path) -> Result<EvidenceSet, Unusable> {
+    if matches!(dir.try_exists(), Ok(false)) {
+        return Err(Unusable::Missing(dir.to_owned()));
+    }
     let (evidence, objects) = (kind_of(dir, EVIDENCE)?, kind_of(dir, OBJECTS)?);
     if evidence.is_none() && objects.is_none() {
         return Err(Unusable::NoEvidence(dir.to_owned()));
