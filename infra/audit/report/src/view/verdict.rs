@@ -28,8 +28,9 @@ pub(super) fn word(standing: Standing) -> &'static str {
 /// The class of the whole page.
 pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
-        Standing::Pinned | Standing::Admitted | Standing::Intact => "standing-pinned",
-        Standing::Held | Standing::Refused => "standing-held",
+        Standing::Pinned | Standing::Admitted => "standing-pinned",
+        // It pins nothing.
+        Standing::Held | Standing::Refused | Standing::Intact => "standing-held",
         Standing::Tampered => "standing-tampered",
         Standing::Incomplete | Standing::OtherKey => "standing-incomplete",
     }
@@ -37,8 +38,8 @@ pub(super) fn class(standing: Standing) -> &'static str {
 
 fn mark(standing: Standing) -> Mark {
     match standing {
-        Standing::Pinned | Standing::Admitted | Standing::Intact => Mark::Pass,
-        Standing::Held | Standing::Refused => Mark::Held,
+        Standing::Pinned | Standing::Admitted => Mark::Pass,
+        Standing::Held | Standing::Refused | Standing::Intact => Mark::Held,
         Standing::Tampered => Mark::Alarm,
         Standing::Incomplete | Standing::OtherKey => Mark::Unknown,
     }
@@ -49,7 +50,7 @@ fn meaning(standing: Standing) -> &'static str {
         Standing::Pinned => "The run is pinned, and its evidence is intact.",
         Standing::Admitted => "A later phase was admitted to the run, and the evidence of it is intact.",
         Standing::Refused => "A later phase was refused, and the evidence of it is intact.",
-        Standing::Intact => "This execution reached no verdict, as it should not, and its evidence is intact.",
+        Standing::Intact => "This kind of execution ends without a verdict and pins nothing. Its evidence is intact.",
         Standing::Held => "The run is held, and its evidence is intact.",
         Standing::Tampered => "The evidence was changed, or contradicts itself. Do not rely on it.",
         Standing::OtherKey => {
