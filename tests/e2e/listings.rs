@@ -13,7 +13,7 @@ use p1_contract::ids::{Environment, ExecutionArn, PlatformRunId, S3Key, Scenario
 use p1_contract::ledger::LedgerRecord;
 use p1_tests::stage::{Ended, Stage, on_stage, on_stage_of_its_own};
 
-const ALL: RunsArgs = RunsArgs {
+pub(crate) const ALL: RunsArgs = RunsArgs {
     scenario: None,
     digest: None,
     verdict: None,
@@ -27,7 +27,7 @@ fn target(stage: &Stage) -> Target {
     Target::new(stage.platform.deployment(), &stage.platform.sdk_config(), true).unwrap()
 }
 
-async fn listed(stage: &Stage, args: &RunsArgs) -> Listing {
+pub(crate) async fn listed(stage: &Stage, args: &RunsArgs) -> Listing {
     list(args, &target(stage)).await.unwrap()
 }
 

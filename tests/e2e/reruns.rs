@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use p1::args::ResumeArgs;
 use p1::commands::resume;
+use p1::commands::runs::State;
 use p1::drive::target::Target;
 use p1_audit::lineage::Kind;
 use p1_audit::verify::Standing;
+use p1_contract::blocker::Blocker;
 use p1_contract::step::Step;
 use p1_replay::Standing as Replayed;
 use p1_tests::directories::{replay, verify, verify_and_replay};
@@ -14,6 +16,7 @@ use p1_tests::filled_in;
 use p1_tests::stage::{Ended, Stage, on_stage};
 use serde_json::{Value, json};
 
+use crate::listings::{ALL, listed};
 use crate::mirrors::{audit, mirrored, run_root, second_implementation};
 
 #[test]
@@ -232,6 +235,12 @@ fn a_single_state_commits_nothing_and_the_run_goes_on_from_it() {
         let records = stage.keys(&format!("evidence/runs/{run}/ledger/")).await;
         assert_eq!(records.len(), 3);
         assert_eq!(stage.json(&records[2]).await["kind"], "ACQUIRED");
+        // It stays in the list of what is held, with its codes.
+        let stands = listed(stage, &ALL).await.runs.remove(0);
+        assert_eq!(
+            (stands.state, stands.blockers),
+            (State::Held, vec![Blocker::from_code("M3F-B3").unwrap()])
+        );
 
         let effect = next["only_effect"].as_str().unwrap();
         assert!(effect.contains("rerun_input is refused after it (M3G-B1)"), "{effect}");

@@ -362,9 +362,17 @@ impl Evidence {
     /// # Errors
     /// Fails if S3 does not answer, or refuses. The error names the object.
     pub async fn committed(&self, run: &PlatformRunId) -> Result<Vec<ClosureRef>, ReadError> {
+        self.concluded(&self.records(run).await?).await
+    }
+
+    /// M3.J's closures of the verdicts that these records commit.
+    ///
+    /// # Errors
+    /// Fails if S3 does not answer, or refuses.
+    pub(crate) async fn concluded(&self, records: &[LedgerRecord]) -> Result<Vec<ClosureRef>, ReadError> {
         let mut closures = Vec::new();
-        for record in self.records(run).await? {
-            if let Some(key) = closing_of_commit(&record) {
+        for record in records {
+            if let Some(key) = closing_of_commit(record) {
                 closures.extend(self.last(&key).await?);
             }
         }

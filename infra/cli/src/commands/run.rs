@@ -296,13 +296,16 @@ pub(super) async fn report(
     let (mut unread, mut later) = (None, None);
     let run = execution.history.run();
     if let Some(run) = &run {
-        match tokio::join!(evidence.committed(run), evidence.records(run)) {
-            (Ok(committed), Ok(records)) => {
-                closures.extend(committed);
+        match evidence.records(run).await {
+            Ok(records) => {
                 let last = records.last().map(|record| record.holder.to_string());
                 later = last.filter(|holder| *holder != execution.arn);
+                match evidence.concluded(&records).await {
+                    Ok(committed) => closures.extend(committed),
+                    Err(error) => unread = Some(error.to_string()),
+                }
             }
-            (Err(error), _) | (_, Err(error)) => unread = Some(error.to_string()),
+            Err(error) => unread = Some(error.to_string()),
         }
     }
     let chain = Chain::read(&evidence, closures).await;

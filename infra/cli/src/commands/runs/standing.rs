@@ -126,7 +126,7 @@ fn concluded(head: &LedgerRecord, verdict: PhaseVerdict, phase: &Document<PhaseS
     }
 }
 
-/// A run whose holder has not committed.
+/// A run whose holder has not committed. One that was held before and whose holder has ended is held, and none of these.
 fn open(ledger: &Ledger, head: &LedgerRecord, answer: Option<&ExecutionAnswer>, why: &str) -> Run {
     let resumed = ledger
         .records()
@@ -135,7 +135,7 @@ fn open(ledger: &Ledger, head: &LedgerRecord, answer: Option<&ExecutionAnswer>, 
     let before = if resumed { "; it was held before" } else { "" };
     match answer {
         Some(ExecutionAnswer::Found { status }) if has_ended(answer) => {
-            let why = format!("its execution ended {status} and committed no verdict{before}");
+            let why = format!("its execution ended {status} and committed no verdict");
             held_by(head, State::Ended).because(&why)
         }
         Some(ExecutionAnswer::Found { status }) => {
