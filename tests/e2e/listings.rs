@@ -53,6 +53,14 @@ fn runs_of(listing: &Listing) -> Vec<(State, String)> {
     listing.runs.iter().map(|run| (run.state, id(run))).collect()
 }
 
+/// Waits until the second in which an execution started is over.
+async fn after_the_second_of(ended: &Ended, stage: &Stage) {
+    let start: jiff::Timestamp = stage.start_time(&ended.arn).await.parse().unwrap();
+    let over = start + jiff::SignedDuration::from_secs(1);
+    let left = over.duration_since(jiff::Timestamp::now());
+    tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+}
+
 /// Puts an object as somebody else would, at whatever key.
 async fn put(stage: &Stage, key: &str, bytes: Vec<u8>) {
     let request = stage.s3.put_object().bucket(stage.platform.evidence_bucket()).key(key);
@@ -102,7 +110,9 @@ fn a_pinned_run_is_listed_by_its_scenario_and_a_held_one_with_its_codes() {
         assert_eq!(entry.execution.as_str(), pinned.arn);
         assert_eq!(entry.execution_stamp_utc.rfc3339(), summary["execution_stamp_utc"]);
 
-        // A run of another scenario is not listed below this one, and a held run below none.
+        // A run of another scenario is not listed below this one, and a held run below none. It starts in a later second, since
+        // `--since` tells no smaller ones apart.
+        after_the_second_of(&pinned, stage).await;
         let other = stage
             .registry()
             .replace("\"card_events\":\"ts_utc\"", "\"card_events\":\"event_ts\"");
