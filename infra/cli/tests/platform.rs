@@ -327,7 +327,6 @@ fn bad_weather() {
     let result: Value = serde_json::from_str(&said).unwrap();
     let run = result["platform_run_id"].as_str().unwrap().to_owned();
     assert!(looks_whole(&first));
-    json_where_commands_succeed(&run, scratch.path());
     let state = StateFile::read();
     let (engine, pid) = (
         u16::try_from(state.number("port")).unwrap(),
@@ -340,6 +339,9 @@ fn bad_weather() {
     state.at(port);
     let waits = fetch(&at("waits"));
     stalled.recv().unwrap();
+    // That takes it a minute, in which the platform serves others.
+    state.at(engine);
+    json_where_commands_succeed(&run, scratch.path());
     let (port, stalled) = proxy(engine, Fault::Stall, 40);
     state.at(port);
     let stopped = fetch(&at("stopped"));
