@@ -246,7 +246,8 @@ async fn evidence_that_was_overwritten_or_deleted_is_named_once() {
 #[tokio::test]
 async fn evidence_that_does_not_open_m4_is_refused() {
     let (summary, receipt) = ("m3j_execution_summary.json", "m4_entry_readiness_receipt.json");
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 4] = [
         (summary, |summary| summary["overall_pass"] = json!(false)),
         (summary, |summary| {
             let artifacts = summary["artifacts"].as_array_mut().unwrap();

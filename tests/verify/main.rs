@@ -418,7 +418,7 @@ async fn a_forger_who_mends_every_hash_is_caught_by_what_the_evidence_means() {
         for (at, value) in values {
             let (document, pointer) = at.split_once('#').unwrap();
             catch(is_held, &format!("/{document}.json"), &|document| {
-                set(document, pointer, value.clone())
+                set(document, pointer, value.clone());
             });
         }
     }

@@ -58,7 +58,7 @@ fn rendered_at(keys: Keys, content: Content, facts: &Facts) -> Result<Plan, Vec<
         (run_json, run_header) => return Err(run_json.err().into_iter().chain(run_header.err()).collect()),
     };
     let is_written_at_named = is_written_at_named(facts).map_err(|finding| vec![finding])?;
-    let run_json = rendered(&content.triplet, content.record, run_json_key)?;
+    let run_json = rendered(&content.triplet, &content.record, run_json_key)?;
     let header = RunHeader {
         pinned_at_utc: content.pinned_at_utc,
         written_at_utc: is_written_at_named.then_some(content.pinned_at_utc),
@@ -67,7 +67,7 @@ fn rendered_at(keys: Keys, content: Content, facts: &Facts) -> Result<Plan, Vec<
         run_json_key: run_json.key.clone(),
         run_json_sha256: Sha256Hex::of(&run_json.bytes),
     };
-    let run_header = rendered(&content.triplet, header, run_header_key)?;
+    let run_header = rendered(&content.triplet, &header, run_header_key)?;
     Ok(Plan { run_json, run_header })
 }
 
@@ -190,11 +190,11 @@ impl Content {
     }
 }
 
-fn rendered<B: Body>(run: &Triplet, body: B, key: S3Key) -> Result<Planned, Vec<Finding>> {
+fn rendered<B: Body>(run: &Triplet, body: &B, key: S3Key) -> Result<Planned, Vec<Finding>> {
     let failed =
         |why: String| vec![Blocker::RunPublicationIncomplete.on(key.as_str(), format!("cannot be rendered: {why}"))];
     let header = RunEvidenceHeader::new(B::NAME, Step::RunPublication, run.clone());
-    let value = merge(&header, &body).map_err(|error| failed(error.to_string()))?;
+    let value = merge(&header, body).map_err(|error| failed(error.to_string()))?;
     let bytes = canonical::to_document(&value).map_err(|error| failed(error.to_string()))?;
     Ok(Planned {
         secrets: secrets::scan_value(&value),

@@ -20,8 +20,8 @@ pub(crate) async fn observe(
 ) -> Result<SourceFact, Fault> {
     let is_off = handles.is_some_and(|facts| facts.flag(handles::AWS_COST_CAPTURE_ENABLED) == Ok(false));
     match &ctx.settings().cost_source {
-        CostSource::BillingArtifact(uri) if is_off => Ok(artifact(uri, SourceAnswer::NotAsked)),
-        CostSource::BillingArtifact(uri) => Ok(artifact(uri, pinned(ctx, uri).await?)),
+        CostSource::BillingArtifact(uri) if is_off => Ok(artifact(uri.to_string(), SourceAnswer::NotAsked)),
+        CostSource::BillingArtifact(uri) => Ok(artifact(uri.to_string(), pinned(ctx, uri).await?)),
         CostSource::CostExplorer => {
             let day = Day::of(ctx)?;
             let region = handles.and_then(|handles| terms::billing_region(handles).ok());
@@ -43,16 +43,16 @@ pub(crate) async fn observe(
 pub(crate) async fn databricks(ctx: &StepContext<'_>, handles: Option<&HandleFacts>) -> Result<SourceFact, Fault> {
     let enabled = handles.filter(|facts| facts.flag(handles::DATABRICKS_COST_CAPTURE_ENABLED) == Ok(true));
     Ok(match enabled.map(databricks::pin) {
-        Some(Ok(uri)) => artifact(&uri, pinned(ctx, &uri).await?),
-        Some(Err(_)) | None => artifact(databricks::URI, SourceAnswer::NotAsked),
+        Some(Ok(uri)) => artifact(uri.to_string(), pinned(ctx, &uri).await?),
+        Some(Err(_)) | None => artifact(databricks::URI.into(), SourceAnswer::NotAsked),
     })
 }
 
 /// The fact of a billing artifact that is, or would be, at `object`.
-fn artifact(object: impl ToString, answer: SourceAnswer) -> SourceFact {
+fn artifact(object: String, answer: SourceAnswer) -> SourceFact {
     SourceFact {
         kind: SourceKind::BillingArtifact,
-        object: object.to_string(),
+        object,
         answer,
         not_kept: None,
     }
