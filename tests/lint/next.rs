@@ -1,6 +1,7 @@
 //! What lint says comes next: the steps after the first that blocks, once that one's cause is mended.
 
 use p1_lint::{Report, lint};
+use serde_json::json;
 
 use crate::scene::{End, Scene};
 
@@ -107,38 +108,27 @@ async fn what_comes_next_is_found_and_keeps_its_line_wherever_the_registry_ends(
     ] {
         let scene = Scene::of(format!("{start}{text}{end}"));
         let report = lint(&scene.inputs()).await;
-        let found: Vec<_> = report
-            .holds
-            .iter()
-            .flat_map(|hold| &hold.findings)
+        let findings = report.holds.iter().flat_map(|hold| &hold.findings);
+        let found: Vec<_> = findings
             .map(|found| {
-                (
+                json!([
                     found.code.code(),
-                    found.subject.as_str(),
+                    found.subject,
                     found.line,
-                    found.detail.contains("line"),
-                )
+                    found.detail.contains("line")
+                ])
             })
             .collect();
-        assert_eq!(
-            found,
-            [
-                ("M3A-B1", "FIELD_SCENARIO_RUN_ID", None, false),
-                (
-                    "M3E-B2",
-                    "FIELD_WRITTEN_AT_UTC",
-                    Some(line("FIELD_WRITTEN_AT_UTC")),
-                    false
-                ),
-                ("M3H-B1", "DEV_FULL_BUDGET_ALERT_2_USD", Some(line("ALERT_2_USD")), true),
-            ],
-            "{end:?}: {report:#?}"
-        );
-        let last = &report.holds[2].findings[0];
+        let expected = [
+            json!(["M3A-B1", "FIELD_SCENARIO_RUN_ID", null, false]),
+            json!(["M3E-B2", "FIELD_WRITTEN_AT_UTC", line("FIELD_WRITTEN_AT_UTC"), false]),
+            json!(["M3H-B1", "DEV_FULL_BUDGET_ALERT_2_USD", line("ALERT_2_USD"), true]),
+        ];
+        assert_eq!(found, expected, "{end:?}: {report:#?}");
+        let last = &report.holds[2].findings[0].detail;
         assert!(
-            last.detail.contains(&format!("line {} ", line("ALERT_2_USD"))),
-            "{end:?}: {}",
-            last.detail
+            last.contains(&format!("line {} ", line("ALERT_2_USD"))),
+            "{end:?}: {last}"
         );
     }
 }

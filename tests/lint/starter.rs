@@ -76,20 +76,14 @@ fn init_overwrites_nothing_and_refuses_names_that_do_not_fit() {
         "{error}"
     );
     assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
-    for args in [
-        InitArgs {
-            account: Some("12".to_owned()),
-            ..args.clone()
-        },
-        InitArgs {
-            region: Some("here".to_owned()),
-            ..args.clone()
-        },
-        InitArgs {
-            environment: Some("Prod".to_owned()),
-            ..args.clone()
-        },
-    ] {
+    let unfit: [fn(&mut InitArgs); 3] = [
+        |args| args.account = Some("12".to_owned()),
+        |args| args.region = Some("here".to_owned()),
+        |args| args.environment = Some("Prod".to_owned()),
+    ];
+    for spoil in unfit {
+        let mut args = args.clone();
+        spoil(&mut args);
         assert!(matches!(init::init(&args), Err(CliError::Usage(_))), "{args:?}");
     }
 }
@@ -114,33 +108,17 @@ async fn exit_statuses_are_those_of_the_table() {
         std::fs::write(linted.registry.as_ref().unwrap(), text).unwrap();
         assert_eq!(lint::lint(&linted).await.unwrap(), expected);
     }
-    let unusable = [
-        LintArgs {
-            registry: Some(root.path().join("none.md")),
-            ..linted.clone()
-        },
-        LintArgs {
-            registry: Some(root.path().to_owned()),
-            ..linted.clone()
-        },
-        LintArgs {
-            environment: Some("Prod".to_owned()),
-            ..linted.clone()
-        },
-        LintArgs {
-            state_machine: Some("machine".to_owned()),
-            ..linted.clone()
-        },
-        LintArgs {
-            evidence_bucket: Some("No".to_owned()),
-            ..linted.clone()
-        },
-        LintArgs {
-            role: Some("role".to_owned()),
-            ..linted.clone()
-        },
+    let unusable: [fn(&mut LintArgs, &Path); 6] = [
+        |args, root| args.registry = Some(root.join("none.md")),
+        |args, root| args.registry = Some(root.to_owned()),
+        |args, _| args.environment = Some("Prod".to_owned()),
+        |args, _| args.state_machine = Some("machine".to_owned()),
+        |args, _| args.evidence_bucket = Some("No".to_owned()),
+        |args, _| args.role = Some("role".to_owned()),
     ];
-    for args in unusable {
+    for spoil in unusable {
+        let mut args = linted.clone();
+        spoil(&mut args, root.path());
         assert!(matches!(lint::lint(&args).await, Err(CliError::Usage(_))), "{args:?}");
     }
 }

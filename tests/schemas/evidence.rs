@@ -8,25 +8,25 @@ use p1_contract::attestation::{
     VSA_STATEMENT_SCHEMA,
 };
 use p1_contract::canonical;
-use p1_contract::observations::ExecutionAnswer;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
-use p1_tests::filled_in;
 use p1_tests::revision_1;
-use p1_tests::runs::{entered, occupied};
+use p1_tests::runs::{Mirrored, entered, occupied, resumed};
 use p1_tests::world::{ARTIFACTS, BILLING, EVIDENCE, RECEIPT, World, signer};
 use serde_json::{Value, json};
 
 use crate::registry::schemas;
-use crate::validator::{Scratch, validate};
+use crate::validator::{Said, Scratch, validate};
 
 type Objects = BTreeMap<String, Vec<u8>>;
 
-/// Takes the run from `first` to its verdict, as the gates do.
-async fn close(world: &mut World, first: Step) -> StepResult {
+const START: &str = "2026-02-23T17:43:07Z";
+
+/// Takes the run to its verdict, as the gates do.
+async fn close(world: &mut World) -> StepResult {
     // Boxed: the futures of all ten steps are too large to lie on a test's stack together.
-    for step in Step::GATED.into_iter().filter(|step| *step >= first) {
+    for step in Step::GATED {
         if !Box::pin(world.run(step)).await.overall_pass {
             break;
         }
@@ -40,7 +40,7 @@ async fn held(change: fn(&mut World)) -> World {
     let mut world = World::new();
     world.signer = signer(1);
     change(&mut world);
-    let result = close(&mut world, Step::HandleClosure).await;
+    let result = close(&mut world).await;
     assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
     world
 }
@@ -54,41 +54,15 @@ async fn advanced() -> World {
         "time": "2026-02-23T17:43:07Z", "region": "eu-west-2", "resources": [],
         "detail": {"bucket": {"name": EVIDENCE}, "object": {"key": RECEIPT, "sequencer": "0A1B"}}
     });
-    let result = close(&mut world, Step::HandleClosure).await;
+    let result = close(&mut world).await;
     assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
     world
 }
 
-/// A run that was held at M3.F, mended, admitted and advanced.
-async fn resumed() -> World {
-    let (right, wrong) = ("runtime_lane,trace_id\"", "trace_id\"");
-    let mut world = held(|world| world.edit_registry("runtime_lane,trace_id\"", "trace_id\"")).await;
-    world.edit_registry(wrong, right);
-    let first = world.execution.clone();
-    let summary = by_artifact(&world.store.dump(EVIDENCE), "m3_execution_summary");
-    world.input = filled_in(&summary["next_action"]["rerun_input"]);
-    let status = "FAILED".to_owned();
-    world
-        .executions
-        .insert(first.clone(), ExecutionAnswer::Found { status });
-    world.execution = first.replace("run-1", "run-2");
-    world.closures.clear();
-    let payload = world
-        .payload(Step::RerunDiscipline, p1_contract::request::Mode::Admission)
-        .to_string();
-    let harness = world.harness();
-    let result = Box::pin(m3g_rerun_discipline::handle(&harness, payload.as_bytes())).await;
-    let result = result.unwrap_or_else(|fault| panic!("admission: {fault}"));
-    assert_eq!(
-        result.admitted().map(|go_on| go_on.resume_at),
-        Some(Step::M4Handoff),
-        "{}",
-        world.blockers(&result)
-    );
-    world.closures = result.admitted().unwrap().closures.clone();
-    let result = close(&mut world, Step::M4Handoff).await;
-    assert_eq!(result.committed(), Some(true), "{:?}", result.blockers);
-    world
+/// The objects of the evidence bucket that a mirror holds.
+fn evidence(run: Mirrored) -> Objects {
+    let files = run.files.into_iter();
+    files.filter(|(path, _)| path.starts_with("evidence/")).collect()
 }
 
 fn documents(objects: &Objects) -> impl Iterator<Item = (&String, Value)> {
@@ -96,11 +70,6 @@ fn documents(objects: &Objects) -> impl Iterator<Item = (&String, Value)> {
         .iter()
         .filter(|(key, _)| key.ends_with(".json") && !key.ends_with(RECEIPT));
     own.map(|(key, bytes)| (key, serde_json::from_slice(bytes).unwrap()))
-}
-
-fn by_artifact(objects: &Objects, name: &str) -> Value {
-    let found = documents(objects).find(|(_, document)| document["artifact"] == name);
-    found.unwrap_or_else(|| panic!("no {name}")).1
 }
 
 /// The schemas that a document is held against.
@@ -137,7 +106,7 @@ async fn what_a_run_publishes_is_valid() {
         held(|world| world.edit_registry("`BUDGET_CURRENCY = \"USD\"`", "`BUDGET_CURRENCY = \"EUR\"`"));
     let worlds = [
         ("advanced", advanced().await.store.dump(EVIDENCE)),
-        ("resumed", resumed().await.store.dump(EVIDENCE)),
+        ("resumed", evidence(resumed(START, signer(1)).await)),
         ("unpinned", unpinned.await.store.dump(EVIDENCE)),
         ("secret", secret.await.store.dump(EVIDENCE)),
         ("underived", underived.await.store.dump(EVIDENCE)),
@@ -152,14 +121,14 @@ async fn what_a_run_publishes_is_valid() {
         );
     }
     // A summary that records what could not be stored.
-    let occupied = occupied("2026-02-23T17:43:07Z").await.files;
+    let occupied = occupied(START).await.files;
     let lacking = occupied
         .into_iter()
         .filter(|(path, _)| path.ends_with("/m3c_execution_summary.json"));
     all.extend(lacking.map(|(path, bytes)| (format!("evidence/occupied/{path}"), bytes)));
     // Later phases that were admitted and refused.
     for (name, is_known) in [("admitted", true), ("refused", false)] {
-        let files = entered("2026-02-23T17:43:07Z", signer(1), is_known).await.files;
+        let files = entered(START, signer(1), is_known).await.files;
         let of_entry = files
             .into_iter()
             .filter(|(path, _)| path.contains("/m3j_20260325T080000Z_"));
@@ -189,6 +158,13 @@ async fn what_a_run_publishes_is_valid() {
     }
     let unseen: Vec<String> = unseen.into_keys().collect();
     assert_eq!(unseen, Vec::<String>::new(), "not published by any of these runs");
+}
+
+/// The validator names this place with this problem.
+fn expect_problem(said: &Said, place: &str, problem: &str) {
+    let (start, mut lines) = (format!("{place}: "), said.text.lines());
+    let is_named = lines.any(|line| line.starts_with(&start) && line.contains(problem));
+    assert!(is_named, "{place}, {problem}: {}", said.text);
 }
 
 /// What is wrong with it, a key of the document and its new value, and what the validator says.
@@ -262,12 +238,7 @@ async fn what_departs_from_the_schemas_is_refused() {
     let outcome = validate(&[Scratch::mirror("broken", &objects).path()]).await;
     assert!(!outcome.valid, "{}", outcome.text);
     for (what, _, expected) in &broken {
-        let (start, mut lines) = (format!("{}: ", place(what)), outcome.text.lines());
-        assert!(
-            lines.any(|line| line.starts_with(&start) && line.contains(expected)),
-            "{what}: {}",
-            outcome.text
-        );
+        expect_problem(&outcome, &place(what), expected);
     }
     assert_eq!(outcome.text.lines().count(), broken.len() + 1, "{}", outcome.text);
 }
@@ -336,12 +307,7 @@ async fn sidecars_that_depart_from_the_schemas_are_refused() {
     broken.insert(place("valid"), bytes.clone());
     let outcome = validate(&[Scratch::mirror("sidecars", &broken).path()]).await;
     for (what, _, expected) in &rows {
-        let (start, mut lines) = (format!("{}: ", place(what)), outcome.text.lines());
-        assert!(
-            lines.any(|line| line.starts_with(&start) && line.contains(expected)),
-            "{what}: {}",
-            outcome.text
-        );
+        expect_problem(&outcome, &place(what), expected);
     }
     assert!(!outcome.text.contains("/valid/"), "{}", outcome.text);
 }
@@ -397,8 +363,7 @@ async fn schemas_that_are_none_and_evidence_that_is_not_there_are_refused() {
 async fn evidence_of_revision_1_is_valid_against_the_schemas_of_revision_1() {
     let mut all = Objects::new();
     for (name, _) in revision_1::RUNS {
-        let files = revision_1::run(name).files.into_iter();
-        let evidence = files.filter(|(path, _)| path.starts_with("evidence/"));
+        let evidence = evidence(revision_1::run(name)).into_iter();
         all.extend(evidence.map(|(path, bytes)| (format!("evidence/{name}/{path}"), bytes)));
     }
     let outcome = validate(&[Scratch::mirror("revision-1", &all).path()]).await;

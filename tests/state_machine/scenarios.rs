@@ -57,8 +57,10 @@ fn scenarios() -> Vec<Scenario> {
         });
     };
     let (rollup, verdict) = (Step::GateRollup, Step::PhaseVerdict);
+    let every = || tasks(Step::ALL);
+    let held = |blockers: &[&str], passed: bool| Err(("M3.Hold", hold(verdict, blockers, passed)));
 
-    add("every step passes", all_pass(), tasks(Step::ALL), Ok(advance()));
+    add("every step passes", all_pass(), every(), Ok(advance()));
 
     for step in Step::GATED {
         // A run that is held at M3.A or M3.B learns no ids afterwards.
@@ -68,141 +70,75 @@ fn scenarios() -> Vec<Scenario> {
         for late in [rollup, verdict] {
             script = script.answer(&late.state_name(), &json!({ "run": {} }));
         }
-        let ran = tasks(step.before().chain([step, rollup, verdict]));
-        let expected = hold(step, &["X-B1", "X-B2", "X-B3"], true);
-        add(
-            &format!("{step} blocks"),
-            script.clone(),
-            ran.clone(),
-            Err(("M3.Hold", expected)),
-        );
-
-        let absurd = script.answer(&step.state_name(), &json!({ "overall_pass": "true" }));
-        let expected = hold(step, &["X-B1", "X-B2", "X-B3"], true);
-        add(
-            &format!("{step} answers a text for a boolean"),
-            absurd,
-            ran,
-            Err(("M3.Hold", expected)),
-        );
+        let absurd = script.clone();
+        let absurd = absurd.answer(&step.state_name(), &json!({ "overall_pass": "true" }));
+        for (what, script) in [("blocks", script), ("answers a text for a boolean", absurd)] {
+            let ran = tasks(step.before().chain([step, rollup, verdict]));
+            let expected = hold(step, &["X-B1", "X-B2", "X-B3"], true);
+            add(&format!("{step} {what}"), script, ran, Err(("M3.Hold", expected)));
+        }
     }
 
     let one = all_pass().blocked(Step::RunIdentity, &["M3B-B2"]).held(&["M3B-B2"]);
     let ran = tasks([Step::HandleClosure, Step::RunIdentity, rollup, verdict]);
-    add(
-        "one blocker stays a list",
-        one,
-        ran,
-        Err(("M3.Hold", hold(verdict, &["M3B-B2"], true))),
-    );
+    add("one blocker stays a list", one, ran, held(&["M3B-B2"], true));
 
     let rollup_blocks = all_pass().blocked(rollup, &["M3I-B1"]).held(&["M3I-B1"]);
-    add(
-        "M3.I blocks",
-        rollup_blocks,
-        tasks(Step::ALL),
-        Err(("M3.Hold", hold(verdict, &["M3I-B1"], true))),
-    );
+    add("M3.I blocks", rollup_blocks, every(), held(&["M3I-B1"], true));
     let verdict_blocks = all_pass().blocked(verdict, &["M3J-B9"]);
-    add(
-        "M3.J blocks",
-        verdict_blocks,
-        tasks(Step::ALL),
-        Err(("M3.Hold", hold(verdict, &["M3J-B9"], false))),
-    );
-    let name = verdict.state_name();
-    let uncommitted = all_pass().answer(&name, &json!({ "committed": false }));
-    add(
-        "an advance is not committed",
-        uncommitted,
-        tasks(Step::ALL),
-        Err(("M3.Hold", hold(verdict, &[], true))),
-    );
-    let contrary = all_pass().answer(&name, &json!({ "verdict": "HOLD_M3" }));
-    add(
-        "a hold is committed",
-        contrary,
-        tasks(Step::ALL),
-        Err(("M3.Hold", hold(verdict, &[], true))),
-    );
+    add("M3.J blocks", verdict_blocks, every(), held(&["M3J-B9"], false));
+    for (name, answer) in [
+        ("an advance is not committed", json!({ "committed": false })),
+        ("a hold is committed", json!({ "verdict": "HOLD_M3" })),
+    ] {
+        let script = all_pass().answer(&verdict.state_name(), &answer);
+        add(name, script, every(), held(&[], true));
+    }
 
     let codes: Vec<String> = (0..500).map(|n| format!("M3A-B{n}")).collect();
     let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
     let flood = all_pass().blocked(Step::RunIdentity, &codes).held(&codes);
     let ran = tasks([Step::HandleClosure, Step::RunIdentity, rollup, verdict]);
-    add(
-        "the cause stays short",
-        flood,
-        ran,
-        Err(("M3.Hold", hold(verdict, &codes[..200], true))),
-    );
+    add("the cause stays short", flood, ran, held(&codes[..200], true));
 
     let twice = json!({ "outcome": "DUPLICATE_DELIVERY", "closure": null });
     let duplicate = all_pass().answer(&Step::HandleClosure.state_name(), &twice);
     let ended = Ok(json!({ "outcome": "DUPLICATE_DELIVERY" }));
-    add(
-        "an event is delivered twice",
-        duplicate,
-        tasks([Step::HandleClosure]),
-        ended,
-    );
+    let ran = tasks([Step::HandleClosure]);
+    add("an event is delivered twice", duplicate, ran, ended);
 
     let admission = || vec!["Admit rerun".to_owned()];
     for step in from(Step::ConfigDigest).filter(|step| *step <= rollup) {
+        let script = all_pass().rerun(admitted(step, false));
         let ran = [admission(), tasks(from(step))].concat();
-        add(
-            &format!("a rerun at {step}"),
-            all_pass().rerun(admitted(step, false)),
-            ran,
-            Ok(advance()),
-        );
+        add(&format!("a rerun at {step}"), script, ran, Ok(advance()));
         if step == rollup {
             continue;
         }
-        let single = |pass: bool, blockers: &[&str]| {
-            Ok(
-                json!({ "outcome": "SINGLE_STATE", "step": step.id(), "overall_pass": pass, "blockers": blockers,
-                "closure": closure(step.id(), pass) }),
-            )
-        };
-        let script = all_pass().rerun(admitted(step, true));
-        let ran = [admission(), tasks([step])].concat();
-        add(
-            &format!("{step} alone passes"),
-            script.clone(),
-            ran.clone(),
-            single(true, &[]),
-        );
-        add(
-            &format!("{step} alone blocks"),
-            script.blocked(step, &["X-B1"]),
-            ran,
-            single(false, &["X-B1"]),
-        );
+        let passes = all_pass().rerun(admitted(step, true));
+        let blocks = passes.clone().blocked(step, &["X-B1"]);
+        for (what, script, blockers) in [("passes", passes, &[][..]), ("blocks", blocks, &["X-B1"])] {
+            let pass = blockers.is_empty();
+            let output = json!({ "outcome": "SINGLE_STATE", "step": step.id(), "overall_pass": pass, "blockers": blockers,
+                "closure": closure(step.id(), pass) });
+            let ran = [admission(), tasks([step])].concat();
+            add(&format!("{step} alone {what}"), script, ran, Ok(output));
+        }
     }
     let blocks_again = all_pass()
         .rerun(admitted(Step::M4Handoff, false))
         .blocked(Step::M4Handoff, &["M3F-B3"]);
     let ran = [admission(), tasks([Step::M4Handoff, rollup, verdict])].concat();
-    let expected = hold(verdict, &["M3F-B3"], true);
-    add(
-        "a rerun blocks again",
-        blocks_again.held(&["M3F-B3"]),
-        ran,
-        Err(("M3.Hold", expected)),
-    );
+    let script = blocks_again.held(&["M3F-B3"]);
+    add("a rerun blocks again", script, ran, held(&["M3F-B3"], true));
 
     let refusal = json!({ "step": "M3.G", "outcome": "REFUSED", "phase_execution_id": "a", "overall_pass": false,
         "next_gate": "HOLD", "blockers": ["M3G-B2", "M3G-B2"], "findings": [{ "code": "M3G-B2" }], "findings_cut": 3,
         "asked": { "resume": {} }, "closure": closure("M3.G", false), "run": {} });
     let cause = json!({ "outcome": "RERUN_REFUSED", "blockers": ["M3G-B2"], "findings": [{ "code": "M3G-B2" }],
         "findings_cut": 3, "closure": closure("M3.G", false), "asked": { "resume": {} } });
-    add(
-        "a rerun is refused",
-        all_pass().rerun(refusal),
-        admission(),
-        Err(("M3.RerunRefused", cause)),
-    );
+    let ended = Err(("M3.RerunRefused", cause));
+    add("a rerun is refused", all_pass().rerun(refusal), admission(), ended);
 
     let asked = json!({ "platform_run_id": PLATFORM, "scenario_run_id": SCENARIO, "phase_id": "M4", "trace_id": "t" });
     let entry = || vec!["Admit phase".to_owned()];
@@ -210,12 +146,8 @@ fn scenarios() -> Vec<Scenario> {
     let output = json!({ "outcome": "PHASE_ADMITTED", "platform_run_id": PLATFORM, "scenario_run_id": SCENARIO,
         "config_digest": "cd", "environment": { "RUN_ID": PLATFORM }, "phase_id": "M4", "trace_id": "t",
         "references": [{ "name": "run", "key": "run.json" }], "closure": closure("ENTRY", true) });
-    add(
-        "a later phase is admitted",
-        all_pass().entry(&asked, answer.clone()),
-        entry(),
-        Ok(output),
-    );
+    let script = all_pass().entry(&asked, answer.clone());
+    add("a later phase is admitted", script, entry(), Ok(output));
     let with = |changes: Value| {
         let mut answer = answer.clone();
         let fields = changes.as_object().unwrap().clone();
@@ -224,26 +156,19 @@ fn scenarios() -> Vec<Scenario> {
     };
     let cause = json!({ "outcome": "ENTRY_REFUSED", "blockers": ["M3J-E1"], "findings": [{ "code": "M3J-E1" }],
         "closure": closure("ENTRY", false), "asked": asked });
-    add(
-        "a later phase is refused",
-        with(
-            json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
-            "findings": [{ "code": "M3J-E1" }], "asked": asked, "closure": closure("ENTRY", false), "run": {} }),
-        ),
-        entry(),
-        Err(("M3.EntryRefused", cause)),
+    let refused = with(
+        json!({ "outcome": "REFUSED", "overall_pass": false, "blockers": ["M3J-E1"],
+        "findings": [{ "code": "M3J-E1" }], "asked": asked, "closure": closure("ENTRY", false), "run": {} }),
     );
+    let ended = Err(("M3.EntryRefused", cause));
+    add("a later phase is refused", refused, entry(), ended);
     for (name, changes) in [
         ("without a pass", json!({ "overall_pass": false })),
         ("with a rerun's word", json!({ "outcome": "ADMITTED" })),
     ] {
         let ended = Err(("States.NoChoiceMatched", Value::Null));
-        add(
-            &format!("a later phase admitted {name} is a fault"),
-            with(changes),
-            entry(),
-            ended,
-        );
+        let name = format!("a later phase admitted {name} is a fault");
+        add(&name, with(changes), entry(), ended);
     }
 
     for (name, step, only) in [
@@ -345,22 +270,10 @@ fn a_rerun_is_sent_the_admitted_closures() {
         assert_eq!(walked.payloads["Admit rerun"]["closures"], json!({}));
         let sent = &walked.payloads[&Step::RunPublication.state_name()]["closures"];
         assert_eq!(sent, &script.answers["Admit rerun"]["closures"], "{}", evaluator.name);
-        let last = walked.payloads[&Step::PhaseVerdict.state_name()]["closures"]
-            .as_object()
-            .unwrap();
-        let names: Vec<&str> = last.keys().map(String::as_str).collect();
-        let expected = [
-            "ADMISSION",
-            "M3.A",
-            "M3.B",
-            "M3.C",
-            "M3.D",
-            "M3.E",
-            "M3.F",
-            "M3.G",
-            "M3.H",
-            "M3.I",
-        ];
-        assert_eq!(BTreeSet::from_iter(names), expected.into(), "{}", evaluator.name);
+        let last = &walked.payloads[&Step::PhaseVerdict.state_name()]["closures"];
+        let names: BTreeSet<&str> = last.as_object().unwrap().keys().map(String::as_str).collect();
+        let before = Step::PhaseVerdict.before().map(Step::id);
+        let expected = before.chain(["ADMISSION"]).collect();
+        assert_eq!(names, expected, "{}", evaluator.name);
     }
 }

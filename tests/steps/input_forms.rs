@@ -17,12 +17,10 @@ async fn close<T>(change: impl FnOnce(&mut World) -> T) -> Closed {
     change(&mut world);
     let result = world.run(Step::HandleClosure).await;
     let summary = world.summary(&result);
-    let artifacts = summary["artifacts"].as_array().unwrap();
-    let snapshot = artifacts
-        .iter()
-        .map(|artifact| artifact["key"].as_str().unwrap())
-        .find(|key| key.ends_with("m3a_handle_closure_snapshot.json"))
-        .map(|key| serde_json::from_slice(&world.store.dump(EVIDENCE)[key]).unwrap());
+    let artifacts = summary["artifacts"].as_array().unwrap().iter();
+    let mut keys = artifacts.map(|artifact| artifact["key"].as_str().unwrap());
+    let snapshot = keys.find(|key| key.ends_with("m3a_handle_closure_snapshot.json"));
+    let snapshot = snapshot.map(|key| serde_json::from_slice(&world.store.dump(EVIDENCE)[key]).unwrap());
     Closed {
         codes: result.blockers.clone(),
         words: world.blockers(&result),
@@ -31,6 +29,15 @@ async fn close<T>(change: impl FnOnce(&mut World) -> T) -> Closed {
 }
 
 impl Closed {
+    /// It has these codes, and these words in its blockers.
+    #[track_caller]
+    fn expect(&self, what: &str, codes: &[Blocker], words: &[&str]) {
+        assert_eq!(self.codes, codes, "{what}: {}", self.words);
+        for word in words {
+            assert!(self.words.contains(word), "{what} without {word}: {}", self.words);
+        }
+    }
+
     fn check(&self, name: &str) -> &Value {
         let checks = self.snapshot["verification_results"].as_array().unwrap();
         checks.iter().find(|check| check["check"] == name).unwrap()
@@ -69,12 +76,7 @@ async fn a_receipt_that_contradicts_itself_lets_nothing_start() {
         ),
     ] {
         let closed = close(|world| world.store.seed(EVIDENCE, RECEIPT, receipt.to_string())).await;
-        assert_eq!(
-            closed.codes,
-            [Blocker::M2HandoffNotGreen],
-            "{receipt}: {}",
-            closed.words
-        );
+        closed.expect(&receipt.to_string(), &[Blocker::M2HandoffNotGreen], &[]);
         assert_eq!(closed.words.matches("; ").count(), objections - 1, "{}", closed.words);
     }
     let green = json!({
@@ -88,48 +90,36 @@ async fn a_receipt_that_contradicts_itself_lets_nothing_start() {
 
 #[tokio::test]
 async fn what_m3a_claims_of_a_handle_is_checked() {
-    for (from, to, word) in [
+    const ROLE: &str = "ROLE_TERRAFORM_APPLY_DEV_FULL";
+    for (handle, to, word) in [
+        ("FIELD_PLATFORM_RUN_ID", "\"run_id\"", "platform_run_id"),
+        ("FIELD_SCENARIO_RUN_ID", "[\"scenario_run_id\"]", "scenario_run_id"),
+        ("FIELD_CONFIG_DIGEST", "\"Config_Digest\"", "config_digest"),
+        (ROLE, "\"sample-apply\"", "not the ARN of an IAM role or user"),
         (
-            "`FIELD_PLATFORM_RUN_ID = \"platform_run_id\"`",
-            "`FIELD_PLATFORM_RUN_ID = \"run_id\"`",
-            "platform_run_id",
-        ),
-        (
-            "`FIELD_SCENARIO_RUN_ID = \"scenario_run_id\"`",
-            "`FIELD_SCENARIO_RUN_ID = [\"scenario_run_id\"]`",
-            "scenario_run_id",
-        ),
-        (
-            "`FIELD_CONFIG_DIGEST = \"config_digest\"`",
-            "`FIELD_CONFIG_DIGEST = \"Config_Digest\"`",
-            "config_digest",
-        ),
-        (
-            "arn:aws:iam::123456789012:role/sample-apply",
-            "sample-apply",
-            "not the ARN of an IAM role or user",
-        ),
-        (
-            "arn:aws:iam::123456789012:role/sample-apply",
-            "arn:aws:iam::123456789012:policy/apply",
+            ROLE,
+            "\"arn:aws:iam::123456789012:policy/apply\"",
             "not the ARN of an IAM role",
         ),
         (
-            "arn:aws:iam::123456789012:role/sample-apply",
-            "arn:aws:iam::210987654321:role/sample-apply",
+            ROLE,
+            "\"arn:aws:iam::210987654321:role/sample-apply\"",
             "another account",
         ),
         (
-            "arn:aws:iam::123456789012:role/sample-apply",
-            "arn:aws-cn:iam::123456789012:role/sample-apply",
+            ROLE,
+            "\"arn:aws-cn:iam::123456789012:role/sample-apply\"",
             "another partition",
         ),
     ] {
-        let closed = close(|world| world.edit_registry(from, to)).await;
-        assert_eq!(closed.codes, [Blocker::HandleContradiction], "{to}: {}", closed.words);
-        assert!(closed.words.contains(word), "{to}: {}", closed.words);
-        let declared = from.strip_prefix('`').and_then(|rest| rest.split(' ').next());
-        let handle = declared.unwrap_or("ROLE_TERRAFORM_APPLY_DEV_FULL");
+        let valid = match handle {
+            ROLE => "arn:aws:iam::123456789012:role/sample-apply",
+            _ => word,
+        };
+        let declared = |value: &str| format!("`{handle} = {value}`");
+        let from = declared(&format!("\"{valid}\""));
+        let closed = close(|world| world.edit_registry(&from, &declared(to))).await;
+        closed.expect(to, &[Blocker::HandleContradiction], &[word]);
         assert_eq!(closed.method(handle), "not_verified");
     }
     let user =
@@ -161,13 +151,8 @@ async fn the_snapshot_says_by_what_each_handle_was_verified() {
         );
     };
     let closed = close(named).await;
-    assert_eq!(
-        (
-            closed.method("CONFIG_DIGEST_ALGO"),
-            closed.method("FIELD_CONFIG_DIGEST")
-        ),
-        ("stack_output", "stack_output")
-    );
+    assert_eq!(closed.method("CONFIG_DIGEST_ALGO"), "stack_output");
+    assert_eq!(closed.method("FIELD_CONFIG_DIGEST"), "stack_output");
     let closed = close(|world| world.machines.clear()).await;
     assert_eq!(closed.method("SFN_PLATFORM_RUN_ORCHESTRATOR_V0"), "not_verified");
 }
@@ -186,27 +171,16 @@ async fn stack_outputs_are_compared_or_say_that_they_were_not() {
         r#"{"x_handle_materialization": {"value": null}}"#,
     ] {
         let closed = close(|world| world.store.seed(ARTIFACTS, STACK, outputs)).await;
-        assert_eq!(
-            closed.codes,
-            [Blocker::HandleContradiction],
-            "{outputs}: {}",
-            closed.words
-        );
-        assert!(closed.words.contains("INCONCLUSIVE"), "{}", closed.words);
+        closed.expect(outputs, &[Blocker::HandleContradiction], &["INCONCLUSIVE"]);
         let check = closed.check(V6);
-        assert_eq!(
-            (&check["status"], &check["pass"]),
-            (&json!("INCONCLUSIVE"), &json!(false))
-        );
+        assert_eq!(check["status"], "INCONCLUSIVE");
+        assert_eq!(check["pass"], false);
     }
     let closed = close(|world| world.stack_outputs.clear()).await;
     assert_eq!(closed.codes, [], "{}", closed.words);
     let check = closed.check(V6);
-    assert_eq!(
-        (&check["status"], check.get("pass")),
-        (&json!("NOT_CONFIGURED"), None),
-        "{check}"
-    );
+    assert_eq!(check["status"], "NOT_CONFIGURED");
+    assert_eq!(check.get("pass"), None);
     assert_eq!(closed.method("S3_EVIDENCE_BUCKET"), "control_plane");
     // None configured, and yet something contradicts: that is no matter of configuration.
     let contradicting = |world: &mut World| {
@@ -234,11 +208,10 @@ async fn stack_outputs_are_compared_or_say_that_they_were_not() {
         world.stack_outputs = format!("s3://{ARTIFACTS}/{STACK},s3://{ARTIFACTS}/p1/second.json");
     };
     let closed = close(contradicted).await;
-    assert_eq!(closed.codes, [Blocker::HandleContradiction], "{}", closed.words);
-    assert!(
-        closed.words.contains("us-east-1") && closed.words.contains("second.json"),
-        "{}",
-        closed.words
+    closed.expect(
+        "a second document",
+        &[Blocker::HandleContradiction],
+        &["us-east-1", "second.json"],
     );
 }
 
@@ -298,7 +271,7 @@ async fn stack_outputs_are_compared_as_values() {
         let closed = close(|world| with_handles(world, &format!("* `TF_PROBE = {handle}`"), &outputs)).await;
         // A text that is the placeholder `null` has no value to compare.
         let expected: &[Blocker] = if agree { &[] } else { &[Blocker::HandleContradiction] };
-        assert_eq!(closed.codes, expected, "{handle} {output}: {}", closed.words);
+        closed.expect(&format!("{handle} {output}"), expected, &[]);
     }
 }
 
@@ -313,16 +286,9 @@ async fn a_placeholder_with_a_note_is_one() {
         "{\"arn\": null}",
     ] {
         let closed = close(|world| world.edit_registry("\"arn:aws:iam::123456789012:role/sample-apply\"", value)).await;
-        assert_eq!(closed.codes, [Blocker::HandleUnresolved], "{value}: {}", closed.words);
-        assert!(
-            closed.words.contains("placeholder") && closed.words.contains("line "),
-            "{}",
-            closed.words
-        );
-        assert_eq!(
-            closed.snapshot["placeholder_handles"],
-            json!(["ROLE_TERRAFORM_APPLY_DEV_FULL"])
-        );
+        closed.expect(value, &[Blocker::HandleUnresolved], &["placeholder", "line "]);
+        let placeholders = &closed.snapshot["placeholder_handles"];
+        assert_eq!(*placeholders, json!(["ROLE_TERRAFORM_APPLY_DEV_FULL"]));
     }
 }
 
@@ -340,12 +306,7 @@ async fn a_line_that_nearly_declares_is_named_with_its_reason() {
             .seed(ARTIFACTS, STACK, r#"{"tag_env_key": {"value": "env"}}"#);
     };
     let closed = close(near).await;
-    assert_eq!(
-        closed.codes,
-        [Blocker::HandleMissing, Blocker::HandleUnresolved],
-        "{}",
-        closed.words
-    );
+    closed.expect("nearly", &[Blocker::HandleMissing, Blocker::HandleUnresolved], &[]);
     let blockers: Vec<Value> = serde_json::from_str(&closed.words).unwrap();
     for (handle, reason) in [
         ("S3_EVIDENCE_BUCKET", "a no-break space (U+00A0)"),
@@ -382,16 +343,10 @@ async fn documents_are_read_as_they_are_written() {
             let utf16 = |text: &str| -> Vec<u8> { format!("{mark}{text}").encode_utf16().flat_map(order).collect() };
             let outputs = utf16(&format!("{{\"s3_evidence_bucket\":{{\"value\":\"{EVIDENCE}\"}}}}"));
             let closed = close(|world| world.store.seed(ARTIFACTS, STACK, outputs)).await;
-            assert_eq!(closed.codes, [Blocker::HandleContradiction], "{}", closed.words);
-            assert!(
-                closed.words.contains("INCONCLUSIVE") && closed.words.contains("UTF-16"),
-                "{}",
-                closed.words
-            );
-            assert!(closed.words.contains("save it as UTF-8"), "{}", closed.words);
+            let words = ["INCONCLUSIVE", "UTF-16", "save it as UTF-8"];
+            closed.expect("outputs in UTF-16", &[Blocker::HandleContradiction], &words);
             let closed = close(|world| world.store.seed(EVIDENCE, RECEIPT, utf16("{\"overall_pass\":true}"))).await;
-            assert_eq!(closed.codes, [Blocker::M2HandoffNotGreen], "{}", closed.words);
-            assert!(closed.words.contains("UTF-16"), "{}", closed.words);
+            closed.expect("a receipt in UTF-16", &[Blocker::M2HandoffNotGreen], &["UTF-16"]);
             let world = World::new();
             world.store.seed(ARTIFACTS, REGISTRY, utf16("* `A = 1`\r\n"));
             let fault = world.try_step(&m3a_handle_closure::HandleClosure).await.unwrap_err();

@@ -245,28 +245,23 @@ async fn evidence_that_was_overwritten_or_deleted_is_named_once() {
 
 #[tokio::test]
 async fn evidence_that_does_not_open_m4_is_refused() {
-    let forged = |name: &'static str, change: fn(&mut Value)| async move {
+    let (summary, receipt) = ("m3j_execution_summary.json", "m4_entry_readiness_receipt.json");
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 4] = [
+        (summary, |summary| summary["overall_pass"] = json!(false)),
+        (summary, |summary| {
+            let artifacts = summary["artifacts"].as_array_mut().unwrap();
+            artifacts.retain(|artifact| artifact["name"] != "m4_entry_readiness_receipt");
+        }),
+        (summary, |summary| summary["extra"] = json!(1)),
+        (receipt, |receipt| receipt["overall_pass"] = json!(false)),
+    ];
+    for (name, change) in changes {
         let world = pinned(Signer::Off).await;
         let key = forge(&world, name, change);
         let codes = refused(&world).await;
         assert_eq!(codes, [(Blocker::EntryEvidenceInvalid, key)], "{name}");
-    };
-    forged("m3j_execution_summary.json", |summary| {
-        summary["overall_pass"] = json!(false);
-    })
-    .await;
-    forged("m3j_execution_summary.json", |summary| {
-        summary["artifacts"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|artifact| artifact["name"] != "m4_entry_readiness_receipt");
-    })
-    .await;
-    forged("m3j_execution_summary.json", |summary| summary["extra"] = json!(1)).await;
-    forged("m4_entry_readiness_receipt.json", |receipt| {
-        receipt["overall_pass"] = json!(false);
-    })
-    .await;
+    }
 }
 
 #[tokio::test]

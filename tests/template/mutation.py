@@ -30,9 +30,9 @@ class Mutation:
         return mutated
 
 
-def mutation(name: str, *edits: Edit, caught_by: str) -> Mutation:
-    """A mutation; `caught_by` names its checks, separated by blanks."""
-    return Mutation(name, edits, tuple(caught_by.split()))
+def caught_by(checks: str, *defects: tuple[str, *tuple[Edit, ...]]) -> list[Mutation]:
+    """The mutations that `checks`, separated by blanks, must all catch: for each its defect, and the edits that make it."""
+    return [Mutation(name, tuple(edits), tuple(checks.split())) for name, *edits in defects]
 
 
 def put(path: str, value) -> Edit:

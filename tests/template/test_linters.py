@@ -9,7 +9,7 @@ import pytest
 from cfnlint import api
 
 from deployment import Platform
-from mutation import Mutation, define, drop, mutation, put
+from mutation import Mutation, caught_by, define, drop, put
 from source import REGION, ROOT
 
 SYNCHRONOUS = (
@@ -49,13 +49,15 @@ def test_cfn_lint_finds_nothing(platform: Platform):
     assert not found, "\n".join(found)
 
 
-LINTED = mutation(
-    "a definition and a property that AWS would refuse",
-    drop("M3cFunction/Properties/LoggingConfig"),
-    put("M3cFunction/Properties/LoggingConfig", {"LogFormat": "XML"}),
-    define("States/M3.C Config digest/Type", "Tusk"),
-    define("StartAt", "Nowhere"),
-    caught_by="test_cfn_lint_finds_nothing",
+(LINTED,) = caught_by(
+    "test_cfn_lint_finds_nothing",
+    (
+        "a definition and a property that AWS would refuse",
+        drop("M3cFunction/Properties/LoggingConfig"),
+        put("M3cFunction/Properties/LoggingConfig", {"LogFormat": "XML"}),
+        define("States/M3.C Config digest/Type", "Tusk"),
+        define("StartAt", "Nowhere"),
+    ),
 )
 
 
@@ -68,13 +70,12 @@ def test_cfn_lint_sees_the_definition_and_the_properties(platform: Platform):
 
 
 CHECKED: list[Mutation] = [
-    mutation(
-        "the evidence bucket may be public",
-        drop("EvidenceBucket/Properties/PublicAccessBlockConfiguration"),
-        caught_by="CKV_AWS_53 CKV_AWS_54 CKV_AWS_55 CKV_AWS_56",
+    *caught_by(
+        "CKV_AWS_53 CKV_AWS_54 CKV_AWS_55 CKV_AWS_56",
+        ("the evidence bucket may be public", drop("EvidenceBucket/Properties/PublicAccessBlockConfiguration")),
     ),
-    mutation("the key does not rotate", put("EvidenceKey/Properties/EnableKeyRotation", False), caught_by="CKV_AWS_7"),
-    mutation("logs are kept for ever", drop("M3aLogGroup/Properties/RetentionInDays"), caught_by="CKV_AWS_66"),
+    *caught_by("CKV_AWS_7", ("the key does not rotate", put("EvidenceKey/Properties/EnableKeyRotation", False))),
+    *caught_by("CKV_AWS_66", ("logs are kept for ever", drop("M3aLogGroup/Properties/RetentionInDays"))),
 ]
 
 
@@ -92,18 +93,7 @@ def checkov(platform: Platform, tmp_path_factory) -> dict[str, Found]:
         places[f"/{index}.json"] = name
     # It exits with 1 if it found anything.
     run = subprocess.run(
-        [
-            CHECKOV,
-            "--directory",
-            folder,
-            "--framework",
-            "cloudformation",
-            "--output",
-            "json",
-            "--quiet",
-            "--compact",
-            "--skip-download",
-        ],
+        [CHECKOV, "--directory", folder, *"--framework cloudformation --output json --quiet --compact --skip-download".split()],
         capture_output=True,
         text=True,
         check=False,

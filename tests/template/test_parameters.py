@@ -17,7 +17,7 @@ from deployment import (
     Deployment,
     Platform,
 )
-from mutation import Mutation, mutation, put
+from mutation import Mutation, caught_by, put
 
 OTHER_KEY = GIVEN_KEY.replace("00000000-0", "11111111-1")
 BILLED = {"CostSource": "billing_artifact", "BillingArtifactUri": "s3://billing/month.json"}
@@ -98,17 +98,21 @@ def test_every_parameter_reaches_something(platform: Platform, parameters: Count
 
 
 LOST: list[Mutation] = [
-    mutation(
-        "the retention is fixed",
-        put("EvidenceBucket/Properties/ObjectLockConfiguration/Rule/DefaultRetention/Days", 365),
-        caught_by="EvidenceRetentionDays",
+    *caught_by(
+        "EvidenceRetentionDays",
+        (
+            "the retention is fixed",
+            put("EvidenceBucket/Properties/ObjectLockConfiguration/Rule/DefaultRetention/Days", 365),
+        ),
     ),
-    mutation(
-        "a parameter is used by an output alone",
-        put("/Parameters/Architecture/Default", "x86_64"),
-        put("/Globals/Function/Architectures", ["x86_64"]),
-        put("/Outputs/Architecture", {"Value": {"Ref": "Architecture"}}),
-        caught_by="Architecture",
+    *caught_by(
+        "Architecture",
+        (
+            "a parameter is used by an output alone",
+            put("/Parameters/Architecture/Default", "x86_64"),
+            put("/Globals/Function/Architectures", ["x86_64"]),
+            put("/Outputs/Architecture", {"Value": {"Ref": "Architecture"}}),
+        ),
     ),
 ]
 

@@ -12,7 +12,7 @@ from cloudsplaining.scan.policy_document import PolicyDocument
 
 from access import Policy, policies
 from deployment import BOUNDARY, DEPLOYMENT_ROLE, GIVEN_KEY, LATER_PHASE_ROLE, VERDICT_TOPIC, Deployment, Platform
-from mutation import Mutation, add, mutation, put
+from mutation import Mutation, add, caught_by, put
 
 # A finding of parliament: where, what, and of which action or key.
 Finding = tuple[str, str, str]
@@ -116,51 +116,54 @@ STEP_STATEMENTS = "StepPolicy/Properties/PolicyDocument/Statement"
 BUCKET_STATEMENTS = "EvidenceBucketPolicy/Properties/PolicyDocument/Statement"
 
 MUTATIONS: list[Mutation] = [
-    mutation(
-        "an action that AWS does not know",
-        put(f"{BUCKET_STATEMENTS}/Sid=KeepVersions/Action", "s3:SuspendVersioning"),
-        caught_by="test_parliament_finds_nothing_unexpected",
-    ),
-    mutation(
-        "an action of a state machine on a bucket",
-        put(
-            "M3aRole/Properties/Policies/0/PolicyDocument/Statement/Sid=DescribeOrchestrator/Resource",
-            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}"},
+    *caught_by(
+        "test_parliament_finds_nothing_unexpected",
+        (
+            "an action that AWS does not know",
+            put(f"{BUCKET_STATEMENTS}/Sid=KeepVersions/Action", "s3:SuspendVersioning"),
         ),
-        caught_by="test_parliament_finds_nothing_unexpected",
-    ),
-    mutation(
-        "a condition key that AWS does not know",
-        put(
-            f"{STEP_STATEMENTS}/Sid=UseEvidenceKey/Fn::If/1/Condition",
-            {"StringEquals": {"kms:Via": "s3.eu-west-2.amazonaws.com"}},
+        (
+            "an action of a state machine on a bucket",
+            put(
+                "M3aRole/Properties/Policies/0/PolicyDocument/Statement/Sid=DescribeOrchestrator/Resource",
+                {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucketName}"},
+            ),
         ),
-        caught_by="test_parliament_finds_nothing_unexpected",
-    ),
-    mutation(
-        "an expected finding that is gone",
-        put(
-            "M3gRole/Properties/Policies/0/PolicyDocument/Statement/Sid=AskAboutLedgerHolder/Action",
-            "states:DescribeStateMachine",
+        (
+            "a condition key that AWS does not know",
+            put(
+                f"{STEP_STATEMENTS}/Sid=UseEvidenceKey/Fn::If/1/Condition",
+                {"StringEquals": {"kms:Via": "s3.eu-west-2.amazonaws.com"}},
+            ),
         ),
-        caught_by="test_parliament_finds_nothing_unexpected",
-    ),
-    mutation(
-        "steps read every object of the account",
-        add(STEP_STATEMENTS, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}),
-        caught_by="test_cloudsplaining_finds_nothing",
-    ),
-    mutation(
-        "steps may become somebody else",
-        add(
-            STEP_STATEMENTS,
-            {
-                "Effect": "Allow",
-                "Action": ["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"],
-                "Resource": "*",
-            },
+        (
+            "an expected finding that is gone",
+            put(
+                "M3gRole/Properties/Policies/0/PolicyDocument/Statement/Sid=AskAboutLedgerHolder/Action",
+                "states:DescribeStateMachine",
+            ),
         ),
-        caught_by="test_cloudsplaining_finds_nothing test_parliament_finds_nothing_unexpected",
+    ),
+    *caught_by(
+        "test_cloudsplaining_finds_nothing",
+        (
+            "steps read every object of the account",
+            add(STEP_STATEMENTS, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}),
+        ),
+    ),
+    *caught_by(
+        "test_cloudsplaining_finds_nothing test_parliament_finds_nothing_unexpected",
+        (
+            "steps may become somebody else",
+            add(
+                STEP_STATEMENTS,
+                {
+                    "Effect": "Allow",
+                    "Action": ["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"],
+                    "Resource": "*",
+                },
+            ),
+        ),
     ),
 ]
 

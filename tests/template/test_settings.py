@@ -13,7 +13,7 @@ import pytest
 
 from access import listed
 from deployment import USUAL, Deployment, Platform, at
-from mutation import Mutation, define, drop, mutation, put
+from mutation import Mutation, caught_by, define, drop, put
 from source import expand
 from test_parameters import BESIDE, OTHERS
 
@@ -81,32 +81,18 @@ def test_no_function_depends_on_a_parameter(platform: Platform, name: str):
 
 
 VARIABLES = "/Globals/Function/Environment"
+SUBSTITUTIONS = "StateMachine/Properties/DefinitionSubstitutions"
 LOST: list[Mutation] = [
-    mutation(
-        "a function is told a setting",
-        put(VARIABLES, {"Variables": {"P1_REGISTRY_URI": {"Ref": "RegistryUri"}}}),
-        caught_by="test_no_function_depends_on_a_parameter",
+    *caught_by(
+        "test_no_function_depends_on_a_parameter",
+        ("a function is told a setting", put(VARIABLES, {"Variables": {"P1_REGISTRY_URI": {"Ref": "RegistryUri"}}})),
+        ("a time-out depends on a parameter", put("M3aFunction/Properties/Timeout", {"Ref": "LogRetentionDays"})),
     ),
-    mutation(
-        "a time-out depends on a parameter",
-        put("M3aFunction/Properties/Timeout", {"Ref": "LogRetentionDays"}),
-        caught_by="test_no_function_depends_on_a_parameter",
-    ),
-    mutation(
-        "the machine is not given a setting",
-        drop("StateMachine/Properties/DefinitionSubstitutions/RegistryUri"),
-        caught_by="test_a_setting_is_given_to_the_machine",
-    ),
-    mutation(
-        "the machine is given a fixed setting",
-        put("StateMachine/Properties/DefinitionSubstitutions/CostSource", "cost_explorer"),
-        caught_by="test_a_setting_is_given_to_the_machine",
-    ),
-    mutation(
-        "the definition does not use what it is given",
-        define("States", {}),
-        define("StartAt", "Nowhere"),
-        caught_by="test_a_setting_is_given_to_the_machine",
+    *caught_by(
+        "test_a_setting_is_given_to_the_machine",
+        ("the machine is not given a setting", drop(f"{SUBSTITUTIONS}/RegistryUri")),
+        ("the machine is given a fixed setting", put(f"{SUBSTITUTIONS}/CostSource", "cost_explorer")),
+        ("the definition does not use what it is given", define("States", {}), define("StartAt", "Nowhere")),
     ),
 ]
 # The parameters that the mutations of functions are about.

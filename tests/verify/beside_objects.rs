@@ -1,9 +1,6 @@
 //! What a mirror holds beside the evidence: the bucket's count of versions and delete markers, objects of others, files of
 //! operating systems, and records of the ledger that no execution wrote.
 
-use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use m3j_phase_verdict::Signer;
 use p1_audit::verify::Report;
 use p1_contract::canonical::to_document;
@@ -12,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::damage::relist;
 use crate::second_verifier::SecondVerifier;
-use crate::{START, both};
+use crate::{START, expect_run, mirrored};
 
 /// The history of keys as the bucket counts it for an untouched run.
 fn untouched(run: &Mirrored) -> Value {
@@ -33,35 +30,15 @@ fn put(run: &mut Mirrored, path: &str, bytes: impl Into<Vec<u8>>) {
 fn with_versions(run: &Mirrored, edit: impl FnOnce(&mut Value)) -> Mirrored {
     let mut versions = untouched(run);
     edit(&mut versions);
-    let mut run = copy(run);
+    let mut run = mirrored(run.files.clone());
     put(&mut run, "object_versions.json", to_document(&versions).unwrap());
     run
 }
 
-fn copy(run: &Mirrored) -> Mirrored {
-    Mirrored {
-        files: run.files.clone(),
-        history: Vec::new(),
-    }
-}
-
 /// Both implementations give the directory this exit status, and count the same foreign objects.
 fn expect(second: &mut SecondVerifier, run: &Mirrored, what: &str, expected: u8) -> Report {
-    static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
-    let dir = run.write(&format!(
-        "beside-objects-{}",
-        DIRECTORIES.fetch_add(1, Ordering::Relaxed)
-    ));
-    let (status, report, answer) = both(second, &dir);
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    let found = (status, &answer["exit_status"], &answer["foreign"]);
-    assert_eq!(
-        found,
-        (expected, &json!(expected), &json!(report.foreign.count)),
-        "{what}: {:?} {answer}",
-        report.findings
-    );
-    fs::remove_dir_all(dir).unwrap();
+    let (report, answer) = expect_run(second, run, expected, what);
+    assert_eq!(answer["foreign"], report.foreign.count, "{what}: {answer}");
     report
 }
 
@@ -139,7 +116,7 @@ async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
             (".DS_Store", b"\0\0\0\x01Bud1"),
             ("m4/desktop.ini", b"[.ShellClassInfo]"),
         ];
-        let mut with = copy(&run);
+        let mut with = mirrored(run.files.clone());
         for (name, bytes) in later {
             put(&mut with, &format!("{root}{name}"), bytes);
         }
@@ -177,7 +154,7 @@ async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
             "evidence/runs/platform_20200101T000000Z/m4/state.json".to_owned(),
             "evidence/dev_full/run_control/m4/state.json".to_owned(),
         ] {
-            let mut with = copy(&run);
+            let mut with = mirrored(run.files.clone());
             put(&mut with, &foreign, "{}");
             expect(second, &with, &foreign, 2);
         }
@@ -185,14 +162,25 @@ async fn objects_of_others_are_counted_and_named_and_are_no_evidence() {
 }
 
 /// Changes the ledger's record at `sequence`, or adds it from record 1, and lists it.
-fn with_record(run: &Mirrored, sequence: u32, edit: impl FnOnce(&mut Value) -> Option<Vec<u8>>) -> Mirrored {
+fn with_record(run: &Mirrored, sequence: u32, edit: impl FnOnce(&mut Value)) -> Mirrored {
+    with_record_as(run, sequence, edit, |record| to_document(record).unwrap())
+}
+
+/// [`with_record`], rendered in this way.
+fn with_record_as(
+    run: &Mirrored,
+    sequence: u32,
+    edit: impl FnOnce(&mut Value),
+    render: impl FnOnce(&Value) -> Vec<u8>,
+) -> Mirrored {
     let root = root(run);
     let key = format!("{root}ledger/{sequence:06}.json");
     let first = format!("{root}ledger/000001.json");
     let mut record: Value = serde_json::from_slice(run.files.get(&key).unwrap_or(&run.files[&first])).unwrap();
     record["sequence"] = json!(sequence);
-    let bytes = edit(&mut record).unwrap_or_else(|| to_document(&record).unwrap());
-    let mut changed = copy(run);
+    edit(&mut record);
+    let bytes = render(&record);
+    let mut changed = mirrored(run.files.clone());
     let list = relist(&changed.files, &key, Some(&bytes));
     put(&mut changed, "objects.json", list);
     put(&mut changed, &key, bytes);
@@ -207,65 +195,39 @@ async fn every_detail_of_a_ledger_record_is_checked() {
         let arn = record["holder"].as_str().unwrap().replace(from, to);
         record["holder"] = json!(arn);
     };
-    let ghost = with_record(&run, 3, |record| {
-        holder(record, "run-1", "ghost");
-        None
-    });
+    let ghost = with_record(&run, 3, |record| holder(record, "run-1", "ghost"));
     expect(second, &ghost, "a record that only the bucket can doubt", 1);
-    type Edit = fn(&mut Value) -> Option<Vec<u8>>;
-    let edits: [(&str, u32, Edit); 10] = [
-        ("another account", 3, |record| {
-            record["holder"] = json!(
-                record["holder"]
-                    .as_str()
-                    .unwrap()
-                    .replace("123456789012", "210987654321")
-            );
-            None
-        }),
-        ("another region", 3, |record| {
-            record["holder"] = json!(record["holder"].as_str().unwrap().replace("eu-west-2", "eu-west-1"));
-            None
-        }),
-        ("another machine", 3, |record| {
-            record["holder"] = json!(
-                record["holder"]
-                    .as_str()
-                    .unwrap()
-                    .replace("platform-run-v0", "platform-run-v1")
-            );
-            None
-        }),
-        ("no execution", 3, |record| {
-            record["holder"] = json!("somebody");
-            None
-        }),
-        ("another stamp of its holder", 2, |record| {
-            record["holder_stamp_utc"] = json!("2026-02-23T17:43:08Z");
-            None
-        }),
-        ("a null verdict", 3, |record| {
-            record["verdict"] = Value::Null;
-            None
-        }),
-        ("a field more", 3, |record| {
-            record["x"] = json!(1);
-            None
-        }),
-        ("spaces", 3, |record| Some(format!("{record:#}\n").into_bytes())),
-        ("the number zero", 0, |_| None),
-        ("another schema version", 3, |record| {
-            record["schema_version"] = json!(3);
-            None
-        }),
-    ];
-    for (what, sequence, edit) in edits {
-        expect(second, &with_record(&run, sequence, edit), what, 2);
+    for (what, from, to) in [
+        ("another account", "123456789012", "210987654321"),
+        ("another region", "eu-west-2", "eu-west-1"),
+        ("another machine", "platform-run-v0", "platform-run-v1"),
+    ] {
+        let elsewhere = with_record(&run, 3, |record| holder(record, from, to));
+        expect(second, &elsewhere, what, 2);
     }
-    let gap = with_record(&run, 5, |record| {
-        holder(record, "run-1", "ghost");
-        None
-    });
+    for (what, sequence, field, value) in [
+        ("no execution", 3, "holder", json!("somebody")),
+        (
+            "another stamp of its holder",
+            2,
+            "holder_stamp_utc",
+            json!("2026-02-23T17:43:08Z"),
+        ),
+        ("a null verdict", 3, "verdict", Value::Null),
+        ("a field more", 3, "x", json!(1)),
+        ("the number zero", 0, "sequence", json!(0)),
+        ("another schema version", 3, "schema_version", json!(3)),
+    ] {
+        expect(
+            second,
+            &with_record(&run, sequence, |record| record[field] = value),
+            what,
+            2,
+        );
+    }
+    let spaces = |record: &Value| format!("{record:#}\n").into_bytes();
+    expect(second, &with_record_as(&run, 3, |_| {}, spaces), "spaces", 2);
+    let gap = with_record(&run, 5, |record| holder(record, "run-1", "ghost"));
     expect(second, &gap, "a gap", 3);
 }
 

@@ -7,7 +7,6 @@ use p1_contract::ids::Environment;
 use p1_tests::directories::{compare, replay};
 use p1_tests::runs::{Mirrored, advanced_on};
 use p1_tests::world::World;
-use serde_json::Value;
 
 use crate::damage::relist;
 use crate::second_verifier::SecondVerifier;
@@ -27,7 +26,6 @@ async fn in_prod() -> Mirrored {
 /// What both say of a directory: the exit status, and the subjects and details of the findings of the tool.
 fn said(dir: &Path) -> (u8, Vec<(String, String)>) {
     let (status, report, answer) = both(&mut SecondVerifier::start(), dir);
-    let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["exit_status"], status, "{answer}");
     let findings = report.findings.into_iter();
     (

@@ -7,13 +7,13 @@ use p1_contract::attestation::{PublicKey, SIDECARS};
 use p1_contract::canonical::to_document;
 use p1_contract::hash::Sha256Hex;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{KEY, Mirrored, advanced};
+use p1_tests::runs::{KEY, advanced};
 use p1_tests::world::{signer, signing_key};
 use serde_json::{Value, json};
 
 use crate::damage::Files;
 use crate::second_verifier::SecondVerifier;
-use crate::{START, both};
+use crate::{START, both, mirrored};
 
 /// A verdict that lies where P1 writes none, such as M2's folder, is none, whoever names it and whatever is signed beside it.
 #[tokio::test]
@@ -58,10 +58,8 @@ async fn a_verdict_outside_the_folders_of_p1_is_none() {
         *output = json!(outcome.to_string());
         files.insert("objects.json".to_owned(), listed);
         files.insert("execution_history.json".to_owned(), to_document(&history).unwrap());
-        let history = Vec::new();
-        let dir = Mirrored { files, history }.write(&format!("elsewhere-{sidecars}"));
+        let dir = mirrored(files).write(&format!("elsewhere-{sidecars}"));
         let (status, report, answer) = both(&mut SecondVerifier::start(), &dir);
-        let answer: Value = serde_json::from_str(&answer).unwrap();
         assert!([2, 3].contains(&status), "{:?}", report.findings);
         assert!([json!(2), json!(3)].contains(&answer["exit_status"]), "{answer}");
         let signed = verify(&dir, &[PublicKey::new(*signing_key(KEY).verifying_key()).unwrap()]);

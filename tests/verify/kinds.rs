@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
 use crate::second_verifier::SecondVerifier;
-use crate::{OTHER_START, START, both, damaged};
+use crate::{OTHER_START, START, damaged, expect, expect_run, mirrored};
 
 const HISTORY: &str = "execution_history.json";
 
@@ -42,14 +42,7 @@ async fn every_damage_of_a_refused_rerun_is_caught() {
 /// What both verifiers call it, and the sentence.
 async fn expect_kind(name: &str, run: Mirrored, status: u8, kind: &str, sentence: &str) -> Report {
     let dir = run.whole().write(&format!("kind-{name}"));
-    let (ours, report, theirs) = both(&mut SecondVerifier::start(), &dir);
-    let theirs: Value = serde_json::from_str(&theirs).unwrap();
-    assert_eq!(
-        (ours, &theirs["exit_status"]),
-        (status, &json!(status)),
-        "{name}: {:?} {theirs}",
-        report.findings
-    );
+    let (report, theirs) = expect(&mut SecondVerifier::start(), &dir, status, name);
     assert_eq!(json!(report.execution)["kind"], kind, "{name}");
     assert_eq!(theirs["kind"], kind, "{name}");
     assert_eq!(report.execution.to_string(), sentence, "{name}");
@@ -92,14 +85,8 @@ async fn a_directory_says_what_it_is_of() {
     let report = expect_kind("refused", refused, 1, "RERUN_REFUSED", "Refused rerun: M3G-B2").await;
     assert_eq!((report.standing, report.verdict), (Standing::Intact, None));
     let dir = refused_of_no_run(START).await.whole().write("kind-no-run");
-    let (status, report, theirs) = both(&mut SecondVerifier::start(), &dir);
-    assert_eq!(
-        (status, report.standing),
-        (1, Standing::Intact),
-        "{:?}",
-        report.findings
-    );
-    assert!(theirs.contains("\"exit_status\":1"), "{theirs}");
+    let (report, _) = expect(&mut SecondVerifier::start(), &dir, 1, "of no run");
+    assert_eq!(report.standing, Standing::Intact, "{:?}", report.findings);
     assert_eq!(report.execution.to_string(), "Refused rerun: M3G-B1");
     assert_eq!(replay(&dir).await.standing, Replayed::Equal);
     let _ = fs::remove_dir_all(dir);
@@ -114,7 +101,7 @@ async fn a_directory_says_what_it_is_of() {
 }
 
 /// The engine's last word, said again of this closure with these fields beside it.
-fn said_again(run: &Mirrored, event: &str, details: &str, field: &str, word: &Value) -> Files {
+fn said_again(run: &Mirrored, [event, details, field]: [&str; 3], word: &Value) -> Files {
     let mut files = run.clone().whole().files;
     let mut history: Value = serde_json::from_slice(&files[HISTORY]).unwrap();
     let events = history["events"].as_array_mut().unwrap();
@@ -151,20 +138,9 @@ fn without(files: &Files, is_gone: impl Fn(&str) -> bool) -> Files {
     files
 }
 
-fn expect_caught(what: &str, files: Files, statuses: &[u8]) {
-    let history = Vec::new();
-    let dir = Mirrored { files, history }.write("kind-claimed");
-    let (ours, report, theirs) = both(&mut SecondVerifier::start(), &dir);
-    let theirs: Value = serde_json::from_str(&theirs).unwrap();
-    assert!(statuses.contains(&ours), "{what}: {ours} {:?}", report.findings);
+fn expect_caught(what: &str, files: Files) {
+    let (report, theirs) = expect_run(&mut SecondVerifier::start(), &mirrored(files), 2, what);
     assert_eq!(theirs["kind"], json!(report.execution)["kind"], "{what}: {theirs}");
-    assert_eq!(
-        theirs["exit_status"],
-        json!(ours),
-        "{what}: {:?} {theirs}",
-        report.findings
-    );
-    let _ = fs::remove_dir_all(dir);
 }
 
 /// The engine's word makes no run an execution of which less is asked. Nor does it hide what an execution left.
@@ -176,50 +152,46 @@ async fn a_kind_that_is_only_claimed_is_caught() {
     };
     let output = ["ExecutionSucceeded", "executionSucceededEventDetails", "output"];
     let cause = ["ExecutionFailed", "executionFailedEventDetails", "cause"];
-    let claim = |run: &Mirrored, how: [&str; 3], word: Value| said_again(run, how[0], how[1], how[2], &word);
+    let claim = |run: &Mirrored, how: [&str; 3], word: Value| said_again(run, how, &word);
 
     // An advance, and a hold, that call themselves one state alone; and their verdicts taken away as well.
     let pinned = advanced(START, Signer::Off).await;
     let word = single(closure_of(&pinned, "M3.H", "/m3h_execution_summary.json"));
     let claimed = claim(&pinned, output, word);
-    expect_caught("an advance", claimed.clone(), &[2]);
+    expect_caught("an advance", claimed.clone());
     let no_verdict = |key: &str| key.contains("/m3j_") || key.contains("/m3i_") || key.ends_with("/ledger/000002.json");
-    expect_caught("an advance without its verdict", without(&claimed, no_verdict), &[2]);
+    expect_caught("an advance without its verdict", without(&claimed, no_verdict));
     let mut resumed = resumed(START, Signer::Off).await;
     let word = single(closure_of(&resumed, "M3.H", "/m3h_execution_summary.json"));
     let claimed = claim(&resumed, output, word);
-    expect_caught("a resumed run", claimed.clone(), &[2]);
+    expect_caught("a resumed run", claimed.clone());
     let second = "m3j_20260225T080000Z";
     let no_verdict = |key: &str| {
         key.contains(second) || key.contains("m3i_20260225T080000Z") || key.ends_with("/ledger/000004.json")
     };
-    expect_caught("a resumed run without its verdict", without(&claimed, no_verdict), &[2]);
+    expect_caught("a resumed run without its verdict", without(&claimed, no_verdict));
     // A refused rerun, where the admission passed.
     let closure = closure_of(&resumed, "ADMISSION", "/m3g_admission_summary.json");
     let word = json!({"outcome": "RERUN_REFUSED", "blockers": [], "closure": &closure});
     let claimed = claim(&resumed, cause, word);
-    expect_caught("a resumed run that calls itself refused", claimed.clone(), &[2]);
+    expect_caught("a resumed run that calls itself refused", claimed.clone());
     let admission = format!("/{}/", closure["phase_execution_id"].as_str().unwrap());
     let is_later = |key: &str| key.contains("_20260225T080000Z_") && !key.contains(&admission);
     resumed.files = without(&claimed, |key| is_later(key) || key.ends_with("/ledger/000004.json"));
-    expect_caught("an admission that calls itself refused", resumed.files, &[2]);
+    expect_caught("an admission that calls itself refused", resumed.files);
 
     // One state alone that calls itself refused, a verdict, or a failure; and another state than the one that ran.
     let alone = single_state(START, Signer::Off, true).await;
     let closure = closure_of(&alone, "ADMISSION", "/m3g_admission_summary.json");
     let word = json!({"outcome": "RERUN_REFUSED", "blockers": [], "closure": closure});
-    expect_caught("one state that calls itself refused", claim(&alone, cause, word), &[2]);
+    expect_caught("one state that calls itself refused", claim(&alone, cause, word));
     let mut closure = closure_of(&alone, "M3.J", "/m3j_execution_summary.json");
     let word = json!({"outcome": "VERDICT", "verdict": "HOLD_M3", "closure": closure});
-    expect_caught(
-        "one state that calls itself a verdict",
-        claim(&alone, cause, word),
-        &[2],
-    );
+    expect_caught("one state that calls itself a verdict", claim(&alone, cause, word));
     closure = closure_of(&alone, "M3.E", "/m3e_execution_summary.json");
-    expect_caught("another state", claim(&alone, output, single(closure)), &[2]);
+    expect_caught("another state", claim(&alone, output, single(closure)));
     let word = single(closure_of(&alone, "M3.F", "/m3f_execution_summary.json"));
-    expect_caught("one state in a failure", claim(&alone, cause, word.clone()), &[2]);
+    expect_caught("one state in a failure", claim(&alone, cause, word.clone()));
     let others = [
         ("blockers", Value::Null),
         ("blockers", json!([7])),
@@ -230,29 +202,29 @@ async fn a_kind_that_is_only_claimed_is_caught() {
         let what = format!("one state whose {field} are {other}");
         let mut word = word.clone();
         word[field] = other;
-        expect_caught(&what, claim(&alone, output, word), &[2]);
+        expect_caught(&what, claim(&alone, output, word));
     }
 
     // The receipt of an admission that is for more than one state; and one that says that it admits, and refuses.
     let more = forged(&alone.files, "/m3g_admission_receipt.json", |receipt| {
         receipt["only"] = json!(false);
     });
-    expect_caught("an admission for more", more, &[2]);
+    expect_caught("an admission for more", more);
     let record = forged(&alone.files, "/m3g_admission_receipt.json", |receipt| {
         receipt["ledger_sequence"] = json!(1);
     });
-    expect_caught("another execution's record", record, &[2]);
+    expect_caught("another execution's record", record);
     let rerun = refused(START, Signer::Off).await;
     let admits = forged(&rerun.files, "/m3g_admission_receipt.json", |receipt| {
         receipt["admitted"] = json!(true);
     });
-    expect_caught("a receipt that admits", admits, &[2]);
+    expect_caught("a receipt that admits", admits);
     let passes = forged(&rerun.files, "/m3g_admission_summary.json", |summary| {
         summary["overall_pass"] = json!(true);
         summary["blockers"] = json!([]);
         summary["blocker_count"] = json!(0);
     });
-    expect_caught("a summary that passes", passes, &[2]);
+    expect_caught("a summary that passes", passes);
     // Another execution's admission.
     let admission = refused(OTHER_START, Signer::Off).await;
     let beside = admission
@@ -264,7 +236,7 @@ async fn a_kind_that_is_only_claimed_is_caught() {
     let key = beside.0.replace("/m3g_", "/m3g_2");
     files.insert("objects.json".to_owned(), relist(&files, &key, Some(beside.1)));
     files.insert(key, beside.1.clone());
-    expect_caught("an admission beside", files, &[2]);
+    expect_caught("an admission beside", files);
 }
 
 /// What no verdict covers is signed by nobody; whoever gives a key is not told that it is his.
@@ -279,31 +251,16 @@ async fn only_verdicts_are_signed() {
         ("signed-refused", refused(START, signer(KEY)).await),
     ] {
         let dir = run.write(name);
-        let report = verify(&dir, &[]);
-        let found = (report.standing, report.signature.state);
-        assert_eq!(
-            found,
-            (Standing::Intact, SignatureState::Unsigned),
-            "{name}: {:?}",
-            report.findings
-        );
-        let report = verify(&dir, &keys(&[KEY]));
-        let found = (report.standing, report.signature.state);
-        assert_eq!(
-            found,
-            (Standing::Incomplete, SignatureState::Unsigned),
-            "{name}: {:?}",
-            report.findings
-        );
-        // The verdict before it is signed by another key.
-        let report = verify(&dir, &keys(&[LATER_KEY]));
-        let found = (report.standing, report.signature.state);
-        assert_eq!(
-            found,
-            (Standing::OtherKey, SignatureState::OtherKey),
-            "{name}: {:?}",
-            report.findings
-        );
+        for (known, expected) in [
+            (&[][..], (Standing::Intact, SignatureState::Unsigned)),
+            (&[KEY], (Standing::Incomplete, SignatureState::Unsigned)),
+            // The verdict before it is signed by another key.
+            (&[LATER_KEY], (Standing::OtherKey, SignatureState::OtherKey)),
+        ] {
+            let report = verify(&dir, &keys(known));
+            let found = (report.standing, report.signature.state);
+            assert_eq!(found, expected, "{name}: {:?}", report.findings);
+        }
         let _ = fs::remove_dir_all(dir);
     }
 }
@@ -315,25 +272,13 @@ async fn an_execution_that_ended_in_a_fault_is_incomplete() {
     let cause = ["ExecutionFailed", "executionFailedEventDetails", "cause"];
     let files = said_again(
         &run,
-        cause[0],
-        cause[1],
-        cause[2],
+        cause,
         &json!({"errorMessage": "failed to read", "errorType": "Transient"}),
     );
-    let history = Vec::new();
-    let dir = Mirrored { files, history }.write("kind-fault");
-    let (status, report, theirs) = both(&mut SecondVerifier::start(), &dir);
-    let theirs: Value = serde_json::from_str(&theirs).unwrap();
-    assert_eq!(
-        (status, &theirs["exit_status"]),
-        (3, &json!(3)),
-        "{:?} {theirs}",
-        report.findings
-    );
+    let (report, theirs) = expect_run(&mut SecondVerifier::start(), &mirrored(files), 3, "a fault");
     assert_eq!(report.execution.to_string(), "Execution without a verdict");
     assert_eq!(theirs["kind"], "UNFINISHED");
     let subjects: Vec<&str> = report.findings.iter().map(|finding| finding.subject.as_str()).collect();
     assert_eq!(subjects, [HISTORY]);
     assert_eq!(theirs["findings"].as_array().unwrap().len(), 1, "{theirs}");
-    let _ = fs::remove_dir_all(dir);
 }

@@ -19,10 +19,7 @@ use p1_tests::runs::{Mirrored, advanced};
 use serde_json::{Value, json};
 
 use crate::second_verifier::SecondVerifier;
-use crate::{START, both};
-
-/// One directory: what it is called, what is done to the intact one, the exit status, and what the answer names.
-type Case = (&'static str, fn(&Path, &Keys), u8, &'static str);
+use crate::{START, expect};
 
 /// Some keys of the run.
 struct Keys {
@@ -54,162 +51,87 @@ fn sparse(path: &Path, bytes: u64) {
     File::create(path).unwrap().set_len(bytes).unwrap();
 }
 
-/// The file's content moves out of the directory, and a link to it takes its place.
-fn moved_out(dir: &Path, name: &str) {
-    let outside = dir.with_extension("outside");
-    fs::rename(dir.join(name), &outside).unwrap();
-    symlink(&outside, dir.join(name)).unwrap();
+/// What is done at a place of an intact directory.
+#[derive(Debug, Clone, Copy)]
+enum Odd {
+    Nothing,
+    Pipe,
+    Socket,
+    /// What lies there lies elsewhere, with a link to it in its place.
+    MovedOut,
+    /// A link that leads to this.
+    Link(&'static str),
+    /// A file of this length.
+    Large(u64),
+    /// More files than are read.
+    TooMany,
+    DeepFolder,
+    Unreadable,
+    /// A file whose name is no text.
+    NoText,
 }
 
-const CASES: [Case; 25] = [
-    ("nothing", |_, _| {}, 0, ""),
-    ("a pipe", |dir, _| pipe(&dir.join("evidence/pipe")), 2, "evidence/pipe"),
-    (
-        "a pipe below the run",
-        |dir, keys| pipe(&dir.join(&keys.root).join("pipe")),
-        2,
-        "/pipe",
-    ),
-    (
-        "a pipe for an object",
-        |dir, keys| pipe(&dir.join(&keys.named)),
-        2,
-        "m3b_execution_summary",
-    ),
-    (
-        "a pipe for the list",
-        |dir, _| pipe(&dir.join("objects.json")),
-        2,
-        "objects.json",
-    ),
-    (
-        "a pipe for the history",
-        |dir, _| pipe(&dir.join("execution_history.json")),
-        2,
-        "execution_history",
-    ),
-    (
-        "a pipe for the versions",
-        |dir, _| pipe(&dir.join("object_versions.json")),
-        2,
-        "object_versions",
-    ),
-    (
-        "a socket",
-        |dir, _| drop(UnixListener::bind(dir.join("evidence/s")).unwrap()),
-        2,
-        "evidence/s",
-    ),
-    (
-        "an object out of the directory",
-        |dir, keys| moved_out(dir, &keys.named),
-        2,
-        "m3b_execution_summary",
-    ),
-    (
-        "a list out of the directory",
-        |dir, _| moved_out(dir, "objects.json"),
-        2,
-        "objects.json",
-    ),
-    (
-        "a history out of the directory",
-        |dir, _| moved_out(dir, "execution_history.json"),
-        2,
-        "execution_history",
-    ),
-    (
-        "evidence out of the directory",
-        |dir, _| moved_out(dir, "evidence"),
-        2,
-        "evidence",
-    ),
-    (
-        "a link to the root",
-        |dir, _| symlink("/", dir.join("evidence/root")).unwrap(),
-        2,
-        "evidence/root",
-    ),
-    (
-        "a link to itself",
-        |dir, _| symlink("loop", dir.join("evidence/loop")).unwrap(),
-        2,
-        "evidence/loop",
-    ),
-    (
-        "a link above itself",
-        |dir, _| symlink("..", dir.join("evidence/up")).unwrap(),
-        2,
-        "evidence/up",
-    ),
-    (
-        "other versions elsewhere",
-        |dir, _| symlink("nowhere", dir.join("other_versions")).unwrap(),
-        2,
-        "other_versions",
-    ),
-    (
-        "20 GB",
-        |dir, _| sparse(&dir.join("evidence/x/large.json"), 20 << 30),
-        2,
-        "large.json",
-    ),
-    (
-        "20 GB below the run",
-        |dir, keys| sparse(&dir.join(&keys.root).join("later/large.json"), 20 << 30),
-        0,
-        "",
-    ),
-    (
-        "300 MB for an object",
-        |dir, keys| sparse(&dir.join(&keys.named), 300 << 20),
-        2,
-        "m3b_execution_summary",
-    ),
-    (
-        "300 MB for the list",
-        |dir, _| sparse(&dir.join("objects.json"), 300 << 20),
-        2,
-        "objects.json",
-    ),
-    (
-        "300 MB in the ledger",
-        |dir, keys| sparse(&dir.join(&keys.root).join("ledger/000003.json"), 300 << 20),
-        2,
-        "000003",
-    ),
-    (
-        "more than is read, below the run",
-        |dir, keys| {
-            // Large ones first, then ever smaller ones, so that nothing is left for what comes after them.
-            for (bytes, count) in [(LARGEST_OBJECT, MOST_BYTES / LARGEST_OBJECT), (4096, 1024), (64, 64)] {
-                for number in 0..count {
-                    let name = format!("a/{:07}_{number:04}.bin", LARGEST_OBJECT - bytes);
-                    sparse(&dir.join(&keys.root).join(name), bytes);
+impl Odd {
+    fn make(self, dir: &Path, place: &str) {
+        let path = dir.join(place);
+        match self {
+            Odd::Nothing => {}
+            Odd::Pipe => pipe(&path),
+            Odd::Socket => drop(UnixListener::bind(path).unwrap()),
+            Odd::MovedOut => {
+                let outside = dir.with_extension("outside");
+                fs::rename(&path, &outside).unwrap();
+                symlink(outside, path).unwrap();
+            }
+            Odd::Link(to) => symlink(to, path).unwrap(),
+            Odd::Large(bytes) => sparse(&path, bytes),
+            Odd::TooMany => {
+                // Large ones first, then ever smaller ones, so that nothing is left for what comes after them.
+                for (bytes, count) in [(LARGEST_OBJECT, MOST_BYTES / LARGEST_OBJECT), (4096, 1024), (64, 64)] {
+                    for number in 0..count {
+                        sparse(
+                            &path.join(format!("{:07}_{number:04}.bin", LARGEST_OBJECT - bytes)),
+                            bytes,
+                        );
+                    }
                 }
             }
-        },
-        0,
-        "",
-    ),
-    (
-        "a deep folder",
-        |dir, _| fs::create_dir_all(dir.join("evidence").join("d/".repeat(900))).unwrap(),
-        2,
-        "evidence/d/d/d",
-    ),
-    (
-        "a name that is no text",
-        |dir, _| fs::write(dir.join("evidence").join(OsStr::from_bytes(b"caf\xe9.json")), "{}").unwrap(),
-        2,
-        "caf",
-    ),
-    (
-        "an unreadable object",
-        |dir, keys| fs::set_permissions(dir.join(&keys.named), fs::Permissions::from_mode(0o000)).unwrap(),
-        3,
-        "m3b_execution_summary",
-    ),
+            Odd::DeepFolder => fs::create_dir_all(path.join("d/".repeat(897))).unwrap(),
+            Odd::Unreadable => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap(),
+            Odd::NoText => fs::write(path.with_file_name(OsStr::from_bytes(b"caf\xe9.json")), "{}").unwrap(),
+        }
+    }
+}
+
+/// What is done, where, and the exit status. `{run}` is the run's root, `{object}` an object that closures name. The answer names the
+/// place.
+const CASES: [(Odd, &str, u8); 25] = [
+    (Odd::Nothing, "", 0),
+    (Odd::Pipe, "evidence/pipe", 2),
+    (Odd::Pipe, "{run}pipe", 2),
+    (Odd::Pipe, "{object}", 2),
+    (Odd::Pipe, "objects.json", 2),
+    (Odd::Pipe, "execution_history.json", 2),
+    (Odd::Pipe, "object_versions.json", 2),
+    (Odd::Socket, "evidence/s", 2),
+    (Odd::MovedOut, "{object}", 2),
+    (Odd::MovedOut, "objects.json", 2),
+    (Odd::MovedOut, "execution_history.json", 2),
+    (Odd::MovedOut, "evidence", 2),
+    (Odd::Link("/"), "evidence/root", 2),
+    (Odd::Link("loop"), "evidence/loop", 2),
+    (Odd::Link(".."), "evidence/up", 2),
+    (Odd::Link("nowhere"), "other_versions", 2),
+    (Odd::Large(20 << 30), "evidence/x/large.json", 2),
+    // Objects of later phases may be of any size, and as many as they like.
+    (Odd::Large(20 << 30), "{run}later/large.json", 0),
+    (Odd::TooMany, "{run}a", 0),
+    (Odd::Large(300 << 20), "{object}", 2),
+    (Odd::Large(300 << 20), "objects.json", 2),
+    (Odd::Large(300 << 20), "{run}ledger/000003.json", 2),
+    (Odd::DeepFolder, "evidence/d/d/d", 2),
+    (Odd::NoText, "evidence/caf", 2),
+    (Odd::Unreadable, "{object}", 3),
 ];
 
 #[tokio::test]
@@ -217,28 +139,23 @@ async fn what_no_mirror_holds_gets_the_same_answer_of_both() {
     let run = advanced(START, Signer::Off).await;
     let keys = keys(&run);
     let second = &mut SecondVerifier::start();
-    for (number, (what, change, expected, named)) in CASES.into_iter().enumerate() {
+    for (number, (odd, place, expected)) in CASES.into_iter().enumerate() {
+        let place = place.replace("{run}", &keys.root).replace("{object}", &keys.named);
+        let what = format!("{odd:?} at {place}");
         let dir = run.write(&format!("odd-files-{number}"));
-        change(&dir, &keys);
+        odd.make(&dir, &place);
         // Nothing is unreadable to root.
         let expected = if expected == 3 && File::open(dir.join(&keys.named)).is_ok() {
             0
         } else {
             expected
         };
-        let (status, report, answer) = both(second, &dir);
-        let theirs: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(
-            (status, &theirs["exit_status"]),
-            (expected, &json!(expected)),
-            "{what}: {:?} {answer}",
-            report.findings
-        );
-        assert_eq!(theirs["foreign"], json!(report.foreign.count), "{what}");
+        let (report, answer) = expect(second, &dir, expected, &what);
+        assert_eq!(answer["foreign"], json!(report.foreign.count), "{what}");
         if expected > 0 {
-            let is_named = report.findings.iter().any(|finding| finding.subject.contains(named));
+            let is_named = report.findings.iter().any(|finding| finding.subject.contains(&place));
             assert!(is_named, "{what}: {:?}", report.findings);
-            assert!(theirs["findings"].to_string().contains(named), "{what}: {answer}");
+            assert!(answer["findings"].to_string().contains(&place), "{what}: {answer}");
         }
         // The others come to an end as well.
         assert!(page(&dir, &[]).contains("</html>"), "{what}");

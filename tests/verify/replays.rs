@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::damage::Files;
 use crate::forgery::forged;
-use crate::{START, put};
+use crate::{START, mirrored, put};
 
 const M3C_SUMMARY: &str = "/m3c_execution_summary.json";
 
@@ -185,15 +185,9 @@ async fn a_write_that_failed_and_is_not_recorded_cannot_be_recomputed() {
 #[tokio::test]
 async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
     let mut run = advanced(START, Signer::Off).await.whole();
-    let (path, bytes) = run
-        .files
-        .iter_mut()
-        .find(|(path, _)| path.ends_with("/m3a_observations.json"))
-        .unwrap();
-    let mut document: Value = serde_json::from_slice(bytes).unwrap();
-    document["observed"]["handles"]["CONFIG_DIGEST_FIELD"]["value"] = json!("\u{1b}[31manother");
-    *bytes = to_document(&document).unwrap();
-    let path = path.clone();
+    change(&mut run, "/m3a_observations.json", |document| {
+        document["observed"]["handles"]["CONFIG_DIGEST_FIELD"]["value"] = json!("\u{1b}[31manother");
+    });
     let report = replayed(run, "observation").await;
     assert_eq!((report.standing, report.counts.missing), (Standing::Differs, 0));
     let steps = || report.executions[0].steps.iter();
@@ -204,23 +198,12 @@ async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
     assert_eq!(wrong, ["M3.A"], "{report:#?}");
     let differences = &steps().next().unwrap().differences;
     let first = &differences[0];
-    assert_eq!(
-        (
-            first.artifact.as_str(),
-            first.pointer.as_str(),
-            first.recorded.as_deref()
-        ),
-        (
-            "m3a_handle_closure_snapshot",
-            "/resolved_handles/CONFIG_DIGEST_FIELD",
-            Some("\"config_digest\"")
-        )
-    );
-    assert!(first.recomputed.as_deref().unwrap().contains("another"));
-    assert!(
-        !first.recomputed.as_deref().unwrap().contains('\u{1b}'),
-        "hostile text stays text"
-    );
+    assert_eq!(first.artifact, "m3a_handle_closure_snapshot");
+    assert_eq!(first.pointer, "/resolved_handles/CONFIG_DIGEST_FIELD");
+    assert_eq!(first.recorded.as_deref(), Some("\"config_digest\""));
+    let recomputed = first.recomputed.as_deref().unwrap();
+    assert!(recomputed.contains("another"));
+    assert!(!recomputed.contains('\u{1b}'), "hostile text stays text");
     // The summary comes after what it names, and the engine's word after that.
     let artifacts: Vec<&str> = differences
         .iter()
@@ -229,18 +212,13 @@ async fn an_observation_that_was_changed_shows_in_what_follows_from_it() {
     assert_eq!(
         artifacts,
         ["m3a_handle_closure_snapshot", "m3a_execution_summary"],
-        "{path}: {differences:#?}"
+        "{differences:#?}"
     );
 }
 
 /// The engine's word on what a function answered is held against the answer.
 #[tokio::test]
 async fn an_answer_that_the_engine_was_not_given_is_seen() {
-    let history_with = |from: &str, to: &str, run: &Mirrored| {
-        let text = String::from_utf8(run.files["execution_history.json"].clone()).unwrap();
-        assert!(text.contains(from), "{from}");
-        text.replacen(from, to, 1).into_bytes()
-    };
     let run = advanced(START, Signer::Off).await.whole();
     for (from, to, at) in [
         (
@@ -253,15 +231,11 @@ async fn an_answer_that_the_engine_was_not_given_is_seen() {
         ("M3.D Orchestrator readiness", "M3.G Rerun discipline", "M3.J"),
     ] {
         let mut files = run.files.clone();
-        files.insert("execution_history.json".to_owned(), history_with(from, to, &run));
-        let report = replayed(
-            Mirrored {
-                files,
-                history: Vec::new(),
-            },
-            "answer",
-        )
-        .await;
+        let history = files.get_mut("execution_history.json").unwrap();
+        let text = String::from_utf8(history.clone()).unwrap();
+        assert!(text.contains(from), "{from}");
+        *history = text.replacen(from, to, 1).into_bytes();
+        let report = replayed(mirrored(files), "answer").await;
         assert_eq!(report.standing, Standing::Differs, "{from}");
         let wrong = report.executions[0]
             .steps

@@ -10,13 +10,13 @@ use p1_contract::revision::ADDED_IN_2;
 use p1_replay::Standing;
 use p1_tests::directories::{exit_code, replay, verify};
 use p1_tests::revision_1::{RUNS, run};
-use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, resumed_from};
+use p1_tests::runs::{KEY, LATER_KEY, advanced, resumed_from};
 use p1_tests::world::signing_key;
 use serde_json::{Value, json};
 
 use crate::forgery::forged;
 use crate::second_verifier::SecondVerifier;
-use crate::{START, both};
+use crate::{START, expect, expect_run, mirrored};
 
 fn public(n: u8) -> PublicKey {
     PublicKey::new(*signing_key(n).verifying_key()).unwrap()
@@ -27,10 +27,7 @@ async fn evidence_of_revision_1_verifies_as_it_did_and_is_not_computed_again() {
     let second = &mut SecondVerifier::start();
     for (name, expected) in RUNS {
         let dir = run(name).write(&format!("revision-1-{name}"));
-        let (status, report, answer) = both(second, &dir);
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(status, expected, "{name}: {:?}", report.findings);
-        assert_eq!(answer["exit_status"], json!(expected), "{name}: {answer}");
+        expect(second, &dir, expected, name);
 
         let signed = !["advanced_unsigned", "held_at_once"].contains(&name);
         let keys = [public(KEY), public(LATER_KEY)];
@@ -75,9 +72,7 @@ async fn evidence_of_revision_1_verifies_as_it_did_and_is_not_computed_again() {
 async fn a_run_that_was_held_in_revision_1_can_be_resumed() {
     let resumed = resumed_from(&run("held"), START).await.whole();
     let dir = resumed.write("revision-1-resumed-today");
-    let (status, report, answer) = both(&mut SecondVerifier::start(), &dir);
-    assert_eq!(status, 0, "{:?}", report.findings);
-    assert!(answer.contains("\"exit_status\":0"), "{answer}");
+    expect(&mut SecondVerifier::start(), &dir, 0, "resumed today");
 
     let report = replay(&dir).await;
     let _ = fs::remove_dir_all(dir);
@@ -101,30 +96,18 @@ async fn revisions_that_cannot_stand_in_one_chain_are_caught() {
     let second = &mut SecondVerifier::start();
     let today = advanced(START, Signer::Off).await;
     let before = run("advanced_unsigned");
+    let snapshot = "/m3f_runtime_scope_binding_snapshot.json";
     for (what, files, name, version) in [
-        (
-            "a document of an earlier one",
-            &today,
-            "/m3f_runtime_scope_binding_snapshot.json",
-            1,
-        ),
+        ("a document of an earlier one", &today, snapshot, 1),
         ("a closure on a later one", &before, "/m3b_execution_summary.json", 2),
-        ("an unknown one", &today, "/m3f_runtime_scope_binding_snapshot.json", 3),
+        ("an unknown one", &today, snapshot, 3),
         ("a ledger that goes back", &today, "/ledger/000002.json", 1),
-        ("none", &before, "/m3f_runtime_scope_binding_snapshot.json", 0),
+        ("none", &before, snapshot, 0),
     ] {
         let files = forged(&files.files, name, |document| {
             document["schema_version"] = json!(version);
         });
-        let run = Mirrored {
-            files,
-            history: Vec::new(),
-        };
-        let dir = run.write("revisions-mixed");
-        let (status, report, answer) = both(second, &dir);
-        let _ = fs::remove_dir_all(dir);
-        assert_eq!(status, 2, "{what}: {:?}", report.findings);
-        assert!(answer.contains("\"exit_status\":2"), "{what}: {answer}");
+        expect_run(second, &mirrored(files), 2, what);
     }
 }
 

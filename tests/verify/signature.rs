@@ -7,7 +7,7 @@ use p1_audit::verify::{Report, Signature, SignatureState, Standing};
 use p1_contract::attestation::{Envelope, KEY_SIDECAR, PublicKey, SIDECARS, VERDICT_SIDECAR, VSA_SIDECAR};
 use p1_contract::canonical::to_document;
 use p1_tests::directories::{exit_code, verify};
-use p1_tests::runs::{KEY, LATER_KEY, Mirrored, advanced, held, held_at_once, resumed};
+use p1_tests::runs::{KEY, LATER_KEY, advanced, held, held_at_once, resumed};
 use p1_tests::signature_readers;
 use p1_tests::world::{signer, signing_key};
 use p256::ecdsa::Signature as Ecdsa;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::damage::{Files, relist};
 use crate::forgery::forged;
 use crate::second_verifier::SecondVerifier;
-use crate::{OTHER_START, START, put};
+use crate::{OTHER_START, START, mirrored, put};
 
 const OBJECTS: &str = "objects.json";
 
@@ -26,23 +26,14 @@ fn public(n: u8) -> PublicKey {
 
 /// The exit status, the state of the signature, and everything else.
 fn check(name: &str, files: &Files, keys: &[PublicKey]) -> (u8, SignatureState, Report) {
-    let run = mirrored(files);
-    let dir = run.write(&format!("signature-{name}"));
+    let dir = mirrored(files.clone()).write(&format!("signature-{name}"));
     let report = verify(&dir, keys);
     let _ = std::fs::remove_dir_all(dir);
     (exit_code(&report), report.signature.state, report)
 }
 
-fn mirrored(files: &Files) -> Mirrored {
-    Mirrored {
-        files: files.clone(),
-        history: Vec::new(),
-    }
-}
-
 fn second(name: &str, files: &Files) -> Value {
-    let run = mirrored(files);
-    let dir = run.write(&format!("second-{name}"));
+    let dir = mirrored(files.clone()).write(&format!("second-{name}"));
     let answer = SecondVerifier::start().verify(&dir);
     let _ = std::fs::remove_dir_all(dir);
     answer
@@ -181,7 +172,7 @@ async fn a_rewritten_run_is_caught_by_its_signature_alone() {
 #[tokio::test]
 async fn no_byte_of_a_signature_can_be_another() {
     let files = advanced(START, signer(KEY)).await.files;
-    let dir = mirrored(&files).write("signature-bytes");
+    let dir = mirrored(files.clone()).write("signature-bytes");
     let mut flips = 0;
     for name in [VERDICT_SIDECAR, VSA_SIDECAR, KEY_SIDECAR] {
         let path = place(&files, name);
@@ -211,7 +202,7 @@ async fn no_byte_of_a_signature_can_be_another() {
 #[tokio::test]
 async fn standard_readers_accept_the_sidecars() {
     let files = resumed(START, signer(KEY)).await.files;
-    let dir = mirrored(&files).write("signature-readers");
+    let dir = mirrored(files.clone()).write("signature-readers");
     let key = |n: u8| {
         let path = dir.join(format!("key-{n}.pem"));
         std::fs::write(&path, public(n).to_pem().unwrap()).unwrap();
@@ -226,7 +217,7 @@ async fn standard_readers_accept_the_sidecars() {
     let _ = std::fs::remove_dir_all(&dir);
 
     let files = held(START, signer(KEY)).await.files;
-    let dir = mirrored(&files).write("signature-readers-held");
+    let dir = mirrored(files.clone()).write("signature-readers-held");
     let path = dir.join("key.pem");
     std::fs::write(&path, public(KEY).to_pem().unwrap()).unwrap();
     let (accepted, text) = signature_readers::read(&dir, &path).await;
@@ -397,7 +388,7 @@ const OTHER_KINDS: [(&str, &str); 3] = [
 #[tokio::test]
 async fn a_key_of_another_kind_is_refused() {
     let files = advanced(START, signer(KEY)).await.files;
-    let dir = mirrored(&files).write("key-kinds");
+    let dir = mirrored(files.clone()).write("key-kinds");
     let file = dir.with_extension("pem");
     let status = async |text: &str| {
         std::fs::write(&file, text).unwrap();

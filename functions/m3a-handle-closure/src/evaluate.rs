@@ -47,12 +47,10 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
         outputs: CoreOutputs::of(input, observed),
         secrets: secrets(observed),
     };
-    let verified = Verified {
-        results: verification(&required, observed, &checks),
-        methods: methods(input, observed, &checks.outputs.findings, |key| {
-            is_confirmed(input, observed, &checks, key)
-        }),
-    };
+    let results = verification(&required, observed, &checks);
+    let methods = methods(input, observed, &checks.outputs.findings, |key| {
+        is_confirmed(input, observed, &checks, key)
+    });
     let findings = settle(
         [
             checks.handles,
@@ -68,7 +66,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
     let pass = findings.is_empty();
     let author = Author::new(input, Step::HandleClosure, RunIds::default());
     let wave = vec![
-        author.artifact(snapshot(input, &required, observed, verified, pass))?,
+        author.artifact(snapshot(input, required, observed, (results, methods), pass))?,
         author.artifact(HandleBlockerRegister {
             blockers: findings.iter().map(RegisteredBlocker::from).collect(),
             overall_pass: pass,
@@ -90,28 +88,23 @@ fn existing(required: &[String], observed: &Observed) -> Vec<Finding> {
     match &observed.registry {
         RegistryFact::Missing => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry is not there")],
         RegistryFact::Denied => vec![Blocker::HandleMissing.on(uri.as_str(), "the registry may not be read")],
-        RegistryFact::Read { .. } => required
-            .iter()
-            .filter(|key| observed.handles.status(key) == HandleStatus::Missing)
-            .filter_map(|key| observed.handles.value(key).err())
-            .map(|problem| Blocker::HandleMissing.on(problem.key, problem.problem))
-            .collect(),
+        RegistryFact::Read { .. } => of_status(required, observed, &[HandleStatus::Missing], Blocker::HandleMissing),
     }
 }
 
 /// V2.
 fn unresolved(required: &[String], observed: &Observed) -> Vec<Finding> {
-    let open = |key: &&String| {
-        matches!(
-            observed.handles.status(key),
-            HandleStatus::Placeholder | HandleStatus::Unresolved
-        )
-    };
-    required
-        .iter()
-        .filter(open)
-        .filter_map(|key| observed.handles.value(key).err())
-        .map(|problem| Blocker::HandleUnresolved.on(problem.key, problem.problem))
+    let open = [HandleStatus::Placeholder, HandleStatus::Unresolved];
+    of_status(required, observed, &open, Blocker::HandleUnresolved)
+}
+
+/// What is wrong with the required handles of these states.
+fn of_status(required: &[String], observed: &Observed, states: &[HandleStatus], code: Blocker) -> Vec<Finding> {
+    let handles = &observed.handles;
+    let those = required.iter().filter(|key| states.contains(&handles.status(key)));
+    those
+        .filter_map(|key| handles.value(key).err())
+        .map(|problem| code.on(problem.key, problem.problem))
         .collect()
 }
 
@@ -181,12 +174,6 @@ fn is_confirmed(input: &StepInput, observed: &Observed, checks: &Checks, key: &s
         }
         _ => false,
     }
-}
-
-/// What the snapshot says of how the handles were verified.
-struct Verified {
-    results: Vec<VerificationResult>,
-    methods: BTreeMap<String, VerificationMethod>,
 }
 
 fn verification(required: &[String], observed: &Observed, checks: &Checks) -> Vec<VerificationResult> {
@@ -262,9 +249,9 @@ fn verification(required: &[String], observed: &Observed, checks: &Checks) -> Ve
 
 fn snapshot(
     input: &StepInput,
-    required: &[String],
+    required: Vec<String>,
     observed: &Observed,
-    verified: Verified,
+    (results, methods): (Vec<VerificationResult>, BTreeMap<String, VerificationMethod>),
     overall_pass: bool,
 ) -> HandleClosureSnapshot {
     let facts = &observed.handles;
@@ -280,7 +267,6 @@ fn snapshot(
         .filter_map(|key| facts.value(key).ok().map(|value| (key.clone(), value.clone())))
         .collect();
     HandleClosureSnapshot {
-        required_handles: required.to_vec(),
         resolved_handles: resolved,
         unresolved_handles: keys(&[
             HandleStatus::Missing,
@@ -293,12 +279,13 @@ fn snapshot(
             .iter()
             .map(|key| (key.clone(), handles::source_class(key)))
             .collect(),
-        verification_method_by_handle: Some(verified.methods),
-        verification_results: verified.results,
+        verification_method_by_handle: Some(methods),
+        verification_results: results,
         decision_completeness: handles::names_read_by_any(&input.settings.environment)
             .into_iter()
             .map(|key| (key.clone(), facts.status(&key)))
             .collect(),
+        required_handles: required,
         overall_pass,
     }
 }

@@ -6,11 +6,9 @@
 mod core_outputs;
 mod evaluate;
 mod event;
-#[cfg(test)]
-mod hostile;
 mod m2_receipt;
 #[cfg(test)]
-mod stack_outputs;
+mod tests;
 
 use futures_util::future::try_join_all;
 use p1_contract::handles::{self, HandleFacts};
@@ -40,36 +38,25 @@ impl StepLogic for HandleClosure {
     }
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let registry = ctx.read(
-            &ctx.settings().registry.bucket,
-            &ctx.settings().registry.key,
-            None,
-            REGISTRY_LIMIT,
-        );
+        let uri = &ctx.settings().registry;
+        let registry = ctx.read(&uri.bucket, &uri.key, None, REGISTRY_LIMIT);
         let uris = ctx.settings().stack_outputs.iter();
         let stacks = try_join_all(uris.map(|uri| read_stack(ctx, uri)));
         let receipt = m2_receipt::read(ctx);
         let (registry, stacks, receipt) = futures_util::try_join!(registry, stacks, receipt)?;
 
         let (fact, registry) = read_registry(ctx, registry)?;
-        let mut secrets = registry.as_ref().map_or_else(Vec::new, |(_, hits)| hits.clone());
-        let mut keys = handles::names_read_by_any(ctx.environment());
-        let claimed_keys: Vec<String> = stacks
-            .iter()
-            .flat_map(|(fact, _)| claimed(std::slice::from_ref(fact)))
-            .collect();
-        keys.extend(claimed_keys.iter().cloned());
-        let empty = HandleFacts::default();
-        let mut handles = registry
-            .as_ref()
-            .map_or(empty, |(registry, _)| HandleFacts::read(registry, &keys));
-        let contradictions = registry
-            .as_ref()
-            .map_or_else(Vec::new, |(registry, _)| registry.contradictions());
-
-        let decimals = registry
-            .as_ref()
-            .map_or_else(Vec::new, |(registry, _)| decimals(registry, &claimed_keys));
+        let (mut stack_outputs, hits): (Vec<_>, Vec<_>) = stacks.into_iter().unzip();
+        let mut secrets = hits.concat();
+        let claimed_keys = claimed(&stack_outputs);
+        let (mut handles, mut contradictions, mut decimal_keys) = (HandleFacts::default(), Vec::new(), Vec::new());
+        if let Some((registry, hits)) = registry {
+            let keys = [handles::names_read_by_any(ctx.environment()), claimed_keys.clone()].concat();
+            handles = HandleFacts::read(&registry, &keys);
+            contradictions = registry.contradictions().iter().map(ToString::to_string).collect();
+            decimal_keys = decimals(&registry, &claimed_keys);
+            secrets.extend(hits);
+        }
 
         let machine = ask_machine(ctx, &handles);
         let bucket = ask_bucket(ctx, &handles);
@@ -77,12 +64,7 @@ impl StepLogic for HandleClosure {
 
         // The scan of the whole documents has named every place already; what is kept of them is kept without.
         handles.redact();
-        let mut stack_outputs = Vec::with_capacity(stacks.len());
-        for (mut fact, hits) in stacks {
-            redact_claims(&mut fact);
-            secrets.extend(hits);
-            stack_outputs.push(fact);
-        }
+        stack_outputs.iter_mut().for_each(redact_claims);
         let m2_receipt = receipt.map(|(fact, hits)| {
             secrets.extend(hits);
             fact
@@ -90,7 +72,6 @@ impl StepLogic for HandleClosure {
         secrets.sort();
         secrets.dedup();
         let secrets_left_out = cut(&mut secrets);
-        let mut contradictions: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
         let contradictions_left_out = cut(&mut contradictions);
         Ok(Observed {
             deployment: Deployment {
@@ -99,7 +80,7 @@ impl StepLogic for HandleClosure {
             },
             registry: fact,
             handles,
-            decimals,
+            decimals: decimal_keys,
             contradictions,
             contradictions_left_out,
             stack_outputs,

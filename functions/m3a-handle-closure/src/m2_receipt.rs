@@ -65,14 +65,14 @@ pub(crate) async fn read(ctx: &StepContext<'_>) -> Result<Option<(M2ReceiptFact,
         Read::Denied => Err("may not be read".to_owned()),
         Read::TooLarge(bytes) => Err(format!("is {bytes} bytes, the limit is {DOCUMENT_LIMIT}")),
     };
-    let (fact, hits) = match parsed {
-        Ok(value) => {
-            let hits = secrets::named("m2_receipt", secrets::scan_value(&value));
-            (facts(receipt.key.as_str(), &value), hits)
-        }
-        Err(why) => (unreadable(receipt.key.as_str(), why), Vec::new()),
-    };
-    Ok(Some((fact, hits)))
+    let key = receipt.key.as_str();
+    Ok(Some(match parsed {
+        Ok(value) => (
+            facts(key, &value),
+            secrets::named("m2_receipt", secrets::scan_value(&value)),
+        ),
+        Err(why) => (unreadable(key, why), Vec::new()),
+    }))
 }
 
 fn unreadable(key: &str, why: String) -> M2ReceiptFact {
@@ -123,7 +123,7 @@ fn facts(key: &str, receipt: &Value) -> M2ReceiptFact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hostile::any_json;
+    use crate::tests::hostile::any_json;
     use proptest::prelude::*;
     use serde_json::json;
 

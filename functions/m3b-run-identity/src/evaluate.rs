@@ -19,9 +19,9 @@ use p1_runtime::{Author, Evaluation, Fault};
 
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let mut findings = Vec::new();
-    let run = identity(observed, &mut findings);
+    let run = kept(identity(observed), &mut findings);
     let seed = seed_inputs(input, observed, &mut findings);
-    let scenario = seed.as_ref().and_then(|seed| scenario(seed, &mut findings));
+    let scenario = seed.as_ref().and_then(|seed| kept(scenario(seed), &mut findings));
     let recomputes = match (&seed, &scenario) {
         (Some(seed), Some(scenario)) => is_stable(seed, scenario, &mut findings),
         _ => false,
@@ -72,20 +72,18 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
 }
 
 /// The reserved id, whose format is held against the pin.
-fn identity(observed: &Observed, findings: &mut Vec<Finding>) -> Option<PlatformRunId> {
+fn identity(observed: &Observed) -> Result<PlatformRunId, Finding> {
     let Some(reserved) = &observed.reserved else {
         let tried = observed.probes.len();
         let detail = format!("{tried} candidates of this execution's second are taken");
-        findings.push(Blocker::RunIdExhausted.on("platform_run_id", detail));
-        return None;
+        return Err(Blocker::RunIdExhausted.on("platform_run_id", detail));
     };
-    match PlatformRunId::parse(reserved) {
-        Ok(run) => Some(run),
-        Err(error) => {
-            findings.push(Blocker::RunIdFormatInvalid.on("platform_run_id", error.to_string()));
-            None
-        }
-    }
+    PlatformRunId::parse(reserved).map_err(|error| Blocker::RunIdFormatInvalid.on("platform_run_id", error.to_string()))
+}
+
+/// The value, or nothing and its finding among the others.
+fn kept<T>(value: Result<T, Finding>, findings: &mut Vec<Finding>) -> Option<T> {
+    value.map_err(|finding| findings.push(finding)).ok()
 }
 
 fn contract(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
@@ -106,15 +104,11 @@ fn seed_inputs(input: &StepInput, observed: &Observed, findings: &mut Vec<Findin
         }
     }
     let manifest = manifest(observed, findings);
-    let digest_input = match DigestInput::from_handles(handles) {
-        Ok(input) => Some(input),
-        Err(HandleProblem { key, problem }) => {
-            if handles.value(&key).is_ok() {
-                findings.push(contract(key, problem));
-            }
-            None
+    let digest_input = DigestInput::from_handles(handles).map_err(|HandleProblem { key, problem }| {
+        if handles.value(&key).is_ok() {
+            findings.push(contract(key, problem));
         }
-    };
+    });
     match handles.text(handles::SCENARIO_EQUIVALENCE_KEY_INPUT) {
         Ok(EQUIVALENCE_KEY_INPUT) | Err(_) => {}
         Ok(other) => findings.push(contract(
@@ -125,14 +119,10 @@ fn seed_inputs(input: &StepInput, observed: &Observed, findings: &mut Vec<Findin
     if findings.len() > before {
         return None;
     }
-    let (digest_input, manifest) = (digest_input?, manifest?);
-    let config_digest = match digest_input.digest() {
-        Ok(digest) => digest,
-        Err(error) => {
-            findings.push(contract(handles::ORACLE_SORT_KEY_BY_OUTPUT_ID, error.to_string()));
-            return None;
-        }
-    };
+    let (digest_input, manifest) = (digest_input.ok()?, manifest?);
+    let digest = digest_input.digest();
+    let digest = digest.map_err(|error| contract(handles::ORACLE_SORT_KEY_BY_OUTPUT_ID, error.to_string()));
+    let config_digest = kept(digest, findings)?;
     let text = |key: FixedHandle| handles.text(key).map(str::to_owned).unwrap_or_default();
     Some(SeedInputs {
         digest_profile: DIGEST_PROFILE.to_owned(),
@@ -162,27 +152,21 @@ fn manifest(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Manifest
             }
             None
         }
-        ManifestFact::Pinned { pinned, read, .. } => match &read.sha256 {
-            None => {
-                findings.push(contract(
-                    pinned.uri.to_string(),
-                    read.problem.clone().unwrap_or_default(),
-                ));
-                None
-            }
-            Some(found) if found != &pinned.sha256 => {
-                findings.push(contract(
-                    pinned.uri.to_string(),
-                    format!("has the hash {found}, not the pinned one"),
-                ));
-                None
-            }
-            Some(found) => Some(Manifest {
-                uri: pinned.uri.to_string(),
-                sha256: found.clone(),
-                entries: Vec::new(),
-            }),
-        },
+        ManifestFact::Pinned { pinned, read, .. } => {
+            let problem = match &read.sha256 {
+                Some(found) if found == &pinned.sha256 => {
+                    return Some(Manifest {
+                        uri: pinned.uri.to_string(),
+                        sha256: found.clone(),
+                        entries: Vec::new(),
+                    });
+                }
+                Some(found) => format!("has the hash {found}, not the pinned one"),
+                None => read.problem.clone().unwrap_or_default(),
+            };
+            findings.push(contract(pinned.uri.to_string(), problem));
+            None
+        }
         ManifestFact::Composite { uri, reads } => {
             for read in reads {
                 if let Some(problem) = &read.problem {
@@ -203,29 +187,17 @@ fn manifest(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Manifest
     }
 }
 
-fn scenario(seed: &SeedInputs, findings: &mut Vec<Finding>) -> Option<ScenarioRunId> {
-    match seed.scenario_run_id() {
-        Ok(scenario) => Some(scenario),
-        Err(error) => {
-            let (subject, detail) = match error {
-                DerivationError::UnknownMode(mode) => (
-                    handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str(),
-                    format!("`{mode}` is not known, and nothing is guessed"),
-                ),
-                DerivationError::UnknownField(field) => (
-                    handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str(),
-                    format!("`{field}` is not known, and nothing is guessed"),
-                ),
-                DerivationError::FieldList => (
-                    handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str(),
-                    "lists no field, or one field twice".to_owned(),
-                ),
-                DerivationError::NotCanonical(why) => ("scenario_run_id", why),
-            };
-            findings.push(contract(subject, detail));
-            None
+fn scenario(seed: &SeedInputs) -> Result<ScenarioRunId, Finding> {
+    const MODE: FixedHandle = handles::SCENARIO_RUN_ID_DERIVATION_MODE;
+    const FIELDS: FixedHandle = handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS;
+    seed.scenario_run_id().map_err(|error| match error {
+        DerivationError::UnknownMode(mode) => contract(MODE, format!("`{mode}` is not known, and nothing is guessed")),
+        DerivationError::UnknownField(field) => {
+            contract(FIELDS, format!("`{field}` is not known, and nothing is guessed"))
         }
-    }
+        DerivationError::FieldList => contract(FIELDS, "lists no field, or one field twice"),
+        DerivationError::NotCanonical(why) => contract("scenario_run_id", why),
+    })
 }
 
 /// Serialise, parse, serialise: the seed must come out the same, and so must the scenario id derived from it.

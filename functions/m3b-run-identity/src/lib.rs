@@ -31,16 +31,10 @@ impl StepLogic for RunIdentity {
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let registry = ctx.pinned_registry().await?;
-        let (handles, registry_problem) = match &registry {
-            Ok(registry) => (
-                HandleFacts::read(
-                    registry,
-                    &handles::names_read_by(Step::RunIdentity, &ctx.settings().environment),
-                ),
-                None,
-            ),
-            Err(why) => (HandleFacts::default(), Some(why.clone())),
+        let names = handles::names_read_by(Step::RunIdentity, ctx.environment());
+        let (handles, registry_problem) = match ctx.pinned_registry().await? {
+            Ok(registry) => (HandleFacts::read(&registry, &names), None),
+            Err(why) => (HandleFacts::default(), Some(why)),
         };
         let reservation = reserve(ctx);
         let manifest = manifest::read(ctx, &handles);

@@ -20,12 +20,11 @@ pub(crate) async fn read(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result
         let read = if store.as_deref() == Some(pinned.uri.bucket.as_str()) {
             one(ctx, &pinned.uri.bucket, "", pinned.uri.key.clone()).await?
         } else {
-            let problem = Some("is not in ORACLE_STORE_BUCKET, and was not read".to_owned());
             ManifestRead {
                 output_id: String::new(),
                 key: pinned.uri.key.clone(),
                 sha256: None,
-                problem,
+                problem: Some("is not in ORACLE_STORE_BUCKET, and was not read".to_owned()),
             }
         };
         return Ok(ManifestFact::Pinned {
@@ -55,7 +54,7 @@ struct Places {
 }
 
 fn places(handles: &HandleFacts) -> Result<Places, (String, String)> {
-    let named = |problem: p1_contract::handles::HandleProblem| (problem.key, problem.problem);
+    let named = |problem: handles::HandleProblem| (problem.key, problem.problem);
     let wrong = |key: FixedHandle, problem: String| (key.into(), problem);
     let store = handles.text(handles::ORACLE_STORE_BUCKET).map_err(named)?;
     let bucket = BucketName::parse(store).map_err(|e| wrong(handles::ORACLE_STORE_BUCKET, e.to_string()))?;

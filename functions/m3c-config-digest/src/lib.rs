@@ -35,17 +35,14 @@ impl StepLogic for ConfigDigest {
         };
         let ((run, seed), registry) = futures_util::try_join!(identity, ctx.pinned_registry())?;
         let registry = registry.map_err(|why| Fault::internal("read the pinned registry", why))?;
-        let handles = HandleFacts::read(
-            &registry,
-            &handles::names_read_by(Step::ConfigDigest, &ctx.settings().environment),
-        );
+        let names = handles::names_read_by(Step::ConfigDigest, ctx.environment());
+        let handles = HandleFacts::read(&registry, &names);
         Ok(Observed { run, seed, handles })
     }
 
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
-        let mut findings = Vec::new();
         let handles = &observed.handles;
-        contract(handles, &mut findings);
+        let mut findings = contract(handles);
         let payload = payload(observed, &mut findings);
         let digests = Digests::of(observed);
         let digest = digests.agreed(&mut findings);
@@ -80,32 +77,22 @@ impl StepLogic for ConfigDigest {
 }
 
 /// Mode, algorithm and field name are the contract's, or nothing is guessed.
-fn contract(handles: &HandleFacts, findings: &mut Vec<Finding>) {
-    let expect = |key: FixedHandle, expected: &str, blocker: Blocker| -> Option<Finding> {
-        match handles.text(key) {
-            Ok(value) if value == expected => None,
-            Ok(value) => Some(blocker.on(key, format!("`{value}` is not known, expected {expected}"))),
-            Err(HandleProblem { key, problem }) => Some(blocker.on(key, problem)),
-        }
+fn contract(handles: &HandleFacts) -> Vec<Finding> {
+    use Blocker::{CanonicalizationUnknown, DigestContractInvalid};
+    const MODE: FixedHandle = handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE;
+    let expected = [
+        (MODE, CANONICALIZATION_MODE, CanonicalizationUnknown),
+        (handles::CONFIG_DIGEST_ALGO, DIGEST_ALGO, DigestContractInvalid),
+        // The field's name stands in every artifact: it is `config_digest`, and both handles say so.
+        (handles::CONFIG_DIGEST_FIELD, "config_digest", DigestContractInvalid),
+        (handles::FIELD_CONFIG_DIGEST, "config_digest", DigestContractInvalid),
+    ];
+    let wrong = |(key, expected, blocker): (FixedHandle, &str, Blocker)| match handles.text(key) {
+        Ok(value) if value == expected => None,
+        Ok(value) => Some(blocker.on(key, format!("`{value}` is not known, expected {expected}"))),
+        Err(HandleProblem { key, problem }) => Some(blocker.on(key, problem)),
     };
-    let mode = handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE;
-    findings.extend(expect(mode, CANONICALIZATION_MODE, Blocker::CanonicalizationUnknown));
-    findings.extend(expect(
-        handles::CONFIG_DIGEST_ALGO,
-        DIGEST_ALGO,
-        Blocker::DigestContractInvalid,
-    ));
-    // The field's name stands in every artifact: it is `config_digest`, and both handles say so.
-    findings.extend(expect(
-        handles::CONFIG_DIGEST_FIELD,
-        "config_digest",
-        Blocker::DigestContractInvalid,
-    ));
-    findings.extend(expect(
-        handles::FIELD_CONFIG_DIGEST,
-        "config_digest",
-        Blocker::DigestContractInvalid,
-    ));
+    expected.into_iter().filter_map(wrong).collect()
 }
 
 fn payload(observed: &Observed, findings: &mut Vec<Finding>) -> Option<RunConfigPayload> {

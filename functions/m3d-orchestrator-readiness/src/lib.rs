@@ -29,10 +29,8 @@ impl StepLogic for OrchestratorReadiness {
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let (digest, registry) = futures_util::try_join!(ctx.upstream(Step::ConfigDigest), ctx.pinned_registry())?;
         let registry = registry.map_err(|why| Fault::internal("read the pinned registry", why))?;
-        let handles = HandleFacts::read(
-            &registry,
-            &handles::names_read_by(Step::OrchestratorReadiness, &ctx.settings().environment),
-        );
+        let names = handles::names_read_by(Step::OrchestratorReadiness, ctx.environment());
+        let handles = HandleFacts::read(&registry, &names);
         let run = digest.header.run();
         let (machine, ledger) = futures_util::try_join!(ask_machine(ctx, &handles), read_ledger(ctx, &run))?;
         Ok(Observed {
@@ -79,25 +77,18 @@ async fn ask_machine(ctx: &StepContext<'_>, handles: &HandleFacts) -> Result<Opt
 }
 
 async fn read_ledger(ctx: &StepContext<'_>, run: &RunIds) -> Result<LedgerFact, Fault> {
-    let none = |problem: String| LedgerFact {
-        problem: Some(problem),
-        records: 0,
-        head_sequence: None,
-        head_kind: None,
-        head_holder: None,
+    let ledger = match &run.platform_run_id {
+        Some(run) => run_ledger::read(ctx, run).await?,
+        None => Err("the chain has closed no run id".to_owned()),
     };
-    let Some(run) = &run.platform_run_id else {
-        return Ok(none("the chain has closed no run id".to_owned()));
-    };
-    Ok(match run_ledger::read(ctx, run).await? {
-        Err(why) => none(why),
-        Ok(ledger) => LedgerFact {
-            problem: None,
-            records: u32::try_from(ledger.records().len()).unwrap_or(u32::MAX),
-            head_sequence: ledger.head().map(|head| head.sequence),
-            head_kind: ledger.head().map(|head| head.kind),
-            head_holder: ledger.head().map(|head| head.holder.clone()),
-        },
+    let read = ledger.as_ref().ok();
+    let head = read.and_then(|ledger| ledger.head());
+    Ok(LedgerFact {
+        records: read.map_or(0, |ledger| u32::try_from(ledger.records().len()).unwrap_or(u32::MAX)),
+        head_sequence: head.map(|head| head.sequence),
+        head_kind: head.map(|head| head.kind),
+        head_holder: head.map(|head| head.holder.clone()),
+        problem: ledger.err(),
     })
 }
 

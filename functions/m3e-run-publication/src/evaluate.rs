@@ -15,7 +15,7 @@ use crate::plan::{self, Plan};
 
 pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
     let facts = &observed.facts;
-    let planned = plan::plan(input, facts);
+    let planned = plan::plan(facts);
     let mut findings = Vec::new();
     match (&planned, &observed.writes) {
         (Ok(plan), Some(writes)) => {

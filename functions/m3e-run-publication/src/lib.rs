@@ -22,31 +22,21 @@ use p1_runtime::{Evaluation, Fault, Prerequisites, Recreated, StepContext, StepL
 #[derive(Debug, Clone, Copy)]
 pub struct RunPublication;
 
-/// The steps that the publication rests on.
-const PREREQUISITES: [Step; 4] = [
-    Step::HandleClosure,
-    Step::RunIdentity,
-    Step::ConfigDigest,
-    Step::OrchestratorReadiness,
-];
-
 impl StepLogic for RunPublication {
     const STEP: Step = Step::RunPublication;
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
         let facts = facts(ctx).await?;
-        let writes = match plan::plan(ctx.input, &facts) {
+        let writes = match plan::plan(&facts) {
             Err(_) => None,
             Ok(plan) => {
-                let run_json = ctx.create(ctx.bucket(), &plan.run_json.key, plan::RUN_JSON, &plan.run_json.bytes);
-                let run_header = ctx.create(
-                    ctx.bucket(),
-                    &plan.run_header.key,
-                    plan::RUN_HEADER,
-                    &plan.run_header.bytes,
+                let create =
+                    async |name, planned: &Planned| ctx.create(ctx.bucket(), &planned.key, name, &planned.bytes).await;
+                let (run_json, run_header) = futures_util::join!(
+                    create(plan::RUN_JSON, &plan.run_json),
+                    create(plan::RUN_HEADER, &plan.run_header)
                 );
-                let (run_json, run_header) = futures_util::join!(run_json, run_header);
                 Some(Writes { run_json, run_header })
             }
         };
@@ -54,8 +44,8 @@ impl StepLogic for RunPublication {
     }
 
     /// `run.json` and the run header.
-    fn recreate(&self, input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
-        let Ok(plan) = plan::plan(input, &observed.facts) else {
+    fn recreate(&self, _input: &StepInput, observed: &Observed) -> Result<Vec<Recreated>, Fault> {
+        let Ok(plan) = plan::plan(&observed.facts) else {
             return Ok(Vec::new());
         };
         let recreated = |name: &str, planned: Planned| Recreated {
@@ -75,7 +65,8 @@ impl StepLogic for RunPublication {
 }
 
 async fn facts(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
-    let closures = Prerequisites::read(ctx, &PREREQUISITES).await?;
+    let before: Vec<Step> = Step::RunPublication.before().collect();
+    let closures = Prerequisites::read(ctx, &before).await?;
     let run = closures
         .summary(Step::ConfigDigest)
         .map(|summary| summary.header.run())
@@ -92,23 +83,16 @@ async fn facts(ctx: &StepContext<'_>) -> Result<Facts, Fault> {
     let readiness = closures.artifact::<OrchestratorReadinessSnapshot>(ctx, Step::OrchestratorReadiness);
     let ledger = ledger_lost(ctx, &run);
     let (registry, seed, readiness, ledger_lost) = futures_util::try_join!(registry, seed, readiness, ledger)?;
-    let handles = registry.map(|registry| {
-        HandleFacts::read(
-            &registry,
-            &handles::names_read_by(Step::RunPublication, &ctx.settings().environment),
-        )
-    });
-    let prerequisites = if closures.hold() {
-        closures.into_facts(&[
-            (Step::RunIdentity, seed.as_ref().err()),
-            (Step::OrchestratorReadiness, readiness.as_ref().err()),
-            (Step::HandleClosure, handles.as_ref().err()),
-        ])
-    } else {
-        closures.into_facts(&[])
-    };
+    let names = handles::names_read_by(Step::RunPublication, ctx.environment());
+    let handles = registry.map(|registry| HandleFacts::read(&registry, &names));
+    let lacking = [
+        (Step::RunIdentity, seed.as_ref().err()),
+        (Step::OrchestratorReadiness, readiness.as_ref().err()),
+        (Step::HandleClosure, handles.as_ref().err()),
+    ];
+    let lacking = if closures.hold() { lacking.as_slice() } else { &[] };
     Ok(Facts {
-        prerequisites,
+        prerequisites: closures.into_facts(lacking),
         run,
         pinned_at_utc: seed.ok().map(|seed| seed.pinned_at_utc),
         orchestrator: readiness.ok().and_then(orchestrator),

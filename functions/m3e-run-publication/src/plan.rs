@@ -3,7 +3,7 @@
 use p1_contract::artifacts::{OrchestratorReference, RunHeader, RunRecord};
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::canonical;
-use p1_contract::evidence::{Body, Document, RunEvidenceHeader, Triplet, merge};
+use p1_contract::evidence::{Body, RunEvidenceHeader, Triplet, merge};
 use p1_contract::handles::{self, FixedHandle, HandleStatus};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::identity::DIGEST_ALGO;
@@ -11,7 +11,6 @@ use p1_contract::ids::{PlatformRunId, S3Key, Stamp};
 use p1_contract::observations::Prerequisite;
 use p1_contract::observations::run_publication::Facts;
 use p1_contract::pattern::{self, PatternError};
-use p1_contract::request::StepInput;
 use p1_contract::secrets;
 use p1_contract::step::Step;
 
@@ -33,7 +32,7 @@ pub(crate) struct Keys {
 }
 
 /// Both objects, or every reason why they may not be written.
-pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Finding>> {
+pub(crate) fn plan(facts: &Facts) -> Result<Plan, Vec<Finding>> {
     let mut findings = prerequisites(facts);
     if let Some(why) = &facts.ledger_lost {
         findings.push(Blocker::PublicationLedgerLost.on("ledger", why.as_str()));
@@ -43,51 +42,43 @@ pub(crate) fn plan(_input: &StepInput, facts: &Facts) -> Result<Plan, Vec<Findin
         // Nothing was closed to write: the prerequisites say why.
         return Err(findings);
     };
+    match rendered_at(keys, content, facts) {
+        Ok(plan) => {
+            findings.extend(secret_findings(&plan));
+            if findings.is_empty() { Ok(plan) } else { Err(findings) }
+        }
+        Err(why) => Err([findings, why].concat()),
+    }
+}
+
+/// Both objects, or why they cannot be written.
+fn rendered_at(keys: Keys, content: Content, facts: &Facts) -> Result<Plan, Vec<Finding>> {
     let (run_json_key, run_header_key) = match (keys.run_json, keys.run_header) {
         (Ok(run_json), Ok(run_header)) => (run_json, run_header),
-        (run_json, run_header) => {
-            findings.extend(run_json.err());
-            findings.extend(run_header.err());
-            return Err(findings);
-        }
+        (run_json, run_header) => return Err(run_json.err().into_iter().chain(run_header.err()).collect()),
     };
-    let written_at_utc = match is_written_at_named(facts) {
-        Ok(is_named) => is_named.then_some(content.pinned_at_utc),
-        Err(finding) => {
-            findings.push(finding);
-            return Err(findings);
-        }
+    let is_written_at_named = is_written_at_named(facts).map_err(|finding| vec![finding])?;
+    let run_json = rendered(&content.triplet, &content.record, run_json_key)?;
+    let header = RunHeader {
+        pinned_at_utc: content.pinned_at_utc,
+        written_at_utc: is_written_at_named.then_some(content.pinned_at_utc),
+        required_platform_run_id_env_key: content.env_key,
+        config_digest_algo: DIGEST_ALGO.to_owned(),
+        run_json_key: run_json.key.clone(),
+        run_json_sha256: Sha256Hex::of(&run_json.bytes),
     };
-    let planned = rendered(&document(&content.triplet, content.record), run_json_key).and_then(|run_json| {
-        let header = RunHeader {
-            pinned_at_utc: content.pinned_at_utc,
-            written_at_utc,
-            required_platform_run_id_env_key: content.env_key,
-            config_digest_algo: DIGEST_ALGO.to_owned(),
-            run_json_key: run_json.key.clone(),
-            run_json_sha256: Sha256Hex::of(&run_json.bytes),
-        };
-        let run_header = rendered(&document(&content.triplet, header), run_header_key)?;
-        Ok((run_json, run_header))
-    });
-    let (run_json, run_header) = match planned {
-        Ok(planned) => planned,
-        Err(finding) => {
-            findings.push(finding);
-            return Err(findings);
-        }
-    };
-    for planned in [&run_json, &run_header] {
-        for hit in &planned.secrets {
-            let subject = format!("{} at {}", planned.key, hit.place);
-            findings.push(Blocker::RunEvidenceSecret.on(subject, format!("holds secret material: rule {}", hit.rule)));
-        }
-    }
-    if findings.is_empty() {
-        Ok(Plan { run_json, run_header })
-    } else {
-        Err(findings)
-    }
+    let run_header = rendered(&content.triplet, &header, run_header_key)?;
+    Ok(Plan { run_json, run_header })
+}
+
+fn secret_findings(plan: &Plan) -> Vec<Finding> {
+    let both = [&plan.run_json, &plan.run_header].into_iter();
+    both.flat_map(|planned| planned.secrets.iter().map(|hit| (&planned.key, hit)))
+        .map(|(key, hit)| {
+            let detail = format!("holds secret material: rule {}", hit.rule);
+            Blocker::RunEvidenceSecret.on(format!("{key} at {}", hit.place), detail)
+        })
+        .collect()
 }
 
 fn prerequisites(facts: &Facts) -> Vec<Finding> {
@@ -164,13 +155,6 @@ fn unresolvable(handle: &str, why: &str) -> Finding {
     Blocker::RunKeyUnresolvable.on(handle, why)
 }
 
-fn document<B: Body>(run: &Triplet, body: B) -> Document<B, RunEvidenceHeader> {
-    Document {
-        header: RunEvidenceHeader::new(B::NAME, Step::RunPublication, run.clone()),
-        body,
-    }
-}
-
 /// What both documents are made of.
 struct Content {
     triplet: Triplet,
@@ -206,9 +190,11 @@ impl Content {
     }
 }
 
-fn rendered<B: Body>(document: &Document<B, RunEvidenceHeader>, key: S3Key) -> Result<Planned, Finding> {
-    let failed = |why: String| Blocker::RunPublicationIncomplete.on(key.as_str(), format!("cannot be rendered: {why}"));
-    let value = merge(&document.header, &document.body).map_err(|error| failed(error.to_string()))?;
+fn rendered<B: Body>(run: &Triplet, body: &B, key: S3Key) -> Result<Planned, Vec<Finding>> {
+    let failed =
+        |why: String| vec![Blocker::RunPublicationIncomplete.on(key.as_str(), format!("cannot be rendered: {why}"))];
+    let header = RunEvidenceHeader::new(B::NAME, Step::RunPublication, run.clone());
+    let value = merge(&header, body).map_err(|error| failed(error.to_string()))?;
     let bytes = canonical::to_document(&value).map_err(|error| failed(error.to_string()))?;
     Ok(Planned {
         secrets: secrets::scan_value(&value),

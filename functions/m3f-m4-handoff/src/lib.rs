@@ -22,14 +22,6 @@ use p1_runtime::{Author, Evaluation, Exact, Fault, Prerequisites, StepContext, S
 #[derive(Debug, Clone, Copy)]
 pub struct M4Handoff;
 
-const SOURCES: [Step; 5] = [
-    Step::HandleClosure,
-    Step::RunIdentity,
-    Step::ConfigDigest,
-    Step::OrchestratorReadiness,
-    Step::RunPublication,
-];
-
 /// The references, and the step whose closure lists each.
 const REFERENCES: [(&str, Step); 3] = [
     ("run", Step::RunPublication),
@@ -42,7 +34,8 @@ impl StepLogic for M4Handoff {
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let sources = Prerequisites::read(ctx, &SOURCES).await?;
+        let before: Vec<Step> = Step::M4Handoff.before().collect();
+        let sources = Prerequisites::read(ctx, &before).await?;
         let run = sources
             .summary(Step::RunPublication)
             .map(|summary| summary.header.run())
@@ -63,23 +56,15 @@ impl StepLogic for M4Handoff {
             }
         };
         let (references, seed, registry, ledger_lost) = futures_util::try_join!(references, seed, registry, ledger)?;
-        let handles = registry.map(|registry| {
-            HandleFacts::read(
-                &registry,
-                &handles::names_read_by(Step::M4Handoff, &ctx.settings().environment),
-            )
-        });
-        let sources = if sources.hold() {
-            let closed = [
-                (Step::RunIdentity, seed.as_ref().err()),
-                (Step::HandleClosure, handles.as_ref().err()),
-            ];
-            sources.into_facts(&closed)
-        } else {
-            sources.into_facts(&[])
-        };
+        let names = handles::names_read_by(Step::M4Handoff, ctx.environment());
+        let handles = registry.map(|registry| HandleFacts::read(&registry, &names));
+        let lacking = [
+            (Step::RunIdentity, seed.as_ref().err()),
+            (Step::HandleClosure, handles.as_ref().err()),
+        ];
+        let lacking = if sources.hold() { lacking.as_slice() } else { &[] };
         Ok(Observed {
-            sources,
+            sources: sources.into_facts(lacking),
             run,
             pinned_at_utc: seed.ok().map(|seed| seed.pinned_at_utc),
             references,
@@ -91,9 +76,10 @@ impl StepLogic for M4Handoff {
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let mut findings = source_findings(observed);
         let sound = findings.is_empty();
-        let binding = sound.then(|| binding(observed, &mut findings)).flatten();
-        let correlation = sound.then(|| correlation(observed, &mut findings)).flatten();
+        let (binding, correlation) = (binding(observed), correlation(observed));
         if sound {
+            findings.extend(binding.as_ref().err().cloned());
+            findings.extend(correlation.as_ref().err().cloned());
             findings.extend(reference_findings(observed));
         }
         if let Some(why) = &observed.ledger_lost {
@@ -106,7 +92,7 @@ impl StepLogic for M4Handoff {
                 required_platform_run_id_env_key: observed.handles.text(ENV_KEY).ok().map(str::to_owned),
                 required_platform_run_id_env_value: observed.run.platform_run_id.clone(),
                 correlation_required_fields: observed.handles.text(CORRELATION).ok().map(field_list),
-                binding_pass: binding.is_some(),
+                binding_pass: sound && binding.is_ok(),
                 overall_pass: pass,
             })?,
             author.artifact(HandoffReferenceReceipts {
@@ -114,7 +100,7 @@ impl StepLogic for M4Handoff {
             })?,
         ];
         // A pack is only ever one that M4 can trust: a hold publishes none.
-        if let (true, Some(pack)) = (pass, pack(observed, binding, correlation)) {
+        if let (true, Some(pack)) = (pass, pack(observed, binding.ok(), correlation.ok())) {
             wave.push(author.artifact(pack)?);
         }
         Ok(Evaluation {
@@ -165,31 +151,23 @@ fn source_findings(observed: &Observed) -> Vec<Finding> {
     findings
 }
 
-fn binding(observed: &Observed, findings: &mut Vec<Finding>) -> Option<String> {
+fn binding(observed: &Observed) -> Result<String, Finding> {
+    let invalid = |subject: String, detail: String| Err(Blocker::EnvBindingInvalid.on(subject, detail));
     match observed.handles.text(ENV_KEY) {
-        Ok(name) if is_env_key(name) => Some(name.to_owned()),
-        Ok(_) => {
-            findings.push(Blocker::EnvBindingInvalid.on(ENV_KEY, "is not the name of an environment variable"));
-            None
-        }
-        Err(HandleProblem { key, problem }) => {
-            findings.push(Blocker::EnvBindingInvalid.on(key, problem));
-            None
-        }
+        Ok(name) if is_env_key(name) => Ok(name.to_owned()),
+        Ok(_) => invalid(ENV_KEY.into(), "is not the name of an environment variable".to_owned()),
+        Err(HandleProblem { key, problem }) => invalid(key, problem),
     }
 }
 
-fn correlation(observed: &Observed, findings: &mut Vec<Finding>) -> Option<Vec<String>> {
-    let (subject, detail) = match observed.handles.text(CORRELATION) {
-        Ok(text) if text == CORRELATION_FIELDS.join(",") => return Some(field_list(text)),
-        Ok(text) => (
-            CORRELATION.into(),
-            format!("`{text}` is not `{}`", CORRELATION_FIELDS.join(",")),
-        ),
-        Err(HandleProblem { key, problem }) => (key, problem),
-    };
-    findings.push(Blocker::CorrelationFieldsInvalid.on(subject, detail));
-    None
+fn correlation(observed: &Observed) -> Result<Vec<String>, Finding> {
+    let invalid = |subject: String, detail: String| Err(Blocker::CorrelationFieldsInvalid.on(subject, detail));
+    let expected = CORRELATION_FIELDS.join(",");
+    match observed.handles.text(CORRELATION) {
+        Ok(text) if text == expected => Ok(field_list(text)),
+        Ok(text) => invalid(CORRELATION.into(), format!("`{text}` is not `{expected}`")),
+        Err(HandleProblem { key, problem }) => invalid(key, problem),
+    }
 }
 
 fn reference_findings(observed: &Observed) -> Vec<Finding> {

@@ -7,7 +7,7 @@ use p1_contract::artifacts::{
 };
 use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::evidence::{Body, Head, RunIds, Triplet};
-use p1_contract::handles;
+use p1_contract::handles::{self, HandleProblem};
 use p1_contract::ids::S3Key;
 use p1_contract::observations::Learned;
 use p1_contract::observations::rerun_discipline::{Observed, RunDocument};
@@ -28,13 +28,12 @@ impl StepLogic for RerunDiscipline {
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let upstream = |step| ctx.upstream(step);
         let keys = handles::names_read_by(Step::RerunDiscipline, ctx.environment());
         let closures = try_join4(
-            upstream(Step::RunIdentity),
-            upstream(Step::ConfigDigest),
-            upstream(Step::RunPublication),
-            upstream(Step::M4Handoff),
+            ctx.upstream(Step::RunIdentity),
+            ctx.upstream(Step::ConfigDigest),
+            ctx.upstream(Step::RunPublication),
+            ctx.upstream(Step::M4Handoff),
         );
         let (closures, registry, admission) =
             try_join3(closures, todays_registry(ctx, &keys, &[]), admission_receipt(ctx)).await?;
@@ -119,19 +118,13 @@ const MOST_LISTED: usize = 1_000;
 async fn own_keys(ctx: &StepContext<'_>, run: &Triplet, publication: &Summary) -> Result<Vec<KeyVersions>, Fault> {
     let root = run.platform_run_id.run_root();
     let written = publication.body.artifacts.iter();
-    let documents: Vec<&S3Key> = written
+    let documents = written
         .map(|artifact| &artifact.key)
-        .filter(|key| key.as_str().starts_with(&root))
-        .collect();
-    let documents = try_join_all(
-        documents
-            .into_iter()
-            .map(|key| ctx.store.versions_of(ctx.bucket(), key)),
-    );
+        .filter(|key| key.as_str().starts_with(&root));
+    let documents = try_join_all(documents.map(|key| ctx.store.versions_of(ctx.bucket(), key)));
     let prefix = run.platform_run_id.ledger_prefix();
     let ledger = ctx.store.list_versions(ctx.bucket(), &prefix, MOST_RECORDS);
-    let (documents, ledger) = try_join(documents, ledger).await?;
-    let mut counts = documents;
+    let (mut counts, ledger) = try_join(documents, ledger).await?;
     // A foreign key in the ledger makes it illegal, which every reader of the ledger says.
     counts.extend(ledger.counts);
     counts.sort_by_key(|count| count.rewritten().is_none());
@@ -179,37 +172,35 @@ fn triplet_findings(observed: &Observed) -> Vec<Finding> {
 }
 
 fn first_difference(ids: &RunIds, run: &Triplet) -> Option<&'static str> {
-    if ids.platform_run_id.as_ref() != Some(&run.platform_run_id) {
-        Some("platform_run_id")
-    } else if ids.scenario_run_id.as_ref() != Some(&run.scenario_run_id) {
-        Some("scenario_run_id")
-    } else if ids.config_digest.as_ref() != Some(&run.config_digest) {
-        Some("config_digest")
-    } else {
-        None
-    }
+    let same = [
+        (
+            "platform_run_id",
+            ids.platform_run_id.as_ref() == Some(&run.platform_run_id),
+        ),
+        (
+            "scenario_run_id",
+            ids.scenario_run_id.as_ref() == Some(&run.scenario_run_id),
+        ),
+        ("config_digest", ids.config_digest.as_ref() == Some(&run.config_digest)),
+    ];
+    same.into_iter()
+        .find_map(|(field, is_same)| (!is_same).then_some(field))
 }
 
 /// Today's registry still gives the run's digest.
 fn digest_findings(observed: &Observed) -> Vec<Finding> {
-    let registry = match observed.registry.as_result() {
-        Ok(registry) => registry,
-        Err(why) => {
-            return vec![Blocker::IdentityDrift.on("registry", format!("configuration cannot be confirmed: {why}"))];
+    let drifted = |subject: &str, detail: String| vec![Blocker::IdentityDrift.on(subject, detail)];
+    let pinned = &observed.run.config_digest;
+    match observed.registry.as_result().map(config_digest) {
+        Err(why) => drifted("registry", format!("configuration cannot be confirmed: {why}")),
+        Ok(Err(HandleProblem { key, problem })) => {
+            drifted(&key, format!("configuration cannot be confirmed: today it {problem}"))
         }
-    };
-    match config_digest(registry) {
-        Err((handle, problem)) => {
-            vec![Blocker::IdentityDrift.on(handle, format!("configuration cannot be confirmed: today it {problem}"))]
-        }
-        Ok((_, digest)) if digest != observed.run.config_digest => {
-            let detail = format!(
-                "today's registry gives {digest}, the run has {}",
-                observed.run.config_digest
-            );
-            vec![Blocker::IdentityDrift.on("config_digest", detail)]
-        }
-        Ok(_) => Vec::new(),
+        Ok(Ok((_, today))) if &today != pinned => drifted(
+            "config_digest",
+            format!("today's registry gives {today}, the run has {pinned}"),
+        ),
+        Ok(Ok(_)) => Vec::new(),
     }
 }
 
@@ -232,14 +223,18 @@ fn mutation_findings(observed: &Observed) -> Vec<Finding> {
 
 /// The rerun is the one that was admitted, and its receipt still keeps the rules.
 fn rerun_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
-    let inconsistent = |detail: String| vec![Blocker::RerunPolicyInconsistent.on(Owner::Admission.id(), detail)];
+    let inconsistent = |detail: &str| Blocker::RerunPolicyInconsistent.on(Owner::Admission.id(), detail);
     let (rerun, receipt) = match (input.input.rerun(), &observed.admission) {
         (None, None) => return Vec::new(),
         (None, Some(_)) => {
-            return inconsistent("the chain has an admission, and the execution's input is no rerun".to_owned());
+            return vec![inconsistent(
+                "the chain has an admission, and the execution's input is no rerun",
+            )];
         }
-        (Some(_), None) => return inconsistent("the input is a rerun, and the chain has no admission".to_owned()),
-        (Some(_), Some(Learned::Problem(why))) => return inconsistent(format!("its receipt cannot be read: {why}")),
+        (Some(_), None) => return vec![inconsistent("the input is a rerun, and the chain has no admission")],
+        (Some(_), Some(Learned::Problem(why))) => {
+            return vec![inconsistent(&format!("its receipt cannot be read: {why}"))];
+        }
         (Some(rerun), Some(Learned::Found(receipt))) => (rerun, receipt),
     };
     let mut findings: Vec<Finding> = [
@@ -251,10 +246,9 @@ fn rerun_findings(input: &StepInput, observed: &Observed) -> Vec<Finding> {
     .into_iter()
     .filter(|(agrees, _)| !agrees)
     .map(|(_, field)| {
-        Blocker::RerunPolicyInconsistent.on(
-            Owner::Admission.id(),
-            format!("`{field}` of its receipt contradicts the rerun that this execution is"),
-        )
+        inconsistent(&format!(
+            "`{field}` of its receipt contradicts the rerun that this execution is"
+        ))
     })
     .collect();
     findings.extend(policy::reset_findings(&receipt.reset));

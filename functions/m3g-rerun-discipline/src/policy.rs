@@ -28,39 +28,30 @@ pub const FALLBACK_APPROVAL_RULE: &str =
 /// What each class allows.
 #[must_use]
 pub fn reset_class_matrix() -> ResetClassMatrix {
-    let class = |class: &str, resets: &str, keeps: &str, approval_required| ResetClass {
+    const SERVICES: &str = "processes and deployments of the services that a step depends on";
+    let [service, checkpoint, replay] = PERMITTED_RESET_CLASSES;
+    let rows = [
+        (service, SERVICES, "run identity, evidence, checkpoints and data"),
+        (
+            checkpoint,
+            "the position from which a service goes on",
+            "run identity, evidence and data",
+        ),
+        (
+            replay,
+            "derived data, by replaying it from its source",
+            "run identity, evidence and source data",
+        ),
+        ("any other", "what its approval names", "run identity and evidence"),
+    ];
+    let class = |(class, resets, keeps): (&str, &str, &str)| ResetClass {
         class: class.to_owned(),
         resets: resets.to_owned(),
         keeps: keeps.to_owned(),
-        approval_required,
+        approval_required: !PERMITTED_RESET_CLASSES.contains(&class),
     };
     ResetClassMatrix {
-        classes: vec![
-            class(
-                PERMITTED_RESET_CLASSES[0],
-                "processes and deployments of the services that a step depends on",
-                "run identity, evidence, checkpoints and data",
-                false,
-            ),
-            class(
-                PERMITTED_RESET_CLASSES[1],
-                "the position from which a service goes on",
-                "run identity, evidence and data",
-                false,
-            ),
-            class(
-                PERMITTED_RESET_CLASSES[2],
-                "derived data, by replaying it from its source",
-                "run identity, evidence and source data",
-                false,
-            ),
-            class(
-                "any other",
-                "what its approval names",
-                "run identity and evidence",
-                true,
-            ),
-        ],
+        classes: rows.map(class).into(),
     }
 }
 

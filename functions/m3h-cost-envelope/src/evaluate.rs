@@ -24,7 +24,7 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
     let mut findings = upstream.clone();
     let environment = &input.settings.environment;
     let terms = rules::read_terms(&observed.registry, environment, &mut findings);
-    let author = Author::new(input, Step::CostEnvelope, run(&observed.upstream));
+    let author = Author::new(input, Step::CostEnvelope, ClosureAudit::run_of(&observed.upstream));
     let keys = terms.keys(&author.environment, &author.phase_execution_id, &mut findings)?;
     let envelope_findings = rules::envelope(&terms, environment);
     let envelope_valid = terms.limit.is_some()
@@ -95,19 +95,6 @@ pub(crate) fn evaluate(input: &StepInput, observed: &Observed) -> Result<Evaluat
         waves,
         run: author.run,
         ..Evaluation::default()
-    })
-}
-
-/// The ids that the closures know by now; the later one counts.
-fn run(audits: &[ClosureAudit]) -> RunIds {
-    let known = audits
-        .iter()
-        .filter_map(|audit| audit.summary.as_ref())
-        .map(|summary| &summary.run);
-    known.fold(RunIds::default(), |run, later| RunIds {
-        platform_run_id: later.platform_run_id.clone().or(run.platform_run_id),
-        scenario_run_id: later.scenario_run_id.clone().or(run.scenario_run_id),
-        config_digest: later.config_digest.clone().or(run.config_digest),
     })
 }
 
@@ -194,21 +181,25 @@ fn posture(terms: &Terms, spend: Option<&BillingArtifact>, stamp: Stamp, passes:
 
 fn aws_receipt(observed: &Observed, terms: &Terms, findings: &[Finding]) -> CostSourceReceipt {
     let source = &observed.source;
-    let blocked: Vec<_> = findings
-        .iter()
-        .filter(|finding| finding.code == Blocker::BillingSourceUnusable)
-        .collect();
-    let detail = match (blocked.as_slice(), &source.answer) {
-        ([], SourceAnswer::Answered { billing }) => bill(&source.object, billing),
-        ([], _) => format!("{}: not asked, for want of a usable registry", source.object),
-        (blocked, _) => reasons(blocked.iter().copied()),
+    let blocked = reasons(
+        findings
+            .iter()
+            .filter(|finding| finding.code == Blocker::BillingSourceUnusable),
+    );
+    let (detail, pass) = match (blocked, &source.answer) {
+        (Some(why), _) => (why, false),
+        (None, SourceAnswer::Answered { billing }) => (bill(&source.object, billing), true),
+        (None, _) => (
+            format!("{}: not asked, for want of a usable registry", source.object),
+            false,
+        ),
     };
     CostSourceReceipt {
         source: "aws".to_owned(),
         enabled: terms.aws_enabled,
         mode: source.kind.to_string(),
         detail,
-        pass: blocked.is_empty() && matches!(source.answer, SourceAnswer::Answered { .. }),
+        pass,
     }
 }
 
@@ -221,28 +212,28 @@ fn bill(object: &str, billing: &BillingArtifact) -> String {
     )
 }
 
-fn reasons<'f>(blocked: impl Iterator<Item = &'f Finding>) -> String {
+/// The blockers in words; none where there is none.
+fn reasons<'f>(blocked: impl Iterator<Item = &'f Finding>) -> Option<String> {
     let words: Vec<_> = blocked
         .map(|finding| format!("{}: {}", finding.subject, finding.detail))
         .collect();
-    words.join("; ")
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 fn databricks_receipt(terms: &Terms, source: Option<&SourceFact>, findings: &[Finding]) -> CostSourceReceipt {
     let named = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+    let blocked = || reasons(findings.iter()).unwrap_or_default();
     let answered = source.and_then(|source| Some((source, rules::bill(source, findings)?)));
     let (mode, detail) = match (terms.databricks_enabled, answered) {
         (Some(true), Some((source, billing))) => (source.kind.to_string(), bill(&source.object, billing)),
         (Some(true), None) if terms.databricks_unpinned.is_empty() => {
-            (SourceKind::BillingArtifact.to_string(), reasons(findings.iter()))
+            (SourceKind::BillingArtifact.to_string(), blocked())
         }
-        (Some(true), None) => ("not_pinned".to_owned(), reasons(findings.iter())),
+        (Some(true), None) => ("not_pinned".to_owned(), blocked()),
         (Some(false), _) => {
             let (reason, gate) = (named(&terms.databricks_reason), named(&terms.databricks_gate));
-            (
-                "deferred".to_owned(),
-                format!("reason: {reason}; enabled again at: {gate}"),
-            )
+            let detail = format!("reason: {reason}; enabled again at: {gate}");
+            ("deferred".to_owned(), detail)
         }
         (None, _) => (
             "unknown".to_owned(),

@@ -19,14 +19,6 @@ mod source;
 mod terms;
 
 #[cfg(test)]
-mod day_tests;
-#[cfg(test)]
-mod explorer_tests;
-#[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod harness_tests;
-#[cfg(test)]
 mod tests;
 
 use futures_util::future::try_join;
@@ -52,7 +44,7 @@ impl StepLogic for CostEnvelope {
     type Observed = Observed;
 
     async fn observe(&self, ctx: &StepContext<'_>) -> Result<Observed, Fault> {
-        let closures = proof::UPSTREAM.into_iter().filter_map(|step| ctx.input.closure(step));
+        let closures = proof::upstream().filter_map(|step| ctx.input.closure(step));
         let audits = async {
             let upstream = audit_all(ctx, closures).await?;
             let proofs = proof::observe(ctx, &upstream).await?;
@@ -95,12 +87,10 @@ async fn registry(ctx: &StepContext<'_>) -> Result<RegistryFact, Fault> {
             ClosureRead::Found(_) | ClosureRead::Unusable(_) => return Ok(RegistryFact::Unpinned),
         }
     }
+    let names = handles::names_read_by(Step::CostEnvelope, ctx.environment());
     Ok(match ctx.pinned_registry().await? {
         Ok(registry) => RegistryFact::Read {
-            handles: HandleFacts::read(
-                &registry,
-                &handles::names_read_by(Step::CostEnvelope, &ctx.settings().environment),
-            ),
+            handles: HandleFacts::read(&registry, &names),
         },
         Err(problem) => RegistryFact::Unusable { problem },
     })

@@ -7,15 +7,9 @@ use p1_contract::step::Step;
 use p1_runtime::{ClosureRead, Fault, StepContext};
 
 /// The steps whose closures M3.H rests on.
-pub(crate) const UPSTREAM: [Step; 7] = [
-    Step::HandleClosure,
-    Step::RunIdentity,
-    Step::ConfigDigest,
-    Step::OrchestratorReadiness,
-    Step::RunPublication,
-    Step::M4Handoff,
-    Step::RerunDiscipline,
-];
+pub(crate) fn upstream() -> impl Iterator<Item = Step> {
+    Step::CostEnvelope.before()
+}
 
 /// The artifacts that prove the spend, by the step that publishes them.
 pub const EXPECTED_PROOFS: [(Step, &str); 11] = [

@@ -16,7 +16,7 @@ use p1_runtime::{Artifact, Content};
 
 use crate::billing::USD;
 use crate::explorer::{METRIC, SOURCE as EXPLORER_SOURCE};
-use crate::proof::UPSTREAM;
+use crate::proof;
 use crate::terms::Terms;
 
 /// The `source` of a bill of AWS: of a pinned billing artifact, or of an answer of Cost Explorer.
@@ -76,7 +76,7 @@ pub(crate) fn upstream(input: &StepInput, audits: &[ClosureAudit]) -> Vec<Findin
             (Some(_), None) => None,
         }
     };
-    let found = UPSTREAM.into_iter().filter_map(|step| Some((step, judge(step)?)));
+    let found = proof::upstream().filter_map(|step| Some((step, judge(step)?)));
     found
         .map(|(step, why)| Blocker::CostUpstreamNotGreen.on(step.id(), why))
         .collect()
@@ -209,34 +209,9 @@ fn secrets(hits: &[SecretHit]) -> Vec<String> {
         .collect()
 }
 
-/// What a billing artifact must say in one of its fields.
-struct Expected<'a> {
-    holds: bool,
-    field: &'a str,
-    value: &'a str,
-    expected: String,
-}
-
-impl Expected<'_> {
-    fn misfit(&self) -> Option<String> {
-        let Expected {
-            holds,
-            field,
-            value,
-            expected,
-        } = self;
-        (!holds).then(|| format!("`{field}` is {value:?}, expected {expected}"))
-    }
-}
-
-fn expect<'a>(holds: bool, field: &'a str, value: &'a str, expected: impl Into<String>) -> Expected<'a> {
-    let expected = expected.into();
-    Expected {
-        holds,
-        field,
-        value,
-        expected,
-    }
+/// What is wrong with a field of a billing artifact that is not as expected.
+fn misfit(holds: bool, field: &str, value: &str, expected: &str) -> Option<String> {
+    (!holds).then(|| format!("`{field}` is {value:?}, expected {expected}"))
 }
 
 /// Every field of AWS's billing artifact that is not what this execution must count with.
@@ -246,36 +221,31 @@ fn misfits(kind: SourceKind, billing: &BillingArtifact, region: Option<&str>, st
         SourceKind::CostExplorer => &[EXPLORER_SOURCE],
     };
     let source = billing.source.as_str();
-    let mut fields = vec![
-        expect(sources.contains(&source), "source", source, sources.join(" or ")),
-        expect(billing.metric == METRIC, "metric", &billing.metric, METRIC),
-    ];
-    if let Some(region) = region {
+    let billed = billing.billing_region.as_str();
+    let of_region = region.and_then(|region| {
         let expected = format!("{region}, as {} says", handles::AWS_BILLING_REGION);
-        let billed = &billing.billing_region;
-        fields.push(expect(billed == region, "billing_region", billed, expected));
-    }
-    let month = month_to_date(billing, stamp);
-    let fields = shape(billing)
-        .into_iter()
-        .chain(fields.iter().filter_map(Expected::misfit));
-    fields.chain(month).collect()
+        misfit(billed == region, "billing_region", billed, &expected)
+    });
+    let mut misfits = shape(billing);
+    misfits.extend(misfit(
+        sources.contains(&source),
+        "source",
+        source,
+        &sources.join(" or "),
+    ));
+    misfits.extend(misfit(billing.metric == METRIC, "metric", &billing.metric, METRIC));
+    misfits.extend(of_region);
+    misfits.extend(month_to_date(billing, stamp));
+    misfits
 }
 
 /// Every field of the Databricks bill that keeps its amount from being added to AWS's.
 fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, stamp: Stamp) -> Vec<String> {
     let (source, currency) = (billing.source.as_str(), billing.spend_currency.as_str());
-    let fields = [
-        expect(
-            !AWS_SOURCES.contains(&source),
-            "source",
-            source,
-            "another than AWS's, whose bill would count twice",
-        ),
-        expect(currency == USD, "spend_currency", currency, USD),
-    ];
+    let another = "another than AWS's, whose bill would count twice";
     let mut misfits = shape(billing);
-    misfits.extend(fields.iter().filter_map(Expected::misfit));
+    misfits.extend(misfit(!AWS_SOURCES.contains(&source), "source", source, another));
+    misfits.extend(misfit(currency == USD, "spend_currency", currency, USD));
     if billing.spend_amount.is_negative() {
         misfits.push("has an amount below zero, which would hide what AWS bills".to_owned());
     }
@@ -283,7 +253,7 @@ fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, 
     if let (Some(aws), true) = (aws, month.is_empty()) {
         let (end, aws_end) = (&billing.window_end_utc, &aws.window_end_utc);
         let expected = format!("{aws_end}, as AWS's bill has it");
-        misfits.extend(expect(end == aws_end, "window_end_utc", end, expected).misfit());
+        misfits.extend(misfit(end == aws_end, "window_end_utc", end, &expected));
         if billing.spend_amount.plus(&aws.spend_amount).is_none() {
             misfits.push("has an amount whose sum with AWS's is larger than any bill".to_owned());
         }
@@ -296,16 +266,12 @@ fn databricks_misfits(billing: &BillingArtifact, aws: Option<&BillingArtifact>, 
 fn shape(billing: &BillingArtifact) -> Vec<String> {
     let version = billing.schema_version.to_string();
     let expected = revision::version_of(BILLING_ARTIFACT).to_string();
+    let artifact = billing.artifact.as_str();
     let fields = [
-        expect(version == expected, "schema_version", &version, expected.as_str()),
-        expect(
-            billing.artifact == BILLING_ARTIFACT,
-            "artifact",
-            &billing.artifact,
-            BILLING_ARTIFACT,
-        ),
+        misfit(version == expected, "schema_version", &version, &expected),
+        misfit(artifact == BILLING_ARTIFACT, "artifact", artifact, BILLING_ARTIFACT),
     ];
-    fields.iter().filter_map(Expected::misfit).collect()
+    fields.into_iter().flatten().collect()
 }
 
 /// What keeps a bill from being one of the month up to the execution's day. A window that ends on the first of the month is
@@ -321,10 +287,10 @@ fn month_to_date(billing: &BillingArtifact, stamp: Stamp) -> Vec<String> {
         format!("a day after {first}, up to {last}")
     };
     let fields = [
-        expect(start == first, "window_start_utc", start, first.as_str()),
-        expect(ends_well, "window_end_utc", end, days),
+        misfit(start == first, "window_start_utc", start, &first),
+        misfit(ends_well, "window_end_utc", end, &days),
     ];
-    fields.iter().filter_map(Expected::misfit).collect()
+    fields.into_iter().flatten().collect()
 }
 
 /// The bill of a source, where it is usable; otherwise it is unknown.
@@ -361,18 +327,15 @@ pub(crate) fn not_kept(source: &SourceFact) -> Option<Finding> {
 
 /// B7: budget and spend are in US dollars, both.
 pub(crate) fn currency(terms: &Terms, spend: Option<&BillingArtifact>) -> Vec<Finding> {
-    let budget = terms
-        .currency
-        .as_deref()
-        .map(|currency| (handles::BUDGET_CURRENCY.as_str(), currency));
-    let billed = spend.map(|billing| ("spend_currency", billing.spend_currency.as_str()));
-    let other = budget
-        .into_iter()
-        .chain(billed)
-        .filter(|(_, currency)| *currency != USD);
-    other
-        .map(|(subject, currency)| Blocker::CurrencyMismatch.on(subject, format!("is {currency:?}, not {USD}")))
-        .collect()
+    let both = [
+        (handles::BUDGET_CURRENCY.as_str(), terms.currency.as_deref()),
+        ("spend_currency", spend.map(|billing| billing.spend_currency.as_str())),
+    ];
+    let other = |(subject, currency): (&str, Option<&str>)| {
+        let currency = currency.filter(|currency| *currency != USD)?;
+        Some(Blocker::CurrencyMismatch.on(subject, format!("is {currency:?}, not {USD}")))
+    };
+    both.into_iter().filter_map(other).collect()
 }
 
 /// The spend as an amount that the budget can be held against: in the budget's currency.

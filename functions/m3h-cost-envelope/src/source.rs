@@ -20,19 +20,8 @@ pub(crate) async fn observe(
 ) -> Result<SourceFact, Fault> {
     let is_off = handles.is_some_and(|facts| facts.flag(handles::AWS_COST_CAPTURE_ENABLED) == Ok(false));
     match &ctx.settings().cost_source {
-        CostSource::BillingArtifact(uri) => {
-            let answer = if is_off {
-                SourceAnswer::NotAsked
-            } else {
-                pinned(ctx, uri).await?
-            };
-            Ok(SourceFact {
-                kind: SourceKind::BillingArtifact,
-                object: uri.to_string(),
-                answer,
-                not_kept: None,
-            })
-        }
+        CostSource::BillingArtifact(uri) if is_off => Ok(artifact(uri.to_string(), SourceAnswer::NotAsked)),
+        CostSource::BillingArtifact(uri) => Ok(artifact(uri.to_string(), pinned(ctx, uri).await?)),
         CostSource::CostExplorer => {
             let day = Day::of(ctx)?;
             let region = handles.and_then(|handles| terms::billing_region(handles).ok());
@@ -40,10 +29,9 @@ pub(crate) async fn observe(
                 Some(region) if !is_off => day.answer(explorer, region).await?,
                 _ => (SourceAnswer::NotAsked, None),
             };
-            let object = format!("s3://{}/{}", ctx.bucket(), day.key());
             Ok(SourceFact {
                 kind: SourceKind::CostExplorer,
-                object,
+                object: format!("s3://{}/{}", ctx.bucket(), day.key()),
                 answer,
                 not_kept,
             })
@@ -54,16 +42,20 @@ pub(crate) async fn observe(
 /// Reads the Databricks bill, where the source is enabled and pinned.
 pub(crate) async fn databricks(ctx: &StepContext<'_>, handles: Option<&HandleFacts>) -> Result<SourceFact, Fault> {
     let enabled = handles.filter(|facts| facts.flag(handles::DATABRICKS_COST_CAPTURE_ENABLED) == Ok(true));
-    let (object, answer) = match enabled.map(databricks::pin) {
-        Some(Ok(uri)) => (uri.to_string(), pinned(ctx, &uri).await?),
-        Some(Err(_)) | None => (databricks::URI.into(), SourceAnswer::NotAsked),
-    };
-    Ok(SourceFact {
+    Ok(match enabled.map(databricks::pin) {
+        Some(Ok(uri)) => artifact(uri.to_string(), pinned(ctx, &uri).await?),
+        Some(Err(_)) | None => artifact(databricks::URI.into(), SourceAnswer::NotAsked),
+    })
+}
+
+/// The fact of a billing artifact that is, or would be, at `object`.
+fn artifact(object: String, answer: SourceAnswer) -> SourceFact {
+    SourceFact {
         kind: SourceKind::BillingArtifact,
         object,
         answer,
         not_kept: None,
-    })
+    }
 }
 
 /// What an execution may have created while it asked the source: its claims, and the day's answer.

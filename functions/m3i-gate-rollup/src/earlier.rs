@@ -5,6 +5,7 @@
 
 use p1_contract::artifacts::{ClosureBlockers, MOST_RERUNS, RerunAdmissionReceipt};
 use p1_contract::evidence::Body;
+use p1_contract::ids::S3Key;
 use p1_contract::observations::AuditProblem;
 use p1_contract::observations::gate_rollup::EarlierHolds;
 use p1_contract::owner::Owner;
@@ -40,22 +41,22 @@ async fn held(
     ctx: &StepContext<'_>,
     admission: &ClosureRef,
 ) -> Result<Result<(ClosureRef, Summary), AuditProblem>, Fault> {
-    let problem = |subject: &str, detail: String| AuditProblem {
-        subject: subject.to_owned(),
+    let problem = |subject: &S3Key, detail: String| AuditProblem {
+        subject: subject.to_string(),
         detail,
     };
     let summary = match ctx.closure(admission).await? {
         ClosureRead::Found(summary) => summary,
-        ClosureRead::Unusable(why) => return Ok(Err(problem(admission.key.as_str(), why))),
+        ClosureRead::Unusable(why) => return Ok(Err(problem(&admission.key, why))),
     };
     let receipt = match ctx.artifact_if_intact::<RerunAdmissionReceipt>(&summary).await? {
         Ok(document) => document.body,
         Err(why) => {
             let receipt = summary.body.artifact(RerunAdmissionReceipt::NAME);
             let subject = receipt.map_or(&admission.key, |receipt| &receipt.key);
-            return Ok(Err(problem(subject.as_str(), why)));
+            return Ok(Err(problem(subject, why)));
         }
     };
     let held = held_closure(ctx, &receipt.held).await?;
-    Ok(held.map_err(|why| problem(receipt.held.key.as_str(), why)))
+    Ok(held.map_err(|why| problem(&receipt.held.key, why)))
 }

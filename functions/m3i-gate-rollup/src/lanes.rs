@@ -79,10 +79,13 @@ pub(crate) const LANES: [(&str, Evidence); 9] = [
 
 /// All lanes, each covered when intact, green closures list all of its evidence.
 pub(crate) fn matrix(audits: &[ClosureAudit]) -> Vec<CapabilityLane> {
-    LANES
-        .iter()
-        .map(|(lane, evidence)| row(audits, lane, evidence))
-        .collect()
+    LANES.map(|(lane, evidence)| row(audits, lane, evidence)).into()
+}
+
+/// Whether the green closure of `step` lists the artifact; `None` where the chain has no green one.
+fn is_listed(audits: &[ClosureAudit], step: Step, name: &str) -> Option<bool> {
+    let audit = audit_of(audits, step).filter(|audit| audit.is_green())?;
+    Some(audit.lists(name))
 }
 
 fn row(audits: &[ClosureAudit], lane: &str, evidence: Evidence) -> CapabilityLane {
@@ -90,7 +93,7 @@ fn row(audits: &[ClosureAudit], lane: &str, evidence: Evidence) -> CapabilityLan
     steps.dedup();
     let covered = evidence
         .iter()
-        .all(|(step, name)| audit_of(audits, *step).is_some_and(|audit| audit.is_green() && audit.lists(name)));
+        .all(|(step, name)| is_listed(audits, *step, name) == Some(true));
     CapabilityLane {
         lane: lane.to_owned(),
         steps,
@@ -104,7 +107,7 @@ pub(crate) fn absent_evidence(audits: &[ClosureAudit]) -> Vec<(Step, &'static st
     let mut absent: Vec<(Step, &'static str)> = LANES
         .iter()
         .flat_map(|(_, evidence)| evidence.iter().copied())
-        .filter(|(step, name)| audit_of(audits, *step).is_some_and(|audit| audit.is_green() && !audit.lists(name)))
+        .filter(|(step, name)| is_listed(audits, *step, name) == Some(false))
         .collect();
     absent.sort_unstable();
     absent.dedup();

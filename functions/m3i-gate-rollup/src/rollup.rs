@@ -1,5 +1,7 @@
 //! The three documents of the rollup as a pure function of the audits, and the checks that they agree.
 
+use std::collections::BTreeSet;
+
 use p1_contract::artifacts::{
     CheckResult, ClosureBlockers, GateRollupMatrix, P1Verdict, RegisteredBlocker, ResolvedBlocker,
     RollupBlockerRegister, RollupStep, StepState,
@@ -13,8 +15,7 @@ use p1_contract::verdict::{RollupVerdict, adjudicate};
 use p1_runtime::Fault;
 
 use crate::gates::{self, contradicts_chain, integrity_problems};
-use crate::lanes;
-use crate::lanes::audit_of;
+use crate::lanes::{self, audit_of};
 
 /// What is checked of every step, in the order of the matrix.
 pub(crate) const CHECKS: [&str; 4] = [
@@ -127,43 +128,28 @@ fn row(audits: &[ClosureAudit], step: Step) -> RollupStep {
     let broken: Vec<String> = integrity_problems(audit)
         .map(|problem| format!("{} {}", problem.subject, problem.detail))
         .collect();
-    let intact = audit.summary.is_some();
-    let listed = audit.summary.as_ref().map_or(0, |summary| summary.artifacts.len());
+    let summary = audit.summary.as_ref();
+    let intact = summary.is_some();
+    let listed = summary.map_or(0, |summary| summary.artifacts.len());
     let gate = gates::gate_problem(audits, step);
-    let said = |pass: bool, good: &str, bad: String| if pass { good.to_owned() } else { bad };
-    let [closure_intact, artifacts_intact, verdict_consistent, gate_respected] = CHECKS;
-    let artifacts_pass = intact && broken.is_empty();
-    let consistent = intact && !contradicts_chain(audit);
-    let checks = vec![
-        CheckResult::new(
-            closure_intact,
-            intact,
-            said(intact, "read again, same hash", broken.join("; ")),
+    let broken_words = broken.join("; ");
+    let artifacts_words = format!("{listed} read again, same hashes");
+    let gate_words = gate.as_deref().unwrap_or_default();
+    // In the order of `CHECKS`: whether it holds, and what is said if it does and if not.
+    let answers: [(bool, &str, &str); 4] = [
+        (intact, "read again, same hash", &broken_words),
+        (intact && broken.is_empty(), &artifacts_words, &broken_words),
+        (
+            intact && !contradicts_chain(audit),
+            "chain and summary agree",
+            "chain and summary do not agree",
         ),
-        CheckResult::new(
-            artifacts_intact,
-            artifacts_pass,
-            said(
-                artifacts_pass,
-                &format!("{listed} read again, same hashes"),
-                broken.join("; "),
-            ),
-        ),
-        CheckResult::new(
-            verdict_consistent,
-            consistent,
-            said(
-                consistent,
-                "chain and summary agree",
-                "chain and summary do not agree".to_owned(),
-            ),
-        ),
-        CheckResult::new(
-            gate_respected,
-            gate.is_none(),
-            gate.unwrap_or_else(|| "no step ran after a gate that was closed".to_owned()),
-        ),
+        (gate.is_none(), "no step ran after a gate that was closed", gate_words),
     ];
+    let check = |(name, (holds, good, bad)): (&str, (bool, &str, &str))| {
+        CheckResult::new(name, holds, if holds { good } else { bad })
+    };
+    let checks = CHECKS.into_iter().zip(answers).map(check).collect();
     RollupStep {
         step,
         state: if audit.is_green() {
@@ -173,11 +159,7 @@ fn row(audits: &[ClosureAudit], step: Step) -> RollupStep {
         },
         closure: Some(audit.closure.clone()),
         checks,
-        blockers: audit
-            .summary
-            .as_ref()
-            .map(|summary| codes(&summary.blockers))
-            .unwrap_or_default(),
+        blockers: summary.map_or_else(Vec::new, |summary| codes(&summary.blockers)),
     }
 }
 
@@ -212,16 +194,13 @@ pub(crate) fn defects(rollup: &Rollup, built: &[u8], again: &[u8]) -> Vec<Findin
     if !matrix.complete || !is_complete(matrix) {
         findings.push(Blocker::MatrixIncomplete.on("m3i_gate_rollup_matrix", "it lacks a row, a check or a lane"));
     }
-    let mut listed: Vec<Blocker> = register
+    let listed: BTreeSet<Blocker> = register
         .unresolved_blockers
         .iter()
         .map(|blocker| blocker.code)
         .collect();
-    listed.sort();
-    listed.dedup();
-    let explicit =
-        register.unresolved_count == register.unresolved_blockers.len() as u64 && listed == verdict.unresolved_codes;
-    if !explicit {
+    let counted = register.unresolved_count == register.unresolved_blockers.len() as u64;
+    if !counted || !listed.iter().eq(&verdict.unresolved_codes) {
         let detail = "count, list and the verdict's codes are not the same set";
         findings.push(Blocker::UnresolvedSetImplicit.on("m3i_blocker_register", detail));
     }

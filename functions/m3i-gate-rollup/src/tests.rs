@@ -1,11 +1,12 @@
 //! A valid chain has no blockers; each test breaks one thing in it and expects one code.
 
 use p1_contract::artifacts::{GateRollupMatrix, P1Verdict, RerunAdmissionReceipt, RollupBlockerRegister, StepState};
-use p1_contract::blocker::{Blocker, Finding, Severity};
+use p1_contract::blocker::{Blocker, Finding, Severity, codes};
 use p1_contract::evidence::{Body, RunIds, split};
 use p1_contract::input::{HeldSummary, ResetReceipt};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
+use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
 use p1_runtime::StepLogic as _;
@@ -77,8 +78,12 @@ fn held() -> TestExecution {
     )
 }
 
-async fn roll_up(execution: &mut TestExecution) -> p1_contract::request::StepResult {
+async fn roll_up(execution: &mut TestExecution) -> StepResult {
     execution.invoke(&GateRollup).await.unwrap()
+}
+
+async fn blocked(execution: &mut TestExecution) -> Vec<Blocker> {
+    roll_up(execution).await.blockers
 }
 
 fn published<B: Body>(execution: &TestExecution) -> B {
@@ -186,10 +191,7 @@ async fn blockers_of_earlier_executions_are_listed_once_the_chain_has_them_no_mo
     let listed = resolved(&execution);
     assert_eq!(listed.len(), 1, "{listed:?}");
     let only = &listed[0];
-    assert_eq!(
-        (only.code, &only.subject, &only.detail),
-        (machine.code, &machine.subject, &machine.detail)
-    );
+    assert_eq!(only.code.on(&only.subject, &only.detail), machine);
     assert_eq!((&only.raised_by, &only.resolved_by), (&first, &second));
 
     resume(&mut execution, "third", &second);
@@ -255,14 +257,14 @@ async fn a_summary_of_another_hash_is_b1_alone() {
     let mut execution = green();
     let other = execution.closures["M3.C"].sha256.clone();
     execution.closures.get_mut("M3.B").unwrap().sha256 = other;
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupArtifactInvalid]);
 }
 
 #[tokio::test]
 async fn a_pass_without_its_evidence_is_b1() {
     let mut execution = green();
     execution.close(Step::CostEnvelope, &[], Vec::new());
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupArtifactInvalid]);
 }
 
 #[tokio::test]
@@ -273,7 +275,7 @@ async fn a_held_step_that_was_let_through_is_b2() {
         &[],
         vec![Blocker::RunLockNotOurs.on("ledger", "held by another")],
     );
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::GateContradicted]);
     let verdict: P1Verdict = published(&execution);
     assert_eq!(
         verdict.unresolved_codes,
@@ -287,11 +289,7 @@ async fn a_step_that_was_passed_over_is_b2() {
     for gone in ["M3.D", "M3.H"] {
         let mut execution = green();
         execution.closures.remove(gone);
-        assert_eq!(
-            roll_up(&mut execution).await.blockers,
-            [Blocker::GateContradicted],
-            "{gone}"
-        );
+        assert_eq!(blocked(&mut execution).await, [Blocker::GateContradicted], "{gone}");
     }
 }
 
@@ -299,7 +297,7 @@ async fn a_step_that_was_passed_over_is_b2() {
 async fn a_chain_that_contradicts_a_summary_is_b2_alone() {
     let mut execution = held();
     execution.closures.get_mut("M3.D").unwrap().overall_pass = true;
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::GateContradicted]);
     let register: RollupBlockerRegister = published(&execution);
     assert_eq!(
         register.unresolved_count, 2,
@@ -317,7 +315,7 @@ async fn the_admission_is_audited_too() {
     // An admission that names no receipt leads to no held summary.
     let mut execution = green();
     execution.close(Owner::Admission, &[], Vec::new());
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupArtifactInvalid]);
 
     let mut execution = green();
     let held = execution.closures["M3.H"].clone();
@@ -325,7 +323,7 @@ async fn the_admission_is_audited_too() {
     let receipt = execution.closures[&Owner::Admission].key.as_str();
     let receipt = receipt.replace("m3g_admission_summary", RerunAdmissionReceipt::NAME);
     execution.store.deny(BUCKET, &receipt);
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupArtifactInvalid]);
     let register: RollupBlockerRegister = published(&execution);
     assert_eq!(register.unresolved_count, 1, "one cause: {register:?}");
 
@@ -333,14 +331,14 @@ async fn the_admission_is_audited_too() {
     let held = execution.closures["M3.H"].clone();
     let refusal = vec![Blocker::ResetReceiptIncomplete.on("actor", "is empty")];
     admission(&mut execution, "start", &held, refusal);
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::GateContradicted]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::GateContradicted]);
 
     let mut execution = green();
     execution.close(Owner::Admission, &[], Vec::new());
     execution
         .store
         .deny(BUCKET, execution.closures[&Owner::Admission].key.as_str());
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupArtifactInvalid]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupArtifactInvalid]);
 }
 
 #[tokio::test]
@@ -352,7 +350,7 @@ async fn an_occupied_key_is_b7() {
         &format!("evidence/dev_full/run_control/{id}/m3i_p1_verdict.json"),
         "other",
     );
-    assert_eq!(roll_up(&mut execution).await.blockers, [Blocker::RollupNotPublished]);
+    assert_eq!(blocked(&mut execution).await, [Blocker::RollupNotPublished]);
 }
 
 /// The rollup of the valid hold, for the codes that only a defect can raise.
@@ -366,7 +364,7 @@ async fn doctored(break_it: impl FnOnce(&mut Rollup)) -> Vec<Blocker> {
     let mut rollup = build(&observed.audits, None, &[]);
     assert!(defects(&rollup, b"", b"").is_empty());
     break_it(&mut rollup);
-    p1_contract::blocker::codes(&defects(&rollup, b"", b""))
+    codes(&defects(&rollup, b"", b""))
 }
 
 #[tokio::test]
@@ -409,7 +407,7 @@ async fn a_verdict_that_is_not_reproducible_is_b6() {
     );
     let rollup = build(&[], None, &[]);
     let found = defects(&rollup, b"one", b"two");
-    assert_eq!(p1_contract::blocker::codes(&found), [Blocker::VerdictNotReproducible]);
+    assert_eq!(codes(&found), [Blocker::VerdictNotReproducible]);
     assert!(is_complete(&rollup.matrix));
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn items(
     let environment = &input.settings.environment;
     let own = input.phase_execution_id(Step::PhaseVerdict);
     let advances = verdict == PhaseVerdict::AdvanceToM4;
+    let at_advance = |status: ItemStatus| if advances { status } else { ItemStatus::Open };
     let mut items: Vec<ChecklistItem> = Step::PhaseVerdict
         .before()
         .map(|step| {
@@ -35,11 +36,7 @@ pub(crate) fn items(
         .collect();
     items.push(item(
         format!("{} complete.", Step::PhaseVerdict),
-        if advances {
-            ItemStatus::AwaitsCommit
-        } else {
-            ItemStatus::Open
-        },
+        at_advance(ItemStatus::AwaitsCommit),
         vec![key_in(environment, &own, &format!("{}.json", PhaseSummary::NAME))?.to_string()],
     ));
     // A hold that registers what it holds for is fail-closed, as the plan asks.
@@ -62,11 +59,7 @@ pub(crate) fn items(
     let note = |name: &str| key_in(environment, &own, &format!("{name}.md")).map(|key| vec![key.to_string()]);
     items.push(item(
         "M3 closure note appended in implementation map.".to_owned(),
-        if advances {
-            ItemStatus::AwaitsAppend
-        } else {
-            ItemStatus::Open
-        },
+        at_advance(ItemStatus::AwaitsAppend),
         note(implementation_map)?,
     ));
     // What was done is logged for a hold too.

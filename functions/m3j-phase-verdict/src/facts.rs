@@ -1,7 +1,7 @@
 //! What M3.J learns from outside before it writes: the chain, M3.I's documents, the handoff pack, the ledger.
 
 use futures_util::future::{try_join_all, try_join4};
-use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RollupBlockerRegister};
+use p1_contract::artifacts::{CommitPosture, M4HandoffPack, P1Verdict, RegisteredBlocker, RollupBlockerRegister};
 use p1_contract::attestation::run_evidence;
 use p1_contract::evidence::{Body, Document, DocumentOf};
 use p1_contract::ids::PlatformRunId;
@@ -10,7 +10,6 @@ use p1_contract::observations::phase_verdict::{Facts, LedgerFacts, PackFacts, Ro
 use p1_contract::observations::{AuditProblem, ClosureAudit, SummaryFacts};
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
-use p1_runtime::store::DOCUMENT_LIMIT;
 use p1_runtime::{ClosureRead, Exact, Fault, StepContext, Summary, rewritten, run_ledger};
 
 /// Asks S3 for all of it: first the summaries, then what they lead to.
@@ -94,38 +93,26 @@ async fn read_rollup(
     };
     facts.upstream.clone_from(&summary.body.upstream);
     let artifacts = &summary.body.artifacts;
-    let reads = try_join_all(artifacts.iter().map(|artifact| {
-        let version = artifact.version_id.as_deref();
-        ctx.read_exact(
-            &artifact.bucket,
-            &artifact.key,
-            version,
-            &artifact.sha256,
-            DOCUMENT_LIMIT,
-        )
-    }))
-    .await?;
+    let reads = try_join_all(artifacts.iter().map(|artifact| ctx.read_listed(artifact))).await?;
     for (artifact, read) in artifacts.iter().zip(reads) {
         let Exact::Found(bytes) = read else {
             problems.push(problem(artifact.key.as_str(), read.describe()));
             continue;
         };
-        if artifact.name == P1Verdict::NAME {
+        let parsed = if artifact.name == P1Verdict::NAME {
             facts.verdict_object = Some(artifact.object());
-            match Document::<P1Verdict>::parse(&bytes) {
-                Ok(document) => facts.verdict = Some(document.body),
-                Err(e) => facts.unreadable.push(problem(artifact.key.as_str(), e.to_string())),
-            }
+            Document::<P1Verdict>::parse(&bytes).map(|document| facts.verdict = Some(document.body))
         } else if artifact.name == RollupBlockerRegister::NAME {
-            match Document::<RollupBlockerRegister>::parse(&bytes) {
-                Ok(document) => {
-                    let registered = document.body.unresolved_blockers.into_iter();
-                    facts.unresolved = registered
-                        .map(|blocker| blocker.code.on(blocker.subject, blocker.detail))
-                        .collect();
-                }
-                Err(e) => facts.unreadable.push(problem(artifact.key.as_str(), e.to_string())),
-            }
+            Document::<RollupBlockerRegister>::parse(&bytes).map(|document| {
+                let registered = document.body.unresolved_blockers.into_iter();
+                let finding = |blocker: RegisteredBlocker| blocker.code.on(blocker.subject, blocker.detail);
+                facts.unresolved = registered.map(finding).collect();
+            })
+        } else {
+            Ok(())
+        };
+        if let Err(error) = parsed {
+            facts.unreadable.push(problem(artifact.key.as_str(), error.to_string()));
         }
     }
     Ok((facts, problems))

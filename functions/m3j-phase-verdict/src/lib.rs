@@ -111,12 +111,9 @@ impl StepLogic for PhaseVerdictStep {
     fn evaluate(&self, input: &StepInput, observed: &Observed) -> Result<Evaluation, Fault> {
         let (document, mut findings) = phase_summary(input, &observed.facts)?;
         findings.extend(write_findings(&document, observed)?);
-        let committed = match &observed.commit {
-            CommitOutcome::Done(record) => Some(record),
-            CommitOutcome::Lost(_) | CommitOutcome::Inconclusive(_) | CommitOutcome::NotTried => None,
-        };
+        let committed = matches!(observed.commit, CommitOutcome::Done(_));
         // What is not in the ledger is void, and an advance that is void is a hold.
-        let verdict = if committed.is_some() {
+        let verdict = if committed {
             document.body.verdict
         } else {
             PhaseVerdict::HoldM3
@@ -145,7 +142,7 @@ impl StepLogic for PhaseVerdictStep {
         unresolved.dedup();
         let conclusion = Conclusion::Verdict(Concluded {
             verdict,
-            committed: committed.is_some(),
+            committed,
             unresolved,
             next: document.body.next_action.as_ref().map(next::paste),
         });
@@ -215,14 +212,10 @@ fn write_findings(document: &Document<PhaseSummary>, observed: &Observed) -> Res
             )));
         }
         SummaryWrite::NotStored(why) => findings.push(not_published(why.clone())),
-        SummaryWrite::Withheld(hits) => {
-            for hit in hits {
-                findings.push(not_published(format!(
-                    "withheld: secret material at {}, rule {}",
-                    hit.place, hit.rule
-                )));
-            }
-        }
+        SummaryWrite::Withheld(hits) => findings.extend(
+            hits.iter()
+                .map(|hit| not_published(format!("withheld: secret material at {}, rule {}", hit.place, hit.rule))),
+        ),
     }
     match &observed.commit {
         CommitOutcome::Lost(why) => findings.push(Blocker::CommitLedgerLost.on("ledger", why)),
@@ -263,8 +256,5 @@ fn receipt(observed: &Observed) -> Result<M4EntryReadinessReceipt, Finding> {
         blocker_count: Some(0),
         blockers: Some(Vec::new()),
     };
-    match checks::receipt_defect(&receipt, facts, summary, commit) {
-        None => Ok(receipt),
-        Some(finding) => Err(finding),
-    }
+    checks::receipt_defect(&receipt, facts, summary, commit).map_or(Ok(receipt), Err)
 }

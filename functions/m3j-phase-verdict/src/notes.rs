@@ -44,27 +44,20 @@ impl Closing<'_> {
             let _ = writeln!(text, "- {item}: {}", escape(value));
         };
         let header = &self.summary.header;
-        let or_none = |id: Option<&str>| id.unwrap_or("none: the run was held before it had one").to_owned();
+        let ids = [
+            ("platform run id", header.platform_run_id.as_ref().map(AsRef::as_ref)),
+            ("scenario run id", header.scenario_run_id.as_ref().map(AsRef::as_ref)),
+            ("config digest", header.config_digest.as_ref().map(AsRef::as_ref)),
+        ];
+        let adjudication = self.summary.body.adjudication;
         line("verdict", self.verdict.as_str());
         line(
             "adjudication of M3.I",
-            self.summary
-                .body
-                .adjudication
-                .map_or("none", |verdict| verdict.as_str()),
+            adjudication.map_or("none", |verdict| verdict.as_str()),
         );
-        line(
-            "platform run id",
-            &or_none(header.platform_run_id.as_ref().map(AsRef::as_ref)),
-        );
-        line(
-            "scenario run id",
-            &or_none(header.scenario_run_id.as_ref().map(AsRef::as_ref)),
-        );
-        line(
-            "config digest",
-            &or_none(header.config_digest.as_ref().map(AsRef::as_ref)),
-        );
+        for (item, id) in ids {
+            line(item, id.unwrap_or("none: the run was held before it had one"));
+        }
         line("execution", self.input.execution.as_str());
         line("execution stamp", &self.input.stamp.rfc3339());
         line("phase summary", &self.phase_summary());

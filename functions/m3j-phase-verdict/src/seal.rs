@@ -70,11 +70,12 @@ async fn index(ctx: &StepContext<'_>, conclusion: &Conclusion<'_>) -> Result<(),
     let defect = |error: String| Fault::internal("render the entry of the scenario index", error);
     let place = S3Key::parse(&entry.key(&ctx.settings().environment)).map_err(|error| defect(error.to_string()))?;
     let bytes = canonical::document_of(&entry).map_err(|error| defect(error.to_string()))?;
-    let written = ctx
-        .store
-        .create(ctx.bucket(), &place, SCENARIO_INDEX_ENTRY, &bytes)
-        .await;
-    stored(&place, &written)
+    create(ctx, &place, SCENARIO_INDEX_ENTRY, &bytes).await
+}
+
+async fn create(ctx: &StepContext<'_>, place: &S3Key, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    let written = ctx.store.create(ctx.bucket(), place, name, bytes).await;
+    stored(place, &written)
 }
 
 async fn sign(ctx: &StepContext<'_>, signer: &Signer, conclusion: &Conclusion<'_>) -> Result<(), Fault> {
@@ -85,12 +86,7 @@ async fn sign(ctx: &StepContext<'_>, signer: &Signer, conclusion: &Conclusion<'_
     let vsa = conclusion.vsa_payload().map_err(|error| defect(&error))?;
     // The key comes first: an envelope that is there has its key beside it.
     let pem = key.to_pem().map_err(|error| defect(&error))?;
-    let place = ctx.own_key(KEY_SIDECAR)?;
-    let written = ctx
-        .store
-        .create(ctx.bucket(), &place, KEY_SIDECAR, pem.as_bytes())
-        .await;
-    stored(&place, &written)?;
+    create(ctx, &ctx.own_key(KEY_SIDECAR)?, KEY_SIDECAR, pem.as_bytes()).await?;
     try_join(
         sidecar(ctx, signer, &key, VERDICT_SIDECAR, &verdict),
         sidecar(ctx, signer, &key, VSA_SIDECAR, &vsa),
@@ -131,10 +127,7 @@ async fn sidecar(
 
 /// Whether the key holds the very statement, signed by the very key; `false` when it holds nothing.
 async fn adopted(ctx: &StepContext<'_>, key: &PublicKey, place: &S3Key, payload: &[u8]) -> Result<bool, Fault> {
-    let refused = |why: String| {
-        let problem = format!("{why}; the verdict stands: keep the object, and find who wrote it");
-        Fault::internal(format!("adopt the signature at {place}"), problem)
-    };
+    let refused = |why: String| Fault::internal(format!("adopt the signature at {place}"), format!("{why}; {KEEP}"));
     let found = match ctx.store.read(ctx.bucket(), place, None, DOCUMENT_LIMIT).await? {
         Read::NotFound => return Ok(false),
         Read::Found(object) => object.bytes,
@@ -149,21 +142,21 @@ async fn adopted(ctx: &StepContext<'_>, key: &PublicKey, place: &S3Key, payload:
     }
 }
 
+/// What a person does about an object that somebody else wrote.
+const KEEP: &str = "the verdict stands: keep the object, and find who wrote it";
+
 fn stored(place: &S3Key, written: &Written) -> Result<(), Fault> {
     let operation = format!("store {place}");
     match written {
         Written::Stored(_) => Ok(()),
         Written::Occupied { .. } | Written::Altered { .. } => {
-            let problem = format!(
-                "{}; the verdict stands: keep the object, and find who wrote it",
-                written.describe()
-            );
+            let problem = format!("{}; {KEEP}", written.describe());
             Err(Fault::internal(operation, problem))
         }
-        other => Err(Fault::transient(
-            operation,
-            format!("{}; the verdict stands", other.describe()),
-        )),
+        other => {
+            let problem = format!("{}; the verdict stands", other.describe());
+            Err(Fault::transient(operation, problem))
+        }
     }
 }
 

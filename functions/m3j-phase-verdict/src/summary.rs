@@ -79,6 +79,10 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
+fn incomplete(subject: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Blocker::ChainIncomplete.on(subject, detail)
+}
+
 /// `M3J-B2`: a key of the chain that was overwritten or deleted, unless the admission or M3.G has registered it. The ledger's own
 /// records are the ledger's finding.
 fn rewritten_findings(facts: &Facts) -> Vec<Finding> {
@@ -91,7 +95,7 @@ fn rewritten_findings(facts: &Facts) -> Vec<Finding> {
     let found = facts.rewritten.iter();
     found
         .filter(|problem| !registered(&problem.subject) && !in_ledger(&problem.subject))
-        .map(|problem| Blocker::ChainIncomplete.on(&problem.subject, &problem.detail))
+        .map(|problem| incomplete(&problem.subject, &problem.detail))
         .collect()
 }
 
@@ -107,23 +111,24 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &facts.chain {
         let owner = link.closure.step.id();
-        for problem in link
+        let open = link
             .problems
             .iter()
-            .filter(|problem| !registered.contains(problem.subject.as_str()))
-        {
-            findings.push(Blocker::ChainIncomplete.on(&problem.subject, format!("{owner}: {}", problem.detail)));
-        }
+            .filter(|problem| !registered.contains(problem.subject.as_str()));
+        findings.extend(open.map(|problem| incomplete(&problem.subject, format!("{owner}: {}", problem.detail))));
         let contradicts = link
             .summary
             .as_ref()
             .is_some_and(|summary| summary.overall_pass != link.closure.overall_pass);
         if contradicts && !registered.contains(owner) {
-            findings.push(Blocker::ChainIncomplete.on(owner, "its summary says another verdict than the chain does"));
+            findings.push(incomplete(
+                owner,
+                "its summary says another verdict than the chain does",
+            ));
         }
     }
     let Some(rollup) = facts.link(Step::GateRollup) else {
-        findings.push(Blocker::ChainIncomplete.on(Step::GateRollup.id(), "the chain has no closure of it"));
+        findings.push(incomplete(Step::GateRollup.id(), "the chain has no closure of it"));
         return findings;
     };
     if rollup.summary.is_none() {
@@ -131,22 +136,26 @@ fn chain_findings(facts: &Facts) -> Vec<Finding> {
     }
     for closure in &facts.rollup.upstream {
         if facts.link(closure.step).is_none() {
-            findings.push(
-                Blocker::ChainIncomplete.on(closure.step.id(), "M3.I rolled up its closure, and the chain has none"),
-            );
+            findings.push(incomplete(
+                closure.step.id(),
+                "M3.I rolled up its closure, and the chain has none",
+            ));
         }
     }
     for link in facts.chain.iter().filter(|link| link.closure.step != Step::GateRollup) {
         if !facts.rollup.upstream.contains(&link.closure) {
             let detail = "the chain has another closure of it than the one that M3.I rolled up";
-            findings.push(Blocker::ChainIncomplete.on(link.closure.step.id(), detail));
+            findings.push(incomplete(link.closure.step.id(), detail));
         }
     }
     let missing = Step::GATED.into_iter().filter(|step| facts.link(*step).is_none());
     let advances = adjudication(facts) == Some(RollupVerdict::AdvanceToM3J);
     for step in missing.filter(|_| advances) {
         if !facts.rollup.upstream.iter().any(|closure| closure.step == step) {
-            findings.push(Blocker::ChainIncomplete.on(step.id(), "M3.I advances, and the chain has no closure of it"));
+            findings.push(incomplete(
+                step.id(),
+                "M3.I advances, and the chain has no closure of it",
+            ));
         }
     }
     findings

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use p1_contract::blocker::{Blocker, Finding, Severity};
 use p1_contract::evidence::RunIds;
-use p1_contract::handles;
+use p1_contract::handles::{self, HandleProblem};
 use p1_contract::identity::{DIGEST_PROFILE, SeedInputs, field_list};
 use p1_contract::input::{Rerun, ResetReceipt};
 use p1_contract::observations::admission::{AdmissionFacts, History, LastSummary, Lock};
 use p1_contract::observations::{Learned, TodaysRegistry};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
+use p1_contract::request::Closures;
 use p1_contract::secrets;
 use p1_contract::step::Step;
 use p1_contract::verdict::RollupVerdict;
@@ -96,14 +97,14 @@ fn chain(facts: &AdmissionFacts) -> Vec<Finding> {
         let closures: Vec<_> = held.upstream.iter().filter(|closure| closure.step == step).collect();
         match closures.as_slice() {
             [closure] if closure.overall_pass && closure.bucket == held.closure.bucket => {}
-            [_] => findings.push(inconsistent(
-                step.id(),
-                "its closure in the held chain is not a pass in the evidence bucket",
-            )),
-            other => findings.push(inconsistent(
-                step.id(),
-                format!("the held chain has {} closures of it, not one", other.len()),
-            )),
+            [_] => {
+                let detail = "its closure in the held chain is not a pass in the evidence bucket";
+                findings.push(inconsistent(step.id(), detail));
+            }
+            other => {
+                let detail = format!("the held chain has {} closures of it, not one", other.len());
+                findings.push(inconsistent(step.id(), detail));
+            }
         }
     }
     let known =
@@ -126,42 +127,28 @@ fn written_once(facts: &AdmissionFacts) -> Vec<Finding> {
 fn other_run(facts: &AdmissionFacts) -> Vec<Finding> {
     let run = run_ids(facts);
     let differs = |ids: &RunIds| {
-        let other = |here: Option<&str>, there: Option<&str>| here.is_some() && here != there;
-        other(
-            ids.platform_run_id.as_ref().map(AsRef::as_ref),
-            run.platform_run_id.as_ref().map(AsRef::as_ref),
-        ) || other(
-            ids.scenario_run_id.as_ref().map(AsRef::as_ref),
-            run.scenario_run_id.as_ref().map(AsRef::as_ref),
-        ) || other(
-            ids.config_digest.as_ref().map(AsRef::as_ref),
-            run.config_digest.as_ref().map(AsRef::as_ref),
-        )
+        is_other(&ids.platform_run_id, &run.platform_run_id)
+            || is_other(&ids.scenario_run_id, &run.scenario_run_id)
+            || is_other(&ids.config_digest, &run.config_digest)
     };
-    let summaries = facts
+    let others = facts
         .chain
         .iter()
-        .filter_map(|audit| Some((&audit.closure, audit.summary.as_ref()?)));
-    summaries
-        .filter(|(_, summary)| differs(&summary.run))
-        .map(|(closure, _)| inconsistent(closure.key.as_str(), "carries the ids of another run"))
+        .filter(|audit| audit.summary.as_ref().is_some_and(|summary| differs(&summary.run)));
+    others
+        .map(|audit| inconsistent(audit.closure.key.as_str(), "carries the ids of another run"))
         .collect()
+}
+
+fn is_other<T: PartialEq>(here: &Option<T>, there: &Option<T>) -> bool {
+    here.is_some() && here != there
 }
 
 /// The ids of the run, as the chain's summaries carry them.
 pub(super) fn run_ids(facts: &AdmissionFacts) -> RunIds {
-    let summaries = || {
-        facts
-            .chain
-            .iter()
-            .filter_map(|audit| audit.summary.as_ref())
-            .map(|summary| &summary.run)
-    };
-    RunIds {
-        platform_run_id: summaries().find_map(|run| run.platform_run_id.clone()),
-        scenario_run_id: summaries().find_map(|run| run.scenario_run_id.clone()),
-        config_digest: summaries().find_map(|run| run.config_digest.clone()),
-    }
+    // Each from the first that carries it.
+    let summaries = facts.chain.iter().rev().filter_map(|audit| audit.summary.as_ref());
+    RunIds::known(summaries.map(|summary| &summary.run))
 }
 
 /// The step to go on with: the held one if it blocked, else the one after it.
@@ -183,25 +170,23 @@ fn resume_point(rerun: &Rerun, facts: &AdmissionFacts) -> Vec<Finding> {
     match resume_at(facts) {
         Err(why) => vec![inconsistent(held.step.id(), why)],
         Ok(Step::GateRollup) if rerun.only => {
-            vec![inconsistent(
-                "only",
-                "runs one of M3.C … M3.H alone, and this run goes on with M3.I; leave it out",
-            )]
+            let detail = "runs one of M3.C … M3.H alone, and this run goes on with M3.I; leave it out";
+            vec![inconsistent("only", detail)]
         }
         Ok(_) => Vec::new(),
     }
 }
 
-/// The closures of the steps that stay closed, without any admission.
-pub(super) fn closed_steps(facts: &AdmissionFacts) -> Vec<&ClosureRef> {
+/// The closures of the steps that stay closed. An admission that the held step rested on is replaced by this one.
+pub(super) fn closed_steps(facts: &AdmissionFacts) -> Closures {
     let Some(held) = facts.held.found() else {
-        return Vec::new();
+        return Closures::new();
     };
     let passed = held.closure.overall_pass.then_some(&held.closure);
-    held.upstream
-        .iter()
-        .filter(|closure| closure.step != Owner::Admission)
+    let before = held.upstream.iter().filter(|closure| closure.step != Owner::Admission);
+    before
         .chain(passed)
+        .map(|closure| (closure.step, closure.clone()))
         .collect()
 }
 
@@ -213,16 +198,11 @@ fn no_go(facts: &AdmissionFacts) -> Vec<Finding> {
         Some((held, audit.summary.as_ref()?))
     });
     if let Some((held, summary)) = held {
-        let no_go = summary
-            .blockers
-            .iter()
-            .filter(|finding| finding.code.severity() == Severity::S1);
-        findings.extend(no_go.map(|finding| {
-            inconsistent(
-                held.step.id(),
-                format!("{} is a no-go: start a new execution", finding.code),
-            )
-        }));
+        let codes = summary.blockers.iter().map(|finding| finding.code);
+        let no_go = codes.filter(|code| code.severity() == Severity::S1);
+        findings.extend(
+            no_go.map(|code| inconsistent(held.step.id(), format!("{code} is a no-go: start a new execution"))),
+        );
     }
     let History::Read(history) = &facts.history else {
         return findings;
@@ -301,27 +281,18 @@ fn handle_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) ->
 }
 
 fn triplet_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -> Vec<Finding> {
+    let unconfirmed = |why: &str| vec![drifted("m3b_run_identity_seed", why)];
     let seed = match facts.seed.as_result().map(|seed| &seed.seed_inputs) {
         Ok(Some(seed)) => seed,
         _ if !intact => return Vec::new(),
-        Ok(None) => {
-            return vec![drifted(
-                "m3b_run_identity_seed",
-                "holds no seed inputs, so the triplet cannot be confirmed",
-            )];
-        }
-        Err(why) => {
-            return vec![drifted(
-                "m3b_run_identity_seed",
-                format!("the triplet cannot be confirmed: {why}"),
-            )];
-        }
+        Ok(None) => return unconfirmed("holds no seed inputs, so the triplet cannot be confirmed"),
+        Err(why) => return unconfirmed(&format!("the triplet cannot be confirmed: {why}")),
     };
     let again = match derive_again(seed, today) {
         Ok(again) => again,
-        Err((handle, problem)) => {
+        Err(HandleProblem { key, problem }) => {
             return vec![drifted(
-                handle,
+                key,
                 format!("the triplet cannot be confirmed: today it {problem}"),
             )];
         }
@@ -354,22 +325,18 @@ fn triplet_drift(facts: &AdmissionFacts, today: &TodaysRegistry, intact: bool) -
 }
 
 /// The seed with everything that the registry says as it says it today.
-fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs, (String, String)> {
-    let text = |key| match today.handles.text(key) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(problem) => Err((problem.key, problem.problem)),
-    };
+fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs, HandleProblem> {
+    let text = |key| today.handles.text(key).map(str::to_owned);
     let (digest_input, config_digest) = config_digest(today)?;
     Ok(SeedInputs {
         digest_profile: DIGEST_PROFILE.to_owned(),
         digest_input,
         config_digest,
-        oracle_input_manifest_uri: seed.oracle_input_manifest_uri.clone(),
-        oracle_input_manifest_sha256: seed.oracle_input_manifest_sha256.clone(),
-        oracle_input_manifest_entries: seed.oracle_input_manifest_entries.clone(),
         scenario_fields: field_list(&text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS)?),
         scenario_derivation_mode: text(handles::SCENARIO_RUN_ID_DERIVATION_MODE)?,
         canonicalization_mode: text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE)?,
+        // The manifests are the oracle's, and no handle says them.
+        ..seed.clone()
     })
 }
 

@@ -28,14 +28,12 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
     let (held, stacks) = try_join(held(ctx, &rerun.held), stacks).await?;
     let registry = todays_registry(ctx, &keys, &stacks).await?;
     let Learned::Found(facts) = &held else {
-        let seed = Learned::Problem("the held summary is not known".to_owned());
-        let (chain, readings) = (Vec::new(), Vec::new());
         return Ok(AdmissionFacts {
             held,
-            chain,
-            seed,
+            chain: Vec::new(),
+            seed: Learned::Problem("the held summary is not known".to_owned()),
             registry,
-            readings,
+            readings: Vec::new(),
             history: History::NoRun,
             not_committed: Vec::new(),
             rewritten: Vec::new(),
@@ -91,12 +89,8 @@ pub(super) async fn gather(ctx: &StepContext<'_>, rerun: &Rerun) -> Result<Admis
 
 /// The links of the chain that are not as a committed phase summary names them.
 fn not_committed(links: &[&ClosureRef], committed: &[ClosureRef]) -> Vec<AuditProblem> {
-    let named = |link: &ClosureRef| {
-        let same = committed.iter().filter(|named| named.key == link.key);
-        same.clone().find(|named| *named != link).cloned()
-    };
     let problem = |link: &&ClosureRef| {
-        let named = named(link)?;
+        let named = committed.iter().find(|named| named.key == link.key && named != link)?;
         Some(AuditProblem {
             subject: link.key.to_string(),
             detail: format!(

@@ -12,9 +12,9 @@ use p1_contract::blocker::{Blocker, Finding};
 use p1_contract::input::Rerun;
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::observations::Learned;
-use p1_contract::observations::admission::{AdmissionFacts, Observed};
+use p1_contract::observations::admission::Observed;
 use p1_contract::owner::Owner;
-use p1_contract::request::{Admitted, Closures, Conclusion, StepInput, StepResult};
+use p1_contract::request::{Admitted, Conclusion, StepInput, StepResult};
 use p1_contract::step::Step;
 use p1_runtime::run_ledger::{self, Acquired};
 use p1_runtime::{Author, Evaluation, Fault, Recreated, StepContext, StepLogic};
@@ -90,7 +90,7 @@ impl StepLogic for Admission {
         let wave = vec![Author::new(input, Step::RerunDiscipline, run.clone()).artifact(receipt)?];
         let conclusion = match resume_at {
             Some(resume_at) if admitted => Conclusion::Admitted(Admitted {
-                closures: go_on_with(facts),
+                closures: checks::closed_steps(facts),
                 resume_at,
                 only: rerun.only,
             }),
@@ -127,27 +127,17 @@ fn rerun(input: &StepInput) -> Result<&Rerun, Fault> {
 /// The ledger's check, which comes last.
 fn acquisition(observed: &Observed, allowed: bool) -> (CheckResult, Option<Finding>) {
     const NAME: &str = "M3G-A9-LEDGER-ACQUIRED";
-    match &observed.acquired {
-        Some(Learned::Found(sequence)) => (CheckResult::new(NAME, true, format!("holds: record {sequence}")), None),
-        Some(Learned::Problem(why)) => {
-            let finding = Blocker::RunLockNotOurs.on("ledger", why.clone());
-            (CheckResult::of(NAME, std::slice::from_ref(&finding)), Some(finding))
+    let why = match &observed.acquired {
+        Some(Learned::Found(sequence)) => {
+            return (CheckResult::new(NAME, true, format!("holds: record {sequence}")), None);
         }
-        None if allowed => {
-            let finding = Blocker::RunLockNotOurs.on("ledger", "was not acquired");
-            (CheckResult::of(NAME, std::slice::from_ref(&finding)), Some(finding))
+        None if !allowed => {
+            let detail = "not tried, because another check does not hold";
+            return (CheckResult::new(NAME, false, detail), None);
         }
-        None => (
-            CheckResult::new(NAME, false, "not tried, because another check does not hold"),
-            None,
-        ),
-    }
-}
-
-/// The closures of the steps that stay closed. An admission that the held step rested on is replaced by this one.
-fn go_on_with(facts: &AdmissionFacts) -> Closures {
-    checks::closed_steps(facts)
-        .into_iter()
-        .map(|closure| (closure.step, closure.clone()))
-        .collect()
+        Some(Learned::Problem(why)) => why,
+        None => "was not acquired",
+    };
+    let finding = Blocker::RunLockNotOurs.on("ledger", why);
+    (CheckResult::of(NAME, std::slice::from_ref(&finding)), Some(finding))
 }

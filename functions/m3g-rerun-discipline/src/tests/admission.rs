@@ -7,66 +7,55 @@ use p1_contract::request::TaskOutcome;
 use super::refusal::refused;
 use super::*;
 
+pub(super) fn machine_down() -> [Finding; 1] {
+    [Blocker::StateMachineUnavailable.on("machine", "is DELETING")]
+}
+
 /// Held at M3.D by a machine that is down: the ordinary reason for a rerun.
 pub(super) fn held() -> World {
-    World::held_at(
-        Step::OrchestratorReadiness,
-        &[Blocker::StateMachineUnavailable.on("machine", "is DELETING")],
-    )
+    World::held_at(Step::OrchestratorReadiness, &machine_down())
 }
 
 pub(super) fn admit(world: &World, n: u8, input: &Value) -> StepResult {
     world.call(n, Mode::Admission, &Closures::new(), input).unwrap()
 }
 
+fn owners(closures: &Closures) -> Vec<&'static str> {
+    closures.keys().map(|owner| owner.id()).collect()
+}
+
 pub(super) fn ledger_records(world: &World) -> usize {
-    let prefix = format!("{}ledger/", world.run.platform_run_id.run_root());
-    world
-        .store
-        .dump(EVIDENCE)
-        .keys()
-        .filter(|key| key.starts_with(&prefix))
-        .count()
+    let prefix = world.run.platform_run_id.ledger_prefix();
+    let objects = world.store.dump(EVIDENCE);
+    objects.keys().filter(|key| key.starts_with(&prefix)).count()
 }
 
 #[test]
 fn a_held_run_goes_on_at_the_step_that_held() {
     let world = held();
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!(result_codes(&result), [] as [&str; 0]);
     let admitted = result.admitted().unwrap();
-    assert_eq!(
-        (admitted.resume_at, admitted.only),
-        (Step::OrchestratorReadiness, false)
-    );
+    assert_eq!(admitted.resume_at, Step::OrchestratorReadiness);
+    assert!(!admitted.only);
     let closures = &admitted.closures;
-    assert_eq!(
-        closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
-        ["ADMISSION", "M3.A", "M3.B", "M3.C"]
-    );
+    assert_eq!(owners(closures), ["ADMISSION", "M3.A", "M3.B", "M3.C"]);
     assert_eq!(closures["M3.A"], world.closures["M3.A"]);
     assert_eq!(closures["ADMISSION"], result.closure.clone().unwrap());
     assert_eq!(result.run, RunIds::from(world.run.clone()));
     let receipt = world.artifact(&result, "m3g_admission_receipt");
-    assert_eq!(
-        (&receipt["admitted"], &receipt["ledger_sequence"], &receipt["resume_at"]),
-        (&json!(true), &json!(2), &json!("M3.D"))
-    );
-    assert!(
-        receipt["checks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|check| check["pass"] == json!(true)),
-        "{receipt}"
-    );
+    assert_eq!(receipt["admitted"], true);
+    assert_eq!(receipt["ledger_sequence"], 2);
+    assert_eq!(receipt["resume_at"], "M3.D");
+    let mut checks = receipt["checks"].as_array().unwrap().iter();
+    assert!(checks.all(|check| check["pass"] == true), "{receipt}");
     assert_eq!(ledger_records(&world), 2);
 }
 
 #[test]
 fn a_faulted_run_goes_on_after_its_last_summary() {
     let world = World::held_at(Step::OrchestratorReadiness, &[]);
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!(
         (result_codes(&result), result.admitted().map(|go_on| go_on.resume_at)),
         (vec![], Some(Step::RunPublication))
@@ -77,7 +66,7 @@ fn a_faulted_run_goes_on_after_its_last_summary() {
 #[test]
 fn a_retry_gives_the_same_evidence() {
     let world = held();
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     let first = admit(&world, 2, &input);
     let stored = world.store.dump(EVIDENCE);
     world.repin(&[("SR_READY_COMMIT_AUTHORITY", "\"other\"")]);
@@ -88,13 +77,8 @@ fn a_retry_gives_the_same_evidence() {
 #[test]
 fn an_attempt_that_had_acquired_and_lost_its_observations_is_recognised() {
     let world = held();
-    world.ledger(&LedgerRecord::acquired(
-        &world.run.platform_run_id,
-        2,
-        &execution(2),
-        stamp(2),
-    ));
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    world.acquire(2, 2);
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 2));
 }
 
@@ -102,7 +86,7 @@ fn an_attempt_that_had_acquired_and_lost_its_observations_is_recognised() {
 fn only_todays_registry_is_pinned_for_the_steps_to_come() {
     let world = held();
     world.repin(&[("DEV_FULL_MONTHLY_BUDGET_LIMIT_USD", "300")]);
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!(result_codes(&result), [] as [&str; 0]);
     let summary = world.artifact(&result, "m3g_admission_summary");
     let pins: Vec<_> = summary["inputs"]
@@ -121,7 +105,7 @@ fn a_run_can_be_resumed_again() {
     let mut world = held();
     let mended = [("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "\"arn:mended\"")];
     world.repin(&mended);
-    let first = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let first = admit(&world, 2, &world.resumed());
     world.closures = first.admitted().unwrap().closures.clone();
     world.close(2, Step::OrchestratorReadiness, &[]);
     world.close(
@@ -137,10 +121,7 @@ fn a_run_can_be_resumed_again() {
     );
     let closures = second.admitted().unwrap().closures.clone();
     assert_eq!(closures["ADMISSION"], second.closure.unwrap());
-    assert_eq!(
-        closures.keys().map(|owner| owner.id()).collect::<Vec<_>>(),
-        ["ADMISSION", "M3.A", "M3.B", "M3.C", "M3.D"]
-    );
+    assert_eq!(owners(&closures), ["ADMISSION", "M3.A", "M3.B", "M3.C", "M3.D"]);
 
     // The handle that M3.D read after it was mended binds from then on; M3.A's registry does not bind M3.D any more.
     world.closures = closures;
@@ -153,20 +134,15 @@ fn a_run_can_be_resumed_again() {
 #[test]
 fn an_ended_holder_without_a_summary_is_passed_over() {
     let world = held();
-    world.ledger(&LedgerRecord::acquired(
-        &world.run.platform_run_id,
-        2,
-        &execution(3),
-        stamp(3),
-    ));
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    world.acquire(2, 3);
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 3));
 }
 
 #[test]
 fn one_state_alone_can_be_run() {
     let world = held();
-    let mut input = world.rerun(Step::OrchestratorReadiness);
+    let mut input = world.resumed();
     input["resume"]["only"] = json!(true);
     assert!(admit(&world, 2, &input).admitted().unwrap().only);
 
@@ -194,13 +170,8 @@ fn the_mode_must_fit() {
 #[test]
 fn the_receipt_is_a_document() {
     let world = held();
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
-    let key = key_in(
-        &p1_contract::ids::Environment::default(),
-        &result.phase_execution_id,
-        "m3g_admission_receipt.json",
-    )
-    .unwrap();
+    let result = admit(&world, 2, &world.resumed());
+    let key = key_of(&result.phase_execution_id, "m3g_admission_receipt");
     let bytes = world.store.dump(EVIDENCE)[key.as_str()].clone();
     let document = Document::<RerunAdmissionReceipt>::parse(&bytes).unwrap();
     assert_eq!(document.header.phase_execution_id, result.phase_execution_id);

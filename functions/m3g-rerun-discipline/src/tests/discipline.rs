@@ -1,6 +1,6 @@
 //! The step.
 
-use p1_contract::artifacts::KeyVersions;
+use p1_contract::artifacts::{KeyVersions, RerunAdmissionReceipt};
 use p1_contract::input::ResetReceipt;
 use p1_contract::observations::Learned;
 use p1_contract::observations::rerun_discipline::{Observed, RunDocument};
@@ -54,23 +54,14 @@ fn an_untouched_run_passes() {
     );
     assert_eq!(result.run, RunIds::from(world.run.clone()));
     let snapshot = world.artifact(&result, "m3g_rerun_reset_policy_snapshot");
-    assert_eq!(
-        (&snapshot["overall_pass"], &snapshot["rerun"]),
-        (&json!(true), &json!(false))
-    );
+    assert_eq!(snapshot["overall_pass"], true);
+    assert_eq!(snapshot["rerun"], false);
     assert_eq!(snapshot["identity_drift_policy"], "new_platform_run_id_required");
     let guard = world.artifact(&result, "m3g_prohibited_mutation_guard_receipts");
-    assert_eq!(
-        (&guard["guard_pass"], guard["keys"].as_array().unwrap().len()),
-        (&json!(true), 3)
-    );
-    assert_eq!(
-        world.artifact(&result, "m3g_reset_class_matrix")["classes"]
-            .as_array()
-            .unwrap()
-            .len(),
-        4
-    );
+    assert_eq!(guard["guard_pass"], true);
+    assert_eq!(guard["keys"].as_array().unwrap().len(), 3);
+    let matrix = world.artifact(&result, "m3g_reset_class_matrix");
+    assert_eq!(matrix["classes"].as_array().unwrap().len(), 4);
     assert_eq!(evaluate(false, |_| {}), [] as [&str; 0]);
     assert_eq!(evaluate(true, |_| {}), [] as [&str; 0]);
 }
@@ -107,21 +98,18 @@ fn every_document_carries_the_triplet() {
 
 #[test]
 fn todays_registry_gives_the_digest() {
-    let changes: [&[(&str, &str)]; 3] = [
-        &[("ORACLE_ENGINE_RUN_ID", "\"other\"")],
-        &[("ORACLE_ENGINE_RUN_ID", "\"TO_PIN\"")],
-        &[("ORACLE_SORT_KEY_BY_OUTPUT_ID", "[1]")],
+    let changes = [
+        ("ORACLE_ENGINE_RUN_ID", "\"other\""),
+        ("ORACLE_ENGINE_RUN_ID", "\"TO_PIN\""),
+        ("ORACLE_SORT_KEY_BY_OUTPUT_ID", "[1]"),
     ];
     for change in changes {
         let world = published();
-        world.repin(change);
+        world.repin(&[change]);
         assert_eq!(result_codes(&step(&world)), ["M3G-B2"], "{change:?}");
     }
     let world = published();
-    world.repin(&[(
-        "ORACLE_SORT_KEY_BY_OUTPUT_ID",
-        "{\"a\":\"ts\",\"b\":\"ts\",\"d\":\"ts\"}",
-    )]);
+    world.repin(&[("ORACLE_SORT_KEY_BY_OUTPUT_ID", r#"{"a":"ts","b":"ts","d":"ts"}"#)]);
     assert_eq!(
         result_codes(&step(&world)),
         [] as [&str; 0],
@@ -175,12 +163,8 @@ fn the_guard_looks_at_the_keys_of_p1_alone() {
     let result = step(&world);
     assert_eq!(result_codes(&result), [] as [&str; 0]);
     let guard = world.artifact(&result, "m3g_prohibited_mutation_guard_receipts");
-    let keys: Vec<&str> = guard["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|key| key["key"].as_str().unwrap())
-        .collect();
+    let keys = guard["keys"].as_array().unwrap().iter();
+    let keys: Vec<&str> = keys.map(|key| key["key"].as_str().unwrap()).collect();
     let own = ["ledger/000001.json", "run.json", "run_pin/run_header.json"].map(|key| format!("{root}{key}"));
     assert_eq!(keys, own);
     for hidden in &own {
@@ -207,54 +191,41 @@ fn a_rerun_is_the_one_that_was_admitted() {
         ["M3G-B1"]
     );
 
-    let doctored = |change: fn(&mut p1_contract::artifacts::RerunAdmissionReceipt)| {
-        evaluate(true, |observed| {
+    type Change = fn(&mut RerunAdmissionReceipt);
+    let changes: [(Change, &[&str]); 7] = [
+        (|receipt| receipt.admitted = false, &["M3G-B1"]),
+        (|receipt| receipt.only = true, &["M3G-B1"]),
+        (|receipt| receipt.held.sha256 = Sha256Hex::of(b"other"), &["M3G-B1"]),
+        (|receipt| receipt.reset.scope = Some("other".to_owned()), &["M3G-B1"]),
+        // A receipt that breaks the rules is not the one of the input either.
+        (
+            |receipt| receipt.reset.class = Some("No Class".to_owned()),
+            &["M3G-B1", "M3G-B4"],
+        ),
+        (|receipt| receipt.reset = ResetReceipt::default(), &["M3G-B1", "M3G-B5"]),
+        (
+            |receipt| receipt.reset.class = Some("network_reset".to_owned()),
+            &["M3G-B1", "M3G-B6"],
+        ),
+    ];
+    for (number, (change, codes)) in changes.into_iter().enumerate() {
+        let doctor = |observed: &mut Observed| {
             let Some(Learned::Found(receipt)) = &mut observed.admission else {
                 panic!("no receipt")
             };
             change(receipt);
-        })
-    };
-    assert_eq!(doctored(|receipt| receipt.admitted = false), ["M3G-B1"]);
-    assert_eq!(doctored(|receipt| receipt.only = true), ["M3G-B1"]);
-    assert_eq!(
-        doctored(|receipt| receipt.held.sha256 = Sha256Hex::of(b"other")),
-        ["M3G-B1"]
-    );
-    assert_eq!(
-        doctored(|receipt| receipt.reset.scope = Some("other".to_owned())),
-        ["M3G-B1"]
-    );
-    // A receipt that breaks the rules is not the one of the input either.
-    assert_eq!(
-        doctored(|receipt| receipt.reset.class = Some("No Class".to_owned())),
-        ["M3G-B1", "M3G-B4"]
-    );
-    assert_eq!(
-        doctored(|receipt| receipt.reset = ResetReceipt::default()),
-        ["M3G-B1", "M3G-B5"]
-    );
-    assert_eq!(
-        doctored(|receipt| receipt.reset.class = Some("network_reset".to_owned())),
-        ["M3G-B1", "M3G-B6"]
-    );
+        };
+        assert_eq!(evaluate(true, doctor), codes, "{number}");
+    }
 }
 
 #[test]
 fn an_occupied_artifact_is_the_publish_blocker() {
     let world = published();
     let id = PhaseExecutionId::derive(Step::RerunDiscipline, stamp(1), execution(1).as_str());
-    world.store.seed(
-        EVIDENCE,
-        key_in(
-            &p1_contract::ids::Environment::default(),
-            &id,
-            "m3g_reset_class_matrix.json",
-        )
-        .unwrap()
-        .as_str(),
-        "{}",
-    );
+    world
+        .store
+        .seed(EVIDENCE, key_of(&id, "m3g_reset_class_matrix").as_str(), "{}");
     assert_eq!(result_codes(&step(&world)), ["M3G-B7"]);
 }
 

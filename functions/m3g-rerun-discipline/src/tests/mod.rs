@@ -153,17 +153,18 @@ impl World {
     /// A run whose execution 1 ended with `held`: all steps before it passed, and it has these blockers.
     fn held_at(held: Step, blockers: &[Finding]) -> Self {
         let mut world = World::empty();
-        world.ledger(&LedgerRecord::acquired(
-            &world.run.platform_run_id,
-            1,
-            &execution(1),
-            stamp(1),
-        ));
+        world.acquire(1, 1);
         for step in held.before() {
             world.close(1, step, &[]);
         }
         world.close(1, held, blockers);
         world
+    }
+
+    /// The ACQUIRED record of the n-th execution.
+    fn acquire(&self, sequence: u32, n: u8) {
+        let run = &self.run.platform_run_id;
+        self.ledger(&LedgerRecord::acquired(run, sequence, &execution(n), stamp(n)));
     }
 
     fn ledger(&self, record: &LedgerRecord) {
@@ -173,14 +174,14 @@ impl World {
     }
 
     fn ids(&self, step: Step) -> RunIds {
-        let mut ids = RunIds::from(self.run.clone());
-        if step <= Step::RunIdentity {
-            ids.config_digest = None;
-        }
-        if step == Step::HandleClosure {
-            RunIds::default()
-        } else {
-            ids
+        let ids = RunIds::from(self.run.clone());
+        match step {
+            Step::HandleClosure => RunIds::default(),
+            Step::RunIdentity => RunIds {
+                config_digest: None,
+                ..ids
+            },
+            _ => ids,
         }
     }
 
@@ -188,11 +189,8 @@ impl World {
     fn close(&mut self, n: u8, step: Step, blockers: &[Finding]) {
         let id = PhaseExecutionId::derive(step, stamp(n), execution(n).as_str());
         let artifacts = self.artifacts(step, &id);
-        let inputs = if step == Step::HandleClosure {
-            vec![self.registry.clone()]
-        } else {
-            Vec::new()
-        };
+        let pinned = (step == Step::HandleClosure).then(|| self.registry.clone());
+        let inputs = pinned.into_iter().collect();
         let upstream = Owner::all()
             .filter_map(|owner| self.closures.get(&owner).cloned())
             .collect();
@@ -201,7 +199,7 @@ impl World {
         let name = summary_name(step);
         let header = Header::new(&name, step, id.clone(), &self.ids(step));
         let bytes = canonical::to_document(&merge(&header, &summary).unwrap()).unwrap();
-        let key = key_in(&Environment::default(), &id, &format!("{name}.json")).unwrap();
+        let key = key_of(&id, &name);
         let version_id = self.store.seed(EVIDENCE, key.as_str(), bytes.clone());
         let closure = ClosureRef {
             step: step.into(),
@@ -224,8 +222,7 @@ impl World {
                     pinned_at_utc,
                     seed_inputs: Some(self.seed.clone()),
                 };
-                let key = key_in(&Environment::default(), id, "m3b_run_identity_seed.json").unwrap();
-                vec![self.document(step, id, key.as_str(), body)]
+                vec![self.document(step, id, key_of(id, "m3b_run_identity_seed").as_str(), body)]
             }
             Step::RunPublication => {
                 let orchestrator = OrchestratorReference {
@@ -234,11 +231,10 @@ impl World {
                     role_arn: "arn:aws:iam::123456789012:role/orchestrator".to_owned(),
                     sr_ready_commit_authority: "step_functions_only".to_owned(),
                 };
-                let ledger_prefix = format!("{root}ledger/");
                 let record = RunRecord {
                     pinned_at_utc,
                     orchestrator,
-                    ledger_prefix,
+                    ledger_prefix: format!("{root}ledger/"),
                     source_closures: Vec::new(),
                 };
                 let run_json = self.document(step, id, &format!("{root}run.json"), record);
@@ -263,8 +259,7 @@ impl World {
                     pinned_at_utc,
                     overall_pass: true,
                 };
-                let key = key_in(&Environment::default(), id, "m4_handoff_pack.json").unwrap();
-                vec![self.document(step, id, key.as_str(), pack)]
+                vec![self.document(step, id, key_of(id, "m4_handoff_pack").as_str(), pack)]
             }
             _ => Vec::new(),
         }
@@ -322,6 +317,11 @@ impl World {
         runtime.block_on(crate::handle(&self.harness(), payload.to_string().as_bytes()))
     }
 
+    /// The rerun input for the step at which [`admission::held`] is held.
+    fn resumed(&self) -> Value {
+        self.rerun(Step::OrchestratorReadiness)
+    }
+
     /// The rerun input for the closure of `step`.
     fn rerun(&self, step: Step) -> Value {
         let closure = &self.closures[step.id()];
@@ -333,14 +333,24 @@ impl World {
 
     /// The artifact at `file` in the folder of a result's phase execution.
     fn artifact(&self, result: &StepResult, file: &str) -> Value {
-        let key = key_in(
-            &Environment::default(),
-            &result.phase_execution_id,
-            &format!("{file}.json"),
-        )
-        .unwrap();
+        let key = key_of(&result.phase_execution_id, file);
         serde_json::from_slice(&self.store.dump(EVIDENCE)[key.as_str()]).unwrap()
     }
+
+    /// Writes the bytes at `key` a second time, or hides them behind a delete marker.
+    fn touch(&self, key: &str, hide: bool) {
+        let bytes = self.store.dump(EVIDENCE)[key].clone();
+        if hide {
+            self.store.delete(EVIDENCE, key);
+        } else {
+            self.store.seed(EVIDENCE, key, bytes);
+        }
+    }
+}
+
+/// The key of this document of a phase execution.
+fn key_of(id: &PhaseExecutionId, name: &str) -> S3Key {
+    key_in(&Environment::default(), id, &format!("{name}.json")).unwrap()
 }
 
 /// The payload of a call in the n-th execution.

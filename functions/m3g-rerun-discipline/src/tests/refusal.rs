@@ -5,7 +5,7 @@ use p1_contract::blocker::Blocker;
 use p1_contract::request::{Conclusion, TaskOutcome};
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 
-use super::admission::{admit, held, ledger_records};
+use super::admission::{admit, held, ledger_records, machine_down};
 use super::*;
 
 /// The codes of a refusal, which lists no closures and acquires nothing.
@@ -16,10 +16,8 @@ pub(super) fn refused(world: &World, input: &Value) -> Vec<&'static str> {
     assert_eq!(result.conclusion, Conclusion::Refused, "{result:?}");
     assert_eq!(ledger_records(world), before);
     let receipt = world.artifact(&result, "m3g_admission_receipt");
-    assert_eq!(
-        (&receipt["admitted"], &receipt["ledger_sequence"]),
-        (&json!(false), &Value::Null)
-    );
+    assert_eq!(receipt["admitted"], false);
+    assert_eq!(receipt["ledger_sequence"], Value::Null);
     let mut told: Vec<&str> = result.findings.told.iter().map(|told| told.code.code()).collect();
     told.dedup();
     assert_eq!(told, result_codes(&result));
@@ -37,7 +35,7 @@ fn with(mut input: Value, pointer: &str, value: Value) -> Value {
 #[test]
 fn the_held_summary_must_be_there_and_the_last() {
     let world = held();
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     let changed = with(input.clone(), "/resume/held/sha256", json!(Sha256Hex::of(b"other")));
     assert_eq!(refused(&world, &changed), ["M3G-B1"]);
     let world = held();
@@ -60,35 +58,22 @@ fn the_chain_must_still_have_its_bytes() {
     for key in ["M3.A", "M3.B"] {
         let world = held();
         world.store.deny(EVIDENCE, world.closures[key].key.as_str());
-        assert_eq!(
-            refused(&world, &world.rerun(Step::OrchestratorReadiness)),
-            ["M3G-B1"],
-            "{key}"
-        );
+        assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"], "{key}");
     }
     let world = held();
-    let seed = key_in(
-        &p1_contract::ids::Environment::default(),
-        &world.closures["M3.B"].phase_execution_id,
-        "m3b_run_identity_seed.json",
-    )
-    .unwrap();
+    let seed = key_of(&world.closures["M3.B"].phase_execution_id, "m3b_run_identity_seed");
     world.store.deny(EVIDENCE, seed.as_str());
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"]);
     // A chain that lacks a step.
     let mut world = World::held_at(Step::ConfigDigest, &[]);
     world.closures.remove("M3.C");
-    world.close(
-        1,
-        Step::OrchestratorReadiness,
-        &[Blocker::StateMachineUnavailable.on("machine", "is DELETING")],
-    );
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
+    world.close(1, Step::OrchestratorReadiness, &machine_down());
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"]);
     // A chain of two runs.
     let mut world = World::held_at(Step::ConfigDigest, &[]);
     world.run.scenario_run_id = "scenario_00000000000000000000000000000000".parse().unwrap();
     world.close(1, Step::OrchestratorReadiness, &[]);
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"]);
 }
 
 #[test]
@@ -110,12 +95,12 @@ fn after_a_no_go_only_a_new_start_is_offered() {
         Step::OrchestratorReadiness,
         &[Blocker::ForeignStateMachine.on("machine", "is another")],
     );
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"]);
 
     let world = committed(RollupVerdict::NoGoResetRequired, PhaseVerdict::HoldM3);
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B1"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B1"]);
     let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!((result.outcome(), ledger_records(&world)), (TaskOutcome::Admitted, 3));
 }
 
@@ -139,12 +124,7 @@ fn committed(adjudication: RollupVerdict, verdict: PhaseVerdict) -> World {
         blockers: None,
     };
     let id = PhaseExecutionId::derive(Step::PhaseVerdict, stamp(1), execution(1).as_str());
-    let key = key_in(
-        &p1_contract::ids::Environment::default(),
-        &id,
-        "m3_execution_summary.json",
-    )
-    .unwrap();
+    let key = key_of(&id, "m3_execution_summary");
     let summary = world.document(Step::PhaseVerdict, &id, key.as_str(), summary);
     let run = &world.run.platform_run_id;
     world.ledger(&LedgerRecord::committed(
@@ -179,14 +159,14 @@ fn a_forged_version_of_the_held_summary_is_refused() {
         admit(
             &committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3),
             2,
-            &world.rerun(Step::OrchestratorReadiness)
+            &world.resumed()
         )
         .outcome(),
         TaskOutcome::Admitted
     );
     world.closures.remove("M3.D");
     world.close(1, Step::OrchestratorReadiness, &[]);
-    let forged = world.rerun(Step::OrchestratorReadiness);
+    let forged = world.resumed();
     assert_ne!(world.closures["M3.D"].sha256, honest.sha256);
     let inconsistent = subjects(&world, &forged, "M3G-B1");
     assert!(inconsistent.contains(&honest.key.to_string()), "{inconsistent:?}");
@@ -195,7 +175,7 @@ fn a_forged_version_of_the_held_summary_is_refused() {
     world
         .closures
         .insert(Step::OrchestratorReadiness.into(), honest.clone());
-    let named = world.rerun(Step::OrchestratorReadiness);
+    let named = world.resumed();
     let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
     world.store.seed(EVIDENCE, honest.key.as_str(), "{}");
     assert_eq!(refused(&world, &named), ["M3G-B3"]);
@@ -208,12 +188,8 @@ fn a_link_that_was_not_committed_is_named() {
     let mut world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
     let link = world.closures["M3.C"].key.to_string();
     world.close(1, Step::ConfigDigest, &[]);
-    world.close(
-        1,
-        Step::OrchestratorReadiness,
-        &[Blocker::StateMachineUnavailable.on("machine", "is DELETING")],
-    );
-    let forged = world.rerun(Step::OrchestratorReadiness);
+    world.close(1, Step::OrchestratorReadiness, &machine_down());
+    let forged = world.resumed();
     let inconsistent = subjects(&world, &forged, "M3G-B1");
     assert!(inconsistent.contains(&link), "{inconsistent:?}");
 }
@@ -222,7 +198,7 @@ fn a_link_that_was_not_committed_is_named() {
 #[test]
 fn what_a_committed_summary_does_not_name_is_not_the_last() {
     let mut world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
-    let honest = world.rerun(Step::OrchestratorReadiness);
+    let honest = world.resumed();
     world.close(1, Step::RunPublication, &[]);
     let squatted = world.rerun(Step::RunPublication);
     assert!(refused(&world, &squatted).contains(&"M3G-B1"));
@@ -244,26 +220,17 @@ fn an_overwritten_or_deleted_object_of_the_chain_is_refused() {
     for key in keys {
         for hide in [false, true] {
             let world = World::held_at(Step::CostEnvelope, &[]);
-            let bytes = world.store.dump(EVIDENCE)[&key].clone();
-            if hide {
-                world.store.delete(EVIDENCE, &key);
-            } else {
-                world.store.seed(EVIDENCE, &key, bytes);
-            }
+            world.touch(&key, hide);
             let input = world.rerun(Step::CostEnvelope);
             assert!(refused(&world, &input).contains(&"M3G-B3"), "{key}");
             assert_eq!(subjects(&world, &input, "M3G-B3"), std::slice::from_ref(&key));
         }
     }
     let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
-    let committed = world
-        .store
-        .dump(EVIDENCE)
-        .into_keys()
-        .find(|key| key.ends_with("/m3_execution_summary.json"));
-    let committed = committed.unwrap();
+    let mut keys = world.store.dump(EVIDENCE).into_keys();
+    let committed = keys.find(|key| key.ends_with("/m3_execution_summary.json")).unwrap();
     world.store.seed(EVIDENCE, &committed, "{}");
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     assert_eq!(refused(&world, &input), ["M3G-B3"]);
     assert_eq!(subjects(&world, &input, "M3G-B3"), [committed]);
 }
@@ -274,13 +241,8 @@ fn a_ledger_record_is_never_written_again_behind_a_delete_marker() {
     for (sequence, hide) in [(1, false), (2, false), (1, true), (2, true)] {
         let world = committed(RollupVerdict::HoldRemediate, PhaseVerdict::HoldM3);
         let key = world.run.platform_run_id.ledger_key(sequence);
-        let bytes = world.store.dump(EVIDENCE)[&key].clone();
-        if hide {
-            world.store.delete(EVIDENCE, &key);
-        } else {
-            world.store.seed(EVIDENCE, &key, bytes);
-        }
-        let input = world.rerun(Step::OrchestratorReadiness);
+        world.touch(&key, hide);
+        let input = world.resumed();
         assert!(refused(&world, &input).contains(&"M3D-B4"), "{key}");
         assert_eq!(subjects(&world, &input, "M3D-B4"), ["ledger"]);
         assert_eq!(
@@ -305,7 +267,7 @@ fn ghosts_of_this_machine_hold_nothing_and_those_of_another_are_no_records() {
     for sequence in 2..1_100 {
         world.ledger(&ghost(sequence, "orchestrator", long_ago));
     }
-    let result = admit(&world, 2, &world.rerun(Step::OrchestratorReadiness));
+    let result = admit(&world, 2, &world.resumed());
     assert_eq!(
         (result.outcome(), ledger_records(&world)),
         (TaskOutcome::Admitted, 1_100)
@@ -319,12 +281,12 @@ fn ghosts_of_this_machine_hold_nothing_and_those_of_another_are_no_records() {
     assert_eq!(records.count(), 64);
     let world = held();
     world.ledger(&ghost(2, "orchestrator", stamp(1)));
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     let fault = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap_err();
     assert_eq!(fault.name(), "Transient", "{fault}");
     let world = held();
     world.ledger(&ghost(2, "another", long_ago));
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3D-B4"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3D-B4"]);
 }
 
 #[test]
@@ -342,18 +304,14 @@ fn drift_needs_a_new_run() {
     for change in changes {
         let world = held();
         world.repin(change);
-        assert_eq!(
-            refused(&world, &world.rerun(Step::OrchestratorReadiness)),
-            ["M3G-B2"],
-            "{change:?}"
-        );
+        assert_eq!(refused(&world, &world.resumed()), ["M3G-B2"], "{change:?}");
     }
     let world = held();
     world.store.seed(ARTIFACTS, REGISTRY_KEY, "nothing is declared here");
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B2"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B2"]);
     let world = held();
     world.store.deny(ARTIFACTS, REGISTRY_KEY);
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3G-B2"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3G-B2"]);
 }
 
 /// A registry that a start would refuse is not pinned for the steps to come either.
@@ -371,24 +329,19 @@ fn a_registry_that_a_start_would_refuse_is_refused() {
         ("* `SOMEBODYS = 1`\n* `SOMEBODYS = 2`\n", "M3A-B6"),
     ] {
         let world = planted(more);
-        assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), [code]);
+        assert_eq!(refused(&world, &world.resumed()), [code]);
     }
     // Read by no step that has closed, and so no drift.
     let world = held();
     world.repin(&[("SFN_PLATFORM_RUN_ORCHESTRATOR_V0", "\"another\"")]);
-    let codes = refused(&world, &world.rerun(Step::OrchestratorReadiness));
+    let codes = refused(&world, &world.resumed());
     assert!(codes == ["M3A-B6"] || codes == ["M3G-B2"], "{codes:?}");
 }
 
 #[test]
 fn the_seed_must_give_the_run() {
     let mut world = World::empty();
-    world.ledger(&LedgerRecord::acquired(
-        &world.run.platform_run_id,
-        1,
-        &execution(1),
-        stamp(1),
-    ));
+    world.acquire(1, 1);
     world.seed.oracle_input_manifest_sha256 = Sha256Hex::of(b"another manifest");
     for step in Step::OrchestratorReadiness.before() {
         world.close(1, step, &[]);
@@ -403,29 +356,24 @@ fn a_mended_handle_of_a_step_to_come_is_no_drift() {
         ("ROLE_STEP_FUNCTIONS_ORCHESTRATOR", "\"arn:mended\""),
         ("CORRELATION_REQUIRED_FIELDS", "\"a,b\""),
     ]);
-    assert_eq!(
-        admit(&world, 2, &world.rerun(Step::OrchestratorReadiness)).outcome(),
-        TaskOutcome::Admitted
-    );
+    assert_eq!(admit(&world, 2, &world.resumed()).outcome(), TaskOutcome::Admitted);
 }
 
 #[test]
 fn the_reset_receipt_must_keep_the_rules() {
-    let world = held();
-    let input = world.rerun(Step::OrchestratorReadiness);
-    assert_eq!(
-        refused(&world, &with(input.clone(), "/resume/reset/class", json!("No Class"))),
-        ["M3G-B4"]
-    );
-    let world = held();
-    assert_eq!(
-        refused(&world, &with(input.clone(), "/resume/reset/actor", json!(""))),
-        ["M3G-B5"]
-    );
-    let world = held();
-    let unapproved = with(input.clone(), "/resume/reset/class", json!("network_reset"));
-    assert_eq!(refused(&world, &unapproved), ["M3G-B6"]);
-    let mut approved = unapproved;
+    let input = held().resumed();
+    for (field, value, code) in [
+        ("class", "No Class", "M3G-B4"),
+        ("actor", "", "M3G-B5"),
+        ("class", "network_reset", "M3G-B6"),
+        // What a hold offers is not filled in, and is refused by name.
+        ("actor", "TO_FILL: say it", "M3G-B5"),
+        ("at_utc", "TO_FILL: say it", "M3G-B5"),
+    ] {
+        let other = with(input.clone(), &format!("/resume/reset/{field}"), json!(value));
+        assert_eq!(refused(&held(), &other), [code], "{field}: {value}");
+    }
+    let mut approved = with(input.clone(), "/resume/reset/class", json!("network_reset"));
     approved["resume"]["reset"]["approval"] = json!({ "who": "the owner", "blocker": "M3D-B2" });
     let world = held();
     assert_eq!(admit(&world, 2, &approved).outcome(), TaskOutcome::Admitted);
@@ -437,16 +385,6 @@ fn the_reset_receipt_must_keep_the_rules() {
     for (at, bytes) in world.store.dump(EVIDENCE) {
         assert!(!String::from_utf8_lossy(&bytes).contains(key), "{at}");
     }
-    // What a hold offers is not filled in, and is refused by name.
-    for field in ["actor", "at_utc"] {
-        let world = held();
-        let open = with(
-            input.clone(),
-            &format!("/resume/reset/{field}"),
-            json!("TO_FILL: say it"),
-        );
-        assert_eq!(refused(&world, &open), ["M3G-B5"], "{field}");
-    }
     let mut without = input;
     without["resume"]["reset"].as_object_mut().unwrap().remove("at_utc");
     assert_eq!(refused(&held(), &without), ["M3G-B5"]);
@@ -456,7 +394,7 @@ fn the_reset_receipt_must_keep_the_rules() {
 fn a_holder_that_is_not_known_yet_is_a_fault() {
     let mut world = held();
     world.unknown.push(execution(1));
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     let before = ledger_records(&world);
     let fault = world.call(2, Mode::Admission, &Closures::new(), &input).unwrap_err();
     assert_eq!(fault.name(), "Transient", "{fault}");
@@ -469,21 +407,16 @@ fn a_holder_that_is_not_known_yet_is_a_fault() {
 fn a_run_that_is_being_worked_on_is_left_alone() {
     let mut world = held();
     world.running.push(execution(3));
-    world.ledger(&LedgerRecord::acquired(
-        &world.run.platform_run_id,
-        2,
-        &execution(3),
-        stamp(3),
-    ));
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3D-B4"]);
+    world.acquire(2, 3);
+    assert_eq!(refused(&world, &world.resumed()), ["M3D-B4"]);
     // What it has published so far does not count: it has not ended.
-    let input = world.rerun(Step::OrchestratorReadiness);
+    let input = world.resumed();
     world.close(3, Step::OrchestratorReadiness, &[]);
     let result = admit(&world, 4, &input);
     assert_eq!(result_codes(&result), ["M3D-B4"]);
 
     let world = committed(RollupVerdict::AdvanceToM3J, PhaseVerdict::AdvanceToM4);
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3D-B4"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3D-B4"]);
 }
 
 #[test]
@@ -492,7 +425,7 @@ fn a_ledger_that_is_none_is_not_written_to() {
     world
         .store
         .seed(EVIDENCE, &world.run.platform_run_id.ledger_key(2), "{}");
-    assert_eq!(refused(&world, &world.rerun(Step::OrchestratorReadiness)), ["M3D-B4"]);
+    assert_eq!(refused(&world, &world.resumed()), ["M3D-B4"]);
 }
 
 #[test]

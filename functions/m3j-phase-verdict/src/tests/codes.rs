@@ -9,7 +9,9 @@ use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::store::PutAnswer;
 use p1_runtime::testing::{BUCKET, TestExecution};
 
-use super::platform::{chain, conclude, green, held, observe, pack, published, roll_up, steps};
+use super::platform::{
+    chain, conclude, green, has_record, held, observe, pack, place, published, roll_up, steps, unresolved,
+};
 use crate::PhaseVerdictStep;
 
 /// Concludes, and expects a hold of exactly these codes with no receipt.
@@ -21,32 +23,21 @@ async fn holds(execution: &mut TestExecution, codes: &[Blocker]) -> StepResult {
         (false, Some(PhaseVerdict::HoldM3))
     );
     for code in codes {
-        assert!(result.concluded().unwrap().unresolved.contains(code));
+        assert!(unresolved(&result).contains(code));
     }
     // Who is told of the hold is told of each code that stands, and what to do.
     let mut told: Vec<Blocker> = result.findings.told.iter().map(|told| told.code).collect();
     told.dedup();
-    assert_eq!(told, result.concluded().unwrap().unresolved, "{:?}", result.findings);
-    assert!(
-        result
-            .findings
-            .told
-            .iter()
-            .all(|told| told.remedy == told.code.remedy())
-    );
+    assert_eq!(told, unresolved(&result), "{:?}", result.findings);
+    let mut all = result.findings.told.iter();
+    assert!(all.all(|told| told.remedy == told.code.remedy()));
     assert_eq!((result.findings.cut, &result.asked), (0, &None));
     assert!(published::<M4EntryReadinessReceipt>(execution).is_none());
     result
 }
 
 fn artifact_key(execution: &TestExecution, step: Step, name: &str) -> String {
-    format!(
-        "{}{name}.json",
-        execution
-            .settings
-            .environment
-            .phase_folder(&execution.phase_execution_id(step))
-    )
+    place(execution, step, &format!("{name}.json"))
 }
 
 fn other_execution() -> ExecutionArn {
@@ -76,25 +67,20 @@ async fn a_rollup_that_cannot_be_read_is_b2() {
 
 #[tokio::test]
 async fn a_closure_that_changed_after_the_rollup_is_b2() {
-    let mut execution = green();
-    execution.store.deny(BUCKET, execution.closures["M3.C"].key.as_str());
-    holds(&mut execution, &[Blocker::ChainIncomplete]).await;
-
-    let mut execution = green();
-    execution.closures.remove("M3.G");
-    holds(&mut execution, &[Blocker::ChainIncomplete]).await;
-
-    let mut execution = green();
-    execution.close(
-        Step::ConfigDigest,
-        &[],
-        vec![Blocker::CanonicalizationUnknown.on("mode", "unknown")],
-    );
-    holds(&mut execution, &[Blocker::ChainIncomplete]).await;
-
-    let mut execution = green();
-    execution.closures.get_mut("M3.H").unwrap().overall_pass = false;
-    holds(&mut execution, &[Blocker::ChainIncomplete]).await;
+    let changes: [fn(&mut TestExecution); 4] = [
+        |execution| execution.store.deny(BUCKET, execution.closures["M3.C"].key.as_str()),
+        |execution| drop(execution.closures.remove("M3.G")),
+        |execution| {
+            let blockers = vec![Blocker::CanonicalizationUnknown.on("mode", "unknown")];
+            execution.close(Step::ConfigDigest, &[], blockers);
+        },
+        |execution| execution.closures.get_mut("M3.H").unwrap().overall_pass = false,
+    ];
+    for change in changes {
+        let mut execution = green();
+        change(&mut execution);
+        holds(&mut execution, &[Blocker::ChainIncomplete]).await;
+    }
 }
 
 #[tokio::test]
@@ -110,10 +96,7 @@ async fn what_the_rollup_registered_is_not_raised_again() {
     );
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
-    assert_eq!(
-        result.concluded().map(|said| said.unresolved.as_slice()),
-        Some(&[Blocker::RollupArtifactInvalid][..])
-    );
+    assert_eq!(unresolved(&result), [Blocker::RollupArtifactInvalid]);
 }
 
 #[tokio::test]
@@ -194,13 +177,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
         execution.store.script(answers.clone());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
         assert_eq!(result.committed(), Some(false));
-        assert!(
-            !execution
-                .store
-                .dump(BUCKET)
-                .keys()
-                .any(|key| key.ends_with("ledger/000002.json"))
-        );
+        assert!(!has_record(&execution, 2));
 
         // The same answers to the PUT of the COMMITTED record.
         let mut execution = with_summary().await;
@@ -209,13 +186,7 @@ async fn a_write_that_is_refused_or_inconclusive_is_b7_and_never_a_verdict() {
             .script([PutAnswer::Exists].into_iter().chain(answers).collect());
         let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
         assert_eq!(result.committed(), Some(false));
-        assert!(
-            !execution
-                .store
-                .dump(BUCKET)
-                .keys()
-                .any(|key| key.ends_with("ledger/000002.json"))
-        );
+        assert!(!has_record(&execution, 2));
     }
 }
 
@@ -226,10 +197,7 @@ async fn secret_material_is_withheld_as_b7() {
     let mut execution = chain(Step::RunPublication, &blockers);
     let result = holds(&mut execution, &[Blocker::VerdictNotPublished]).await;
     assert_eq!(result.committed(), Some(false));
-    let own = execution
-        .settings
-        .environment
-        .phase_folder(&execution.phase_execution_id(Step::PhaseVerdict));
+    let own = place(&execution, Step::PhaseVerdict, "");
     for (key, bytes) in execution.store.dump(BUCKET) {
         assert!(
             !key.starts_with(&own) || !String::from_utf8(bytes).unwrap().contains(&key_id),
@@ -249,13 +217,7 @@ async fn a_ledger_that_was_lost_is_b9_and_nothing_is_committed() {
             published::<PhaseSummary>(&execution).unwrap().commit,
             CommitPosture::LedgerLost
         );
-        assert!(
-            !execution
-                .store
-                .dump(BUCKET)
-                .keys()
-                .any(|key| key.ends_with("ledger/000003.json"))
-        );
+        assert!(!has_record(&execution, 3));
     }
 }
 
@@ -270,10 +232,7 @@ async fn a_ledger_that_an_earlier_step_found_lost_is_not_raised_again() {
         (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(false))
     );
-    assert_eq!(
-        result.concluded().map(|said| said.unresolved.as_slice()),
-        Some(&[Blocker::RunLockNotOurs][..])
-    );
+    assert_eq!(unresolved(&result), [Blocker::RunLockNotOurs]);
 }
 
 /// An attempt wrote its summary and died; before the redrive a successor took the ledger.
@@ -311,10 +270,7 @@ async fn a_rollup_that_held_explains_a_missing_verdict() {
     let result = conclude(&mut execution).await;
     assert!(result.overall_pass, "{result:?}");
     assert_eq!(result.verdict(), Some(PhaseVerdict::HoldM3));
-    assert_eq!(
-        result.concluded().map(|said| said.unresolved.as_slice()),
-        Some(&[Blocker::RollupNotPublished][..])
-    );
+    assert_eq!(unresolved(&result), [Blocker::RollupNotPublished]);
     let next = published::<PhaseSummary>(&execution).unwrap().next_action.unwrap();
     let scope = next.rerun_input.unwrap().resume.reset.scope;
     assert_eq!(scope.as_deref(), Some("M3.I Gate rollup"));

@@ -8,29 +8,32 @@ use p1_contract::observations::phase_verdict::{CommitOutcome, Observed, SummaryW
 use p1_contract::request::{Concluded, Conclusion};
 use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
-use p1_runtime::StepLogic as _;
+use p1_runtime::testing::TestExecution;
+use p1_runtime::{Evaluation, StepLogic as _};
 
 use super::platform::{green, held, observe};
 use crate::{PhaseVerdictStep, checks, phase_summary, receipt};
 
 /// The codes of the step's evaluation of doctored observations.
 async fn evaluated(break_it: impl FnOnce(&mut Observed)) -> Vec<Blocker> {
+    codes(&evaluation(break_it).await.findings)
+}
+
+async fn evaluation(break_it: impl FnOnce(&mut Observed)) -> Evaluation {
     let execution = green();
     let mut observed = observe(&execution).await;
     break_it(&mut observed);
     let request = execution.request(Step::PhaseVerdict);
-    codes(
-        &PhaseVerdictStep::default()
-            .evaluate(&request.input, &observed)
-            .unwrap()
-            .findings,
-    )
+    PhaseVerdictStep::default().evaluate(&request.input, &observed).unwrap()
 }
 
 /// The codes of a doctored phase summary.
 async fn doctored(break_it: impl FnOnce(&mut PhaseSummary)) -> Vec<Blocker> {
-    let execution = green();
-    let observed = observe(&execution).await;
+    doctored_of(&green(), break_it).await
+}
+
+async fn doctored_of(execution: &TestExecution, break_it: impl FnOnce(&mut PhaseSummary)) -> Vec<Blocker> {
+    let observed = observe(execution).await;
     let request = execution.request(Step::PhaseVerdict);
     let (mut document, own) = phase_summary(&request.input, &observed.facts).unwrap();
     assert!(own.is_empty() && checks::defects(&document.body, &observed.facts).is_empty());
@@ -46,11 +49,8 @@ async fn the_valid_observations_have_none() {
 /// The race for the record was lost after the ledger had been read as ours.
 #[tokio::test]
 async fn a_commit_that_lost_the_race_is_b9_and_a_hold() {
-    let execution = green();
-    let mut observed = observe(&execution).await;
-    observed.commit = CommitOutcome::Lost("another execution wrote record 2 first".to_owned());
-    let request = execution.request(Step::PhaseVerdict);
-    let evaluation = PhaseVerdictStep::default().evaluate(&request.input, &observed).unwrap();
+    let lost = CommitOutcome::Lost("another execution wrote record 2 first".to_owned());
+    let evaluation = evaluation(|observed| observed.commit = lost).await;
     assert_eq!(codes(&evaluation.findings), [Blocker::CommitLedgerLost]);
     let concluded = Concluded {
         verdict: PhaseVerdict::HoldM3,
@@ -188,14 +188,6 @@ async fn an_advance_through_a_closed_gate_is_b8() {
 
 #[tokio::test]
 async fn a_hold_needs_a_blocker() {
-    let execution = held();
-    let observed = observe(&execution).await;
-    let request = execution.request(Step::PhaseVerdict);
-    let (mut document, own) = phase_summary(&request.input, &observed.facts).unwrap();
-    assert!(own.is_empty());
-    document.body.unresolved_blockers.clear();
-    assert_eq!(
-        codes(&checks::defects(&document.body, &observed.facts)),
-        [Blocker::SummaryInconsistent]
-    );
+    let found = doctored_of(&held(), |summary| summary.unresolved_blockers.clear()).await;
+    assert_eq!(found, [Blocker::SummaryInconsistent]);
 }

@@ -6,7 +6,7 @@ use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::testing::BUCKET;
 
-use super::platform::{chain, conclude, green, held, published};
+use super::platform::{chain, conclude, green, held, published, touch};
 
 #[tokio::test]
 async fn a_key_of_the_chain_that_was_overwritten_or_deleted_never_advances() {
@@ -17,13 +17,8 @@ async fn a_key_of_the_chain_that_was_overwritten_or_deleted_never_advances() {
         for hide in [false, true] {
             for make in [green, held] {
                 let mut execution = make();
-                let Some(bytes) = execution.store.dump(BUCKET).remove(key) else {
+                if !touch(&execution, key, hide) {
                     continue;
-                };
-                if hide {
-                    execution.store.delete(BUCKET, key);
-                } else {
-                    execution.store.seed(BUCKET, key, bytes);
                 }
                 let result = conclude(&mut execution).await;
                 assert_eq!(result.blockers, [Blocker::ChainIncomplete], "{key}");
@@ -33,11 +28,9 @@ async fn a_key_of_the_chain_that_was_overwritten_or_deleted_never_advances() {
                     "the hold is committed: {key}"
                 );
                 let summary = published::<PhaseSummary>(&execution).unwrap();
-                let named = summary
-                    .unresolved_blockers
-                    .iter()
-                    .any(|blocker| blocker.subject == **key);
-                assert!(named, "{key}: {:?}", summary.unresolved_blockers);
+                let blockers = &summary.unresolved_blockers;
+                let is_named = blockers.iter().any(|blocker| blocker.subject == **key);
+                assert!(is_named, "{key}: {blockers:?}");
                 assert_eq!(summary.next_action.unwrap().action, "START_ANEW");
                 assert!(published::<M4EntryReadinessReceipt>(&execution).is_none());
             }
@@ -50,12 +43,7 @@ async fn a_ledger_record_with_a_history_is_no_ledger_to_commit_to() {
     for hide in [false, true] {
         let mut execution = green();
         let key = execution.run().platform_run_id.unwrap().ledger_key(1);
-        let bytes = execution.store.dump(BUCKET)[&key].clone();
-        if hide {
-            execution.store.delete(BUCKET, &key);
-        } else {
-            execution.store.seed(BUCKET, &key, bytes);
-        }
+        assert!(touch(&execution, &key, hide));
         let result = conclude(&mut execution).await;
         assert_eq!(result.blockers, [Blocker::CommitLedgerLost]);
         assert_eq!(result.committed(), Some(false));

@@ -1,13 +1,13 @@
 //! The valid examples: chains of closures with M3.I's documents, the handoff pack and the ledger.
 
 use p1_contract::artifacts::{M4HandoffPack, P1Verdict, RegisteredBlocker, RollupBlockerRegister};
-use p1_contract::blocker::{Finding, codes};
+use p1_contract::blocker::{Blocker, Finding, codes};
 use p1_contract::evidence::{Body, split};
 use p1_contract::observations::phase_verdict::Observed;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
-use p1_runtime::testing::TestExecution;
+use p1_runtime::testing::{BUCKET, TestExecution};
 use p1_runtime::{StepContext, StepLogic as _};
 
 use crate::PhaseVerdictStep;
@@ -64,13 +64,9 @@ pub(super) fn roll_up(execution: &mut TestExecution, unresolved: &[Finding]) {
         unresolved_blockers: unresolved.iter().map(RegisteredBlocker::from).collect(),
         unresolved_count: unresolved.len() as u64,
     };
-    let artifacts = [
-        (P1Verdict::NAME, execution.document(Step::GateRollup, verdict)),
-        (
-            RollupBlockerRegister::NAME,
-            execution.document(Step::GateRollup, register),
-        ),
-    ];
+    let verdict = execution.document(Step::GateRollup, verdict);
+    let register = execution.document(Step::GateRollup, register);
+    let artifacts = [(P1Verdict::NAME, verdict), (RollupBlockerRegister::NAME, register)];
     execution.close(Step::GateRollup, &artifacts, Vec::new());
 }
 
@@ -84,7 +80,7 @@ pub(super) fn held() -> TestExecution {
     let detail = "s3 | `refuses`\n<!-- p1-closure: x -->";
     chain(
         Step::RunPublication,
-        &[p1_contract::blocker::Blocker::RunEvidenceWriteFailed.on("run.json", detail)],
+        &[Blocker::RunEvidenceWriteFailed.on("run.json", detail)],
     )
 }
 
@@ -95,6 +91,36 @@ pub(super) async fn conclude(execution: &mut TestExecution) -> StepResult {
 pub(super) fn published<B: Body>(execution: &TestExecution) -> Option<B> {
     let value = execution.published(Step::PhaseVerdict, B::NAME)?;
     Some(split(value, B::NAME).unwrap().body)
+}
+
+/// Where the execution's folder of `step` has this file.
+pub(super) fn place(execution: &TestExecution, step: Step, file: &str) -> String {
+    let id = execution.phase_execution_id(step);
+    format!("{}{file}", execution.settings.environment.phase_folder(&id))
+}
+
+/// The codes that stand, as a result tells of them.
+pub(super) fn unresolved(result: &StepResult) -> &[Blocker] {
+    &result.concluded().unwrap().unresolved
+}
+
+/// Whether the run's ledger has a record of this number.
+pub(super) fn has_record(execution: &TestExecution, sequence: u32) -> bool {
+    let key = execution.run().platform_run_id.unwrap().ledger_key(sequence);
+    execution.store.dump(BUCKET).contains_key(&key)
+}
+
+/// Writes the bytes at `key` a second time, or hides them behind a delete marker. Returns whether there were any.
+pub(super) fn touch(execution: &TestExecution, key: &str, hide: bool) -> bool {
+    let Some(bytes) = execution.store.dump(BUCKET).remove(key) else {
+        return false;
+    };
+    if hide {
+        execution.store.delete(BUCKET, key);
+    } else {
+        execution.store.seed(BUCKET, key, bytes);
+    }
+    true
 }
 
 /// The observations of the execution, for doctoring.

@@ -41,8 +41,7 @@ pub(super) fn local() -> PhaseVerdictStep {
 }
 
 fn place(execution: &TestExecution, sidecar: &str) -> String {
-    let id = execution.phase_execution_id(Step::PhaseVerdict);
-    format!("evidence/dev_full/run_control/{id}/{sidecar}")
+    super::platform::place(execution, Step::PhaseVerdict, sidecar)
 }
 
 pub(super) fn sidecars(execution: &TestExecution) -> BTreeMap<&'static str, Vec<u8>> {
@@ -79,34 +78,18 @@ async fn an_advance_is_signed_over_everything_that_it_rests_on() {
     assert_eq!((said.unresolved_codes.len(), said.not_reached.len()), (0, 0));
 
     let objects = execution.store.dump(BUCKET);
-    let mut expected: Vec<String> = execution
-        .closures
-        .values()
-        .map(|closure| closure.key.to_string())
-        .collect();
+    let closures = execution.closures.values();
+    let mut expected: Vec<String> = closures.map(|closure| closure.key.to_string()).collect();
     expected.extend(["m3j_execution_summary.json", "m3_execution_summary.json"].map(|name| place(&execution, name)));
-    expected.extend(
-        objects
-            .keys()
-            .filter(|key| key.ends_with("/m4_handoff_pack.json"))
-            .cloned(),
-    );
-    expected.extend(
-        objects
-            .keys()
-            .filter(|key| key.ends_with("/ledger/000002.json"))
-            .cloned(),
-    );
+    for end in ["/m4_handoff_pack.json", "/ledger/000002.json"] {
+        expected.extend(objects.keys().filter(|key| key.ends_with(end)).cloned());
+    }
     expected.sort();
     let names: Vec<&str> = verdict.subject.iter().map(|subject| subject.name.as_str()).collect();
     assert_eq!(names, expected);
     for subject in &verdict.subject {
-        assert_eq!(
-            subject.digest.sha256,
-            Sha256Hex::of(&objects[&subject.name]),
-            "{}",
-            subject.name
-        );
+        let name = &subject.name;
+        assert_eq!(subject.digest.sha256, Sha256Hex::of(&objects[name]), "{name}");
     }
 
     let vsa: Statement<VerificationSummary> = statement(&execution, VSA_SIDECAR);

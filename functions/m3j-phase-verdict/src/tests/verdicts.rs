@@ -15,16 +15,10 @@ use p1_contract::step::Step;
 use p1_contract::verdict::{PhaseVerdict, RollupVerdict};
 use p1_runtime::testing::{BUCKET, TestExecution};
 
-use super::platform::{chain, conclude, green, held, published, roll_up, steps};
+use super::platform::{chain, conclude, green, held, place, published, roll_up, steps, unresolved};
 
 fn note(execution: &TestExecution, name: &str) -> String {
-    let key = format!(
-        "{}{name}.md",
-        execution
-            .settings
-            .environment
-            .phase_folder(&execution.phase_execution_id(Step::PhaseVerdict))
-    );
+    let key = place(execution, Step::PhaseVerdict, &format!("{name}.md"));
     String::from_utf8(execution.store.dump(BUCKET).remove(&key).unwrap()).unwrap()
 }
 
@@ -47,10 +41,7 @@ async fn a_green_chain_is_committed_and_opens_m4() {
         (result.verdict(), result.committed()),
         (Some(PhaseVerdict::AdvanceToM4), Some(true))
     );
-    assert_eq!(
-        (result.concluded().map(|said| said.unresolved.as_slice()), &result.run),
-        (Some(&[][..]), &execution.run())
-    );
+    assert_eq!((unresolved(&result), &result.run), (&[][..], &execution.run()));
     assert!(result.findings.is_empty(), "{:?}", result.findings);
 
     let summary: PhaseSummary = published(&execution).unwrap();
@@ -109,12 +100,8 @@ async fn the_closing_summary_lists_everything_and_no_input_of_its_own() {
         .published(Step::PhaseVerdict, "m3j_execution_summary")
         .unwrap();
     let names = |field: &str, name: &str| -> Vec<String> {
-        closing[field]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| entry[name].as_str().unwrap().to_owned())
-            .collect()
+        let entries = closing[field].as_array().unwrap().iter();
+        entries.map(|entry| entry[name].as_str().unwrap().to_owned()).collect()
     };
     let mut artifacts = names("artifacts", "name");
     artifacts.sort();
@@ -146,10 +133,7 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
         (result.verdict(), result.committed()),
         (Some(PhaseVerdict::HoldM3), Some(true))
     );
-    assert_eq!(
-        result.concluded().map(|said| said.unresolved.as_slice()),
-        Some(&[Blocker::RunEvidenceWriteFailed][..])
-    );
+    assert_eq!(unresolved(&result), [Blocker::RunEvidenceWriteFailed]);
     assert!(published::<M4EntryReadinessReceipt>(&execution).is_none());
     assert_eq!(record(&execution, 2).unwrap().verdict, Some(PhaseVerdict::HoldM3));
 
@@ -159,24 +143,13 @@ async fn concluding_a_hold_is_a_pass_and_offers_the_way_on() {
         [Step::M4Handoff, Step::RerunDiscipline, Step::CostEnvelope]
     );
     assert_eq!(summary.unresolved_blockers.len(), 1);
-    assert_eq!(
-        statuses(&summary),
-        [
-            Complete,
-            Complete,
-            Complete,
-            Complete,
-            Open,
-            Open,
-            Open,
-            Open,
-            Complete,
-            Open,
-            Complete,
-            Open,
-            AwaitsAppend
-        ]
-    );
+    let expected = [
+        [Complete; 4].as_slice(),
+        &[Open; 4],
+        &[Complete, Open, Complete, Open, AwaitsAppend],
+    ]
+    .concat();
+    assert_eq!(statuses(&summary), expected);
 
     let next = summary.next_action.unwrap();
     assert_eq!((next.action.as_str(), next.remedies.len()), ("RESUME", 1));

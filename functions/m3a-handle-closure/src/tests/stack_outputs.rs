@@ -1,6 +1,5 @@
 //! How stack outputs are read: documents that are nearly such, too.
 
-use crate::hostile::{any_json, any_name};
 use p1_contract::exact::Exact;
 use p1_contract::ids::HandleKey;
 use p1_contract::observations::handle_closure::{StackClaim, StackOutputsFact};
@@ -8,8 +7,9 @@ use p1_contract::secrets::SecretHit;
 use p1_contract::stack_outputs::{self, redact};
 use p1_contract::strict::Limits;
 use proptest::prelude::*;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use super::hostile::{any_json, any_name};
 
 /// The end of the name of an output that maps handles to values.
 const MATERIALIZATION: &str = "_handle_materialization";
@@ -82,33 +82,19 @@ fn numbers_and_sets_are_kept_as_the_stack_gave_them() {
     );
     let seen: Vec<_> = claims
         .iter()
-        .map(|claim| {
-            (
-                claim.handle.as_str(),
-                claim.value.to_string(),
-                claim.numbers.join(" "),
-                claim.sets.join(" "),
-            )
-        })
+        .map(|claim| json!([claim.handle, claim.value, claim.numbers.join(" "), claim.sets.join(" ")]))
         .collect();
-    let row = |handle, value: &str, numbers: &str, sets: &str| {
-        (handle, value.to_owned(), numbers.to_owned(), sets.to_owned())
-    };
-    assert_eq!(
-        seen.iter()
-            .map(|(a, b, c, d)| (*a, b.clone(), c.clone(), d.clone()))
-            .collect::<Vec<_>>(),
-        [
-            row("A", "\"12345678901234567890.1\"", "", ""),
-            row("B", "[\"x\",\"y\"]", "", ""),
-            row("C", "{\"l\":[\"x\"],\"s\":{\"k\":[1000,\"0.5\"]}}", "/s/k/1", "/s/k"),
-            row("D", "[\"x\",[\"y\"]]", "", "/1"),
-            row("G", "[\"x\"]", "", ""),
-            row("H", "[\"x\"]", "", ""),
-            row("E", "[\"x\"]", "", ""),
-            row("F", "null", "", ""),
-        ]
-    );
+    let expected = [
+        json!(["A", "12345678901234567890.1", "", ""]),
+        json!(["B", ["x", "y"], "", ""]),
+        json!(["C", {"l": ["x"], "s": {"k": [1000, "0.5"]}}, "/s/k/1", "/s/k"]),
+        json!(["D", ["x", ["y"]], "", "/1"]),
+        json!(["G", ["x"], "", ""]),
+        json!(["H", ["x"], "", ""]),
+        json!(["E", ["x"], "", ""]),
+        json!(["F", null, "", ""]),
+    ];
+    assert_eq!(seen, expected);
     assert_eq!(
         (&claims[0].numbers[..], &claims[1].sets[..]),
         (&[String::new()][..], &[String::new()][..])

@@ -3,10 +3,11 @@
 use p1_contract::blocker::Blocker;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
+use p1_runtime::testing::BUCKET;
 use serde_json::{Value, json};
 
-use crate::fixture::{
-    ARTIFACTS, BILLING_KEY, BUCKET, DATABRICKS_KEY, Platform, REGISTRY, billing, proof_key, step, with_databricks,
+use super::fixture::{
+    ARTIFACTS, BILLING_KEY, DATABRICKS_KEY, Platform, REGISTRY, billing, proof_key, step, with_databricks,
 };
 
 pub(crate) async fn run(platform: &Platform) -> StepResult {
@@ -17,7 +18,7 @@ pub(crate) async fn run(platform: &Platform) -> StepResult {
 pub(crate) async fn blocked(platform: &Platform) -> Vec<&'static str> {
     let result = run(platform).await;
     let codes: Vec<_> = result.blockers.iter().map(|blocker| blocker.code()).collect();
-    let summary = platform.published("m3h_execution_summary.json");
+    let summary = platform.published("m3h_execution_summary");
     for blocker in summary["blockers"].as_array().unwrap() {
         assert!(codes.iter().any(|code| blocker["code"] == *code), "{blocker}");
     }
@@ -31,7 +32,7 @@ async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
     let result = run(&platform).await;
     assert!(result.overall_pass, "{:?}", result.blockers);
     assert_eq!(result.next_gate, "M3.H_READY");
-    let envelope = platform.published("phase_budget_envelope.json");
+    let envelope = platform.published("phase_budget_envelope");
     assert_eq!(envelope["artifact"], "m3h_phase_budget_envelope");
     assert_eq!(envelope["budget_alerts_usd"], json!(["120", "210.50", "270"]));
     assert_eq!(envelope["envelope_valid"], true);
@@ -40,15 +41,11 @@ async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
         proofs.len() == 11 && proofs.iter().all(|proof| proof["present"] == true),
         "{proofs:?}"
     );
-    let receipt = platform.published("phase_cost_outcome_receipt.json");
-    assert_eq!(
-        (&receipt["phase_id"], &receipt["spend_amount"]),
-        (&json!("P1"), &json!("12.34"))
-    );
-    assert_eq!(
-        (&receipt["window_start_utc"], &receipt["window_end_utc"]),
-        (&json!("2026-11-01T00:00:00Z"), &json!("2026-11-22T12:17:01Z"))
-    );
+    let receipt = platform.published("phase_cost_outcome_receipt");
+    assert_eq!(receipt["phase_id"], "P1");
+    assert_eq!(receipt["spend_amount"], "12.34");
+    assert_eq!(receipt["window_start_utc"], "2026-11-01T00:00:00Z");
+    assert_eq!(receipt["window_end_utc"], "2026-11-22T12:17:01Z");
     assert_eq!(receipt["artifacts_emitted"].as_array().unwrap().len(), 15);
     assert!(
         receipt["decision_or_risk_retired"]
@@ -56,47 +53,32 @@ async fn a_pass_publishes_the_four_artifacts_where_the_registry_says() {
             .unwrap()
             .contains("platform_20261122T121701Z")
     );
-    let posture = platform.published("daily_cost_posture.json");
-    assert_eq!(
-        (&posture["alerts_reached"], &posture["overall_pass"]),
-        (&json!(0), &json!(true))
-    );
-    let sources = platform.published("m3h_cost_source_receipts.json");
-    let passes: Vec<_> = sources["sources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|source| &source["pass"])
-        .collect();
-    assert_eq!(passes, [&json!(true), &json!(true)]);
-    let summary = platform.published("m3h_execution_summary.json");
-    assert_eq!(
-        (
-            summary["artifacts"].as_array().unwrap().len(),
-            summary["upstream"].as_array().unwrap().len()
-        ),
-        (5, 7)
-    );
+    let posture = platform.published("daily_cost_posture");
+    assert_eq!(posture["alerts_reached"], 0);
+    assert_eq!(posture["overall_pass"], true);
+    let sources = platform.published("m3h_cost_source_receipts");
+    assert_eq!(sources["sources"].as_array().unwrap().len(), 2);
+    assert_eq!(sources["sources"][0]["pass"], true);
+    assert_eq!(sources["sources"][1]["pass"], true);
+    let summary = platform.published("m3h_execution_summary");
+    assert_eq!(summary["artifacts"].as_array().unwrap().len(), 5);
+    assert_eq!(summary["upstream"].as_array().unwrap().len(), 7);
 }
 
 #[tokio::test]
 async fn the_databricks_bill_is_added_to_awss() {
     let platform = Platform::with_registry(&with_databricks());
     assert_eq!(blocked(&platform).await, [""; 0]);
-    let receipt = platform.published("phase_cost_outcome_receipt.json");
+    let receipt = platform.published("phase_cost_outcome_receipt");
     assert_eq!(receipt["spend_amount"], "113");
-    let posture = platform.published("daily_cost_posture.json");
-    assert_eq!(
-        (&posture["spend_amount"], &posture["estimated"]),
-        (&json!("113"), &json!(true))
-    );
-    let sources = platform.published("m3h_cost_source_receipts.json");
+    let posture = platform.published("daily_cost_posture");
+    assert_eq!(posture["spend_amount"], "113");
+    assert_eq!(posture["estimated"], true);
+    let sources = platform.published("m3h_cost_source_receipts");
     let databricks = &sources["sources"][1];
-    assert_eq!(
-        (&databricks["mode"], &databricks["pass"]),
-        (&json!("billing_artifact"), &json!(true))
-    );
-    let summary = platform.published("m3h_execution_summary.json");
+    assert_eq!(databricks["mode"], "billing_artifact");
+    assert_eq!(databricks["pass"], true);
+    let summary = platform.published("m3h_execution_summary");
     let inputs = summary["inputs"].as_array().unwrap();
     let pinned = inputs.iter().find(|input| input["key"] == DATABRICKS_KEY).unwrap();
     assert!(pinned["bucket"] == ARTIFACTS && pinned["version_id"].is_string() && pinned["sha256"].is_string());
@@ -106,7 +88,7 @@ async fn the_databricks_bill_is_added_to_awss() {
     platform.store.deny(ARTIFACTS, DATABRICKS_KEY);
     assert_eq!(blocked(&platform).await, ["M3H-B4"]);
     assert_eq!(
-        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        platform.published("phase_cost_outcome_receipt")["spend_amount"],
         Value::Null
     );
 }
@@ -128,38 +110,30 @@ async fn a_retry_writes_nothing_new() {
 #[tokio::test]
 async fn blockers_of_the_registry_leave_complete_evidence() {
     for (line, other, code) in [
-        (
-            "`BUDGET_CURRENCY = \"USD\"`",
-            "`BUDGET_CURRENCY = \"TO_PIN\"`",
-            "M3H-B1",
-        ),
+        ("CURRENCY = \"USD\"`", "CURRENCY = \"TO_PIN\"`", "M3H-B1"),
         ("/phase_budget_envelope.json", "/m3h_observations.json", "M3H-B1"),
         (
-            "`AWS_COST_CAPTURE_ENABLED = true`",
-            "`AWS_COST_CAPTURE_ENABLED = false`",
+            "`AWS_COST_CAPTURE_ENABLED = true",
+            "`AWS_COST_CAPTURE_ENABLED = false",
             "M3H-B3",
         ),
         ("* `DATABRICKS_COST_CAPTURE_REENABLE_GATE = \"M11.D\"`", "", "M3H-B4"),
         ("ALERT_1_USD = 120", "ALERT_1_USD = 220", "M3H-B5"),
-        (
-            "`COST_OUTCOME_RECEIPT_REQUIRED_FIELDS = \"phase_id,",
-            "`COST_OUTCOME_RECEIPT_REQUIRED_FIELDS = \"",
-            "M3H-B6",
-        ),
-        ("`BUDGET_CURRENCY = \"USD\"`", "`BUDGET_CURRENCY = \"EUR\"`", "M3H-B7"),
+        ("REQUIRED_FIELDS = \"phase_id,", "REQUIRED_FIELDS = \"", "M3H-B6"),
+        ("CURRENCY = \"USD\"`", "CURRENCY = \"EUR\"`", "M3H-B7"),
     ] {
         assert!(REGISTRY.contains(line), "{line}");
         let platform = Platform::with_registry(&REGISTRY.replace(line, other));
         assert_eq!(blocked(&platform).await, [code], "{other}");
-        let summary = platform.published("m3h_execution_summary.json");
+        let summary = platform.published("m3h_execution_summary");
         assert_eq!(summary["artifacts"].as_array().unwrap().len(), 5, "{other}");
-        assert_eq!(platform.published("daily_cost_posture.json")["overall_pass"], false);
+        assert_eq!(platform.published("daily_cost_posture")["overall_pass"], false);
     }
     let platform = Platform::with_registry("* `SOMETHING = 1`\n");
     let result = run(&platform).await;
     assert_eq!(result.blockers, [Blocker::CostHandleInvalid]);
     assert_eq!(
-        platform.published("m3h_phase_budget_envelope.json")["budget_currency"],
+        platform.published("m3h_phase_budget_envelope")["budget_currency"],
         Value::Null
     );
 }
@@ -167,13 +141,13 @@ async fn blockers_of_the_registry_leave_complete_evidence() {
 #[tokio::test]
 async fn b2_a_closure_that_is_missing_changed_or_a_hold() {
     let mut platform = Platform::new();
-    platform.closures.remove("M3.D");
+    platform.execution.closures.remove("M3.D");
     assert_eq!(blocked(&platform).await, ["M3H-B2"]);
 
     let platform = Platform::new();
     platform
         .store
-        .seed(BUCKET, platform.closures["M3.E"].key.as_str(), "{}");
+        .seed(BUCKET, platform.execution.closures["M3.E"].key.as_str(), "{}");
     assert_eq!(blocked(&platform).await, ["M3H-B2"]);
 
     let mut platform = Platform::new();
@@ -183,10 +157,10 @@ async fn b2_a_closure_that_is_missing_changed_or_a_hold() {
 
     // Without M3.A nothing pins the registry: one cause, and evidence all the same.
     let mut platform = Platform::new();
-    platform.closures.remove("M3.A");
+    platform.execution.closures.remove("M3.A");
     assert_eq!(blocked(&platform).await, ["M3H-B2"]);
     assert_eq!(
-        platform.published("m3h_phase_cost_outcome_receipt.json")["spend_amount"],
+        platform.published("m3h_phase_cost_outcome_receipt")["spend_amount"],
         "12.34"
     );
 }
@@ -209,7 +183,7 @@ async fn b3_a_billing_artifact_that_cannot_be_used() {
     platform.store.seed(BUCKET, BILLING_KEY, " ".repeat(2 << 20));
     assert_eq!(blocked(&platform).await, ["M3H-B3"]);
     assert_eq!(
-        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
+        platform.published("phase_cost_outcome_receipt")["spend_amount"],
         Value::Null
     );
 }
@@ -222,7 +196,7 @@ async fn b3_a_secret_is_named_by_place_and_rule_and_never_published() {
     document["source"] = json!(secret);
     platform.set_billing(&document);
     assert_eq!(blocked(&platform).await, ["M3H-B3"]);
-    let summary = platform.published("m3h_execution_summary.json");
+    let summary = platform.published("m3h_execution_summary");
     let detail = summary["blockers"][0]["detail"].as_str().unwrap();
     assert!(
         detail.contains("/source") && detail.contains("aws-access-key-id"),
@@ -239,7 +213,7 @@ async fn b3_a_secret_is_named_by_place_and_rule_and_never_published() {
 #[tokio::test]
 async fn b8_an_occupied_key() {
     let platform = Platform::new();
-    let phase = crate::fixture::phase(Step::CostEnvelope);
+    let phase = super::fixture::phase(Step::CostEnvelope);
     let key = format!("evidence/dev_full/run_control/{phase}/phase_budget_envelope.json");
     platform.store.seed(BUCKET, &key, "somebody else's");
     assert_eq!(blocked(&platform).await, ["M3H-B8"]);
@@ -254,7 +228,7 @@ async fn b9_spend_without_proof() {
         let platform = Platform::new();
         platform.store.seed(BUCKET, &proof_key(owner, name), "changed");
         assert_eq!(blocked(&platform).await, ["M3H-B9"], "{name}");
-        let envelope = platform.published("phase_budget_envelope.json");
+        let envelope = platform.published("phase_budget_envelope");
         let absent = envelope["expected_proof_artifacts"]
             .as_array()
             .unwrap()

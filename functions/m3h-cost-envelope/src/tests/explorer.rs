@@ -3,7 +3,7 @@
 use p1_runtime::Fault;
 use serde_json::{Value, json};
 
-use crate::fixture::{stamp, step};
+use super::fixture::{stamp, step};
 
 const ACCOUNT: &str = "123456789012";
 

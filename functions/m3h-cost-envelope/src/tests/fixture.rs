@@ -1,6 +1,6 @@
 //! A platform in memory on which M3.H passes: registry, billing artifact, and the closures of M3.A … M3.G.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -13,29 +13,27 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use p1_contract::blocker::Finding;
 use p1_contract::canonical;
-use p1_contract::evidence::{ExecutionSummary, Header, RunIds, merge, summary_name};
+use p1_contract::evidence::{ExecutionSummary, Header, merge, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key, Stamp};
 use p1_contract::observations::cost_envelope::Observed;
-use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
-use p1_contract::request::{Mode, TaskCall};
-use p1_contract::settings::{CostSource, Settings};
+use p1_contract::settings::CostSource;
 use p1_contract::step::Step;
-use p1_runtime::store::{MemoryStore, Store};
-use p1_runtime::{FixedAnswers, Harness, Orchestrator, Request, StepContext, StepLogic};
+use p1_runtime::store::MemoryStore;
+use p1_runtime::testing::{BUCKET, TestExecution};
+use p1_runtime::{Harness, Request, StepContext, StepLogic};
 use serde_json::{Value, json};
 
-use crate::proof::{EXPECTED_PROOFS, UPSTREAM};
+use crate::proof::{EXPECTED_PROOFS, upstream};
 use crate::{CostEnvelope, CostExplorer};
 
-pub(crate) const BUCKET: &str = "evidence-bucket";
 pub(crate) const ARTIFACTS: &str = "artifacts-bucket";
 pub(crate) const DATABRICKS_KEY: &str = "billing/databricks.json";
 pub(crate) const REGISTRY_KEY: &str = "registry/handles.md";
 pub(crate) const BILLING_KEY: &str = "billing/month.json";
 pub(crate) const DAY_KEY: &str = "evidence/dev_full/run_control/_cost/20261122.json";
-pub(crate) const EXECUTION: &str = "arn:aws:states:eu-west-2:123456789012:execution:orchestrator:one";
+pub(crate) const EXECUTION: &str = "arn:aws:states:eu-west-2:123456789012:execution:p1-test-machine:one";
 
 pub(crate) const REGISTRY: &str = r#"
 * `DEV_FULL_MONTHLY_BUDGET_LIMIT_USD = 300`
@@ -74,11 +72,10 @@ pub(crate) fn with_databricks() -> String {
         )
 }
 
-/// The platform.
+/// The platform: an execution in memory, with all that M3.H reads.
 pub(crate) struct Platform {
     pub(crate) store: MemoryStore,
-    pub(crate) closures: BTreeMap<Owner, ClosureRef>,
-    settings: Settings,
+    pub(crate) execution: TestExecution,
 }
 
 impl Platform {
@@ -89,16 +86,14 @@ impl Platform {
     pub(crate) fn with_registry(registry: &str) -> Self {
         let store = MemoryStore::with_buckets(&[BUCKET, ARTIFACTS]);
         store.seed(ARTIFACTS, DATABRICKS_KEY, databricks_bill().to_string());
-        let settings = Settings {
-            registry: format!("s3://{BUCKET}/{REGISTRY_KEY}").parse().unwrap(),
-            cost_source: CostSource::BillingArtifact(format!("s3://{BUCKET}/{BILLING_KEY}").parse().unwrap()),
-            ..p1_runtime::testing::settings(BUCKET)
+        let mut execution = TestExecution {
+            store: store.clone(),
+            ..TestExecution::named("one")
         };
-        let mut platform = Platform {
-            store,
-            closures: BTreeMap::new(),
-            settings,
-        };
+        execution.settings.registry = format!("s3://{BUCKET}/{REGISTRY_KEY}").parse().unwrap();
+        execution.settings.cost_source =
+            CostSource::BillingArtifact(format!("s3://{BUCKET}/{BILLING_KEY}").parse().unwrap());
+        let mut platform = Platform { store, execution };
         let version = platform.store.seed(BUCKET, REGISTRY_KEY, registry);
         let pin = ObjectRef {
             bucket: bucket(),
@@ -108,7 +103,7 @@ impl Platform {
             bytes: registry.len() as u64,
         };
         platform.set_billing(&billing());
-        for step in UPSTREAM {
+        for step in upstream() {
             let inputs = if step == Step::HandleClosure {
                 vec![pin.clone()]
             } else {
@@ -124,7 +119,7 @@ impl Platform {
     }
 
     pub(crate) fn use_cost_explorer(mut self) -> Self {
-        self.settings.cost_source = CostSource::CostExplorer;
+        self.execution.settings.cost_source = CostSource::CostExplorer;
         self
     }
 
@@ -144,7 +139,7 @@ impl Platform {
         let summary = ExecutionSummary::new(step.ready_gate(), blockers, artifacts, inputs, Vec::new())
             .scanned(p1_contract::evidence::SecretScan::default());
         let name = summary_name(step);
-        let header = Header::new(&name, step, phase(step), &run());
+        let header = Header::new(&name, step, phase(step), &self.execution.run());
         let summary_key = format!("{}{name}.json", Environment::default().phase_folder(&phase(step)));
         let closed = self.publish(&summary_key, &name, &merge(&header, &summary).unwrap());
         let closure = ClosureRef {
@@ -156,7 +151,7 @@ impl Platform {
             version_id: None,
             sha256: closed.sha256,
         };
-        self.closures.insert(step.into(), closure);
+        self.execution.closures.insert(step.into(), closure);
     }
 
     /// References name no version here, so that a test can take an object away by putting another one over it.
@@ -177,26 +172,11 @@ impl Platform {
     }
 
     pub(crate) fn harness(&self) -> Harness {
-        Harness {
-            store: Store::Memory(self.store.clone()),
-            orchestrator: Orchestrator::Fixed(FixedAnswers::default().into()),
-        }
+        self.execution.harness()
     }
 
     pub(crate) fn request(&self) -> Request {
-        let call = TaskCall {
-            mode: Mode::Step,
-            settings: &self.settings,
-            execution: EXECUTION,
-            start_time: "2026-11-22T12:17:01.250Z",
-            state_machine: "arn:aws:states:eu-west-2:123456789012:stateMachine:orchestrator",
-            state: "M3.H Cost envelope",
-            closures: &json!(self.closures),
-            input: &json!({"m2_handoff": {
-                "key": "evidence/dev_full/run_control/m2j_20261122T110000Z/m2j_m3_entry_readiness_receipt.json",
-            }}),
-        };
-        self.harness().request(call.payload().to_string().as_bytes()).unwrap()
+        self.execution.request(Step::CostEnvelope)
     }
 
     /// What the step observes on this platform, without Cost Explorer.
@@ -208,14 +188,17 @@ impl Platform {
         (request, observed)
     }
 
-    /// A document that the step published under this file name.
-    pub(crate) fn published(&self, file: &str) -> Value {
-        let at = format!(
-            "{}{file}",
-            Environment::default().phase_folder(&phase(Step::CostEnvelope))
-        );
-        let all = self.store.dump(BUCKET);
-        serde_json::from_slice(all.get(&at).unwrap_or_else(|| panic!("{at} is not there"))).unwrap()
+    /// A document that the step published under this name.
+    pub(crate) fn published(&self, name: &str) -> Value {
+        let found = self.execution.published(Step::CostEnvelope, name);
+        found.unwrap_or_else(|| panic!("{name} is not there"))
+    }
+
+    /// Whether the step's summary lists an artifact at this key.
+    pub(crate) fn lists(&self, key: &str) -> bool {
+        let summary = self.published("m3h_execution_summary");
+        let artifacts = summary["artifacts"].as_array().unwrap();
+        artifacts.iter().any(|artifact| artifact["key"] == key)
     }
 }
 
@@ -240,14 +223,6 @@ pub(crate) fn proof_key(step: Step, name: &str) -> String {
         "run" => "evidence/runs/platform_20261122T121701Z/run.json".to_owned(),
         "run_header" => "evidence/runs/platform_20261122T121701Z/run_pin/run_header.json".to_owned(),
         _ => format!("{}{name}.json", Environment::default().phase_folder(&phase(step))),
-    }
-}
-
-fn run() -> RunIds {
-    RunIds {
-        platform_run_id: Some("platform_20261122T121701Z".parse().unwrap()),
-        scenario_run_id: None,
-        config_digest: Some(Sha256Hex::of(b"config")),
     }
 }
 

@@ -8,62 +8,44 @@ use p1_contract::canonical;
 use p1_contract::request::StepResult;
 use p1_runtime::Fault;
 use p1_runtime::store::PutAnswer;
+use p1_runtime::testing::BUCKET;
 use serde_json::{Value, json};
 
+use super::explorer::month;
+use super::fixture::{DAY_KEY, EXECUTION, Platform, REGISTRY, billing, stamp, step};
+use super::harness::{blocked, run};
 use crate::CostEnvelope;
 use crate::day::CLAIMS;
-use crate::explorer_tests::month;
-use crate::fixture::{BUCKET, DAY_KEY, EXECUTION, Platform, REGISTRY, billing, stamp, step};
-use crate::harness_tests::{blocked, run};
 
 #[tokio::test]
 async fn cost_explorer_is_asked_once_a_day_and_its_answer_kept() {
     let platform = Platform::new().use_cost_explorer();
     let (asking, replay) = step(&[(200, month("99.5"))]);
-    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    let result = invoke(&platform, &asking).await.unwrap();
     assert!(result.overall_pass, "{:?}", result.blockers);
     let asked = replay.asked();
     assert_eq!(asked.len(), 1);
     let question: Value = serde_json::from_slice(asked[0].body().bytes().unwrap()).unwrap();
-    let account = json!(["123456789012"]);
-    assert_eq!(
-        question["Filter"]["Dimensions"]["Values"], account,
-        "the state machine's"
-    );
-    let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
-    assert_eq!(
-        (&kept["spend_amount"], &kept["source"]),
-        (&json!("99.5"), &json!("aws_cost_explorer"))
-    );
-    let summary = platform.published("m3h_execution_summary.json");
-    assert!(
-        summary["artifacts"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|artifact| artifact["key"] == DAY_KEY)
-    );
+    // The state machine's.
+    assert_eq!(question["Filter"]["Dimensions"]["Values"], json!(["123456789012"]));
+    let kept = stored(&platform, DAY_KEY);
+    assert_eq!(kept["spend_amount"], "99.5");
+    assert_eq!(kept["source"], "aws_cost_explorer");
+    assert!(platform.lists(DAY_KEY));
 
     // Another execution of the day: a step that cannot ask at all.
     let next = Platform::new().use_cost_explorer();
     next.store
         .seed(BUCKET, DAY_KEY, platform.store.dump(BUCKET)[DAY_KEY].clone());
     assert!(run(&next).await.overall_pass);
-    assert_eq!(
-        next.published("phase_cost_outcome_receipt.json")["spend_amount"],
-        "99.5"
-    );
+    assert_eq!(next.published("phase_cost_outcome_receipt")["spend_amount"], "99.5");
 }
 
 #[tokio::test]
 async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
     let platform = Platform::new().use_cost_explorer();
     let denied = json!({"__type": "AccessDeniedException", "Message": "not authorized"});
-    let result = platform
-        .harness()
-        .run(&step(&[(400, denied)]).0, &platform.request())
-        .await
-        .unwrap();
+    let result = invoke(&platform, &step(&[(400, denied)]).0).await.unwrap();
     assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
     assert!(!platform.store.dump(BUCKET).contains_key(DAY_KEY));
 
@@ -76,18 +58,11 @@ async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
     // Its claim is there already; the answer is refused.
     let refused = PutAnswer::Refused("access denied".to_owned());
     platform.store.script(vec![PutAnswer::Exists, refused]);
-    let result = platform
-        .harness()
-        .run(&step(&[(200, month("1"))]).0, &platform.request())
-        .await
-        .unwrap();
+    let result = invoke(&platform, &step(&[(200, month("1"))]).0).await.unwrap();
     assert_eq!(result.blockers, [Blocker::CostNotPublished]);
 
     let platform = Platform::new().use_cost_explorer();
-    let outage = platform
-        .harness()
-        .run(&step(&[(503, json!({}))]).0, &platform.request())
-        .await;
+    let outage = invoke(&platform, &step(&[(503, json!({}))]).0).await;
     assert_eq!(outage.unwrap_err().name(), "Transient");
 }
 
@@ -95,18 +70,12 @@ async fn cost_explorer_refuses_or_its_answer_cannot_be_kept() {
 #[tokio::test]
 async fn a_race_for_the_days_answer_has_one_winner() {
     let platform = Platform::new().use_cost_explorer();
-    let mut theirs = billing();
-    theirs["source"] = json!("aws_cost_explorer");
-    theirs["spend_amount"] = json!("98");
     let (asking, replay) = step(&[(200, month("99.5"))]);
     let store = platform.store.clone();
-    replay.meanwhile(move || drop(store.seed(BUCKET, DAY_KEY, theirs.to_string())));
-    let result = platform.harness().run(&asking, &platform.request()).await.unwrap();
+    replay.meanwhile(move || drop(store.seed(BUCKET, DAY_KEY, theirs())));
+    let result = invoke(&platform, &asking).await.unwrap();
     assert!(result.overall_pass, "{:?}", result.blockers);
-    assert_eq!(
-        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
-        "98"
-    );
+    assert_eq!(platform.published("phase_cost_outcome_receipt")["spend_amount"], "98");
 }
 
 /// Without a usable billing region there is nothing to ask; the handle is the one cause.
@@ -115,6 +84,19 @@ async fn cost_explorer_is_not_asked_without_a_region() {
     let registry = REGISTRY.replace("\"us-east-1\"", "\"TO_PIN\"");
     let platform = Platform::with_registry(&registry).use_cost_explorer();
     assert_eq!(blocked(&platform).await, ["M3H-B1"]);
+}
+
+/// The JSON at this key.
+fn stored(platform: &Platform, key: &str) -> Value {
+    serde_json::from_slice(&platform.store.dump(BUCKET)[key]).unwrap()
+}
+
+/// What an execution that asks elsewhere keeps: 98 dollars.
+fn theirs() -> String {
+    let mut theirs = billing();
+    theirs["source"] = json!("aws_cost_explorer");
+    theirs["spend_amount"] = json!("98");
+    theirs.to_string()
 }
 
 fn claim_key(number: u32) -> String {
@@ -137,15 +119,13 @@ async fn who_asks_has_claimed_to() {
     let platform = Platform::new().use_cost_explorer();
     let (asking, _) = step(&[(200, month("99.5"))]);
     assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
-    let claim: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[&claim_key(1)]).unwrap();
+    let claim = stored(&platform, &claim_key(1));
     let expected = json!({
         "schema_version": 2, "artifact": "p1_cost_claim", "phase_id": "P1", "owner": EXECUTION,
         "date_utc": "2026-11-22", "number": 1,
     });
     assert_eq!(claim, expected);
-    let summary = platform.published("m3h_execution_summary.json");
-    let listed = summary["artifacts"].as_array().unwrap();
-    assert!(listed.iter().any(|artifact| artifact["key"] == claim_key(1)));
+    assert!(platform.lists(&claim_key(1)));
 }
 
 #[tokio::test]
@@ -156,13 +136,13 @@ async fn whether_the_amount_is_an_estimate_stands_in_the_evidence() {
         answer["ResultsByTime"][0]["Estimated"] = json!(estimated);
         let (asking, _) = step(&[(200, answer)]);
         assert!(invoke(&platform, &asking).await.unwrap().overall_pass);
-        let kept: Value = serde_json::from_slice(&platform.store.dump(BUCKET)[DAY_KEY]).unwrap();
+        let kept = stored(&platform, DAY_KEY);
         assert_eq!(kept["estimated"], estimated);
-        let observations = platform.published("m3h_observations.json");
+        let observations = platform.published("m3h_observations");
         let observed = &observations["observed"]["source"]["answer"]["answered"]["billing"];
         assert_eq!(observed["estimated"], estimated, "{observations}");
-        assert_eq!(platform.published("daily_cost_posture.json")["estimated"], estimated);
-        let receipts = platform.published("m3h_cost_source_receipts.json");
+        assert_eq!(platform.published("daily_cost_posture")["estimated"], estimated);
+        let receipts = platform.published("m3h_cost_source_receipts");
         let words = if estimated { ", an estimate" } else { ", final" };
         assert!(
             receipts["sources"][0]["detail"].as_str().unwrap().ends_with(words),
@@ -177,21 +157,16 @@ async fn of_two_executions_of_a_day_one_asks() {
     let platform = Platform::new().use_cost_explorer();
     claim(&platform, "other", 1);
     let (cannot_ask, replay) = step(&[]);
-    let (store, mut theirs) = (platform.store.clone(), billing());
-    theirs["source"] = json!("aws_cost_explorer");
-    theirs["spend_amount"] = json!("98");
+    let store = platform.store.clone();
     let other = async {
         tokio::time::sleep(Duration::from_millis(4500)).await;
-        store.seed(BUCKET, DAY_KEY, theirs.to_string());
+        store.seed(BUCKET, DAY_KEY, theirs());
     };
     let (result, ()) = tokio::join!(invoke(&platform, &cannot_ask), other);
     assert!(result.unwrap().overall_pass);
     assert_eq!(replay.asked().len(), 0);
     assert!(!platform.store.dump(BUCKET).contains_key(&claim_key(2)));
-    assert_eq!(
-        platform.published("phase_cost_outcome_receipt.json")["spend_amount"],
-        "98"
-    );
+    assert_eq!(platform.published("phase_cost_outcome_receipt")["spend_amount"], "98");
 }
 
 /// An execution that claimed the question and ended before it kept an answer blocks nobody.
@@ -237,7 +212,7 @@ async fn after_the_last_claim_nobody_asks_any_more() {
     let result = invoke(&platform, &asking).await.unwrap();
     assert_eq!(result.blockers, [Blocker::BillingSourceUnusable]);
     assert_eq!(replay.asked().len(), 0);
-    let summary = platform.published("m3h_execution_summary.json");
+    let summary = platform.published("m3h_execution_summary");
     let detail = summary["blockers"][0]["detail"].as_str().unwrap();
     assert!(detail.contains("kept no answer"), "{detail}");
 }
@@ -257,7 +232,5 @@ async fn a_retry_asks_under_its_own_claim() {
     assert_eq!(replay.asked().len(), 1);
     let objects = platform.store.dump(BUCKET);
     assert_eq!(objects.keys().filter(|key| key.contains("_claim_")).count(), 1);
-    let summary = platform.published("m3h_execution_summary.json");
-    let listed = summary["artifacts"].as_array().unwrap();
-    assert!(listed.iter().any(|artifact| artifact["key"] == claim_key(1)));
+    assert!(platform.lists(&claim_key(1)));
 }
