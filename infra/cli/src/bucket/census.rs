@@ -90,16 +90,21 @@ impl Census {
     /// The history of every key of P1.
     #[must_use]
     pub fn histories(&self) -> Vec<KeyHistory> {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let history = |(key, versions): (&String, &Vec<Version>)| {
-            let delete_markers = versions.iter().filter(|version| version.is_delete_marker).count();
-            KeyHistory {
-                key: key.clone(),
-                versions: count(versions.len() - delete_markers),
-                delete_markers: count(delete_markers),
-            }
-        };
-        self.versions.iter().map(history).collect()
+        self.versions
+            .iter()
+            .map(|(key, versions)| history(key, versions))
+            .collect()
+    }
+}
+
+/// The history of a key with these versions.
+pub(super) fn history(key: &str, versions: &[Version]) -> KeyHistory {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let delete_markers = versions.iter().filter(|version| version.is_delete_marker).count();
+    KeyHistory {
+        key: key.to_owned(),
+        versions: count(versions.len() - delete_markers),
+        delete_markers: count(delete_markers),
     }
 }
 
