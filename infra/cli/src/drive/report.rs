@@ -13,7 +13,7 @@ use crate::drive::verdict::Outcome;
 use crate::exit::CliError;
 
 /// The object of `--json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunResult {
     /// `VERDICT`, `DUPLICATE_DELIVERY`, `SINGLE_STATE`, `RERUN_REFUSED`, `PHASE_ADMITTED`, `ENTRY_REFUSED`, `FAULT`, or `USAGE`
     /// if the command line was not usable.
@@ -113,19 +113,9 @@ impl RunResult {
         };
         Self {
             outcome: outcome.to_owned(),
-            verdict: None,
-            execution_arn: None,
-            execution_status: None,
-            platform_run_id: None,
-            scenario_run_id: None,
-            config_digest: None,
-            blockers: Vec::new(),
-            steps: Vec::new(),
-            evidence_dir: None,
-            environment: None,
-            problems: Vec::new(),
             error: Some(text::clean(&error.to_string())),
             exit_status: error.exit_status().code(),
+            ..Self::default()
         }
     }
 
