@@ -14,6 +14,7 @@ use crate::drive::follow::Execution;
 use crate::drive::target::Afterwards;
 use crate::drive::verdict::{DONE, Fault, Outcome, word};
 use crate::paint::Paint;
+use crate::shell;
 use crate::wrap::{block, wrapped};
 
 /// The findings of each phase execution.
@@ -115,7 +116,7 @@ impl Page<'_> {
 
     /// The commands that show and check a pinned run.
     fn checks(&self) -> String {
-        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), shell_word);
+        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), shell::word);
         format!(
             "Next: M4 may start. See what was pinned, and check it:\n\ncargo p1 report --open {dir}\ncargo p1 verify {dir}\n\n"
         )
@@ -124,7 +125,7 @@ impl Page<'_> {
     /// How to resume the run from the last summary that it published.
     fn resume(&self, what: &str) -> String {
         if let Some(later) = self.later {
-            let name = shell_word(later.rsplit(':').next().unwrap_or(later));
+            let name = shell::word(later.rsplit(':').next().unwrap_or(later));
             return block(
                 &format!(
                     "Next: another execution has worked on this run since, and says how to go on: cargo p1 fetch {name} --out DIR"
@@ -140,7 +141,7 @@ impl Page<'_> {
         };
         let stack = match self.afterwards {
             Afterwards::Up => String::new(),
-            Afterwards::Stack(name) => format!(" --stack {}", shell_word(name)),
+            Afterwards::Stack(name) => format!(" --stack {}", shell::word(name)),
             Afterwards::Stopped => {
                 return block(
                     "Next: mend what is named above, then run again with --keep. This run cannot be resumed: its local platform is \
@@ -310,17 +311,6 @@ fn needs_new_start(codes: &[Blocker]) -> bool {
     codes
         .iter()
         .any(|code| code.severity() == Severity::S1 || code.step() < Step::ConfigDigest)
-}
-
-/// A word that a shell takes as it is.
-fn shell_word(word: &str) -> String {
-    let word = text::clean(word);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '=' | ':' | '+' | ',' | '@');
-    if !word.is_empty() && word.chars().all(plain) {
-        word
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

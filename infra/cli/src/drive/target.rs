@@ -3,8 +3,8 @@
 use aws_config::SdkConfig;
 use p1_audit::text;
 use p1_contract::ids::{BucketName, Environment, S3Uri, StateMachineArn};
-use p1_local::Deployment;
 use p1_local::sample::Names;
+use p1_local::{Deployment, Platform};
 
 use crate::bucket::evidence::Evidence;
 use crate::drive::stack_outputs;
@@ -115,6 +115,14 @@ impl Target {
             names,
             own_outputs: stack_outputs::document(&deployment.outputs)?,
         })
+    }
+
+    /// A local platform.
+    ///
+    /// # Errors
+    /// Returns a fault as [`Target::new`] does.
+    pub fn local(platform: &Platform) -> Result<Self, CliError> {
+        Self::new(platform.deployment(), &platform.sdk_config(), true)
     }
 
     /// The local platform, which is stopped when the command ends.
