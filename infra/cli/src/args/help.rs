@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, PROGRAM};
 use crate::voice;
-use crate::wrap::{fitted, wrapped};
+use crate::wrap::{fitted, hanging};
 
 /// The commands by what they are for, in the order in which a reader needs them.
 pub const GROUPS: [(&str, &[&str]); 4] = [
@@ -112,9 +112,9 @@ pub fn command() -> Command {
         let _ = write!(groups, "\n{name}:\n");
         for command in found {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            for (at, line) in wrapped(&about, INDENT).into_iter().enumerate() {
-                let name = if at == 0 { command.get_name() } else { "" };
-                let _ = writeln!(groups, "  {name:<12} {line}");
+            let label = format!("  {:<12} ", command.get_name());
+            for line in hanging(&label, &about, INDENT) {
+                let _ = writeln!(groups, "{line}");
             }
         }
     }

@@ -395,6 +395,8 @@ mod tests {
     use p1_contract::hash::Sha256Hex;
 
     use super::*;
+    use crate::bucket::census::tests::versions;
+    use crate::scratch::says;
 
     #[test]
     fn a_place_is_a_run_or_a_step() {
@@ -413,10 +415,8 @@ mod tests {
                 &step,
             ),
         ] {
-            assert_eq!(
-                Place::parse(place).unwrap(),
-                (BucketName::parse("evidence").unwrap(), expected.clone())
-            );
+            let (bucket, found) = Place::parse(place).unwrap();
+            assert_eq!((bucket.as_str(), &found), ("evidence", expected));
         }
         for refused in [
             "evidence/runs/platform_20260223T174307Z",
@@ -428,21 +428,8 @@ mod tests {
             "s3://evidence/evidence/runs/platform_20261323T174307Z",
             "s3://evidence/evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json",
         ] {
-            assert!(
-                Place::parse(refused)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("evidence/runs/<platform_run_id>/"),
-                "{refused}"
-            );
-        }
-    }
-
-    fn version(key: &str, id: &str, is_delete_marker: bool) -> Version {
-        Version {
-            key: key.to_owned(),
-            version_id: Some(id.to_owned()),
-            is_delete_marker,
+            let error = Place::parse(refused).unwrap_err().to_string();
+            says(&error, &["evidence/runs/<platform_run_id>/"]);
         }
     }
 
@@ -459,15 +446,9 @@ mod tests {
             .listed
             .extend([listed("named", "1"), listed("gone", "1"), listed("lost", "1")]);
         let versions = BTreeMap::from([
-            (
-                "named".to_owned(),
-                vec![version("named", "2", false), version("named", "1", false)],
-            ),
-            (
-                "gone".to_owned(),
-                vec![version("gone", "3", true), version("gone", "2", false)],
-            ),
-            ("beside".to_owned(), vec![version("beside", "7", false)]),
+            versions("named", &[("2", false), ("1", false)]),
+            versions("gone", &[("3", true), ("2", false)]),
+            versions("beside", &[("7", false)]),
         ]);
         let read: Vec<(String, String)> = wanted(&chain, &versions, &mut Findings::default())
             .into_iter()

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::deployment::up;
 use super::{say, say_object};
-use crate::args::EnvArgs;
+use crate::args::JsonArgs;
 use crate::exit::{CliError, ExitStatus};
 use crate::shell::quoted;
 
@@ -27,7 +27,7 @@ const MISLEADING: [&str; 5] = [
 ///
 /// # Errors
 /// Returns [`CliError::Usage`] if no local platform is up, [`CliError::Fault`] if the tools cannot be installed.
-pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
+pub async fn env(args: JsonArgs) -> Result<ExitStatus, CliError> {
     let platform = up().await?;
     let variables = variables_of(&platform);
     if args.json {

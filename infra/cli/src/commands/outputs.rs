@@ -86,7 +86,7 @@ fn destination(uri: &str) -> Result<S3Uri, CliError> {
 mod tests {
     use super::*;
     use crate::drive::target::tests::target;
-    use crate::scratch::Scratch;
+    use crate::scratch::{Scratch, says};
 
     #[test]
     fn nothing_is_uploaded_among_evidence() {
@@ -101,10 +101,7 @@ mod tests {
             assert!(matches!(destination(bad), Err(CliError::Usage(_))), "{bad}");
         }
         let error = destination("s3://bucket/evidence/x.json").unwrap_err().to_string();
-        assert!(
-            error.contains("never replaced") && error.contains("s3://bucket/p1/stack_outputs.json"),
-            "{error}"
-        );
+        says(&error, &["never replaced", "s3://bucket/p1/stack_outputs.json"]);
         for good in [
             "s3://bucket/p1/stack_outputs.json",
             "s3://bucket/evidence.json",

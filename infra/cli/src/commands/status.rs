@@ -4,7 +4,7 @@ use p1_local::{Found, Platform};
 use serde_json::json;
 
 use super::{say, say_object};
-use crate::args::StatusArgs;
+use crate::args::JsonArgs;
 use crate::exit::{CliError, ExitStatus};
 
 /// Writes what there is to know of a platform that is up: one line of JSON, or one line for each fact under `headline`.
@@ -38,7 +38,7 @@ pub(super) fn say_platform(platform: &Platform, headline: &str, is_json: bool) -
 ///
 /// # Errors
 /// Returns [`CliError::Fault`] if the state file cannot be read, or if the engine is there and does not answer.
-pub async fn status(args: StatusArgs) -> Result<ExitStatus, CliError> {
+pub async fn status(args: JsonArgs) -> Result<ExitStatus, CliError> {
     let why = match Platform::find().await? {
         Found::Up(platform) => {
             say_platform(&platform, "a local platform is up", args.json)?;

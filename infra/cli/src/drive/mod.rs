@@ -20,3 +20,5 @@ pub mod verdict;
 mod answers;
 #[cfg(test)]
 pub(crate) mod engine_events;
+#[cfg(test)]
+mod tests;

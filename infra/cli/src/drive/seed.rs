@@ -400,7 +400,24 @@ mod tests {
     use crate::drive::target::tests::target;
 
     fn planned(inputs: &Inputs) -> Plan {
-        plan(&target(true), inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap()
+        on(true, inputs, Unnamed::Sample).unwrap()
+    }
+
+    fn on(is_local: bool, inputs: &Inputs, unnamed: Unnamed) -> Result<Plan, CliError> {
+        plan(&target(is_local), inputs, unnamed, date(2026, 11, 22))
+    }
+
+    fn with_registry(registry: &str) -> Inputs {
+        Inputs {
+            registry: Some(registry.as_bytes().to_vec()),
+            ..Inputs::default()
+        }
+    }
+
+    /// The keys of the uploads of this description.
+    fn keys<'a>(plan: &'a Plan, what: &str) -> Vec<&'a str> {
+        let uploads = plan.uploads.iter().filter(|upload| upload.what == what);
+        uploads.map(|upload| upload.to.key.as_str()).collect()
     }
 
     fn body<'a>(plan: &'a Plan, what: &str) -> &'a [u8] {
@@ -413,16 +430,14 @@ mod tests {
     #[test]
     fn the_sample_platform_is_complete_and_the_same_each_time() {
         let plan = planned(&Inputs::default());
-        let count = |what: &str| plan.uploads.iter().filter(|upload| upload.what == what).count();
-        assert_eq!(
-            (
-                count("handles registry"),
-                count("stack outputs"),
-                count("billing artifact")
-            ),
-            (1, 1, 1)
-        );
-        assert_eq!(count("oracle manifest"), 4);
+        for (what, number) in [
+            ("handles registry", 1),
+            ("stack outputs", 1),
+            ("billing artifact", 1),
+            ("oracle manifest", 4),
+        ] {
+            assert_eq!(keys(&plan, what).len(), number, "{what}");
+        }
         assert_eq!(plan.notes, Vec::<String>::new());
         assert_eq!(plan, planned(&Inputs::default()));
         let outputs: Value = serde_json::from_slice(body(&plan, "stack outputs")).unwrap();
@@ -444,40 +459,23 @@ mod tests {
         let mut required = p1_contract::handles::names_read_by_any(&p1_contract::ids::Environment::default());
         required.retain(|handle| !may_be_missing(handle));
         for handle in required {
-            assert!(
-                matches!(registry.get(&handle), Reading::Resolved(_)),
-                "{handle}: {:?}",
-                registry.get(&handle)
-            );
+            let read = registry.get(&handle);
+            assert!(matches!(read, Reading::Resolved(_)), "{handle}: {read:?}");
         }
-        assert_eq!(
-            registry
-                .get("SR_READY_COMMIT_STATE_MACHINE")
-                .value()
-                .and_then(|value| value.as_text()),
-            Some("test-machine")
-        );
+        let machine = registry.get("SR_READY_COMMIT_STATE_MACHINE");
+        assert_eq!(machine.value().and_then(|value| value.as_text()), Some("test-machine"));
         assert!((60..=80).contains(&registry.len()), "{}", registry.len());
     }
 
     #[test]
     fn manifests_follow_the_registry_under_test() {
-        let registry = b"* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"o/{oracle_source_namespace}/{oracle_engine_run_id}/{output_id}.json\"`
+        let registry = "* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"o/{oracle_source_namespace}/{oracle_engine_run_id}/{output_id}.json\"`
 * `ORACLE_SOURCE_NAMESPACE = \"ns\"`
 * `ORACLE_ENGINE_RUN_ID = \"run\"`
 * `ORACLE_REQUIRED_OUTPUT_IDS = [\"a\",\"b\"]`
 ";
-        let plan = planned(&Inputs {
-            registry: Some(registry.to_vec()),
-            ..Inputs::default()
-        });
-        let keys: Vec<&str> = plan
-            .uploads
-            .iter()
-            .filter(|upload| upload.what == "oracle manifest")
-            .map(|upload| upload.to.key.as_str())
-            .collect();
-        assert_eq!(keys, ["o/ns/run/a.json", "o/ns/run/b.json"]);
+        let plan = planned(&with_registry(registry));
+        assert_eq!(keys(&plan, "oracle manifest"), ["o/ns/run/a.json", "o/ns/run/b.json"]);
     }
 
     #[test]
@@ -489,24 +487,17 @@ mod tests {
                 "not an object key",
             ),
         ] {
-            let plan = planned(&Inputs {
-                registry: Some(registry.as_bytes().to_vec()),
-                ..Inputs::default()
-            });
+            let plan = planned(&with_registry(registry));
             assert!(plan.notes.iter().any(|note| note.contains(reason)), "{:?}", plan.notes);
-            assert!(!plan.uploads.iter().any(|upload| upload.what == "oracle manifest"));
+            assert!(keys(&plan, "oracle manifest").is_empty());
         }
     }
 
     #[test]
     fn on_aws_only_what_is_named_is_uploaded() {
-        let empty = plan(&target(false), &Inputs::default(), Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let empty = on(false, &Inputs::default(), Unnamed::Stay).unwrap();
         assert_eq!(empty.uploads, []);
-        let inputs = Inputs {
-            registry: Some(b"* `A = 1`".to_vec()),
-            ..Inputs::default()
-        };
-        let named = plan(&target(false), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let named = on(false, &with_registry("* `A = 1`"), Unnamed::Stay).unwrap();
         assert_eq!(named.uploads.len(), 1);
     }
 
@@ -516,7 +507,7 @@ mod tests {
             billing: Some(b"{}".to_vec()),
             ..Inputs::default()
         };
-        let plan = plan(&target(true), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let plan = on(true, &inputs, Unnamed::Stay).unwrap();
         let what: Vec<&str> = plan.uploads.iter().map(|upload| upload.what).collect();
         assert_eq!((what, plan.only_these_in), (vec!["billing artifact"], None));
         assert!(plan.notes[0].contains("registry stays as it is"), "{:?}", plan.notes);
@@ -540,7 +531,7 @@ mod tests {
             stack_outputs: vec![b"{}".to_vec(), b"{}".to_vec()],
             ..Inputs::default()
         };
-        let error = plan(&target(true), &inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap_err();
+        let error = on(true, &inputs, Unnamed::Sample).unwrap_err();
         assert!(
             matches!(&error, CliError::Usage(message) if message.contains("cargo p1 down")),
             "{error}"

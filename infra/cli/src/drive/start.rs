@@ -263,21 +263,12 @@ mod tests {
 
     #[test]
     fn a_receipt_lies_in_the_folder_that_it_names() {
-        let named = |id: Value| {
-            own_key(
-                &Environment::default(),
-                json!({"phase_execution_id": id}).to_string().as_bytes(),
-            )
-        };
+        let own = |receipt: &[u8]| own_key(&Environment::default(), receipt);
+        let named = |id: Value| own(json!({"phase_execution_id": id}).to_string().as_bytes());
         let key = receipt_key(&Environment::default(), "20261122T010203Z").unwrap();
         assert_eq!(named(json!("m2j_20261122T010203Z")), Some(key.clone()));
-        assert_eq!(
-            own_key(
-                &Environment::default(),
-                b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"
-            ),
-            Some(key)
-        );
+        let marked = b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}";
+        assert_eq!(own(marked), Some(key));
         for id in [
             json!("m3a_20261122T010203Z"),
             json!("m2j_yesterday"),
@@ -287,7 +278,7 @@ mod tests {
         ] {
             assert_eq!(named(id.clone()), None, "{id}");
         }
-        assert_eq!(own_key(&Environment::default(), b"{}"), None);
+        assert_eq!(own(b"{}"), None);
     }
 
     #[test]
@@ -301,15 +292,8 @@ mod tests {
         assert!(!is_event_of(&event("b", "evidence/x"), "b", &key));
         assert!(!is_event_of("nonsense", "b", &key));
         assert!(is_start_from(&event("b", key.as_str()), "b", &key));
-        assert!(is_start_from(
-            &json!({"m2_handoff": {"key": key}}).to_string(),
-            "b",
-            &key
-        ));
-        assert!(!is_start_from(
-            &json!({"m2_handoff": {"key": "evidence/x"}}).to_string(),
-            "b",
-            &key
-        ));
+        let start = |key: &str| json!({"m2_handoff": {"key": key}}).to_string();
+        assert!(is_start_from(&start(key.as_str()), "b", &key));
+        assert!(!is_start_from(&start("evidence/x"), "b", &key));
     }
 }

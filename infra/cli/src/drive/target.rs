@@ -149,6 +149,7 @@ pub(crate) mod tests {
     use aws_config::{BehaviorVersion, Region};
 
     use super::*;
+    use crate::scratch::says;
 
     fn deployment() -> Deployment {
         let outputs = [
@@ -199,6 +200,6 @@ pub(crate) mod tests {
             ..deployment()
         };
         let error = Target::new(&broken, &config(), true).unwrap_err().to_string();
-        assert!(error.contains("RegistryUri") && error.contains("stack test"), "{error}");
+        says(&error, &["RegistryUri", "stack test"]);
     }
 }

@@ -187,26 +187,21 @@ fn no_notes(dir: &Path) -> CliError {
 fn documents(args: &CloseArgs, phase: &Document<PhaseSummary>) -> Result<[PathBuf; 3], CliError> {
     let named = [&args.master_plan, &args.implementation_map, &args.logbook];
     let options = ["--master-plan", "--implementation-map", "--logbook"];
-    let mut documents = Vec::new();
+    let mut resolved = Vec::new();
     for ((named, option), name) in named.into_iter().zip(options).zip(DOCUMENTS) {
         let path = match (named, &args.docs) {
             (Some(path), _) => path.clone(),
             (None, Some(docs)) => docs.join(name),
             (None, None) => {
-                return Err(CliError::usage(format!(
-                    "give {option} FILE, or --docs DIR with {name} in it"
-                )));
+                let why = format!("give {option} FILE, or --docs DIR with {name} in it");
+                return Err(CliError::usage(why));
             }
         };
-        documents.push(path);
-    }
-    // Resolves a symbolic link, so that its target is replaced and not the link.
-    let mut resolved = Vec::new();
-    for path in &documents {
-        resolved.push(fs::canonicalize(path).map_err(|error| {
+        // Resolves a symbolic link, so that its target is replaced and not the link.
+        resolved.push(fs::canonicalize(&path).map_err(|error| {
             CliError::usage(format!(
                 "{} cannot be found ({error}); create the document, it is never made here",
-                shown(path)
+                shown(&path)
             ))
         })?);
     }
