@@ -9,10 +9,10 @@ use crate::drive::screen::Screen;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
 
-/// Which functions a local platform runs.
+/// Which code of the functions a local platform runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Functions {
-    /// Those that were deployed.
+pub(super) enum Code {
+    /// What was deployed.
     AsDeployed,
     /// Today's build of the checkout, which is deployed first.
     OfCheckout,
@@ -21,7 +21,7 @@ pub(super) enum Functions {
 /// Works on the stack, or on the local platform that is up if no stack is named.
 pub(super) async fn work_on(
     stack: Option<&str>,
-    functions: Functions,
+    code: Code,
     screen: &Screen,
     work: impl AsyncFnOnce(&Target) -> Result<ExitStatus, CliError>,
 ) -> Result<ExitStatus, CliError> {
@@ -29,9 +29,9 @@ pub(super) async fn work_on(
         Some(stack) => work(&on_aws(stack).await?).await,
         None => {
             let mut platform = up().await?;
-            let target = match functions {
-                Functions::AsDeployed => Target::local(&platform),
-                Functions::OfCheckout => {
+            let target = match code {
+                Code::AsDeployed => Target::local(&platform),
+                Code::OfCheckout => {
                     let stack_outputs = platform.stack_outputs_uris().len();
                     refreshed(&mut platform, stack_outputs, screen).await
                 }

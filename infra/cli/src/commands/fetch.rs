@@ -2,7 +2,7 @@
 
 use p1_audit::evidence_set::HISTORY;
 
-use super::deployment::{self, Functions};
+use super::deployment::{self, Code};
 use super::run::{self, Mirrored};
 use crate::args::FetchArgs;
 use crate::bucket::chain::Chain;
@@ -24,7 +24,7 @@ pub async fn fetch(args: FetchArgs) -> Result<ExitStatus, CliError> {
     preflight::out_dir(&args.out)?;
     let screen = Screen::new();
     let stack = args.stack.as_deref();
-    deployment::work_on(stack, Functions::AsDeployed, &screen, async |target| {
+    deployment::work_on(stack, Code::AsDeployed, &screen, async |target| {
         of(&args, target, &screen).await
     })
     .await

@@ -7,7 +7,7 @@ use p1_contract::ids::PlatformRunId;
 use p1_contract::input::ExecutionInput;
 use serde_json::{Value, json};
 
-use super::deployment::{self, Functions};
+use super::deployment::{self, Code};
 use super::run;
 use crate::args::GateArgs;
 use crate::drive::screen::Screen;
@@ -29,7 +29,7 @@ pub async fn gate(args: &GateArgs) -> Result<ExitStatus, CliError> {
     let screen = Screen::new();
     let stack = args.stack.as_deref();
     let work = async |target: &Target| ask(args, &run, target, &screen).await;
-    deployment::work_on(stack, Functions::OfCheckout, &screen, work).await
+    deployment::work_on(stack, Code::OfCheckout, &screen, work).await
 }
 
 /// Asks about one run, and reports the answer.

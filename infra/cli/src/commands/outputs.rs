@@ -6,7 +6,7 @@ use std::path::Path;
 use p1_contract::ids::S3Uri;
 use serde_json::json;
 
-use super::deployment::{Functions, work_on};
+use super::deployment::{Code, work_on};
 use super::{say, say_object};
 use crate::args::OutputsArgs;
 use crate::atomic;
@@ -30,7 +30,7 @@ pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
         deliver(target, args.out.as_deref(), to.as_ref(), args.json).await?;
         Ok(ExitStatus::Advance)
     };
-    work_on(args.stack.as_deref(), Functions::AsDeployed, &Screen::new(), work).await
+    work_on(args.stack.as_deref(), Code::AsDeployed, &Screen::new(), work).await
 }
 
 /// Writes the outputs to a file or to S3. If neither is given, prints them. With `is_json`, prints one object with both: what they are,

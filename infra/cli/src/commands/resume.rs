@@ -8,7 +8,7 @@ use p1_contract::input::ExecutionInput;
 use p1_contract::strict::{Limits, parse_foreign};
 use serde_json::{Value, json};
 
-use super::deployment::{self, Functions};
+use super::deployment::{self, Code};
 use super::run;
 use crate::args::ResumeArgs;
 use crate::drive::screen::Screen;
@@ -31,7 +31,7 @@ pub async fn resume(args: &ResumeArgs) -> Result<ExitStatus, CliError> {
     let screen = Screen::new();
     let stack = args.stack.as_deref();
     let work = async |target: &Target| go_on(args, reset, registry, target, &screen).await;
-    deployment::work_on(stack, Functions::OfCheckout, &screen, work).await
+    deployment::work_on(stack, Code::OfCheckout, &screen, work).await
 }
 
 async fn go_on(

@@ -11,7 +11,7 @@ use p1_contract::ids::{BucketName, Environment, ExecutionArn, PlatformRunId, Sce
 use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 
-use super::deployment::{Functions, work_on};
+use super::deployment::{Code, work_on};
 use crate::args::RunsArgs;
 use crate::bucket::evidence::{Evidence, ReadError};
 use crate::bucket::scenario::Hit;
@@ -187,7 +187,7 @@ pub async fn runs(args: RunsArgs) -> Result<ExitStatus, CliError> {
     // Before AWS or a platform is asked for anything.
     Asked::parse(&args)?;
     let work = async |target: &Target| show(&args, &list(&args, target).await?);
-    work_on(args.stack.as_deref(), Functions::AsDeployed, &Screen::new(), work).await
+    work_on(args.stack.as_deref(), Code::AsDeployed, &Screen::new(), work).await
 }
 
 fn show(args: &RunsArgs, listing: &Listing) -> Result<ExitStatus, CliError> {

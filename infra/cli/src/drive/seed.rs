@@ -83,15 +83,12 @@ impl Unnamed {
         if !target.is_local {
             return Ok(Self::Stay);
         }
-        let registry = &target.registry;
-        if inputs.input.is_none()
-            || latest(&target.s3, registry, &format!("read {registry}"))
-                .await?
-                .is_none()
-        {
+        if inputs.input.is_none() {
             return Ok(Self::Sample);
         }
-        Ok(Self::Stay)
+        let registry = &target.registry;
+        let there = latest(&target.s3, registry, &format!("read {registry}")).await?;
+        Ok(there.map_or(Self::Sample, |_| Self::Stay))
     }
 }
 
@@ -106,12 +103,8 @@ pub fn plan(target: &Target, inputs: &Inputs, unnamed: Unnamed, today: Date) -> 
     let registry = registry.or_else(|| of_sample(sample::registry(&target.names)));
     plan.fill("handles registry", "registry", &target.registry, registry.clone());
     plan_stack_outputs(&mut plan, target, inputs, unnamed)?;
-    plan_oracle(
-        &mut plan,
-        target,
-        inputs,
-        registry.filter(|_| unnamed == Unnamed::Sample),
-    )?;
+    let filled_in = registry.filter(|_| unnamed == Unnamed::Sample);
+    plan_oracle(&mut plan, target, inputs, filled_in)?;
     match &target.billing {
         Some(to) => {
             let bill = inputs.billing.clone().or_else(|| of_sample(sample::billing(today)));
