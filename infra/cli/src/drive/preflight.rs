@@ -360,7 +360,7 @@ mod tests {
                 args.registry = Some(scratch.file("r.md", bytes));
             });
         }
-        refuses(&["4194304"], |args, scratch| {
+        refuses(&["4194304 allowed; give a smaller file"], |args, scratch| {
             args.registry = Some(scratch.file("r.md", &vec![b'x'; (4 << 20) + 1]));
         });
     }
