@@ -4,18 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use p1_audit::text;
-
 use crate::exit::CliError;
+use crate::named::shown;
 
 /// Writes a file so that a reader sees either the old content or the new content, never a part of it. Creates missing folders.
 ///
 /// # Errors
 /// Returns a fault that names the file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::failed(&format!("write {}", text::clean(&path.display().to_string())), &error)
-    };
+    let failed = |error: std::io::Error| CliError::failed(&format!("write {}", shown(path)), &error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use p1_audit::{diff, verify};
+use p1_audit::{diff, text, verify};
 use p1_contract::cause::chain;
 #[cfg(feature = "operator")]
 use p1_local::PlatformError;
@@ -318,7 +318,7 @@ impl CliError {
 
     /// A fault while doing `operation` ("failed to {operation}: …"), with all its causes.
     pub fn failed(operation: &str, cause: &(dyn Error + 'static)) -> Self {
-        Self::Fault(format!("failed to {operation}: {}", chain(cause)))
+        Self::Fault(format!("failed to {operation}: {}", text::clean(&chain(cause))))
     }
 
     /// The exit status for this error.

@@ -13,9 +13,12 @@ pub mod directory;
 #[cfg(feature = "operator")]
 pub mod drive;
 pub mod exit;
+mod named;
 pub mod paint;
 #[cfg(test)]
 pub(crate) mod scratch;
+#[cfg(feature = "operator")]
+mod shell;
 pub mod voice;
 pub mod wrap;
 

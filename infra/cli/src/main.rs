@@ -42,17 +42,16 @@ fn main() -> ExitCode {
         });
     match outcome {
         Ok(Ended::Itself(Ok(status))) => status.into(),
-        Ok(Ended::Itself(Err(error))) | Err(error) => {
-            let why = error.to_string();
-            // If standard error is closed, nobody can be told.
-            let _ = writeln!(std::io::stderr(), "error: {why}");
-            refused(is_json, &why, error.exit_status())
-        }
-        Ok(Ended::Stopped(stop, why)) => {
-            let _ = writeln!(std::io::stderr(), "error: {why}");
-            refused(is_json, &why, ExitStatus::Stopped(stop))
-        }
+        Ok(Ended::Itself(Err(error))) | Err(error) => failed(is_json, &error.to_string(), error.exit_status()),
+        Ok(Ended::Stopped(stop, why)) => failed(is_json, &why, ExitStatus::Stopped(stop)),
     }
+}
+
+/// Says why a command failed, and ends.
+fn failed(is_json: bool, why: &str, status: ExitStatus) -> ExitCode {
+    // If standard error is closed, nobody can be told.
+    let _ = writeln!(std::io::stderr(), "error: {why}");
+    refused(is_json, why, status)
 }
 
 /// Whether one JSON object is expected on standard output.

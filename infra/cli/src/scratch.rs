@@ -1,9 +1,16 @@
-//! A separate folder for each test. It is removed when the test ends.
+//! What unit tests share: a separate folder for each test, which is removed when the test ends, and how words are expected.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+
+/// Expects each of these parts in a text.
+pub(crate) fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+}
 
 /// The folder.
 pub(crate) struct Scratch(TempDir);

@@ -69,13 +69,16 @@ pub fn fitted(line: &str) -> Vec<String> {
         );
         return lines;
     }
-    let lines = wrapped(text, column).into_iter().enumerate();
-    lines
-        .map(|(at, line)| match at {
-            0 => format!("{label}{line}"),
-            _ => format!("{}{line}", " ".repeat(column)),
-        })
-        .collect()
+    hanging(label, text, column)
+}
+
+/// [`wrapped`], with `label` before the first line and the indentation before the others.
+#[must_use]
+pub fn hanging(label: &str, text: &str, indent: usize) -> Vec<String> {
+    let indentation = " ".repeat(indent);
+    let before = |at: usize| if at == 0 { label } else { &indentation };
+    let lines = wrapped(text, indent).into_iter().enumerate();
+    lines.map(|(at, line)| format!("{}{line}", before(at))).collect()
 }
 
 #[cfg(test)]

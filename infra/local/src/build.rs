@@ -121,10 +121,7 @@ pub async fn binaries(
     let began = Instant::now();
     let phase = format!("building {} functions", packages.len());
     progress.begin(&format!("{phase} (minutes the first time, then seconds)"));
-    let built = match source {
-        Functions::Release => programs(checkout, &packages, true, progress).await?,
-        Functions::Dev | Functions::Built(_) => programs(checkout, &packages, false, progress).await?,
-    };
+    let built = programs(checkout, &packages, *source == Functions::Release, progress).await?;
     let mut wanted = BTreeMap::new();
     for package in packages {
         let Some(binary) = built.get(&package) else {
@@ -255,29 +252,20 @@ fn describes_a_package(variable: &str) -> bool {
 
 /// Packs every binary whose zip is missing or was made of another binary. Returns the zips and how many were written.
 fn pack_all(binaries: &BTreeMap<String, PathBuf>) -> Result<(Build, usize), PlatformError> {
-    let results: Vec<Result<(String, PathBuf, bool), PlatformError>> = std::thread::scope(|scope| {
+    let (mut zips, mut packed) = (BTreeMap::new(), 0);
+    std::thread::scope(|scope| {
         let workers: Vec<_> = binaries
             .iter()
-            .map(|(package, binary)| {
-                scope.spawn(move || pack(package, binary).map(|(zip, written)| (package.clone(), zip, written)))
-            })
+            .map(|(package, binary)| (package, scope.spawn(move || pack(package, binary))))
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err(PlatformError::Build("packing a function panicked".to_owned())))
-            })
-            .collect()
-    });
-    let mut zips = BTreeMap::new();
-    let mut packed = 0;
-    for result in results {
-        let (package, zip, written) = result?;
-        zips.insert(package, zip);
-        packed += usize::from(written);
-    }
+        for (package, worker) in workers {
+            let panicked = |_| Err(PlatformError::Build("packing a function panicked".to_owned()));
+            let (zip, written) = worker.join().unwrap_or_else(panicked)?;
+            zips.insert(package.clone(), zip);
+            packed += usize::from(written);
+        }
+        Ok::<_, PlatformError>(())
+    })?;
     Ok((Build { zips }, packed))
 }
 

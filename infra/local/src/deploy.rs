@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -17,12 +17,15 @@ use crate::engine::Engine;
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::process::{leash, run};
+use crate::progress::Progress;
 use crate::signing::{Signing, known_key};
 use crate::tools::Tools;
 
 /// The template, relative to the checkout. `sam deploy` resolves its references from there.
 const TEMPLATE: &str = "infra/template.yaml";
 const DEFINITION: &str = "statemachine/platform-run.asl.json";
+/// The phase's name on the screen.
+const DEPLOYING: &str = "deploying infra/template.yaml";
 /// The longest time of a deployment. It takes some seconds, and on a busy machine some minutes.
 const DEPLOY_LIMIT: Duration = Duration::from_secs(20 * 60);
 const ZIPS: &str = "target/lambda";
@@ -49,7 +52,10 @@ pub(super) async fn deploy(
     build: &Build,
     engine: &Engine,
     options: &PlatformOptions,
+    progress: &dyn Progress,
 ) -> Result<Deployment, PlatformError> {
+    let began = Instant::now();
+    progress.begin(DEPLOYING);
     let stage = engine.directory().join("stage");
     lay_out(checkout, build, &stage)?;
     let config = sdk_config(engine.endpoint(), &options.profile.region, &options.profile.account);
@@ -59,6 +65,7 @@ pub(super) async fn deploy(
     sam_deploy(checkout, tools, engine, options, &stage).await?;
     let deployment = Deployment::read(&config, &options.profile.stack_name).await?;
     bucket::settle_evidence(&config, &deployment).await?;
+    progress.done(DEPLOYING, began.elapsed());
     Ok(deployment)
 }
 

@@ -36,32 +36,6 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// The number of attempts to bind a free port. Another process may take a port between our check and the engine's bind.
 const PORT_ATTEMPTS: usize = 5;
 
-/// The options of an engine.
-#[derive(Debug, Clone)]
-pub(super) struct EngineOptions {
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) wait_scale: Option<f64>,
-    pub(super) enforce_roles: bool,
-}
-
-impl EngineOptions {
-    pub(super) fn of(options: &PlatformOptions) -> Self {
-        let PlatformOptions {
-            profile,
-            wait_scale,
-            enforce_roles,
-            ..
-        } = options;
-        Self {
-            account: profile.account.clone(),
-            region: profile.region.clone(),
-            wait_scale: *wait_scale,
-            enforce_roles: *enforce_roles,
-        }
-    }
-}
-
 /// The data that identifies a running engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +72,7 @@ impl Engine {
     pub(super) async fn start(
         checkout: &Checkout,
         tools: &Tools,
-        options: &EngineOptions,
+        options: &PlatformOptions,
         progress: &dyn Progress,
     ) -> Result<Self, PlatformError> {
         let mut attempt = 1;
@@ -115,7 +89,7 @@ impl Engine {
     async fn try_start(
         checkout: &Checkout,
         tools: &Tools,
-        options: &EngineOptions,
+        options: &PlatformOptions,
         progress: &dyn Progress,
     ) -> Result<Self, PlatformError> {
         let token = token()?;
@@ -333,12 +307,13 @@ impl Drop for Engine {
 /// The whole environment of the engine, which its functions inherit. It holds none of the user's own variables.
 fn environment(
     checkout: &Checkout,
-    options: &EngineOptions,
+    options: &PlatformOptions,
     directory: &Path,
     endpoint: &str,
     port: u16,
     token: &str,
 ) -> Vec<(&'static str, std::ffi::OsString)> {
+    let profile = &options.profile;
     let mut variables: Vec<(&'static str, std::ffi::OsString)> = vec![
         (
             "PATH",
@@ -354,8 +329,8 @@ fn environment(
         ("MINISTACK_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
         ("MINISTACK_EDITION", token.into()),
-        ("MINISTACK_ACCOUNT_ID", (&options.account).into()),
-        ("MINISTACK_REGION", (&options.region).into()),
+        ("MINISTACK_ACCOUNT_ID", (&profile.account).into()),
+        ("MINISTACK_REGION", (&profile.region).into()),
         ("PERSIST_STATE", "0".into()),
         ("S3_PERSIST", "0".into()),
         ("STATE_DIR", directory.join("state").into()),
@@ -369,10 +344,10 @@ fn environment(
             format!("unix://{}", directory.join("no-docker.sock").display()).into(),
         ),
         ("AWS_ENDPOINT_URL", endpoint.into()),
-        ("AWS_ACCESS_KEY_ID", (&options.account).into()),
+        ("AWS_ACCESS_KEY_ID", (&profile.account).into()),
         ("AWS_SECRET_ACCESS_KEY", "test".into()),
-        ("AWS_REGION", (&options.region).into()),
-        ("AWS_DEFAULT_REGION", (&options.region).into()),
+        ("AWS_REGION", (&profile.region).into()),
+        ("AWS_DEFAULT_REGION", (&profile.region).into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
     ];
     if options.enforce_roles {

@@ -10,17 +10,13 @@ use crate::build::{self, Functions};
 use crate::checkout::{self, Checkout};
 use crate::deploy;
 use crate::deployment::Deployment;
-use crate::engine::{Condition, Engine, EngineOptions};
+use crate::engine::{Condition, Engine};
 use crate::error::PlatformError;
 use crate::options::PlatformOptions;
 use crate::profile::Profile;
 use crate::progress::Progress;
-use crate::signing::Signing;
 use crate::state::State;
 use crate::tools::Tools;
-
-/// The phase's name on the screen.
-const DEPLOYING: &str = "deploying infra/template.yaml";
 
 /// One of the stacks that are deployed to an engine.
 #[derive(Debug, Clone)]
@@ -85,18 +81,14 @@ impl Platform {
             let tools = Tools::prepare(&checkout, progress).await?;
             let began = Instant::now();
             progress.begin("starting the engine");
-            let engine = Engine::start(&checkout, &tools, &EngineOptions::of(&options), progress).await?;
+            let engine = Engine::start(&checkout, &tools, &options, progress).await?;
             progress.done("starting the engine", began.elapsed());
             Ok((tools, engine))
         };
         let (build, (tools, engine)) =
             tokio::try_join!(build::functions(&checkout, &options.functions, progress), engine)?;
 
-        let began = Instant::now();
-        progress.begin(DEPLOYING);
-        let deployment = deploy::deploy(&checkout, &tools, &build, &engine, &options).await?;
-        progress.done(DEPLOYING, began.elapsed());
-
+        let deployment = deploy::deploy(&checkout, &tools, &build, &engine, &options, progress).await?;
         let state = State::new(&engine, &options, deployment);
         Ok(Self {
             engine,
@@ -169,21 +161,15 @@ impl Platform {
     ) -> Result<(), PlatformError> {
         let tools = Tools::prepare(&self.checkout, progress).await?;
         let build = build::functions(&self.checkout, &Functions::Dev, progress).await?;
+        // A platform that is left running never enforces roles.
         let options = PlatformOptions {
-            profile: self.state.profile.clone(),
             stack_outputs,
             wait_scale: self.state.wait_scale,
-            // A platform that is left running never enforces roles.
-            enforce_roles: false,
-            signing: Signing::default(),
-            functions: Functions::Dev,
             parameters,
+            ..PlatformOptions::new(self.state.profile.clone())
         };
-        let began = Instant::now();
-        progress.begin(DEPLOYING);
-        let deployment = deploy::deploy(&self.checkout, &tools, &build, &self.engine, &options).await?;
-        progress.done(DEPLOYING, began.elapsed());
-        self.state.deployment = deployment;
+        let deployment = deploy::deploy(&self.checkout, &tools, &build, &self.engine, &options, progress);
+        self.state.deployment = deployment.await?;
         Ok(())
     }
 

@@ -68,58 +68,46 @@ impl Profile {
     /// # Errors
     /// Fails with the field that is malformed, and what it must be.
     pub fn check(&self) -> Result<(), String> {
-        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("`account` must be twelve digits, not {:?}", self.account));
-        }
-        if !is_region(&self.region) {
-            return Err(format!(
-                "`region` must be a region name such as eu-west-2, not {:?}",
-                self.region
-            ));
-        }
-        let buckets = [
-            ("evidence_bucket", &self.evidence_bucket),
-            ("object_store_bucket", &self.object_store_bucket),
-            ("artifacts_bucket", &self.artifacts_bucket),
-        ];
-        for (field, name) in buckets {
-            if !is_bucket(name) {
-                return Err(format!(
-                    "`{field}` must be a bucket name (3 to 63 of a-z, 0-9, `.` and `-`, beginning and ending with a \
-                     letter or digit), not {name:?}"
-                ));
+        const BUCKET: &str =
+            "a bucket name (3 to 63 of a-z, 0-9, `.` and `-`, beginning and ending with a letter or digit)";
+        const STACK: &str = "at most 128 letters, digits and hyphens, beginning with a letter";
+        const MACHINE: &str = "1 to 80 letters, digits, `-` and `_`";
+        const ROLE: &str = "1 to 64 letters, digits and `-_+=,.@`";
+        let (account, region) = (&self.account, &self.region);
+        let [evidence, objects, artifacts] = [&self.evidence_bucket, &self.object_store_bucket, &self.artifacts_bucket];
+        let (stack, machine, role) = (
+            &self.stack_name,
+            &self.state_machine_name,
+            &self.state_machine_role_name,
+        );
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_stack = is_name(stack, 128, "-") && stack.starts_with(|first: char| first.is_ascii_alphabetic());
+        let (is_machine, is_role) = (is_name(machine, 80, "-_"), is_name(role, 64, "-_+=,.@"));
+        for (field, value, fits, wanted) in [
+            ("account", account, is_account, "twelve digits"),
+            ("region", region, is_region(region), "a region name such as eu-west-2"),
+            ("evidence_bucket", evidence, is_bucket(evidence), BUCKET),
+            ("object_store_bucket", objects, is_bucket(objects), BUCKET),
+            ("artifacts_bucket", artifacts, is_bucket(artifacts), BUCKET),
+            ("stack_name", stack, is_stack, STACK),
+            ("state_machine_name", machine, is_machine, MACHINE),
+            ("state_machine_role_name", role, is_role, ROLE),
+        ] {
+            if !fits {
+                return Err(format!("`{field}` must be {wanted}, not {value:?}"));
             }
         }
+        let buckets = [
+            ("evidence_bucket", evidence),
+            ("object_store_bucket", objects),
+            ("artifacts_bucket", artifacts),
+        ];
         for (index, (field, name)) in buckets.iter().enumerate() {
             if let Some((other, _)) = buckets[..index].iter().find(|(_, earlier)| earlier == name) {
                 return Err(format!(
                     "`{field}` and `{other}` must be different buckets, both are {name:?}"
                 ));
             }
-        }
-        let stack_ok = self.stack_name.len() <= 128
-            && self.stack_name.starts_with(|first: char| first.is_ascii_alphabetic())
-            && self
-                .stack_name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !stack_ok {
-            return Err(format!(
-                "`stack_name` must be at most 128 letters, digits and hyphens, beginning with a letter, not {:?}",
-                self.stack_name
-            ));
-        }
-        if !is_name(&self.state_machine_name, 80, "-_") {
-            return Err(format!(
-                "`state_machine_name` must be 1 to 80 letters, digits, `-` and `_`, not {:?}",
-                self.state_machine_name
-            ));
-        }
-        if !is_name(&self.state_machine_role_name, 64, "-_+=,.@") {
-            return Err(format!(
-                "`state_machine_role_name` must be 1 to 64 letters, digits and `-_+=,.@`, not {:?}",
-                self.state_machine_role_name
-            ));
         }
         Ok(())
     }

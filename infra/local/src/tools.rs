@@ -64,27 +64,15 @@ impl Tools {
     /// Fails with [`PlatformError::Python`] if this machine has no usable Python, and with [`PlatformError::Command`] if pip
     /// fails.
     pub async fn prepare(checkout: &Checkout, progress: &dyn Progress) -> Result<Self, PlatformError> {
-        let venvs = checkout.private().join("venv");
-        let tools = Self {
-            engine: venvs.join("engine"),
-            tools: venvs.join("tools"),
-        };
-        let wanted = [
-            (
-                &tools.engine,
-                checkout.local().join("requirements-engine.txt"),
-                "installing the engine into .p1/venv/engine",
-            ),
-            (
-                &tools.tools,
-                checkout.local().join("requirements-tools.txt"),
-                "installing the tools into .p1/venv/tools",
-            ),
-        ];
-        for (venv, requirements, phase) in wanted {
-            ensure(checkout, venv, &requirements, phase, progress).await?;
-        }
-        Ok(tools)
+        let engine = ensure(
+            checkout,
+            "engine",
+            "installing the engine into .p1/venv/engine",
+            progress,
+        )
+        .await?;
+        let tools = ensure(checkout, "tools", "installing the tools into .p1/venv/tools", progress).await?;
+        Ok(Self { engine, tools })
     }
 
     /// Creates a further environment of pinned packages if it is missing or out of date, and returns its Python. Tests and checks
@@ -99,7 +87,7 @@ impl Tools {
         progress: &dyn Progress,
     ) -> Result<PathBuf, PlatformError> {
         let venv = checkout.private().join("venv").join(name);
-        ensure(checkout, &venv, requirements, "installing pinned packages", progress).await?;
+        ensure_at(checkout, &venv, requirements, "installing pinned packages", progress).await?;
         Ok(venv.join("bin/python"))
     }
 
@@ -116,8 +104,21 @@ impl Tools {
     }
 }
 
-/// Creates an environment unless it is complete. A second process waits for the first.
+/// Creates an environment of the platform's own unless it is complete, and returns its folder.
 async fn ensure(
+    checkout: &Checkout,
+    name: &str,
+    phase: &'static str,
+    progress: &dyn Progress,
+) -> Result<PathBuf, PlatformError> {
+    let venv = checkout.private().join("venv").join(name);
+    let requirements = checkout.local().join(format!("requirements-{name}.txt"));
+    ensure_at(checkout, &venv, &requirements, phase, progress).await?;
+    Ok(venv)
+}
+
+/// Creates an environment unless it is complete. A second process waits for the first.
+async fn ensure_at(
     checkout: &Checkout,
     venv: &Path,
     requirements: &Path,
@@ -247,12 +248,8 @@ async fn find_python() -> Result<PathBuf, PlatformError> {
         "python3.12",
         "python3.11",
         "python",
-    ]
-    .map(PathBuf::from);
-    let candidates: Vec<PathBuf> = match named {
-        Some(path) => vec![path],
-        None => usual.to_vec(),
-    };
+    ];
+    let candidates = named.map_or_else(|| usual.map(PathBuf::from).to_vec(), |path| vec![path]);
     let mut seen = Vec::new();
     for candidate in candidates {
         match probe(&candidate).await {
@@ -288,13 +285,8 @@ async fn probe(python: &Path) -> Probe {
     let Ok(output) = run else { return Probe::Absent };
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        let last = complaint
-            .trim()
-            .lines()
-            .next_back()
-            .unwrap_or("it does not run")
-            .to_owned();
-        return Probe::Unusable(last);
+        let last = complaint.trim().lines().next_back();
+        return Probe::Unusable(last.unwrap_or("it does not run").to_owned());
     }
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let mut parts = version.split('.').map(str::parse::<u32>);

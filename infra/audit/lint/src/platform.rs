@@ -113,12 +113,8 @@ impl Platform {
         let (account, partition) = owner.map_or((ACCOUNT, "aws"), |arn| (arn.account(), arn.partition()));
         let machine = |name: &str| StateMachineArn::for_name("eu-west-2", account, name, partition).ok();
         let named = text(handles::SFN_PLATFORM_RUN_ORCHESTRATOR_V0.as_str()).and_then(machine);
-        let known = inputs
-            .deployed
-            .state_machine
-            .clone()
-            .or(named)
-            .or_else(|| machine(MACHINE));
+        let deployed = &inputs.deployed;
+        let known = deployed.state_machine.clone().or(named).or_else(|| machine(MACHINE));
         let nameless = |why: String| Fault::internal("name the platform in memory", why);
         let state_machine = known.ok_or_else(|| nameless("it has no state machine".to_owned()))?;
         let is_own = |arn: &IamPrincipalArn| {
@@ -126,40 +122,25 @@ impl Platform {
                 && arn.partition() == state_machine.partition()
                 && arn.as_ref().contains(":role/")
         };
-        let role = inputs
-            .deployed
-            .role
-            .clone()
-            .or_else(|| role.filter(is_own).map(|arn| arn.to_string()));
-        let role = role.unwrap_or_else(|| {
-            format!(
-                "arn:{}:iam::{}:role/{MACHINE}",
-                state_machine.partition(),
-                state_machine.account()
-            )
+        let own = || role.filter(is_own).map(|arn| arn.to_string());
+        let role = deployed.role.clone().or_else(own).unwrap_or_else(|| {
+            let (partition, account) = (state_machine.partition(), state_machine.account());
+            format!("arn:{partition}:iam::{account}:role/{MACHINE}")
         });
         let bucket = text(handles::S3_EVIDENCE_BUCKET.as_str()).and_then(|name| BucketName::parse(name).ok());
-        let evidence_bucket = match inputs.deployed.evidence_bucket.clone().or(bucket) {
+        let evidence_bucket = match deployed.evidence_bucket.clone().or(bucket) {
             Some(bucket) => bucket,
             None => BucketName::parse(EVIDENCE).map_err(|error| nameless(error.to_string()))?,
         };
         let receipt = receipt_folder(inputs);
         let receipt = format!("{}{receipt}/{M2_RECEIPT_FILE}", environment.run_control_root());
-        let mut names = BTreeMap::from([(uri(REGISTRY), inputs.registry.name.clone())]);
         let stacks = inputs.stack_outputs.iter().enumerate();
-        names.extend(stacks.map(|(index, document)| (uri(&stack_key(index)), document.name.clone())));
-        names.extend(
-            inputs
-                .billing
-                .iter()
-                .map(|document| (uri(BILLING), document.name.clone())),
-        );
-        names.extend(
-            inputs
-                .m2_receipt
-                .iter()
-                .map(|document| (receipt.clone(), document.name.clone())),
-        );
+        let documents = stacks
+            .map(|(index, document)| (uri(&stack_key(index)), document))
+            .chain([(uri(REGISTRY), &inputs.registry)])
+            .chain(inputs.billing.iter().map(|document| (uri(BILLING), document)))
+            .chain(inputs.m2_receipt.iter().map(|document| (receipt.clone(), document)));
+        let names = documents.map(|(uri, document)| (uri, document.name.clone())).collect();
         Ok(Platform {
             evidence_bucket,
             state_machine,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use p1_audit::evidence_set::HISTORY;
 use p1_contract::artifacts::{EVENT_CLAIM, EventClaim, RerunAdmissionReceipt};
 use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, Stamp};
@@ -15,6 +16,7 @@ use p1_contract::step::Step;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Missing;
 use super::recording::Recording;
 use crate::payload::Owner;
 
@@ -54,7 +56,7 @@ impl Execution {
 }
 
 /// Every execution in the order of the ledger, and the reasons why others cannot be replayed.
-pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String)>) {
+pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<Missing>) {
     let mut known: Vec<(ExecutionArn, Stamp)> = Vec::new();
     let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut missing = Vec::new();
@@ -70,17 +72,15 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
     {
         match recording.stamp(&account.execution) {
             Some(stamp) => known.push((account.execution.clone(), stamp)),
-            None => missing.push((
-                account.execution.to_string(),
-                "the directory holds no evidence of it".to_owned(),
+            None => missing.push(Missing::new(
+                account.execution.as_str(),
+                "the directory holds no evidence of it",
             )),
         }
     }
     if known.is_empty() && missing.is_empty() {
-        missing.push((
-            "execution_history.json".to_owned(),
-            "without it and without a ledger no execution is known".to_owned(),
-        ));
+        let why = "without it and without a ledger no execution is known";
+        missing.push(Missing::new(HISTORY, why));
     }
     let commits = recording
         .ledger
@@ -97,10 +97,8 @@ pub(super) fn all(recording: &Recording) -> (Vec<Execution>, Vec<(String, String
             InputSource::Evidence
         };
         let Some(input) = started_with.or_else(|| input(recording, &arn, stamp)) else {
-            missing.push((
-                arn.to_string(),
-                "neither a history nor its first step's evidence says what started it".to_owned(),
-            ));
+            let why = "neither a history nor its first step's evidence says what started it";
+            missing.push(Missing::new(arn.as_str(), why));
             continue;
         };
         executions.push(Execution {

@@ -58,9 +58,12 @@ pub struct Missing {
     pub reason: String,
 }
 
-impl From<(String, String)> for Missing {
-    fn from((subject, reason): (String, String)) -> Self {
-        Self { subject, reason }
+impl Missing {
+    fn new(subject: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -139,21 +142,19 @@ async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report
         Err(missing) => return report(what, Vec::new(), missing, [0, 0]),
     };
     let (executions, unknown) = executions::all(&recording);
-    let mut missing: Vec<(String, String)> = recording.missing.iter().cloned().chain(unknown).collect();
+    let mut missing: Vec<Missing> = recording.missing.iter().cloned().chain(unknown).collect();
     let mut walked = walk::Walked::default();
     let mut reports = Vec::new();
     for execution in &executions {
         match walk::execution(&recording, execution, &mut walked).await {
             Ok(report) => reports.push(report),
-            Err(why) => missing.push((execution.arn.to_string(), why)),
+            Err(why) => missing.push(Missing::new(execution.arn.to_string(), why)),
         }
     }
     for closure in &walked.rested_on {
         if !walked.made.contains(closure) {
-            missing.push((
-                closure.to_string(),
-                "a replayed step rests on it, and it was not replayed".to_owned(),
-            ));
+            let why = "a replayed step rests on it, and it was not replayed";
+            missing.push(Missing::new(closure.to_string(), why));
         }
     }
     let (mut from_outside, mut sidecars) = (0, 0);
@@ -164,7 +165,7 @@ async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report
         } else if is_sidecar(key.as_str()) {
             sidecars += 1;
         } else if !walked.rested_on.contains(key) && !walked.is_reported(key.as_str()) {
-            missing.push((key.to_string(), "no replayed step makes it".to_owned()));
+            missing.push(Missing::new(key.to_string(), "no replayed step makes it"));
         }
     }
     report(what, reports, missing, [from_outside, sidecars])
@@ -173,17 +174,13 @@ async fn replay_without(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Report
 fn report(
     execution: What,
     executions: Vec<ExecutionReport>,
-    missing: Vec<(String, String)>,
+    mut missing: Vec<Missing>,
     not_made: [usize; 2],
 ) -> Report {
-    let mut missing: Vec<Missing> = missing.into_iter().map(Missing::from).collect();
     missing.dedup();
     let steps = || executions.iter().flat_map(|execution| &execution.steps);
     if steps().next().is_none() && missing.is_empty() {
-        missing.push(Missing {
-            subject: "evidence/".to_owned(),
-            reason: "holds no step to replay".to_owned(),
-        });
+        missing.push(Missing::new("evidence/", "holds no step to replay"));
     }
     let counts = Counts {
         executions: executions.len(),

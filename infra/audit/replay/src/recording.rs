@@ -17,6 +17,7 @@ use p1_contract::strict::{Limits, parse_strict};
 use p1_runtime::store::{Object, RecordedStore};
 use serde_json::Value;
 
+use crate::Missing;
 use crate::payload::Owner;
 
 /// The engine's history of the execution that the directory belongs to.
@@ -41,7 +42,7 @@ pub(super) struct Recording {
     listed: BTreeMap<String, ListedObject>,
     pub(super) account: Option<Account>,
     /// Things that the directory does not hold, with the reason.
-    pub(super) missing: Vec<(String, String)>,
+    pub(super) missing: Vec<Missing>,
 }
 
 /// A recorded closing summary.
@@ -52,17 +53,17 @@ pub(super) struct RecordedSummary {
 
 impl Recording {
     /// Reads the evidence, but not the `foreign` objects. If there is nothing to replay, the error says what is missing.
-    pub(super) fn read(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Result<Self, Vec<(String, String)>> {
-        let mut missing: Vec<(String, String)> = Vec::new();
+    pub(super) fn read(set: &EvidenceSet, foreign: &BTreeSet<String>) -> Result<Self, Vec<Missing>> {
+        let mut missing: Vec<Missing> = Vec::new();
         let mut objects = BTreeMap::new();
         for (key, file) in set.files.iter().filter(|(key, _)| !foreign.contains(*key)) {
             let Ok(parsed) = S3Key::parse(key) else {
-                missing.push((key.clone(), "is no key of a bucket".to_owned()));
+                missing.push(Missing::new(key, "is no key of a bucket"));
                 continue;
             };
             let Some(listed) = set.listed.get(key) else {
                 let why = "objects.json does not list it: its version and entity tag are not known";
-                missing.push((key.clone(), why.to_owned()));
+                missing.push(Missing::new(key, why));
                 continue;
             };
             let object = Object {
@@ -74,24 +75,24 @@ impl Recording {
         }
         let is_gone = |key: &&String| !set.files.contains_key(*key) && !foreign.contains(*key);
         for key in set.listed.keys().filter(is_gone) {
-            missing.push((key.clone(), "is not there, and objects.json lists it".to_owned()));
+            missing.push(Missing::new(key, "is not there, and objects.json lists it"));
         }
         let mut environments = set.environments();
         let environment = environments.pop_first().unwrap_or_default();
         if let Some(other) = environments.first() {
             let why = format!("holds keys of the environments {environment} and {other}, and a run is of one");
-            missing.push(("evidence/".to_owned(), why));
+            missing.push(Missing::new("evidence/", why));
         }
         let account = match account(set) {
             Ok(account) => Some(account),
             Err(why) => {
-                missing.push((HISTORY.to_owned(), why));
+                missing.push(Missing::new(HISTORY, why));
                 None
             }
         };
         let lineage = Lineage::of(set);
         let Some(bucket) = lineage.bucket() else {
-            missing.push(("evidence/".to_owned(), "holds no closing summary".to_owned()));
+            missing.push(Missing::new("evidence/", "holds no closing summary"));
             return Err(missing);
         };
         Ok(Recording {

@@ -94,10 +94,8 @@ pub(super) async fn execution(
         let Some(pass) = go_on else {
             let ended = answer.is_some_and(|answer| answer.closure.is_none());
             if let (false, Some(step)) = (ended, report.steps.last_mut()) {
-                step.missing.push(Missing {
-                    subject: task.summary_key.clone(),
-                    reason: "without it the steps after this one cannot be replayed".to_owned(),
-                });
+                let why = "without it the steps after this one cannot be replayed";
+                step.missing.push(Missing::new(&task.summary_key, why));
                 step.standing = Standing::of(!step.differences.is_empty(), true);
             }
             break;
@@ -226,32 +224,24 @@ impl<'a> Task<'a> {
         closures: &Map<String, Value>,
         walked: &mut Walked,
     ) -> (StepReport, Option<StepResult>) {
-        let missing = |subject: &str, reason: &str| Missing {
-            subject: subject.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let stopped =
+            |differences: Vec<Difference>, missing: Vec<Missing>| (self.report(0, differences, missing), None);
         let Some(observations) = self.recording.bytes(&self.observations_key) else {
             let why = "the observations are not there: the step cannot be replayed";
-            return (
-                self.report(0, Vec::new(), vec![missing(&self.observations_key, why)]),
-                None,
-            );
+            return stopped(Vec::new(), vec![Missing::new(&self.observations_key, why)]);
         };
         if let Some(reason) = self.is_of_another_release() {
-            walked.made.extend(
-                self.recording
-                    .keys_in(&self.recording.environment.phase_folder(&self.id)),
-            );
+            let folder = self.recording.environment.phase_folder(&self.id);
+            walked.made.extend(self.recording.keys_in(&folder));
             let listed = self.summary.iter().flat_map(|summary| &summary.body.artifacts);
             walked.made.extend(listed.map(|artifact| artifact.key.clone()));
-            let missing = missing(&self.observations_key, &reason);
-            return (self.report(0, Vec::new(), vec![missing]), None);
+            return stopped(Vec::new(), vec![Missing::new(&self.observations_key, reason)]);
         }
         let request =
             settings(self.recording, observations).and_then(|settings| self.request(execution, &settings, closures));
         let request = match request {
             Ok(request) => request,
-            Err(why) => return (self.report(0, vec![self.differs(&why)], Vec::new()), None),
+            Err(why) => return stopped(vec![self.differs(&why)], Vec::new()),
         };
         walked
             .rested_on
@@ -296,12 +286,12 @@ impl<'a> Task<'a> {
             }
             if is_untold(&made.key) {
                 let why = "the summary has a blocker for it, and does not record what became of the write";
-                absent.push(missing(made.key.as_str(), why));
+                absent.push(Missing::new(made.key.as_str(), why));
                 continue;
             }
             if made.key.as_str() == self.summary_key && !tells_all {
                 let why = "it cannot be recomputed: what became of a write is not recorded";
-                absent.push(missing(&self.summary_key, why));
+                absent.push(Missing::new(&self.summary_key, why));
                 continue;
             }
             let failed = ends.get(&made.key).is_some_and(|end| end.stored().is_none());
@@ -313,7 +303,10 @@ impl<'a> Task<'a> {
                     let key = made.key.as_str();
                     differences.push(Difference::of_bytes(&made.name, key, &object.bytes, &made.bytes));
                 }
-                None => absent.push(missing(made.key.as_str(), "the step gives it, and it is not there")),
+                None => absent.push(Missing::new(
+                    made.key.as_str(),
+                    "the step gives it, and it is not there",
+                )),
             }
         }
         walked.made.extend(not_stored.into_iter().map(|made| made.key));
@@ -329,7 +322,7 @@ impl<'a> Task<'a> {
                 }),
                 _ => {
                     let why = "it was created while observing, and the step does not make it again";
-                    absent.push(missing(key, why));
+                    absent.push(Missing::new(key, why));
                 }
             }
         }
@@ -378,14 +371,8 @@ impl<'a> Task<'a> {
         closures: &Map<String, Value>,
     ) -> Result<Request, String> {
         let start_time = execution.stamp.rfc3339();
-        let payload = payload::payload(
-            self.owner,
-            settings,
-            &execution.arn,
-            &start_time,
-            closures,
-            &execution.input,
-        )?;
+        let Execution { arn, input, .. } = execution;
+        let payload = payload::payload(self.owner, settings, arn, &start_time, closures, input)?;
         let (input, attempt) = StepInput::parse(payload).map_err(|error| error.to_string())?;
         Ok(Request { input, attempt })
     }
@@ -393,15 +380,13 @@ impl<'a> Task<'a> {
     /// Checks that the recorded answer equals the step's answer. Only the engine knows which version of the function ran, so that
     /// is not compared.
     fn hold_answer(&self, answer: &StepResult, differences: &mut Vec<Difference>) {
+        let name = format!("answer of {}", self.owner.id());
+        let mut differ = |recorded: &Value, recomputed: &Value| {
+            differences.push(Difference::of_values(&name, HISTORY, recorded, recomputed));
+        };
         if let Some(unreadable) = self.unreadable {
             let recomputed = format!("the result of {}", self.owner.id());
-            let name = format!("answer of {}", self.owner.id());
-            differences.push(Difference::of_values(
-                &name,
-                HISTORY,
-                &unreadable.into(),
-                &recomputed.into(),
-            ));
+            differ(&unreadable.into(), &recomputed.into());
         }
         let Some(recorded) = self.recorded_answer else { return };
         let recorded = StepResult {
@@ -417,13 +402,7 @@ impl<'a> Task<'a> {
             let value = |result: &StepResult| {
                 serde_json::to_value(result).unwrap_or_else(|error| Value::from(format!("cannot be rendered: {error}")))
             };
-            let name = format!("answer of {}", self.owner.id());
-            differences.push(Difference::of_values(
-                &name,
-                HISTORY,
-                &value(&recorded),
-                &value(&answer),
-            ));
+            differ(&value(&recorded), &value(&answer));
         }
     }
 

@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, PROGRAM};
 use crate::voice;
-use crate::wrap::{fitted, wrapped};
+use crate::wrap::{fitted, hanging};
 
 /// The commands by what they are for, in the order in which a reader needs them.
 pub const GROUPS: [(&str, &[&str]); 4] = [
@@ -29,88 +29,59 @@ const VERSION: &str = match option_env!("P1_VERSION") {
 };
 
 /// Examples of every command, without the program's name.
-const EXAMPLES: [(&str, &[&str]); 23] = [
-    (
-        "init",
-        &["init demo", "init acme --environment prod --region eu-west-1"],
-    ),
-    (
-        "lint",
-        &[
-            "lint handles.registry.md",
-            "lint handles.registry.md --stack-outputs outputs.json",
-            "lint handles.registry.md --format sarif > lint.sarif",
-            #[cfg(feature = "operator")]
-            "lint handles.registry.md --stack fraud-platform-dev-full-p1",
-        ],
-    ),
-    (
-        "run",
-        &[
-            "run",
-            "run --keep --registry demo/handles.registry.md",
-            "run --stack fraud-platform-dev-full-p1 --input start.json",
-        ],
-    ),
-    (
-        "resume",
-        &["resume --actor ada --reset reset.json --held m3f_20261129T052339Z_2416a34f7eaa"],
-    ),
-    ("gate", &["gate platform_20261129T052339Z --phase M4"]),
-    ("close", &["close target/p1/evidence/RUN --docs docs"]),
-    (
-        "runs",
-        &[
-            "runs",
-            "runs --verdict hold --since 2026-11-29 --stack fraud-platform-dev-full-p1",
-            "runs --scenario scenario_0f1e2d3c4b5a69788796a5b4c3d2e1f0 --json",
-        ],
-    ),
-    (
-        "fetch",
-        &[
-            "fetch platform_20261129T052339Z --out run",
-            "fetch EXECUTION --stack fraud-platform-dev-full-p1 --out run",
-        ],
-    ),
-    (
-        "verify",
-        &[
-            "verify run --key signing_key.pub.pem",
-            "verify s3://BUCKET/evidence/runs/RUN/ --json",
-        ],
-    ),
-    ("report", &["report run --open", "report run --out run.html"]),
-    ("replay", &["replay run"]),
-    ("diff", &["diff yesterday today"]),
-    ("exit-codes", &["exit-codes"]),
-    ("up", &["up --sample"]),
-    ("down", &["down"]),
-    ("status", &["status --json"]),
-    ("env", &["env"]),
-    (
-        "event",
-        &[
-            "event M3.A",
-            "event M3.F --from run",
-            "event M3.B --after a-event.json a.json",
-        ],
-    ),
-    (
-        "outputs",
-        &["outputs", "outputs --upload s3://BUCKET/p1/stack_outputs.json"],
-    ),
-    ("tools", &["tools"]),
-    ("bench", &["bench --quick"]),
-    ("completions", &["completions bash"]),
-    ("man", &["man target"]),
+const EXAMPLES: &[&str] = &[
+    "init demo",
+    "init acme --environment prod --region eu-west-1",
+    "lint handles.registry.md",
+    "lint handles.registry.md --stack-outputs outputs.json",
+    "lint handles.registry.md --format sarif > lint.sarif",
+    #[cfg(feature = "operator")]
+    "lint handles.registry.md --stack fraud-platform-dev-full-p1",
+    "run",
+    "run --keep --registry demo/handles.registry.md",
+    "run --stack fraud-platform-dev-full-p1 --input start.json",
+    "resume --actor ada --reset reset.json --held m3f_20261129T052339Z_2416a34f7eaa",
+    "gate platform_20261129T052339Z --phase M4",
+    "close target/p1/evidence/RUN --docs docs",
+    "runs",
+    "runs --verdict hold --since 2026-11-29 --stack fraud-platform-dev-full-p1",
+    "runs --scenario scenario_0f1e2d3c4b5a69788796a5b4c3d2e1f0 --json",
+    "fetch platform_20261129T052339Z --out run",
+    "fetch EXECUTION --stack fraud-platform-dev-full-p1 --out run",
+    "verify run --key signing_key.pub.pem",
+    "verify s3://BUCKET/evidence/runs/RUN/ --json",
+    "report run --open",
+    "report run --out run.html",
+    "replay run",
+    "diff yesterday today",
+    "exit-codes",
+    "up --sample",
+    "down",
+    "status --json",
+    "env",
+    "event M3.A",
+    "event M3.F --from run",
+    "event M3.B --after a-event.json a.json",
+    "outputs",
+    "outputs --upload s3://BUCKET/p1/stack_outputs.json",
+    "tools",
+    "bench --quick",
+    "completions bash",
+    "man target",
 ];
+
+/// The examples of a command.
+fn examples_of(command: &str) -> impl Iterator<Item = &'static str> {
+    let is_of = move |line: &&str| line.split(' ').next() == Some(command);
+    EXAMPLES.iter().copied().filter(is_of)
+}
 
 /// The examples of a command, for its help.
 fn examples(command: &str) -> Option<String> {
-    let (_, lines) = EXAMPLES.iter().find(|(name, _)| *name == command)?;
-    let lines: Vec<String> = lines.iter().map(|line| format!("\n  {PROGRAM} {line}")).collect();
-    Some(format!("Examples:{}", lines.concat()))
+    let lines: String = examples_of(command)
+        .map(|line| format!("\n  {PROGRAM} {line}"))
+        .collect();
+    (!lines.is_empty()).then(|| format!("Examples:{lines}"))
 }
 
 /// The column at which the commands' descriptions begin.
@@ -141,9 +112,9 @@ pub fn command() -> Command {
         let _ = write!(groups, "\n{name}:\n");
         for command in found {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            for (at, line) in wrapped(&about, INDENT).into_iter().enumerate() {
-                let name = if at == 0 { command.get_name() } else { "" };
-                let _ = writeln!(groups, "  {name:<12} {line}");
+            let label = format!("  {:<12} ", command.get_name());
+            for line in hanging(&label, &about, INDENT) {
+                let _ = writeln!(groups, "{line}");
             }
         }
     }
@@ -183,8 +154,8 @@ mod tests {
         let command = command();
         for found in command.get_subcommands().filter(|found| !found.is_hide_set()) {
             let name = found.get_name();
-            let (_, lines) = EXAMPLES.iter().find(|(example, _)| *example == name).unwrap();
-            for line in *lines {
+            assert!(examples_of(name).next().is_some(), "{name}");
+            for line in examples_of(name) {
                 let line = line.split(" > ").next().unwrap();
                 let typed = std::iter::once("p1").chain(line.split(' '));
                 assert!(command.clone().try_get_matches_from(typed).is_ok(), "{line}");

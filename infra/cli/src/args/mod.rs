@@ -130,7 +130,7 @@ pub enum Command {
     Lint(LintArgs),
     /// Print the exit statuses of every command
     #[command(after_help = exit::help("exit-codes"))]
-    ExitCodes(ExitCodesArgs),
+    ExitCodes(JsonArgs),
     /// Print a completion script for a shell, which completes the installed program `p1`
     Completions(CompletionsArgs),
     /// Write man pages: p1.1, and one for each command
@@ -141,9 +141,9 @@ pub enum Command {
     Operator(Operator),
 }
 
-/// Options of `cargo p1 exit-codes`.
+/// The option of a command that has no other.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ExitCodesArgs {
+pub struct JsonArgs {
     /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,

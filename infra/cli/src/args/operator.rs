@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use p1_contract::verdict::PhaseVerdict;
 
+use super::JsonArgs;
 use crate::exit;
 
 /// The operator's subcommands.
@@ -52,11 +53,11 @@ pub enum Operator {
     /// Start the local platform and leave it running
     Up(UpArgs),
     /// Stop the local platform that `up` or `run --keep` left running
-    Down(DownArgs),
+    Down(JsonArgs),
     /// Say whether a local platform is up, and where
-    Status(StatusArgs),
+    Status(JsonArgs),
     /// Print the environment for a function that runs outside the local platform: eval "$(cargo p1 env)"
-    Env(EnvArgs),
+    Env(JsonArgs),
     /// Print the event of one step, for `cargo lambda invoke`
     ///
     /// A step works on the closures of the steps before it. Without options, only M3.A has an event: a new start from the latest
@@ -278,14 +279,6 @@ pub struct UpArgs {
     pub json: bool,
 }
 
-/// Options of `cargo p1 env`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct EnvArgs {
-    /// Print one JSON object on standard output, and nothing else
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Options of `cargo p1 event`.
 #[derive(Debug, Clone, Args)]
 pub struct EventArgs {
@@ -314,22 +307,6 @@ pub struct OutputsArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print one JSON object on standard output, and nothing else: the outputs, and where they were written
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Options of `cargo p1 down`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DownArgs {
-    /// Print one JSON object on standard output, and nothing else
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Options of `cargo p1 status`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct StatusArgs {
-    /// Print one JSON object on standard output, and nothing else
     #[arg(long)]
     pub json: bool,
 }

@@ -90,16 +90,21 @@ impl Census {
     /// The history of every key of P1.
     #[must_use]
     pub fn histories(&self) -> Vec<KeyHistory> {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let history = |(key, versions): (&String, &Vec<Version>)| {
-            let delete_markers = versions.iter().filter(|version| version.is_delete_marker).count();
-            KeyHistory {
-                key: key.clone(),
-                versions: count(versions.len() - delete_markers),
-                delete_markers: count(delete_markers),
-            }
-        };
-        self.versions.iter().map(history).collect()
+        self.versions
+            .iter()
+            .map(|(key, versions)| history(key, versions))
+            .collect()
+    }
+}
+
+/// The history of a key with these versions.
+pub(super) fn history(key: &str, versions: &[Version]) -> KeyHistory {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let delete_markers = versions.iter().filter(|version| version.is_delete_marker).count();
+    KeyHistory {
+        key: key.to_owned(),
+        versions: count(versions.len() - delete_markers),
+        delete_markers: count(delete_markers),
     }
 }
 
@@ -144,43 +149,39 @@ pub async fn ghosts(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn version(key: &str, id: &str, is_delete_marker: bool) -> Version {
-        Version {
+    /// The versions of a key, the latest first: each with its id, and whether it is a delete marker.
+    pub(in crate::bucket) fn versions(key: &str, of_key: &[(&str, bool)]) -> (String, Vec<Version>) {
+        let version = |(id, is_delete_marker): &(&str, bool)| Version {
             key: key.to_owned(),
-            version_id: Some(id.to_owned()),
-            is_delete_marker,
-        }
+            version_id: Some((*id).to_owned()),
+            is_delete_marker: *is_delete_marker,
+        };
+        (key.to_owned(), of_key.iter().map(version).collect())
     }
 
     #[test]
     fn a_second_version_and_a_delete_marker_are_problems() {
         let census = Census {
             versions: BTreeMap::from([
-                ("a".to_owned(), vec![version("a", "1", false)]),
-                ("b".to_owned(), vec![version("b", "2", false), version("b", "1", false)]),
-                ("c".to_owned(), vec![version("c", "2", true), version("c", "1", false)]),
+                versions("a", &[("1", false)]),
+                versions("b", &[("2", false), ("1", false)]),
+                versions("c", &[("2", true), ("1", false)]),
             ]),
             ..Census::default()
         };
-        let found: Vec<(String, Vec<String>)> = census
-            .histories()
-            .into_iter()
-            .map(|history| (history.key.clone(), history.problems()))
+        let found = census.histories();
+        let found: Vec<(&str, String)> = found
+            .iter()
+            .map(|history| (history.key.as_str(), history.problems().join("; ")))
             .collect();
         let expected = [
-            ("a", vec![]),
-            ("b", vec!["has 2 versions: it was overwritten"]),
-            ("c", vec!["has 1 delete markers: it was deleted"]),
+            ("a", ""),
+            ("b", "has 2 versions: it was overwritten"),
+            ("c", "has 1 delete markers: it was deleted"),
         ];
-        let expected = expected.map(|(key, problems)| {
-            (
-                key.to_owned(),
-                problems.into_iter().map(str::to_owned).collect::<Vec<_>>(),
-            )
-        });
-        assert_eq!(found, expected);
+        assert_eq!(found, expected.map(|(key, problems)| (key, problems.to_owned())));
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::EncodingType;
 use futures_util::stream::{self, StreamExt};
-use p1_audit::evidence_set::{LARGEST_OBJECT, MOST_BYTES};
+use p1_audit::evidence_set::{LARGEST_OBJECT, ListedObject, MOST_BYTES};
 use p1_audit::lineage::{closing_of_commit, closure};
 use p1_audit::text;
 use p1_contract::cause::chain;
@@ -50,6 +50,19 @@ pub struct Fetched {
     pub version_id: Option<String>,
     /// Its entity tag without quotes.
     pub etag: String,
+}
+
+impl Fetched {
+    /// The object at `key`, as `objects.json` lists it.
+    pub(crate) fn listed(&self, key: &S3Key) -> ListedObject {
+        ListedObject {
+            key: key.to_string(),
+            version_id: self.version_id.clone(),
+            etag: self.etag.clone(),
+            sha256: Sha256Hex::of(&self.bytes),
+            bytes: self.bytes.len() as u64,
+        }
+    }
 }
 
 /// S3 did not answer a read, or refused it. The object's state is unknown.
@@ -249,18 +262,10 @@ impl Evidence {
                 version_id: id.filter(|id| *id != "null").map(str::to_owned),
                 is_delete_marker,
             };
-            all.extend(
-                answer
-                    .versions()
-                    .iter()
-                    .map(|version| named(version.key(), version.version_id(), false)),
-            );
-            all.extend(
-                answer
-                    .delete_markers()
-                    .iter()
-                    .map(|marker| named(marker.key(), marker.version_id(), true)),
-            );
+            let written = answer.versions().iter();
+            all.extend(written.map(|version| named(version.key(), version.version_id(), false)));
+            let deleted = answer.delete_markers().iter();
+            all.extend(deleted.map(|marker| named(marker.key(), marker.version_id(), true)));
             key_marker = answer.next_key_marker().map(|marker| key(Some(marker)));
             version_marker = answer.next_version_id_marker().map(str::to_owned);
             if answer.is_truncated() != Some(true) || key_marker.is_none() {

@@ -6,21 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use p1_audit::EvidenceSet;
-use p1_audit::evidence_set::{Ending, File, ListedObject, Outcome};
+use p1_audit::evidence_set::{Ending, File, Outcome};
 use p1_audit::findings::Findings;
-use p1_audit::object_versions::KeyHistory;
 use p1_audit::scenario_index;
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::canonical;
 use p1_contract::evidence::{Document, ExecutionSummary, split};
-use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId, S3Key};
+use p1_contract::ids::{BucketName, Environment, ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
-use crate::bucket::census::{Census, ghosts};
+use crate::bucket::census::{Census, ghosts, history};
 use crate::bucket::chain::Chain;
 use crate::bucket::evidence::{Evidence, Fetched, Listed as Wanted, ReadError, Version, fetch};
 use crate::bucket::rerun::{self, Rerun};
@@ -141,25 +139,10 @@ pub async fn read(evidence: &Evidence, place: &Place) -> Result<EvidenceSet, Buc
         let key = object.key.to_string();
         match reading {
             Ok(Some(fetched)) => {
-                let sha256 = Sha256Hex::of(&fetched.bytes);
-                let bytes = fetched.bytes.len() as u64;
-                listed.insert(
-                    key.clone(),
-                    ListedObject {
-                        key: key.clone(),
-                        version_id: fetched.version_id,
-                        etag: fetched.etag,
-                        sha256: sha256.clone(),
-                        bytes,
-                    },
-                );
-                files.insert(
-                    key,
-                    File {
-                        bytes: fetched.bytes,
-                        sha256,
-                    },
-                );
+                let entry = fetched.listed(&object.key);
+                let (bytes, sha256) = (fetched.bytes, entry.sha256.clone());
+                files.insert(key.clone(), File { bytes, sha256 });
+                listed.insert(key, entry);
             }
             // The document that names the object gets a finding.
             Ok(None) => {}
@@ -197,29 +180,20 @@ async fn index(evidence: &Evidence, set: &mut EvidenceSet) {
         return;
     };
     let key = expected.key(&set.environment());
-    let versions = match evidence.versions(&key).await {
+    let mut versions = match evidence.versions(&key).await {
         Ok(versions) => versions,
         Err(error) => return not_read(&mut set.findings, &key, &error),
     };
-    let (deleted, written): (Vec<&Version>, Vec<&Version>) = versions
-        .iter()
-        .filter(|version| version.key == key)
-        .partition(|version| version.is_delete_marker);
+    versions.retain(|version| version.key == key);
     // Who may not read the index is refused a key that is not there, too.
-    if deleted.is_empty() && written.is_empty() {
+    if versions.is_empty() {
         return;
     }
     let found = match evidence.get(&key, None).await {
         Ok(found) => found,
         Err(error) => return not_read(&mut set.findings, &key, &error),
     };
-    let count = |versions: &[&Version]| u32::try_from(versions.len()).unwrap_or(u32::MAX);
-    let history = KeyHistory {
-        key: key.clone(),
-        versions: count(&written),
-        delete_markers: count(&deleted),
-    };
-    for problem in history.problems() {
+    for problem in history(&key, &versions).problems() {
         set.findings.tampered(&key, problem);
     }
     let is_expected = |found: &Fetched| canonical::document_of(&expected).is_ok_and(|bytes| bytes == found.bytes);
@@ -389,12 +363,8 @@ async fn of_rerun(
 }
 
 /// The execution that committed the phase summary in this folder.
-async fn holder(
-    evidence: &Evidence,
-    run: &PlatformRunId,
-    folder: &str,
-) -> Result<Option<p1_contract::ids::ExecutionArn>, ReadError> {
-    for key in evidence.keys(&format!("{}ledger/", run.run_root())).await? {
+async fn holder(evidence: &Evidence, run: &PlatformRunId, folder: &str) -> Result<Option<ExecutionArn>, ReadError> {
+    for key in evidence.keys(&run.ledger_prefix()).await? {
         let Some(record) = evidence.get_own(&key, None).await? else {
             continue;
         };
@@ -422,7 +392,11 @@ async fn has_ledger(evidence: &Evidence, folder: &str) -> Result<bool, ReadError
 
 #[cfg(test)]
 mod tests {
+    use p1_contract::hash::Sha256Hex;
+
     use super::*;
+    use crate::bucket::census::tests::versions;
+    use crate::scratch::says;
 
     #[test]
     fn a_place_is_a_run_or_a_step() {
@@ -441,10 +415,8 @@ mod tests {
                 &step,
             ),
         ] {
-            assert_eq!(
-                Place::parse(place).unwrap(),
-                (BucketName::parse("evidence").unwrap(), expected.clone())
-            );
+            let (bucket, found) = Place::parse(place).unwrap();
+            assert_eq!((bucket.as_str(), &found), ("evidence", expected));
         }
         for refused in [
             "evidence/runs/platform_20260223T174307Z",
@@ -456,21 +428,8 @@ mod tests {
             "s3://evidence/evidence/runs/platform_20261323T174307Z",
             "s3://evidence/evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json",
         ] {
-            assert!(
-                Place::parse(refused)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("evidence/runs/<platform_run_id>/"),
-                "{refused}"
-            );
-        }
-    }
-
-    fn version(key: &str, id: &str, is_delete_marker: bool) -> Version {
-        Version {
-            key: key.to_owned(),
-            version_id: Some(id.to_owned()),
-            is_delete_marker,
+            let error = Place::parse(refused).unwrap_err().to_string();
+            says(&error, &["evidence/runs/<platform_run_id>/"]);
         }
     }
 
@@ -487,15 +446,9 @@ mod tests {
             .listed
             .extend([listed("named", "1"), listed("gone", "1"), listed("lost", "1")]);
         let versions = BTreeMap::from([
-            (
-                "named".to_owned(),
-                vec![version("named", "2", false), version("named", "1", false)],
-            ),
-            (
-                "gone".to_owned(),
-                vec![version("gone", "3", true), version("gone", "2", false)],
-            ),
-            ("beside".to_owned(), vec![version("beside", "7", false)]),
+            versions("named", &[("2", false), ("1", false)]),
+            versions("gone", &[("3", true), ("2", false)]),
+            versions("beside", &[("7", false)]),
         ]);
         let read: Vec<(String, String)> = wanted(&chain, &versions, &mut Findings::default())
             .into_iter()

@@ -2,15 +2,14 @@
 
 use p1_audit::diff::{Change, Report, RunFacts, Standing, diff as compare};
 use p1_audit::text;
-use p1_audit::verify::Standing as Verified;
 use p1_contract::cause::chain;
 
-use super::{say, say_document, say_no_evidence};
+use super::verify::word;
+use super::{say_no_evidence, say_report};
 use crate::args::DiffArgs;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
-use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 diff`.
 ///
@@ -22,14 +21,7 @@ pub fn diff(args: &DiffArgs) -> Result<ExitStatus, CliError> {
         (Err(error), _) | (_, Err(error)) => return say_no_evidence(args.json, &text::clean(&chain(&error))),
     };
     let status = ExitStatus::Compared(report.standing);
-    if args.json {
-        say_document(&report, status)?;
-    } else {
-        for line in page(&report, Paint::of(&std::io::stdout())) {
-            say(&line)?;
-        }
-    }
-    Ok(status)
+    say_report(&report, args.json, status, |paint| page(&report, paint))
 }
 
 fn page(report: &Report, paint: Paint) -> Vec<String> {
@@ -84,10 +76,9 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
     }
     for handle in &report.handles {
         let steps: Vec<&str> = handle.read_by.iter().map(|step| step.id()).collect();
-        let steps = if steps.is_empty() {
-            "no step".to_owned()
-        } else {
-            steps.join(", ")
+        let steps = match steps.as_slice() {
+            [] => "no step".to_owned(),
+            steps => steps.join(", "),
         };
         let identity = match handle.identity.as_slice() {
             [] => "changes no id".to_owned(),
@@ -105,21 +96,11 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         lines.extend([String::new(), "besides, and forcing nothing".to_owned()]);
     }
     lines.extend(report.others.iter().flat_map(|change| rows(change, "from")));
-    fitted_all(&lines)
+    lines
 }
 
 fn standing(run: &RunFacts) -> String {
-    let word = match run.standing {
-        Verified::Pinned => "PINNED",
-        Verified::Held => "HELD",
-        Verified::Admitted => "ADMITTED",
-        Verified::Refused => "REFUSED",
-        Verified::Intact => "INTACT",
-        Verified::Tampered => "TAMPERED",
-        // Never: no keys are given here.
-        Verified::OtherKey => "OTHER KEY",
-        Verified::Incomplete => "INCOMPLETE",
-    };
+    let word = word(run.standing);
     match run.findings {
         0 => word.to_owned(),
         findings => format!("{word} ({findings} findings; `cargo p1 verify` names them)"),

@@ -4,14 +4,14 @@ use p1_local::{Found, Platform};
 use serde_json::json;
 
 use super::{say, say_object};
-use crate::args::DownArgs;
+use crate::args::JsonArgs;
 use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 down`. If no platform is up, the command says so and succeeds.
 ///
 /// # Errors
 /// Returns [`CliError::Fault`] if the platform could not be stopped.
-pub async fn down(args: DownArgs) -> Result<ExitStatus, CliError> {
+pub async fn down(args: JsonArgs) -> Result<ExitStatus, CliError> {
     let said = match Platform::find().await? {
         Found::Up(platform) | Found::Silent(platform, _) => {
             let (endpoint, pid) = (platform.endpoint().to_owned(), platform.pid());

@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use p1_local::progress::Lines;
-use p1_local::{Found, Platform, Tools};
+use p1_local::{Platform, Tools};
 use serde_json::{Map, Value};
 
+use super::deployment::up;
 use super::{say, say_object};
-use crate::args::EnvArgs;
-use crate::drive::screen::Screen;
+use crate::args::JsonArgs;
 use crate::exit::{CliError, ExitStatus};
+use crate::shell::quoted;
 
 /// Variables of the user that would point the SDK somewhere else than to the local platform.
 const MISLEADING: [&str; 5] = [
@@ -26,7 +27,7 @@ const MISLEADING: [&str; 5] = [
 ///
 /// # Errors
 /// Returns [`CliError::Usage`] if no local platform is up, [`CliError::Fault`] if the tools cannot be installed.
-pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
+pub async fn env(args: JsonArgs) -> Result<ExitStatus, CliError> {
     let platform = up().await?;
     let variables = variables_of(&platform);
     if args.json {
@@ -40,37 +41,6 @@ pub async fn env(args: EnvArgs) -> Result<ExitStatus, CliError> {
         say(&script(&variables, &tools.bin()))?;
     }
     Ok(ExitStatus::Advance)
-}
-
-/// The local platform that is up.
-pub(super) async fn up() -> Result<Platform, CliError> {
-    match Platform::find().await? {
-        Found::Up(platform) => Ok(platform),
-        Found::Silent(_, why) => Err(CliError::fault(why)),
-        Found::Gone(gone) => Err(CliError::fault(format!("{gone}; start another one with `cargo p1 up`"))),
-        Found::Nothing => Err(CliError::usage("no local platform is up; start one with `cargo p1 up`")),
-    }
-}
-
-/// If a command failed and the engine does not answer any more, that is why, and the user is told so.
-pub(super) async fn explained(
-    platform: &mut Platform,
-    outcome: Result<ExitStatus, CliError>,
-    screen: &Screen,
-) -> Result<ExitStatus, CliError> {
-    if !matches!(outcome, Err(CliError::Fault(_)) | Ok(ExitStatus::Fault)) {
-        return outcome;
-    }
-    let Some(why) = platform.why_silent().await else {
-        return outcome;
-    };
-    match outcome {
-        Err(error) => Err(CliError::fault(format!("{why}; meanwhile: {error}"))),
-        Ok(status) => {
-            screen.line(&why);
-            Ok(status)
-        }
-    }
 }
 
 /// The variables that point SDK clients to a platform. A function's settings are not among them; they come with its event.
@@ -106,11 +76,6 @@ fn script(variables: &[(&'static str, String)], bin: &Path) -> String {
         "case \":$PATH:\" in *:{bin}:*) ;; *) export PATH=\"$PATH\":{bin} ;; esac"
     ));
     lines.join("\n")
-}
-
-/// Quotes a word for the shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use p1_audit::evidence_set::HISTORY;
 use p1_audit::history::{History, TaskRun};
 use p1_audit::lineage::folder_of;
 use p1_audit::text;
@@ -19,15 +20,14 @@ use p1_local::Platform;
 use p1_replay::payload::{Owner, payload, phase_execution_id, take};
 use serde_json::{Map, Value, json};
 
-use super::env::up;
+use super::deployment::up;
 use super::say;
 use crate::args::EventArgs;
 use crate::directory;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 
-/// The file of a mirror that holds the engine's history.
-const HISTORY: &str = "execution_history.json";
 const NO_EXECUTION: &str = "give the evidence folder that `cargo p1 run --out` wrote";
 
 /// The owner that the user means by this name.
@@ -72,7 +72,7 @@ pub async fn event(args: EventArgs) -> Result<ExitStatus, CliError> {
 
 /// A start by an operator from the latest M2 receipt. Each start has its own execution, so its evidence gets its own place.
 async fn start(platform: &Platform) -> Result<Value, CliError> {
-    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
+    let target = Target::local(platform)?;
     let receipts = target
         .evidence()
         .keys(&format!("{}m2j_", target.environment.run_control_root()))
@@ -222,11 +222,7 @@ fn read_json(path: &Path) -> Result<Value, CliError> {
 }
 
 fn refusal(path: &Path, what: &str, remedy: &str) -> CliError {
-    CliError::usage(format!(
-        "{}: {}; {remedy}",
-        text::clean(&path.display().to_string()),
-        text::brief(what, 600)
-    ))
+    CliError::usage(format!("{}: {}; {remedy}", shown(path), text::brief(what, 600)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use serde_json::{Value, json};
 
 use super::{say, say_object};
-use crate::args::{Cli, ExitCodesArgs};
+use crate::args::{Cli, JsonArgs};
 use crate::exit::{CliError, ExitStatus, GROUPS, OF_ALL};
 use crate::wrap::fitted;
 
@@ -12,7 +12,7 @@ use crate::wrap::fitted;
 ///
 /// # Errors
 /// Returns a fault if standard output cannot be written to.
-pub fn exit_codes(args: &ExitCodesArgs) -> Result<ExitStatus, CliError> {
+pub fn exit_codes(args: &JsonArgs) -> Result<ExitStatus, CliError> {
     let program = Cli::command();
     // The auditors' build has fewer commands.
     let known = |name: &&str| program.find_subcommand(name).is_some();

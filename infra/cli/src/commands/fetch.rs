@@ -1,8 +1,8 @@
 //! `cargo p1 fetch`: mirrors the evidence of any execution or run, also of one that an event started.
 
 use p1_audit::evidence_set::HISTORY;
-use p1_audit::text;
 
+use super::deployment::{self, Code};
 use super::run::{self, Mirrored};
 use crate::args::FetchArgs;
 use crate::bucket::chain::Chain;
@@ -13,6 +13,7 @@ use crate::drive::screen::Screen;
 use crate::drive::target::Target;
 use crate::drive::verdict::Outcome;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 
 /// Runs `cargo p1 fetch`.
 ///
@@ -22,17 +23,11 @@ use crate::exit::{CliError, ExitStatus};
 pub async fn fetch(args: FetchArgs) -> Result<ExitStatus, CliError> {
     preflight::out_dir(&args.out)?;
     let screen = Screen::new();
-    let status = match &args.stack {
-        Some(stack) => of(&args, &run::aws_target(stack).await?, &screen).await,
-        None => {
-            let mut platform = super::env::up().await?;
-            let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-            let status = of(&args, &target, &screen).await;
-            super::env::explained(&mut platform, status, &screen).await
-        }
-    };
-    screen.finish();
-    status
+    let stack = args.stack.as_deref();
+    deployment::work_on(stack, Code::AsDeployed, &screen, async |target| {
+        of(&args, target, &screen).await
+    })
+    .await
 }
 
 /// Fetches from a deployment.
@@ -94,7 +89,7 @@ async fn without_history(args: &FetchArgs, target: &Target, found: &Found, scree
         super::say_object(&serde_json::json!({
             "execution_arn": found.execution,
             "platform_run_id": found.run,
-            "evidence_dir": text::clean(&args.out.display().to_string()),
+            "evidence_dir": shown(&args.out),
             "problems": problems,
             "exit_status": ExitStatus::Fault.code(),
         }))?;

@@ -7,7 +7,8 @@ use p1_contract::ids::PlatformRunId;
 use p1_contract::input::ExecutionInput;
 use serde_json::{Value, json};
 
-use super::{resume, run};
+use super::deployment::{self, Code};
+use super::run;
 use crate::args::GateArgs;
 use crate::drive::screen::Screen;
 use crate::drive::target::Target;
@@ -19,31 +20,16 @@ use crate::exit::{CliError, ExitStatus};
 /// # Errors
 /// Returns [`CliError::Usage`] if the command line is not usable, or if no platform is up; nothing was started then. Returns
 /// [`CliError::Fault`] if the execution could not be started or followed.
-pub async fn gate(args: GateArgs) -> Result<ExitStatus, CliError> {
-    let status = at(&args).await;
-    run::failed(args.json, status)
-}
-
-async fn at(args: &GateArgs) -> Result<ExitStatus, CliError> {
+pub async fn gate(args: &GateArgs) -> Result<ExitStatus, CliError> {
     if let Some(out) = &args.out {
         preflight::out_dir(out)?;
     }
     let run = PlatformRunId::parse(&args.run)
         .map_err(|error| CliError::usage(format!("RUN {}: {error}", text::clean(&args.run))))?;
     let screen = Screen::new();
-    let status = match &args.stack {
-        Some(stack) => ask(args, &run, &run::aws_target(stack).await?, &screen).await,
-        None => {
-            let mut platform = super::env::up().await?;
-            let status = match resume::local_target(&mut platform, &screen).await {
-                Ok(target) => ask(args, &run, &target, &screen).await,
-                Err(error) => Err(error),
-            };
-            super::env::explained(&mut platform, status, &screen).await
-        }
-    };
-    screen.finish();
-    status
+    let stack = args.stack.as_deref();
+    let work = async |target: &Target| ask(args, &run, target, &screen).await;
+    deployment::work_on(stack, Code::OfCheckout, &screen, work).await
 }
 
 /// Asks about one run, and reports the answer.

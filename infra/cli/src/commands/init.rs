@@ -17,6 +17,8 @@ use super::{say, say_object};
 use crate::args::InitArgs;
 use crate::drive::stack_outputs;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::{parsed, shown};
+use crate::shell;
 
 /// The files, by name.
 pub const FILES: [&str; 5] = [
@@ -87,9 +89,8 @@ pub fn init(args: &InitArgs) -> Result<ExitStatus, CliError> {
 fn profile(args: &InitArgs) -> Result<Profile, CliError> {
     let mut profile = Profile::load(None)?;
     let default = slug(&profile.environment);
-    if let Some(environment) = &args.environment {
-        profile.environment =
-            Environment::parse(environment).map_err(|error| CliError::usage(format!("--environment: {error}")))?;
+    if let Some(environment) = parsed("--environment", args.environment.as_deref())? {
+        profile.environment = environment;
         let own = slug(&profile.environment);
         for name in [
             &mut profile.stack_name,
@@ -160,7 +161,7 @@ fn contents(profile: &Profile, now: Timestamp) -> Result<[Vec<u8>; 5], CliError>
 
 /// The commands that come next.
 fn next(dir: &Path, profile: &Profile) -> [String; 2] {
-    let file = |name: &str| quoted(&dir.join(name));
+    let file = |name: &str| shell::word(&dir.join(name).display().to_string());
     let [registry, outputs, billing, receipt, platform] = FILES.map(file);
     let documents = format!("--stack-outputs {outputs} --billing {billing} --m2-receipt {receipt}");
     let environment = match &profile.environment {
@@ -171,19 +172,4 @@ fn next(dir: &Path, profile: &Profile) -> [String; 2] {
         format!("cargo p1 lint {registry} {documents}{environment}"),
         format!("cargo p1 run --platform {platform} --registry {registry} {documents}"),
     ]
-}
-
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if path.chars().all(is_plain) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
-}
-
-fn shown(path: &Path) -> String {
-    text::clean(&path.display().to_string())
 }

@@ -5,6 +5,8 @@ pub mod bench;
 #[cfg(feature = "operator")]
 pub mod close;
 pub mod completions;
+#[cfg(feature = "operator")]
+mod deployment;
 pub mod diff;
 #[cfg(feature = "operator")]
 pub mod down;
@@ -49,6 +51,8 @@ use crate::args::Command;
 #[cfg(feature = "operator")]
 use crate::args::Operator;
 use crate::exit::{CliError, ExitStatus};
+use crate::paint::Paint;
+use crate::wrap::fitted_all;
 
 /// Runs one subcommand.
 ///
@@ -73,9 +77,9 @@ pub async fn dispatch(command: Command) -> Result<ExitStatus, CliError> {
 #[cfg(feature = "operator")]
 async fn operate(command: Operator) -> Result<ExitStatus, CliError> {
     match command {
-        Operator::Run(args) => run::run(args).await,
-        Operator::Resume(args) => resume::resume(args).await,
-        Operator::Gate(args) => gate::gate(args).await,
+        Operator::Run(args) => run::failed(args.json, run::run(&args).await),
+        Operator::Resume(args) => run::failed(args.json, resume::resume(&args).await),
+        Operator::Gate(args) => run::failed(args.json, gate::gate(&args).await),
         Operator::Fetch(args) => fetch::fetch(args).await,
         Operator::Runs(args) => runs::runs(args).await,
         Operator::Init(args) => init::init(&args),
@@ -99,6 +103,26 @@ fn say(text: &str) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes the lines of a page in 80 columns.
+fn say_page(lines: &[String]) -> Result<(), CliError> {
+    fitted_all(lines).iter().try_for_each(|line| say(line))
+}
+
+/// Writes a report: as one JSON object that includes the exit status, or as a page.
+fn say_report(
+    report: &impl Serialize,
+    is_json: bool,
+    status: ExitStatus,
+    page: impl FnOnce(Paint) -> Vec<String>,
+) -> Result<ExitStatus, CliError> {
+    if is_json {
+        say_document(report, status)?;
+    } else {
+        say_page(&page(Paint::of(&std::io::stdout())))?;
+    }
+    Ok(status)
 }
 
 /// Whether the object of `--json` has been written. One object stands on standard output, however a command ends.

@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::path::Path;
 
-use p1_audit::text;
 use p1_contract::ids::S3Uri;
 use serde_json::json;
 
-use super::{env, run, say, say_object};
+use super::deployment::{Code, work_on};
+use super::{say, say_object};
 use crate::args::OutputsArgs;
 use crate::atomic;
-use crate::drive::seed::{self, Content, Plan, Upload};
+use crate::drive::screen::Screen;
+use crate::drive::seed;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 
 /// The root of the evidence in every bucket.
 const EVIDENCE: &str = "evidence/";
@@ -24,15 +26,11 @@ const EVIDENCE: &str = "evidence/";
 /// Returns [`CliError::Fault`] if the outputs cannot be read or written.
 pub async fn outputs(args: OutputsArgs) -> Result<ExitStatus, CliError> {
     let to = args.upload.as_deref().map(destination).transpose()?;
-    let target = match &args.stack {
-        Some(stack) => run::aws_target(stack).await?,
-        None => {
-            let platform = env::up().await?;
-            Target::new(platform.deployment(), &platform.sdk_config(), true)?
-        }
+    let work = async |target: &Target| {
+        deliver(target, args.out.as_deref(), to.as_ref(), args.json).await?;
+        Ok(ExitStatus::Advance)
     };
-    deliver(&target, args.out.as_deref(), to.as_ref(), args.json).await?;
-    Ok(ExitStatus::Advance)
+    work_on(args.stack.as_deref(), Code::AsDeployed, &Screen::new(), work).await
 }
 
 /// Writes the outputs to a file or to S3. If neither is given, prints them. With `is_json`, prints one object with both: what they are,
@@ -45,26 +43,15 @@ pub async fn deliver(target: &Target, out: Option<&Path>, to: Option<&S3Uri>, is
     let mut object = json!({"exit_status": ExitStatus::Advance.code()});
     if let Some(path) = out {
         atomic::write(path, document)?;
-        let path = text::clean(&path.display().to_string());
+        let path = shown(path);
         if !is_json {
             say(&format!("stack outputs: {path}"))?;
         }
         object["file"] = json!(path);
     }
     if let Some(to) = to {
-        let upload = Upload {
-            what: "stack outputs",
-            to: to.clone(),
-            content: Content::Bytes(document.clone()),
-        };
-        let plan = Plan {
-            uploads: vec![upload],
-            ..Plan::default()
-        };
-        let state = match seed::upload(&target.s3, &plan).await? {
-            0 => "unchanged",
-            _ => "a new version",
-        };
+        let is_new = seed::put(&target.s3, "stack outputs", to, document.clone()).await?;
+        let state = if is_new { "a new version" } else { "unchanged" };
         if !is_json {
             say(&format!("stack outputs: {to}, {state}"))?;
         }
@@ -99,7 +86,7 @@ fn destination(uri: &str) -> Result<S3Uri, CliError> {
 mod tests {
     use super::*;
     use crate::drive::target::tests::target;
-    use crate::scratch::Scratch;
+    use crate::scratch::{Scratch, says};
 
     #[test]
     fn nothing_is_uploaded_among_evidence() {
@@ -114,10 +101,7 @@ mod tests {
             assert!(matches!(destination(bad), Err(CliError::Usage(_))), "{bad}");
         }
         let error = destination("s3://bucket/evidence/x.json").unwrap_err().to_string();
-        assert!(
-            error.contains("never replaced") && error.contains("s3://bucket/p1/stack_outputs.json"),
-            "{error}"
-        );
+        says(&error, &["never replaced", "s3://bucket/p1/stack_outputs.json"]);
         for good in [
             "s3://bucket/p1/stack_outputs.json",
             "s3://bucket/evidence.json",

@@ -4,12 +4,11 @@ use p1_audit::text;
 use p1_contract::cause::chain;
 use p1_replay::{InputSource, Missing, Report, Standing, StepReport, replay as recompute};
 
-use super::{say, say_document, say_no_evidence};
+use super::{say_no_evidence, say_report};
 use crate::args::ReplayArgs;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
-use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 replay`.
 ///
@@ -22,29 +21,25 @@ pub async fn replay(args: &ReplayArgs) -> Result<ExitStatus, CliError> {
     };
     let report = recompute(&set).await;
     let status = ExitStatus::Replayed(report.standing);
-    if args.json {
-        say_document(&report, status)?;
-    } else {
-        for line in page(&report, Paint::of(&std::io::stdout())) {
-            say(&line)?;
-        }
-    }
-    Ok(status)
+    say_report(&report, args.json, status, |paint| page(&report, paint))
 }
 
 fn page(report: &Report, paint: Paint) -> Vec<String> {
-    let (word, meaning) = match report.standing {
-        Standing::Equal => ("EQUAL", "every step, computed again, gives the bytes that are there"),
-        Standing::Differs => (
-            "DIFFERS",
-            "a step, computed again, gives other bytes; do not rely on the evidence",
+    let (word, sound, meaning) = match report.standing {
+        Standing::Equal => (
+            "EQUAL",
+            true,
+            "every step, computed again, gives the bytes that are there",
         ),
-        Standing::Missing => (
-            "MISSING",
-            "not everything could be computed again; the reasons are below",
-        ),
+        Standing::Differs => {
+            let meaning = "a step, computed again, gives other bytes; do not rely on the evidence";
+            ("DIFFERS", false, meaning)
+        }
+        Standing::Missing => {
+            let meaning = "not everything could be computed again; the reasons are below";
+            ("MISSING", false, meaning)
+        }
     };
-    let sound = report.standing == Standing::Equal;
     let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound))];
     lines.extend(
         report
@@ -73,7 +68,7 @@ fn page(report: &Report, paint: Paint) -> Vec<String> {
         counts.executions, counts.steps, counts.equal, counts.different, counts.missing, counts.from_outside, counts.sidecars
     ));
     lines.extend(report.missing.iter().map(missing));
-    fitted_all(&lines)
+    lines
 }
 
 fn rows(step: &StepReport, paint: Paint) -> Vec<String> {

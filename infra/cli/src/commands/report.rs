@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use p1_audit::text;
-use p1_contract::attestation::PublicKey;
 use p1_contract::cause::chain;
 use p1_replay::{Verified, verify};
 use p1_report::page;
 use serde_json::json;
 
-use super::verify::{again, head, read_key};
-use super::{say, say_no_evidence, say_object};
+use super::verify::{again, head, read_keys};
+use super::{say_no_evidence, say_object, say_page};
 use crate::args::ReportArgs;
 use crate::atomic;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 use crate::paint::Paint;
-use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 report`.
 ///
@@ -28,21 +27,19 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
     match write(args).await {
         Ok((Verified { report, replay }, out)) => {
             let standing = report.standing;
-            let shown = text::clean(&out.display().to_string());
             if args.json {
-                let status = ExitStatus::Verified(standing).code();
-                let document = json!({
-                    "report": out.display().to_string(), "standing": standing, "execution": report.execution, "replay": replay,
-                    "exit_status": status,
-                });
-                say_object(&document)?;
+                say_object(&json!({
+                    "report": out.display().to_string(),
+                    "standing": standing,
+                    "execution": report.execution,
+                    "replay": replay,
+                    "exit_status": ExitStatus::Verified(standing).code(),
+                }))?;
             } else {
                 let mut lines = head(&report, Paint::of(&std::io::stdout()));
-                lines.push(format!("report: {shown}"));
+                lines.push(format!("report: {}", shown(&out)));
                 lines.extend(again(&replay));
-                for line in fitted_all(&lines) {
-                    say(&line)?;
-                }
+                say_page(&lines)?;
             }
             if args.open {
                 open(&out);
@@ -56,8 +53,7 @@ pub async fn report(args: &ReportArgs) -> Result<ExitStatus, CliError> {
 /// Checks the directory, makes the page and writes it. The error says why that failed.
 async fn write(args: &ReportArgs) -> Result<(Verified, PathBuf), String> {
     let out = place(&args.dir, args.out.as_deref())?;
-    let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
-    let keys = keys.map_err(|why| text::clean(&why))?;
+    let keys = read_keys(&args.keys)?;
     let set = directory::read(&args.dir).map_err(|error| text::clean(&chain(&error)))?;
     let verified = verify(&set, &keys, !args.no_replay).await;
     atomic::write(&out, page(&set, &verified.report).as_bytes()).map_err(|error| error.to_string())?;
@@ -66,7 +62,6 @@ async fn write(args: &ReportArgs) -> Result<(Verified, PathBuf), String> {
 
 /// The path of the page: beside the directory, or the requested path. Never inside the evidence.
 fn place(dir: &Path, out: Option<&Path>) -> Result<PathBuf, String> {
-    let shown = |path: &Path| text::clean(&path.display().to_string());
     let real = dir.canonicalize().map_err(|error| {
         format!(
             "failed to read {}: {error}; name a folder that `cargo p1 run --out` wrote",

@@ -6,15 +6,14 @@ use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PhaseExecutionId, PlatformRunId};
 use p1_contract::input::ExecutionInput;
 use p1_contract::strict::{Limits, parse_foreign};
-use p1_local::Platform;
 use serde_json::{Value, json};
 
+use super::deployment::{self, Code};
 use super::run;
 use crate::args::ResumeArgs;
 use crate::drive::screen::Screen;
-use crate::drive::seed::{self, Content, Upload};
 use crate::drive::target::Target;
-use crate::drive::{preflight, start};
+use crate::drive::{preflight, seed, start};
 use crate::exit::{CliError, ExitStatus};
 
 /// Runs `cargo p1 resume`.
@@ -22,12 +21,7 @@ use crate::exit::{CliError, ExitStatus};
 /// # Errors
 /// Returns [`CliError::Usage`] if the command line or a file that it names is not usable, or if no platform is up; nothing was
 /// started then. Returns [`CliError::Fault`] if the execution could not be started or followed.
-pub async fn resume(args: ResumeArgs) -> Result<ExitStatus, CliError> {
-    let status = from(&args).await;
-    run::failed(args.json, status)
-}
-
-async fn from(args: &ResumeArgs) -> Result<ExitStatus, CliError> {
+pub async fn resume(args: &ResumeArgs) -> Result<ExitStatus, CliError> {
     if let Some(out) = &args.out {
         preflight::out_dir(out)?;
     }
@@ -35,25 +29,9 @@ async fn from(args: &ResumeArgs) -> Result<ExitStatus, CliError> {
     let reset = preflight::reset(&args.reset, args.actor.as_deref(), &now)?;
     let registry = args.registry.as_deref().map(preflight::registry).transpose()?;
     let screen = Screen::new();
-    let status = match &args.stack {
-        Some(stack) => go_on(args, reset, registry, &run::aws_target(stack).await?, &screen).await,
-        None => {
-            let mut platform = super::env::up().await?;
-            let status = match local_target(&mut platform, &screen).await {
-                Ok(target) => go_on(args, reset, registry, &target, &screen).await,
-                Err(error) => Err(error),
-            };
-            super::env::explained(&mut platform, status, &screen).await
-        }
-    };
-    screen.finish();
-    status
-}
-
-/// The local platform that is up, with today's build of the functions.
-pub(super) async fn local_target(platform: &mut Platform, screen: &Screen) -> Result<Target, CliError> {
-    platform.refresh(platform.stack_outputs_uris().len(), screen).await?;
-    Target::new(platform.deployment(), &platform.sdk_config(), true)
+    let stack = args.stack.as_deref();
+    let work = async |target: &Target| go_on(args, reset, registry, target, &screen).await;
+    deployment::work_on(stack, Code::OfCheckout, &screen, work).await
 }
 
 async fn go_on(
@@ -65,17 +43,8 @@ async fn go_on(
 ) -> Result<ExitStatus, CliError> {
     let input = input(args, reset, target).await?;
     if let Some(bytes) = registry {
-        let upload = Upload {
-            what: "registry",
-            to: target.registry.clone(),
-            content: Content::Bytes(bytes),
-        };
-        let plan = seed::Plan {
-            uploads: vec![upload],
-            ..seed::Plan::default()
-        };
-        let written = seed::upload(&target.s3, &plan).await?;
-        screen.line(if written == 1 {
+        let is_new = seed::put(&target.s3, "registry", &target.registry, bytes).await?;
+        screen.line(if is_new {
             "registry: a new version"
         } else {
             "registry: unchanged"

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use p1_audit::object_versions::Foreign;
 use p1_audit::text;
 use p1_contract::ids::{BucketName, Environment, PlatformRunId, S3Key};
 use p1_contract::input::ExecutionInput;
-use p1_local::{Checkout, Deployment, Found, Platform, PlatformError, PlatformOptions, Profile};
+use p1_local::{Checkout, Platform, PlatformOptions, Profile};
 use serde_json::json;
 
+use super::deployment::{explained, find_up, on_aws, refreshed, silenced};
 use crate::args::RunArgs;
-use crate::aws;
 use crate::bucket::chain::Chain;
 use crate::bucket::evidence::Evidence;
 use crate::drive::follow::{Execution, follow};
@@ -27,6 +26,7 @@ use crate::drive::start::{self, PutReceipt};
 use crate::drive::target::Target;
 use crate::drive::verdict::{self, Outcome};
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 use crate::paint::Paint;
 use crate::wrap::block;
 
@@ -36,9 +36,19 @@ use crate::wrap::block;
 /// Returns [`CliError::Usage`] if the command line or a file that it names is not usable; nothing was started then. Returns
 /// [`CliError::Fault`] if no execution could be started or followed. An execution that ended is always reported, with the exit
 /// status for its outcome.
-pub async fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
-    let status = pin(&args).await;
-    failed(args.json, status)
+pub async fn run(args: &RunArgs) -> Result<ExitStatus, CliError> {
+    let inputs = preflight::check(args)?;
+    let screen = Screen::new();
+    let status = match &args.stack {
+        Some(stack) => {
+            let target = on_aws(stack).await?;
+            check_input(args, &inputs, &target.environment, target.evidence_bucket.as_str())?;
+            drive(args, &inputs, &target, &screen).await
+        }
+        None => on_local_platform(args, &inputs, &screen).await,
+    };
+    screen.finish();
+    status
 }
 
 /// Writes the object of `--json` for an execution that was not started, or not followed to its end.
@@ -49,81 +59,35 @@ pub(super) fn failed(is_json: bool, status: Result<ExitStatus, CliError>) -> Res
     status
 }
 
-async fn pin(args: &RunArgs) -> Result<ExitStatus, CliError> {
-    let inputs = preflight::check(args)?;
-    let screen = Screen::new();
-    let status = match &args.stack {
-        Some(stack) => on_aws(args, &inputs, stack, &screen).await,
-        None => on_local_platform(args, &inputs, &screen).await,
-    };
-    screen.finish();
-    status
-}
-
-async fn on_aws(args: &RunArgs, inputs: &Inputs, stack: &str, screen: &Screen) -> Result<ExitStatus, CliError> {
-    let target = aws_target(stack).await?;
-    check_input(args, inputs, &target.environment, target.evidence_bucket.as_str())?;
-    drive(args, inputs, &target, screen).await
-}
-
-/// A stack on AWS, reached with the user's own settings.
-pub(super) async fn aws_target(stack: &str) -> Result<Target, CliError> {
-    let config = aws::sdk_config("--stack").await?;
-    Target::new(&aws_stack(stack, &config).await?, &config, false)
-}
-
-/// The outputs of a stack on AWS.
-pub(super) async fn aws_stack(stack: &str, config: &SdkConfig) -> Result<Deployment, CliError> {
-    Deployment::read(config, stack).await.map_err(|error| match error {
-        PlatformError::NoStack(_) => CliError::usage(format!(
-            "--stack {}: there is no such stack in this account and region; check the name, AWS_REGION and the credentials",
-            text::clean(stack)
-        )),
-        other => CliError::from(other),
-    })
-}
-
 async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {
-    let wanted = args
-        .platform
-        .as_deref()
-        .map(|path| Profile::load(Some(path)))
-        .transpose()?;
+    let named = args.platform.as_deref();
+    let wanted = named.map(|path| Profile::load(Some(path))).transpose()?;
+    let stack_outputs = inputs.stack_outputs.len().max(1);
     // Only one platform can be left running, so only `--keep` needs the lock. Other platforms end with their process.
     let _one_at_a_time = if args.keep {
         Some(Platform::lock_state(screen).await?)
     } else {
         None
     };
-    let there = match Platform::find().await? {
-        Found::Up(platform) => Some(platform),
-        Found::Silent(_, why) => return Err(CliError::fault(why)),
-        Found::Gone(gone) => {
-            screen.line(&gone.to_string());
-            None
-        }
-        Found::Nothing => None,
-    };
-    if let Some(mut platform) = there {
-        if wanted.is_some_and(|profile| profile != *platform.profile()) {
+    if let Some(mut platform) = find_up(|gone| screen.line(gone)).await? {
+        let profile = platform.profile();
+        if wanted.is_some_and(|wanted| wanted != *profile) {
             return Err(CliError::usage(format!(
                 "--platform: a local platform with another profile is up (stack {}, account {}); stop it with `cargo p1 down` first",
                 platform.stack(),
                 platform.account()
             )));
         }
-        check_input(
-            args,
-            inputs,
-            &platform.profile().environment,
-            platform.evidence_bucket(),
-        )?;
+        check_input(args, inputs, &profile.environment, platform.evidence_bucket())?;
         screen.line(&format!(
             "the local platform at {} is up; it is used, with the functions of this checkout",
             platform.endpoint()
         ));
-        let status = on(&mut platform, args, inputs, screen).await;
-        return super::env::explained(&mut platform, status, screen).await;
+        let status = match refreshed(&mut platform, stack_outputs, screen).await {
+            Ok(target) => drive(args, inputs, &target, screen).await,
+            Err(error) => Err(error),
+        };
+        return explained(&mut platform, status, screen).await;
     }
     let profile = match wanted {
         Some(profile) => profile,
@@ -131,24 +95,18 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
     };
     check_input(args, inputs, &profile.environment, &profile.evidence_bucket)?;
     let options = PlatformOptions {
-        stack_outputs: inputs.stack_outputs.len().max(1),
+        stack_outputs,
         ..PlatformOptions::new(profile)
     };
     let mut platform = Platform::start(options, screen).await?;
-    let status = match Target::new(platform.deployment(), &platform.sdk_config(), true) {
+    let status = match Target::local(&platform) {
         Ok(target) if args.keep => drive(args, inputs, &target, screen).await,
         Ok(target) => drive(args, inputs, &target.stopped_afterwards(), screen).await,
         Err(error) => Err(error),
     };
     if let Some(why) = platform.why_silent().await {
         // Whatever came of the run, an engine that is gone is neither kept nor asked to end.
-        return match status {
-            Err(error) => Err(CliError::fault(format!("{why}; meanwhile: {error}"))),
-            Ok(status) => {
-                screen.line(&why);
-                Ok(status)
-            }
-        };
+        return silenced(&why, status, screen);
     }
     if args.keep {
         platform.keep().await?;
@@ -160,13 +118,6 @@ async fn on_local_platform(args: &RunArgs, inputs: &Inputs, screen: &Screen) -> 
         platform.stop().await?;
     }
     status
-}
-
-/// Runs on a platform that is up already, with the functions of this checkout.
-async fn on(platform: &mut Platform, args: &RunArgs, inputs: &Inputs, screen: &Screen) -> Result<ExitStatus, CliError> {
-    platform.refresh(inputs.stack_outputs.len().max(1), screen).await?;
-    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-    drive(args, inputs, &target, screen).await
 }
 
 /// Checks the execution input against its deployment before anything is started.
@@ -181,14 +132,10 @@ pub fn check_input(
 ) -> Result<(), CliError> {
     let Some(input) = &inputs.input else { return Ok(()) };
     let bucket = BucketName::parse(evidence_bucket).map_err(|error| CliError::fault(error.to_string()))?;
-    let path = args
-        .input
-        .as_deref()
-        .map(|path| path.display().to_string())
-        .unwrap_or_default();
-    ExecutionInput::parse(input, environment, &bucket)
-        .map(|_| ())
-        .map_err(|error| CliError::usage(format!("--input {}: {error}", text::clean(&path))))
+    let path = args.input.as_deref().unwrap_or(Path::new(""));
+    let refused = |error| CliError::usage(format!("--input {}: {error}", shown(path)));
+    ExecutionInput::parse(input, environment, &bucket).map_err(refused)?;
+    Ok(())
 }
 
 /// Seeds, starts, follows and reports one execution.
@@ -381,7 +328,7 @@ impl Mirrored<'_> {
             .problems
             .iter()
             .map(|problem| block(&format!("problem: {}", text::brief(problem, 2000)), 0));
-        let dir = text::clean(&from_here(self.dir).display().to_string());
+        let dir = shown(from_here(self.dir));
         let objects = self
             .objects
             .map(|count| format!("evidence: {count} objects in\n  {dir}\n"));

@@ -11,13 +11,14 @@ use p1_contract::ids::{BucketName, Environment, ExecutionArn, PlatformRunId, Sce
 use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
 
-use super::run;
+use super::deployment::{Code, work_on};
 use crate::args::RunsArgs;
 use crate::bucket::evidence::{Evidence, ReadError};
 use crate::bucket::scenario::Hit;
 use crate::drive::screen::Screen;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::parsed;
 
 /// The number of runs that are looked at together.
 const AT_ONCE: usize = 16;
@@ -138,11 +139,6 @@ struct Asked {
 
 impl Asked {
     fn parse(args: &RunsArgs) -> Result<Self, CliError> {
-        let unusable = |option: &str, error: &dyn std::fmt::Display| {
-            CliError::usage(format!("{option}: {}", text::clean(&error.to_string())))
-        };
-        let scenario = args.scenario.as_deref().map(ScenarioRunId::parse).transpose();
-        let digest = args.digest.as_deref().map(Sha256Hex::parse).transpose();
         let since = args.since.as_deref().map(|text| {
             Stamp::from_date(text)
                 .or_else(|_| Stamp::from_rfc3339_floor(text))
@@ -154,8 +150,8 @@ impl Asked {
                 })
         });
         let asked = Self {
-            scenario: scenario.map_err(|error| unusable("--scenario", &error))?,
-            digest: digest.map_err(|error| unusable("--digest", &error))?,
+            scenario: parsed("--scenario", args.scenario.as_deref())?,
+            digest: parsed("--digest", args.digest.as_deref())?,
             verdict: args.verdict.map(PhaseVerdict::from),
             since: since.transpose()?,
             limit: args.limit,
@@ -190,15 +186,8 @@ impl Asked {
 pub async fn runs(args: RunsArgs) -> Result<ExitStatus, CliError> {
     // Before AWS or a platform is asked for anything.
     Asked::parse(&args)?;
-    match &args.stack {
-        Some(stack) => show(&args, &list(&args, &run::aws_target(stack).await?).await?),
-        None => {
-            let mut platform = super::env::up().await?;
-            let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-            let status = list(&args, &target).await.and_then(|listing| show(&args, &listing));
-            super::env::explained(&mut platform, status, &Screen::new()).await
-        }
-    }
+    let work = async |target: &Target| show(&args, &list(&args, target).await?);
+    work_on(args.stack.as_deref(), Code::AsDeployed, &Screen::new(), work).await
 }
 
 fn show(args: &RunsArgs, listing: &Listing) -> Result<ExitStatus, CliError> {

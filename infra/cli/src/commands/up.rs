@@ -1,10 +1,11 @@
 //! `cargo p1 up`: starts a local platform and leaves it running.
 
 use p1_local::progress::{Lines, Progress};
-use p1_local::{Found, Platform, PlatformOptions, Profile};
+use p1_local::{Platform, PlatformOptions, Profile};
 
 use crate::args::UpArgs;
-use crate::commands::status::PlatformReport;
+use crate::commands::deployment::find_up;
+use crate::commands::status::say_platform;
 use crate::drive::sample_platform;
 use crate::drive::target::Target;
 use crate::exit::{CliError, ExitStatus};
@@ -18,15 +19,7 @@ use crate::exit::{CliError, ExitStatus};
 pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     let profile = Profile::load(args.platform.as_deref())?;
     let _one_at_a_time = Platform::lock_state(&Lines).await?;
-    let there = match Platform::find().await? {
-        Found::Up(platform) => Some(platform),
-        Found::Silent(_, why) => return Err(CliError::fault(why)),
-        Found::Gone(gone) => {
-            Lines.note(&gone.to_string());
-            None
-        }
-        Found::Nothing => None,
-    };
+    let there = find_up(|gone| Lines.note(gone)).await?;
     if let Some(mut platform) = there {
         let is_other = args.platform.is_some() && *platform.profile() != profile;
         if is_other && (platform.account(), platform.region()) == (&profile.account, &profile.region) {
@@ -42,7 +35,7 @@ pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
         if args.sample {
             put_sample(&platform).await?;
         }
-        PlatformReport::of(&platform).print("the local platform is up already", args.json)?;
+        say_platform(&platform, "the local platform is up already", args.json)?;
         return Ok(ExitStatus::Advance);
     }
     let mut platform = Platform::start(PlatformOptions::new(profile), &Lines).await?;
@@ -50,11 +43,14 @@ pub async fn up(args: UpArgs) -> Result<ExitStatus, CliError> {
     if args.sample {
         put_sample(&platform).await?;
     }
-    PlatformReport::of(&platform).print("the local platform is up; stop it with `cargo p1 down`", args.json)?;
+    say_platform(
+        &platform,
+        "the local platform is up; stop it with `cargo p1 down`",
+        args.json,
+    )?;
     Ok(ExitStatus::Advance)
 }
 
 async fn put_sample(platform: &Platform) -> Result<(), CliError> {
-    let target = Target::new(platform.deployment(), &platform.sdk_config(), true)?;
-    sample_platform::put(&target).await
+    sample_platform::put(&Target::local(platform)?).await
 }

@@ -1,6 +1,6 @@
 //! `cargo p1 verify`: says what evidence proves, and lists everything that is wrong with it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use p1_audit::EvidenceSet;
 use p1_audit::findings::Grade;
@@ -10,7 +10,7 @@ use p1_contract::attestation::PublicKey;
 use p1_contract::cause::chain;
 use p1_replay::{Recomputed, Replay, Verified, verify as judge};
 
-use super::{say, say_document, say_no_evidence, say_refusal};
+use super::{say_no_evidence, say_refusal, say_report};
 use crate::args::VerifyArgs;
 use crate::aws;
 use crate::bucket::evidence::Evidence;
@@ -18,17 +18,15 @@ use crate::bucket::verify::{BucketError, Place, read};
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
 use crate::paint::Paint;
-use crate::wrap::fitted_all;
 
 /// Runs `cargo p1 verify`.
 ///
 /// # Errors
 /// Returns a fault if standard output cannot be written to.
 pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
-    let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
-    let keys = match keys {
+    let keys = match read_keys(&args.keys) {
         Ok(keys) => keys,
-        Err(why) => return say_no_evidence(args.json, &text::clean(&why)),
+        Err(why) => return say_no_evidence(args.json, &why),
     };
     let set = match args.dir.to_str().filter(|place| place.starts_with("s3://")) {
         Some(place) => match of_bucket(place).await {
@@ -47,14 +45,7 @@ pub async fn verify(args: &VerifyArgs) -> Result<ExitStatus, CliError> {
     };
     let verified = judge(&set, &keys, !args.no_replay).await;
     let status = ExitStatus::Verified(verified.report.standing);
-    if args.json {
-        say_document(&verified, status)?;
-        return Ok(status);
-    }
-    for line in page(&verified, Paint::of(&std::io::stdout())) {
-        say(&line)?;
-    }
-    Ok(status)
+    say_report(&verified, args.json, status, |paint| page(&verified, paint))
 }
 
 /// The evidence of a run in its bucket, read with the user's own AWS settings.
@@ -73,11 +64,15 @@ async fn of_bucket(place: &str) -> Result<EvidenceSet, BucketError> {
     read(&evidence, &place).await
 }
 
-/// Reads a public key. The error says why the file holds none.
-pub(super) fn read_key(path: &Path) -> Result<PublicKey, String> {
-    let named = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read the key {named}: {error}"))?;
-    PublicKey::from_pem(&text).map_err(|error| format!("the key {named} cannot be used: {error}"))
+/// Reads public keys. The error says why a file holds none.
+pub(super) fn read_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, String> {
+    let read = |path: &PathBuf| {
+        let named = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read the key {named}: {error}"))?;
+        PublicKey::from_pem(&text).map_err(|error| format!("the key {named} cannot be used: {error}"))
+    };
+    let keys: Result<_, String> = paths.iter().map(read).collect();
+    keys.map_err(|why| text::clean(&why))
 }
 
 /// The signature in words.
@@ -114,18 +109,15 @@ pub(super) fn again(replay: &Replay) -> Vec<String> {
         "{} objects of {} steps are the same{differ}",
         counts.equal, counts.steps
     ))];
-    let not = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
-    let rest: Vec<String> = [
-        not(counts.from_outside, "from outside P1"),
-        not(counts.sidecars, "signature files"),
-        not(counts.missing, "that cannot be"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let rest = [
+        (counts.from_outside, "from outside P1"),
+        (counts.sidecars, "signature files"),
+        (counts.missing, "that cannot be"),
+    ];
+    let rest = rest.iter().filter(|(count, _)| *count > 0);
+    let rest: String = rest.map(|(count, what)| format!(", {count} {what}")).collect();
     lines.push(row(format!(
-        "not computed again: the observations, which are the steps' input{}",
-        rest.iter().map(|text| format!(", {text}")).collect::<String>()
+        "not computed again: the observations, which are the steps' input{rest}"
     )));
     lines.extend(replay.missing.iter().take(NAMED).map(|missing| {
         let subject = text::brief(&missing.subject, 200);
@@ -137,35 +129,46 @@ pub(super) fn again(replay: &Replay) -> Vec<String> {
     lines
 }
 
+/// The word of a standing.
+pub(super) fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pinned => "PINNED",
+        Standing::Admitted => "ADMITTED",
+        Standing::Intact => "INTACT",
+        Standing::Refused => "REFUSED",
+        Standing::Held => "HELD",
+        Standing::Tampered => "TAMPERED",
+        Standing::OtherKey => "OTHER_KEY",
+        Standing::Incomplete => "INCOMPLETE",
+    }
+}
+
 /// The first lines: the standing, and what the execution is if that is no run with a verdict.
 pub(super) fn head(report: &Report, paint: Paint) -> Vec<String> {
-    let (word, meaning) = match report.standing {
-        Standing::Pinned => ("PINNED", "the run is pinned, and its evidence is intact"),
+    let (sound, meaning) = match report.standing {
+        Standing::Pinned => (true, "the run is pinned, and its evidence is intact"),
         Standing::Admitted => (
-            "ADMITTED",
+            true,
             "a later phase was admitted to the run, and the evidence of it is intact",
         ),
-        Standing::Intact => ("INTACT", "the execution needed no verdict, and its evidence is intact"),
-        Standing::Refused => ("REFUSED", "a later phase was refused, and the evidence of it is intact"),
-        Standing::Held => ("HELD", "the run is held, and its evidence is intact"),
+        Standing::Intact => (true, "the execution needed no verdict, and its evidence is intact"),
+        Standing::Refused => (false, "a later phase was refused, and the evidence of it is intact"),
+        Standing::Held => (false, "the run is held, and its evidence is intact"),
         Standing::Tampered => (
-            "TAMPERED",
+            false,
             "the evidence was changed, or contradicts itself; do not rely on it",
         ),
         Standing::OtherKey => (
-            "OTHER_KEY",
+            false,
             "a verdict is signed by none of the given keys; nothing shows that the evidence was changed",
         ),
         Standing::Incomplete => (
-            "INCOMPLETE",
+            false,
             "the evidence is not whole or could not be read, or no verdict was committed",
         ),
     };
-    let sound = matches!(
-        report.standing,
-        Standing::Pinned | Standing::Admitted | Standing::Intact
-    );
-    let mut lines = vec![format!("{}  {meaning}", paint.verdict(word, sound)), String::new()];
+    let word = paint.verdict(word(report.standing), sound);
+    let mut lines = vec![format!("{word}  {meaning}"), String::new()];
     if let Some(what) = report.execution.without_verdict() {
         lines.push(format!("  {:<16}  {}", "execution", text::clean(&what)));
     }
@@ -176,27 +179,17 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
     let Verified { report, replay } = verified;
     let mut lines = head(report, paint);
     let run = &report.run;
-    let none = || "none".to_owned();
     let ids = [
-        ("verdict", report.verdict.clone().unwrap_or_else(none)),
-        (
-            "platform_run_id",
-            run.platform_run_id.as_ref().map_or_else(none, ToString::to_string),
-        ),
-        (
-            "scenario_run_id",
-            run.scenario_run_id.as_ref().map_or_else(none, ToString::to_string),
-        ),
-        (
-            "config_digest",
-            run.config_digest.as_ref().map_or_else(none, ToString::to_string),
-        ),
-        ("signature", signature(&report.signature)),
+        ("verdict", report.verdict.clone()),
+        ("platform_run_id", run.platform_run_id.as_ref().map(ToString::to_string)),
+        ("scenario_run_id", run.scenario_run_id.as_ref().map(ToString::to_string)),
+        ("config_digest", run.config_digest.as_ref().map(ToString::to_string)),
+        ("signature", Some(signature(&report.signature))),
     ];
-    lines.extend(
-        ids.iter()
-            .map(|(name, value)| format!("  {name:<16}  {}", text::clean(value))),
-    );
+    for (name, value) in ids {
+        let value = text::clean(value.as_deref().unwrap_or("none"));
+        lines.push(format!("  {name:<16}  {value}"));
+    }
     let counts = report.counts;
     lines.push(format!(
         "  {:<16}  {} objects, {} hashes compared, {} closures walked; {} more are named and lie elsewhere",
@@ -204,20 +197,15 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
     ));
     lines.extend(again(replay));
     if report.foreign.count > 0 {
-        lines.push(format!(
-            "  {}",
-            text::foreign(report.foreign.count, &report.foreign.keys)
-        ));
+        let foreign = text::foreign(report.foreign.count, &report.foreign.keys);
+        lines.push(format!("  {foreign}"));
     }
     if !report.findings.is_empty() {
-        lines.push(String::new());
-        let count = report.findings.len();
-        let findings = if count == 1 {
-            "finding:"
-        } else {
-            "findings; begin with the first:"
+        let findings = match report.findings.len() {
+            1 => "1 finding:".to_owned(),
+            count => format!("{count} findings; begin with the first:"),
         };
-        lines.push(format!("{count} {findings}"));
+        lines.extend([String::new(), findings]);
     }
     for finding in &report.findings {
         let grade = match finding.grade {
@@ -231,5 +219,5 @@ fn page(verified: &Verified, paint: Paint) -> Vec<String> {
             text::brief(&finding.detail, 2000)
         ));
     }
-    fitted_all(&lines)
+    lines
 }

@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 use p1_audit::text;
-use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, Stamp};
+use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::owner::Owner;
 use p1_runtime::aws::{Answer, Call};
 
 use crate::bucket::evidence::Evidence;
 use crate::bucket::verify::Place;
+use crate::drive::executions::not_described;
+use crate::drive::start::CLOCK_SKEW;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
@@ -58,16 +60,10 @@ pub async fn find(target: &Target, what: &str) -> Result<Found, CliError> {
             ),
         }));
     };
-    let described = target
-        .sfn
-        .describe_execution()
-        .execution_arn(execution.as_str())
-        .send()
-        .await;
-    let is_known = match described {
+    let is_known = match target.describe(execution.as_str()).await {
         Ok(_) => true,
         Err(error) if Answer::of(Call::DescribeExecution, &error) == Answer::NotThere => false,
-        Err(error) => return Err(CliError::failed(&format!("describe the execution {execution}"), &error)),
+        Err(error) => return Err(not_described(execution.as_str(), &error)),
     };
     if !is_known && run.is_none() {
         return Err(nothing(
@@ -139,29 +135,15 @@ async fn holder(evidence: &Evidence, run: &PlatformRunId) -> Result<Option<Execu
 /// The execution whose step has this phase execution id: the id follows from its ARN and its start.
 async fn listed(target: &Target, id: &PhaseExecutionId) -> Result<Option<ExecutionArn>, CliError> {
     let Some(stamp) = id.stamp() else { return Ok(None) };
-    let mut pages = target
-        .sfn
-        .list_executions()
-        .state_machine_arn(target.state_machine.as_str())
-        .into_paginator()
-        .send();
+    let Ok(earliest) = stamp.rfc3339().parse::<Timestamp>() else {
+        return Ok(None);
+    };
     let is_of = |arn: &str| Owner::all().any(|owner| PhaseExecutionId::derive(owner, stamp, arn) == *id);
-    while let Some(page) = pages.next().await {
-        let page = page
-            .map_err(|error| CliError::failed(&format!("list the executions of {}", target.state_machine), &error))?;
-        for execution in page.executions() {
-            let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
-            let started = Stamp::from_rfc3339_floor(&started.to_string()).ok();
-            if is_of(execution.execution_arn()) {
-                return Ok(ExecutionArn::parse(execution.execution_arn()).ok());
-            }
-            // The list begins with the latest execution.
-            if started.is_some_and(|started| started < stamp) {
-                return Ok(None);
-            }
-        }
-    }
-    Ok(None)
+    let found = target.find_listed(earliest - CLOCK_SKEW, async |execution| {
+        let arn = execution.execution_arn();
+        Ok(is_of(arn).then(|| ExecutionArn::parse(arn).ok()))
+    });
+    Ok(found.await?.flatten())
 }
 
 #[cfg(test)]

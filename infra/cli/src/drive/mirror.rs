@@ -10,7 +10,6 @@ use p1_audit::evidence_set::{HISTORY, ListedObject, OBJECTS, VERSIONS};
 use p1_audit::object_versions::{Foreign, ObjectVersions, ghost_problem};
 use p1_audit::{history, text};
 use p1_contract::canonical;
-use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
 use serde::Serialize;
@@ -58,14 +57,10 @@ pub struct Wanted<'a> {
 /// # Errors
 /// Returns a fault that names the file or the folder if the bucket cannot be listed or the mirror cannot be written.
 pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
-    let census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
-    if let Some((_, error)) = census.unlisted.into_iter().next() {
+    let mut census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
+    if let Some((_, error)) = census.unlisted.pop() {
         return Err(CliError::from(error));
     }
-    let census = Census {
-        unlisted: Vec::new(),
-        ..census
-    };
     let (mut fetched, mut problems) = (Vec::new(), Vec::new());
     let listed = complete(evidence, wanted, &census, &mut problems).await?;
     for (listed, read) in fetch(evidence, listed).await {
@@ -83,12 +78,8 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
         keys: census.histories(),
     };
     for history in &versions.keys {
-        problems.extend(
-            history
-                .problems()
-                .into_iter()
-                .map(|problem| format!("{} {problem}", history.key)),
-        );
+        let of_key = history.problems().into_iter();
+        problems.extend(of_key.map(|problem| format!("{} {problem}", history.key)));
     }
     problems.extend(ghost_problem(&versions.ghosts));
     problems.sort();
@@ -100,23 +91,13 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
     let mut objects = BTreeSet::new();
     let mut keys = BTreeSet::new();
     for (listed, object) in fetched {
-        let entry = ListedObject {
-            key: listed.key.to_string(),
-            version_id: object.version_id,
-            etag: object.etag,
-            sha256: Sha256Hex::of(&object.bytes),
-            bytes: object.bytes.len() as u64,
-        };
+        let entry = object.listed(&listed.key);
         if objects.contains(&entry) {
             continue;
         }
         let is_first = keys.insert(listed.key.clone());
-        let path = place(
-            dir,
-            &listed.key,
-            if is_first { None } else { entry.version_id.as_deref() },
-        )?;
-        atomic::write(&path, &object.bytes)?;
+        let other_version = entry.version_id.as_deref().filter(|_| !is_first);
+        atomic::write(&place(dir, &listed.key, other_version)?, &object.bytes)?;
         objects.insert(entry);
     }
     let objects: Vec<ListedObject> = objects.into_iter().collect();
@@ -124,10 +105,8 @@ pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Res
     write_document(&dir.join(VERSIONS), &versions)?;
     if let Some((execution_arn, events)) = wanted.execution {
         let events: Vec<Value> = events.iter().cloned().map(history::readable).collect();
-        write_document(
-            &dir.join(HISTORY),
-            &json!({ "execution_arn": execution_arn, "events": events }),
-        )?;
+        let history = json!({"execution_arn": execution_arn, "events": events});
+        write_document(&dir.join(HISTORY), &history)?;
     }
     Ok(Mirror {
         objects,
@@ -214,17 +193,9 @@ fn write_document(path: &Path, document: &impl Serialize) -> Result<(), CliError
 /// The default folder of an execution's mirror, below the build folder.
 #[must_use]
 pub fn default_dir(target: &Path, execution_name: &str) -> PathBuf {
-    let name: String = execution_name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .take(80)
-        .collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let name = execution_name.chars().map(|c| if plain(c) { c } else { '_' });
+    let name: String = name.take(80).collect();
     target.join("p1").join("evidence").join(name)
 }
 

@@ -1,6 +1,7 @@
 //! Drives one P1 execution and shows it: preflight, seed, start, follow, mirror, report.
 
 pub mod deployed;
+mod executions;
 pub mod find;
 pub mod follow;
 pub mod mirror;
@@ -19,3 +20,5 @@ pub mod verdict;
 mod answers;
 #[cfg(test)]
 pub(crate) mod engine_events;
+#[cfg(test)]
+mod tests;

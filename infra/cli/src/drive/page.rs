@@ -14,7 +14,8 @@ use crate::drive::follow::Execution;
 use crate::drive::target::Afterwards;
 use crate::drive::verdict::{DONE, Fault, Outcome, word};
 use crate::paint::Paint;
-use crate::wrap::{block, wrapped};
+use crate::shell;
+use crate::wrap::{block, hanging};
 
 /// The findings of each phase execution.
 pub type Findings = BTreeMap<String, Vec<Finding>>;
@@ -115,7 +116,7 @@ impl Page<'_> {
 
     /// The commands that show and check a pinned run.
     fn checks(&self) -> String {
-        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), shell_word);
+        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), shell::word);
         format!(
             "Next: M4 may start. See what was pinned, and check it:\n\ncargo p1 report --open {dir}\ncargo p1 verify {dir}\n\n"
         )
@@ -124,7 +125,7 @@ impl Page<'_> {
     /// How to resume the run from the last summary that it published.
     fn resume(&self, what: &str) -> String {
         if let Some(later) = self.later {
-            let name = shell_word(later.rsplit(':').next().unwrap_or(later));
+            let name = shell::word(later.rsplit(':').next().unwrap_or(later));
             return block(
                 &format!(
                     "Next: another execution has worked on this run since, and says how to go on: cargo p1 fetch {name} --out DIR"
@@ -140,7 +141,7 @@ impl Page<'_> {
         };
         let stack = match self.afterwards {
             Afterwards::Up => String::new(),
-            Afterwards::Stack(name) => format!(" --stack {}", shell_word(name)),
+            Afterwards::Stack(name) => format!(" --stack {}", shell::word(name)),
             Afterwards::Stopped => {
                 return block(
                     "Next: mend what is named above, then run again with --keep. This run cannot be resumed: its local platform is \
@@ -201,18 +202,15 @@ impl<'a> Blocking<'a> {
     /// The code with its rule, each subject with what was seen, and the remedy once.
     fn write(&self, page: &mut String, paint: Paint) {
         let code = self.code.code();
-        let mut rule = wrapped(&text::clean(self.code.rule()), 10).into_iter();
-        let _ = writeln!(page, "\n  {}  {}", paint.red(code), rule.next().unwrap_or_default());
-        for line in rule {
-            let _ = writeln!(page, "          {line}");
-        }
+        let mut lines = vec![String::new()];
+        let label = format!("  {}  ", paint.red(code));
+        lines.extend(hanging(&label, &text::clean(self.code.rule()), 10));
         for finding in self.findings.iter().take(SUBJECTS) {
             let (subject, detail) = (text::clean(&finding.subject), text::clean(&finding.detail));
-            let mut lines = wrapped(&format!("- {subject}: {detail}"), 6).into_iter();
-            let _ = writeln!(page, "    {}", lines.next().unwrap_or_default());
-            for line in lines {
-                let _ = writeln!(page, "      {line}");
-            }
+            lines.extend(hanging("    ", &format!("- {subject}: {detail}"), 6));
+        }
+        for line in lines {
+            let _ = writeln!(page, "{line}");
         }
         if let Some(more) = self.findings.len().checked_sub(SUBJECTS).filter(|more| *more > 0) {
             let _ = writeln!(page, "    - and {more} more: the step's summary has them all");
@@ -312,63 +310,26 @@ fn needs_new_start(codes: &[Blocker]) -> bool {
         .any(|code| code.severity() == Severity::S1 || code.step() < Step::ConfigDigest)
 }
 
-/// A word that a shell takes as it is.
-fn shell_word(word: &str) -> String {
-    let word = text::clean(word);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '=' | ':' | '+' | ',' | '@');
-    if !word.is_empty() && word.chars().all(plain) {
-        word
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::drive::engine_events::{answer, task};
     use crate::drive::report::RunResult;
+    use crate::drive::tests::{execution, failed, finding, held};
     use crate::drive::verdict;
+    use crate::scratch::says;
     use crate::wrap::COLUMNS;
-    use p1_audit::history::{Ending, Failure, History};
+    use p1_audit::history::History;
     use serde_json::json;
 
-    fn execution(steps: &[(Step, Value)], ending: Ending) -> Execution {
-        let mut events = Vec::new();
-        for (n, (step, answer)) in (0_u32..).zip(steps) {
-            events.extend(task(*step, answer, f64::from(n)));
-        }
-        let history = History::read(&events);
-        Execution {
-            name: "name".to_owned(),
-            arn: "arn:aws:states:eu-west-2:123456789012:execution:machine:name".to_owned(),
-            events,
-            history,
-            ending,
-        }
-    }
-
-    fn failed(error: &str, cause: &Value) -> Ending {
-        Ending {
-            status: "FAILED",
-            output: None,
-            failure: Failure {
-                error: error.to_owned(),
-                cause: cause.to_string(),
-            },
-        }
-    }
-
     fn held_by(step: Step, code: &str) -> Execution {
-        let ending = failed(
-            "M3.Hold",
-            &json!({"outcome": "VERDICT", "verdict": "HOLD_M3", "blockers": [code]}),
-        );
-        let rollup = answer("M3.I", &[]);
-        execution(
-            &[(step, answer(step.id(), &[code])), (Step::GateRollup, rollup)],
-            ending,
-        )
+        let rollup = (Step::GateRollup, answer("M3.I", &[]));
+        execution(&[(step, answer(step.id(), &[code])), rollup], held(code))
+    }
+
+    /// What is said of a hold of which no finding could be read.
+    fn hold(step: Step, code: &str, afterwards: &Afterwards) -> String {
+        shown(&held_by(step, code), &Findings::new(), afterwards)
     }
 
     fn shown(execution: &Execution, findings: &Findings, afterwards: &Afterwards) -> String {
@@ -385,14 +346,6 @@ mod tests {
         page.text(Paint::none())
     }
 
-    fn finding(code: Blocker, subject: &str, detail: &str) -> Finding {
-        Finding {
-            code,
-            subject: subject.to_owned(),
-            detail: detail.to_owned(),
-        }
-    }
-
     #[test]
     fn a_hold_says_first_what_blocks_and_each_remedy_once() {
         let code = Blocker::HandleUnresolved;
@@ -402,19 +355,16 @@ mod tests {
         all.push(finding(code, "ROLE_X\u{1b}[2J", "is\nTO_PIN"));
         let findings = Findings::from([("m3a_20261122T120000Z_0123456789ab".to_owned(), all)]);
         let page = shown(&held_by(Step::HandleClosure, code.code()), &findings, &Afterwards::Up);
-        let place = |text: &str| {
-            page.find(text)
-                .unwrap_or_else(|| panic!("{text} is missing in:\n{page}"))
-        };
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}: {page}"));
         assert!(place("HOLD_M3") < place(code.code()) && place("- ROLE_0: is TO_PIN") < place("remedy: "));
         assert!(place("remedy: ") < place("platform_run_id"));
-        assert_eq!(
-            (page.matches(code.code()).count(), page.matches("remedy: ").count()),
-            (1, 1),
-            "{page}"
+        for once in [code.code(), "remedy: "] {
+            assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
+        }
+        says(
+            &page,
+            &["- ROLE_X[2J: is TO_PIN", "M3.B Run identity            not run"],
         );
-        place("- ROLE_X[2J: is TO_PIN");
-        place("M3.B Run identity            not run");
         assert!(!page.contains('\u{1b}') && !page.contains('…'), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= COLUMNS), "{page}");
     }
@@ -432,10 +382,8 @@ mod tests {
             later: Some("arn:aws:states:eu-west-2:123456789012:execution:machine:p1-later"),
         };
         let text = page.text(Paint::none());
-        assert!(
-            text.contains("cargo p1 fetch p1-later --out DIR") && !text.contains("--held"),
-            "{text}"
-        );
+        says(&text, &["cargo p1 fetch p1-later --out DIR"]);
+        assert!(!text.contains("--held"), "{text}");
     }
 
     #[test]
@@ -453,18 +401,15 @@ mod tests {
                 }
             }
         }
-        let ending = failed(
-            "M3.RerunRefused",
-            &json!({"outcome": "RERUN_REFUSED", "blockers": [code.code()]}),
-        );
+        let cause = json!({"outcome": "RERUN_REFUSED", "blockers": [code.code()]});
         let refused = Execution {
             history: History::read(&events),
-            ..execution(&[], ending)
+            ..execution(&[], failed("M3.RerunRefused", &cause))
         };
         let id = refusal["phase_execution_id"].as_str().unwrap().to_owned();
         let findings = Findings::from([(id, vec![finding(code, "class", "is none")])]);
         let page = shown(&refused, &findings, &Afterwards::Up);
-        assert!(page.contains("M3G-B2") && page.contains("- class: is none"), "{page}");
+        says(&page, &["M3G-B2", "- class: is none"]);
         let result = RunResult::new(&refused, &Outcome::RerunRefused, &Value::Null, &findings, None, &[]);
         let object = result.json().unwrap();
         assert_eq!(object["blockers"][0]["subject"], "class", "{object}");
@@ -472,49 +417,37 @@ mod tests {
 
     #[test]
     fn a_step_that_judges_a_held_run_is_not_said_to_pass() {
-        let page = shown(
-            &held_by(Step::HandleClosure, "M3A-B2"),
-            &Findings::new(),
-            &Afterwards::Up,
-        );
+        let page = hold(Step::HandleClosure, "M3A-B2", &Afterwards::Up);
         assert!(page.contains("M3.I Gate rollup             DONE "), "{page}");
     }
 
     #[test]
     fn without_findings_the_rule_and_the_remedy_are_said() {
-        let page = shown(
-            &held_by(Step::HandleClosure, "M3A-B2"),
-            &Findings::new(),
-            &Afterwards::Up,
-        );
+        let page = hold(Step::HandleClosure, "M3A-B2", &Afterwards::Up);
         let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
         let code = Blocker::HandleUnresolved;
-        assert!(flat.contains(code.remedy()) && flat.contains(code.rule()), "{page}");
+        says(&flat, &[code.remedy(), code.rule()]);
     }
 
     #[test]
     fn only_a_run_that_can_be_resumed_is_said_to_be_and_only_where_it_still_is() {
-        let hold = |step, code, afterwards| shown(&held_by(step, code), &Findings::new(), &afterwards);
         for (step, code) in [(Step::HandleClosure, "M3A-B2"), (Step::RunPublication, "M3E-B3")] {
-            let page = hold(step, code, Afterwards::Up);
-            assert!(
-                page.contains("start anew") && !page.contains("cargo p1 resume"),
-                "{page}"
-            );
+            let page = hold(step, code, &Afterwards::Up);
+            says(&page, &["start anew"]);
+            assert!(!page.contains("cargo p1 resume"), "{page}");
         }
-        let up = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Up);
-        assert!(
-            up.contains("--held m3h_20261122T120000Z_0123456789ab\n") && !up.contains("--keep"),
-            "{up}"
-        );
+        let of_cost = |afterwards| hold(Step::CostEnvelope, "M3H-B7", &afterwards);
+        let up = of_cost(Afterwards::Up);
+        says(&up, &["--held m3h_20261122T120000Z_0123456789ab\n"]);
+        assert!(!up.contains("--keep"), "{up}");
         assert!(up.lines().all(|line| line.chars().count() <= COLUMNS), "{up}");
-        let stopped = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stopped);
-        assert!(
-            stopped.contains("run again with --keep") && !stopped.contains("--held"),
-            "{stopped}"
+        let stopped = of_cost(Afterwards::Stopped);
+        says(&stopped, &["run again with --keep"]);
+        assert!(!stopped.contains("--held"), "{stopped}");
+        says(
+            &of_cost(Afterwards::Stack("a stack".to_owned())),
+            &[" --stack 'a stack' "],
         );
-        let stack = hold(Step::CostEnvelope, "M3H-B7", Afterwards::Stack("a stack".to_owned()));
-        assert!(stack.contains(" --stack 'a stack' "), "{stack}");
     }
 
     #[test]
@@ -522,8 +455,9 @@ mod tests {
         let long = format!("`m2_handoff.key` has `..` {}the end", "and more ".repeat(60));
         let execution = execution(&[], failed("InvalidInput", &json!({"errorMessage": long})));
         let page = shown(&execution, &Findings::new(), &Afterwards::Up);
-        for expected in ["InvalidInput", "`m2_handoff.key` has `..`", "the end", "mend the input"] {
-            assert!(page.contains(expected), "{expected}: {page}");
-        }
+        says(
+            &page,
+            &["InvalidInput", "`m2_handoff.key` has `..`", "the end", "mend the input"],
+        );
     }
 }

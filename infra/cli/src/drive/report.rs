@@ -13,7 +13,7 @@ use crate::drive::verdict::Outcome;
 use crate::exit::CliError;
 
 /// The object of `--json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunResult {
     /// `VERDICT`, `DUPLICATE_DELIVERY`, `SINGLE_STATE`, `RERUN_REFUSED`, `PHASE_ADMITTED`, `ENTRY_REFUSED`, `FAULT`, or `USAGE`
     /// if the command line was not usable.
@@ -113,19 +113,9 @@ impl RunResult {
         };
         Self {
             outcome: outcome.to_owned(),
-            verdict: None,
-            execution_arn: None,
-            execution_status: None,
-            platform_run_id: None,
-            scenario_run_id: None,
-            config_digest: None,
-            blockers: Vec::new(),
-            steps: Vec::new(),
-            evidence_dir: None,
-            environment: None,
-            problems: Vec::new(),
             error: Some(text::clean(&error.to_string())),
             exit_status: error.exit_status().code(),
+            ..Self::default()
         }
     }
 
@@ -226,50 +216,22 @@ fn codes(document: &Value, of_steps: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::engine_events::{answer, task};
+    use crate::drive::engine_events::answer;
+    use crate::drive::tests::{execution, finding, held};
     use crate::drive::verdict;
-    use p1_audit::history::{Ending, Failure, History};
     use p1_contract::step::Step;
     use serde_json::json;
 
-    fn execution(steps: &[(Step, &[&str])], ending: Ending) -> Execution {
-        let mut events = Vec::new();
-        for (n, (step, blockers)) in (0_u32..).zip(steps) {
-            events.extend(task(*step, &answer(step.id(), blockers), f64::from(n)));
-        }
-        let history = History::read(&events);
-        let arn = "arn:aws:states:eu-west-2:123456789012:execution:machine:name".to_owned();
-        Execution {
-            name: "name".to_owned(),
-            arn,
-            events,
-            history,
-            ending,
-        }
-    }
-
-    fn held() -> Ending {
-        let cause = json!({"outcome": "VERDICT", "verdict": "HOLD_M3", "blockers": ["M3A-B2"]}).to_string();
-        Ending {
-            status: "FAILED",
-            output: None,
-            failure: Failure {
-                error: "M3.Hold".to_owned(),
-                cause,
-            },
-        }
-    }
-
     #[test]
     fn json_has_exactly_the_documented_fields() {
-        let execution = execution(&[(Step::HandleClosure, &["M3A-B2"]), (Step::GateRollup, &[])], held());
+        let steps = [
+            (Step::HandleClosure, answer("M3.A", &["M3A-B2"])),
+            (Step::GateRollup, answer("M3.I", &[])),
+        ];
+        let execution = execution(&steps, held("M3A-B2"));
         let (outcome, document) = verdict::read(&execution.history, &execution.ending);
-        let finding = Finding {
-            code: Blocker::HandleUnresolved,
-            subject: "ROLE_X".to_owned(),
-            detail: "is TO_PIN".to_owned(),
-        };
-        let findings = BTreeMap::from([("m3a_20261122T120000Z_0123456789ab".to_owned(), vec![finding])]);
+        let unresolved = finding(Blocker::HandleUnresolved, "ROLE_X", "is TO_PIN");
+        let findings = BTreeMap::from([("m3a_20261122T120000Z_0123456789ab".to_owned(), vec![unresolved])]);
         let dir = Some("/evidence".to_owned());
         let result = RunResult::new(&execution, &outcome, &document, &findings, dir, &[]);
         let blocker = json!({
@@ -286,14 +248,8 @@ mod tests {
             "evidence_dir": "/evidence", "problems": [], "exit_status": 1
         });
         assert_eq!(result.json().unwrap(), expected);
-        let unread = RunResult::new(
-            &execution,
-            &outcome,
-            &document,
-            &BTreeMap::new(),
-            None,
-            &["p".to_owned()],
-        );
+        let problems = ["p".to_owned()];
+        let unread = RunResult::new(&execution, &outcome, &document, &BTreeMap::new(), None, &problems);
         let json = unread.json().unwrap();
         let rule = Blocker::HandleUnresolved.rule();
         assert_eq!(

@@ -2,7 +2,7 @@
 //! because standard output is for results.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -59,6 +59,10 @@ impl Screen {
         }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Prints one line of progress, unless the user wants none.
     pub fn line(&self, line: &str) {
         if voice::is_quiet() {
@@ -77,7 +81,7 @@ impl Screen {
 
     /// Shows the progress of the execution.
     pub fn steps(&self, history: &History) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if let Some(live) = &self.live {
             self.draw(live, &mut state, history);
             return;
@@ -89,7 +93,7 @@ impl Screen {
 
     /// Removes the live display. The output that follows says how the execution ended.
     pub fn finish(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let bars = state.bars.drain(..).map(|(_, bar)| bar).collect::<Vec<_>>();
         for bar in bars.into_iter().chain(state.phase.take()) {
             bar.finish_and_clear();
@@ -197,12 +201,7 @@ impl Progress for Screen {
         }
         bar.set_message(text::clean(phase));
         bar.enable_steady_tick(TICK);
-        let earlier = self
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .phase
-            .replace(bar);
+        let earlier = self.state().phase.replace(bar);
         if let Some(earlier) = earlier {
             earlier.finish_and_clear();
         }
@@ -213,7 +212,8 @@ impl Progress for Screen {
     }
 
     fn done(&self, phase: &str, took: Duration) {
-        if let Some(bar) = self.state.lock().unwrap_or_else(PoisonError::into_inner).phase.take() {
+        let bar = self.state().phase.take();
+        if let Some(bar) = bar {
             bar.finish_and_clear();
         }
         self.line(&format!("{}: done in {:.1} s", text::clean(phase), took.as_secs_f64()));

@@ -9,13 +9,15 @@
 //! object store holds the named folder or the sample's manifests, and nothing of an earlier run.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::civil::Date;
 use p1_audit::text;
-use p1_contract::cause::chain;
 use p1_contract::ids::{BucketName, S3Uri};
 use p1_contract::pattern;
 use p1_contract::registry::{Reading, Registry};
@@ -26,6 +28,7 @@ use p1_runtime::patience::Patience;
 use crate::drive::preflight::Inputs;
 use crate::drive::target::Target;
 use crate::exit::CliError;
+use crate::named::shown;
 
 /// Objects up to this size are compared with the latest version before they are uploaded.
 const COMPARED_UP_TO: u64 = 16 << 20;
@@ -80,22 +83,12 @@ impl Unnamed {
         if !target.is_local {
             return Ok(Self::Stay);
         }
-        if inputs.input.is_none() || !is_there(&target.s3, &target.registry).await? {
+        if inputs.input.is_none() {
             return Ok(Self::Sample);
         }
-        Ok(Self::Stay)
-    }
-}
-
-async fn is_there(s3: &Client, at: &S3Uri) -> Result<bool, CliError> {
-    let request = s3.get_object().bucket(at.bucket.as_str()).key(at.key.as_str());
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => Ok(false),
-        Err(error) => Err(CliError::fault(format!(
-            "failed to read {at}: {}",
-            text::brief(&chain(&error), 400)
-        ))),
+        let registry = &target.registry;
+        let there = latest(&target.s3, registry, &format!("read {registry}")).await?;
+        Ok(there.map_or(Self::Sample, |_| Self::Stay))
     }
 }
 
@@ -105,19 +98,24 @@ async fn is_there(s3: &Client, at: &S3Uri) -> Result<bool, CliError> {
 /// Returns [`CliError::Usage`] if the deployment has no place for a file of the command line.
 pub fn plan(target: &Target, inputs: &Inputs, unnamed: Unnamed, today: Date) -> Result<Plan, CliError> {
     let mut plan = Plan::default();
-    plan_registry(&mut plan, target, inputs, unnamed);
+    let of_sample = |bytes: Vec<u8>| (unnamed == Unnamed::Sample).then_some(bytes);
+    let registry = inputs.registry.clone();
+    let registry = registry.or_else(|| of_sample(sample::registry(&target.names)));
+    plan.fill("handles registry", "registry", &target.registry, registry.clone());
     plan_stack_outputs(&mut plan, target, inputs, unnamed)?;
-    plan_oracle(&mut plan, target, inputs, unnamed)?;
-    match (&inputs.billing, &target.billing) {
-        (Some(bytes), Some(to)) => plan.bytes("billing artifact", to, bytes.clone()),
-        (Some(_), None) => {
+    let filled_in = registry.filter(|_| unnamed == Unnamed::Sample);
+    plan_oracle(&mut plan, target, inputs, filled_in)?;
+    match &target.billing {
+        Some(to) => {
+            let bill = inputs.billing.clone().or_else(|| of_sample(sample::billing(today)));
+            plan.fill("billing artifact", "billing artifact", to, bill);
+        }
+        None if inputs.billing.is_some() => {
             return Err(CliError::usage(
                 "--billing: this stack reads its spend from Cost Explorer; leave the option out",
             ));
         }
-        (None, Some(to)) if unnamed == Unnamed::Sample => plan.bytes("billing artifact", to, sample::billing(today)),
-        (None, Some(to)) => plan.notes.push(format!("the billing artifact stays as it is at {to}")),
-        (None, None) => {}
+        None => {}
     }
     if unnamed == Unnamed::Sample {
         plan.note_sample(inputs);
@@ -125,22 +123,9 @@ pub fn plan(target: &Target, inputs: &Inputs, unnamed: Unnamed, today: Date) -> 
     Ok(plan)
 }
 
-fn plan_registry(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) {
-    match (&inputs.registry, unnamed) {
-        (Some(bytes), _) => plan.bytes("handles registry", &target.registry, bytes.clone()),
-        (None, Unnamed::Sample) => {
-            plan.bytes("handles registry", &target.registry, sample::registry(&target.names));
-        }
-        (None, Unnamed::Stay) => plan
-            .notes
-            .push(format!("the registry stays as it is at {}", target.registry)),
-    }
-}
-
 fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) -> Result<(), CliError> {
-    let what = "stack outputs";
-    let places = &target.stack_outputs;
-    if inputs.stack_outputs.len() > places.len() {
+    let (named, places) = (&inputs.stack_outputs, &target.stack_outputs);
+    if named.len() > places.len() {
         let remedy = if target.is_local {
             "run `cargo p1 down` first, so that the platform is deployed with a place for each"
         } else {
@@ -148,78 +133,56 @@ fn plan_stack_outputs(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed
         };
         return Err(CliError::usage(format!(
             "--stack-outputs: {} documents, but the deployed functions read {}; {remedy}",
-            inputs.stack_outputs.len(),
+            named.len(),
             places.len()
         )));
     }
-    if inputs.stack_outputs.is_empty() {
-        if unnamed == Unnamed::Sample {
-            let own = target.own_outputs.clone();
-            for (place, bytes) in places
-                .iter()
-                .zip(std::iter::once(own).chain(std::iter::repeat(b"{}\n".to_vec())))
-            {
-                plan.bytes(what, place, bytes);
-            }
-        }
-        return Ok(());
-    }
-    // Every place of the local platform is filled, so that a run never reads a document of an earlier run.
-    let rest = if target.is_local {
-        places.len()
-    } else {
-        inputs.stack_outputs.len()
+    let (documents, number) = match (named.as_slice(), unnamed) {
+        ([], Unnamed::Stay) => return Ok(()),
+        ([], Unnamed::Sample) => (std::slice::from_ref(&target.own_outputs), places.len()),
+        // Every place of the local platform is filled, so that a run never reads a document of an earlier run.
+        (named, _) if target.is_local => (named, places.len()),
+        (named, _) => (named, named.len()),
     };
-    let documents = inputs
-        .stack_outputs
-        .iter()
-        .cloned()
-        .chain(std::iter::repeat(b"{}\n".to_vec()));
-    for (place, bytes) in places.iter().zip(documents).take(rest) {
-        plan.bytes(what, place, bytes);
+    let documents = documents.iter().cloned().chain(std::iter::repeat(b"{}\n".to_vec()));
+    for (place, bytes) in places.iter().zip(documents).take(number) {
+        plan.uploads.push(Upload::bytes("stack outputs", place, bytes));
     }
     Ok(())
 }
 
-fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs, unnamed: Unnamed) -> Result<(), CliError> {
-    if target.is_local && (inputs.oracle.is_some() || unnamed == Unnamed::Sample) {
-        plan.only_these_in.clone_from(&target.object_store_bucket);
+/// The named folder, or else the sample's manifests for a registry that is filled in.
+fn plan_oracle(plan: &mut Plan, target: &Target, inputs: &Inputs, registry: Option<Vec<u8>>) -> Result<(), CliError> {
+    let bucket = target.object_store_bucket.as_ref();
+    if target.is_local && (inputs.oracle.is_some() || registry.is_some()) {
+        plan.only_these_in = bucket.cloned();
     }
     if let Some(files) = &inputs.oracle {
-        let Some(bucket) = &target.object_store_bucket else {
+        let Some(bucket) = bucket else {
             return Err(CliError::usage(
                 "--oracle-dir: the stack's outputs name no object store bucket; upload the folder yourself",
             ));
         };
-        for file in files {
-            let to = S3Uri {
+        plan.uploads.extend(files.iter().map(|file| Upload {
+            what: "oracle object",
+            to: S3Uri {
                 bucket: bucket.clone(),
                 key: file.key.clone(),
-            };
-            plan.uploads.push(Upload {
-                what: "oracle object",
-                to,
-                content: Content::File(file.path.clone()),
-            });
-        }
+            },
+            content: Content::File(file.path.clone()),
+        }));
         return Ok(());
     }
-    let fills_in = unnamed == Unnamed::Sample;
-    let Some(bucket) = target.object_store_bucket.as_ref().filter(|_| fills_in) else {
+    let (Some(registry), Some(bucket)) = (registry, bucket) else {
         return Ok(());
     };
-    let bytes = inputs
-        .registry
-        .clone()
-        .unwrap_or_else(|| sample::registry(&target.names));
-    let manifests = p1_contract::registry::parse(&bytes)
-        .map_err(|error| error.to_string())
-        .and_then(|registry| manifests(&registry, bucket));
-    match manifests {
+    let registry = p1_contract::registry::parse(&registry).map_err(|error| error.to_string());
+    match registry.and_then(|registry| manifests(&registry, bucket)) {
         Ok(manifests) => plan.uploads.extend(manifests),
-        Err(reason) => plan
-            .notes
-            .push(format!("no sample oracle manifests: {}", text::clean(&reason))),
+        Err(reason) => {
+            let note = format!("no sample oracle manifests: {}", text::clean(&reason));
+            plan.notes.push(note);
+        }
     }
     Ok(())
 }
@@ -233,24 +196,32 @@ impl Plan {
             ("oracle manifests", inputs.oracle.is_some()),
             ("billing artifact", inputs.billing.is_some()),
         ];
-        if named.iter().any(|(_, is_named)| *is_named) {
-            let rest: Vec<&str> = named
-                .iter()
-                .filter(|(_, is_named)| !is_named)
-                .map(|(what, _)| *what)
-                .collect();
-            if !rest.is_empty() {
-                self.notes.push(format!("of the sample: {}", rest.join(", ")));
-            }
+        let rest: Vec<&str> = named
+            .iter()
+            .filter(|(_, is_named)| !is_named)
+            .map(|(what, _)| *what)
+            .collect();
+        if (1..named.len()).contains(&rest.len()) {
+            self.notes.push(format!("of the sample: {}", rest.join(", ")));
         }
     }
 
-    fn bytes(&mut self, what: &'static str, to: &S3Uri, bytes: Vec<u8>) {
-        self.uploads.push(Upload {
+    /// Uploads a document, or notes that the one that is there stays.
+    fn fill(&mut self, what: &'static str, name: &str, to: &S3Uri, document: Option<Vec<u8>>) {
+        match document {
+            Some(bytes) => self.uploads.push(Upload::bytes(what, to, bytes)),
+            None => self.notes.push(format!("the {name} stays as it is at {to}")),
+        }
+    }
+}
+
+impl Upload {
+    fn bytes(what: &'static str, to: &S3Uri, bytes: Vec<u8>) -> Self {
+        Self {
             what,
             to: to.clone(),
             content: Content::Bytes(bytes),
-        });
+        }
     }
 }
 
@@ -285,15 +256,8 @@ fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, St
             let key = pattern::resolve(&manifest_key, &tokens)
                 .map_err(|error| format!("S3_STREAM_VIEW_MANIFEST_KEY_PATTERN: {error}"))?;
             let bytes = sample::stream_view_manifest(&namespace, &engine_run_id, output_id);
-            let to = S3Uri {
-                bucket: bucket.clone(),
-                key,
-            };
-            Ok(Upload {
-                what: "oracle manifest",
-                to,
-                content: Content::Bytes(bytes),
-            })
+            let bucket = bucket.clone();
+            Ok(Upload::bytes("oracle manifest", &S3Uri { bucket, key }, bytes))
         })
         .collect()
 }
@@ -307,19 +271,25 @@ pub async fn upload(s3: &Client, plan: &Plan) -> Result<usize, CliError> {
     if let Some(bucket) = &plan.only_these_in {
         remove_others(s3, bucket, plan).await?;
     }
-    let uploads = plan.uploads.iter().map(|upload| put_if_other(s3, upload));
     let mut written = 0;
-    for upload in uploads {
-        written += usize::from(upload.await?);
+    for upload in &plan.uploads {
+        written += usize::from(put_if_other(s3, upload).await?);
     }
     Ok(written)
+}
+
+/// Uploads one object if it differs from the latest version. Returns whether it did.
+///
+/// # Errors
+/// Returns a fault that names the object.
+pub async fn put(s3: &Client, what: &'static str, to: &S3Uri, bytes: Vec<u8>) -> Result<bool, CliError> {
+    put_if_other(s3, &Upload::bytes(what, to, bytes)).await
 }
 
 /// Hides every object of the local object store that the plan does not upload. It is no evidence bucket: a profile of the local
 /// platform names three different ones.
 async fn remove_others(s3: &Client, bucket: &BucketName, plan: &Plan) -> Result<(), CliError> {
-    let failed =
-        |cause: String| CliError::fault(format!("failed to clear s3://{bucket}: {}", text::brief(&cause, 400)));
+    let failed = |error: &(dyn Error + 'static)| CliError::failed(&format!("clear s3://{bucket}"), error);
     let wanted: BTreeSet<&str> = plan
         .uploads
         .iter()
@@ -328,11 +298,11 @@ async fn remove_others(s3: &Client, bucket: &BucketName, plan: &Plan) -> Result<
         .collect();
     let mut pages = s3.list_objects_v2().bucket(bucket.as_str()).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed(chain(&error)))?;
+        let page = page.map_err(|error| failed(&error))?;
         for key in page.contents().iter().filter_map(|object| object.key()) {
             if !wanted.contains(key) {
                 let request = s3.delete_object().bucket(bucket.as_str()).key(key);
-                request.send().await.map_err(|error| failed(chain(&error)))?;
+                request.send().await.map_err(|error| failed(&error))?;
             }
         }
     }
@@ -340,66 +310,43 @@ async fn remove_others(s3: &Client, bucket: &BucketName, plan: &Plan) -> Result<
 }
 
 async fn put_if_other(s3: &Client, upload: &Upload) -> Result<bool, CliError> {
-    let failed = |cause: String| {
-        CliError::fault(format!(
-            "failed to upload the {} to {}: {}",
-            upload.what,
-            upload.to,
-            text::brief(&cause, 400)
-        ))
+    let Upload { what, to, content } = upload;
+    let operation = format!("upload the {what} to {to}");
+    let size = match content {
+        Content::Bytes(bytes) => bytes.len() as u64,
+        Content::File(path) => fs::metadata(path).map_err(|error| unreadable(path, &error))?.len(),
     };
-    let unreadable = |path: &PathBuf, cause: String| {
-        CliError::fault(format!(
-            "failed to read {}: {}",
-            text::clean(&path.display().to_string()),
-            text::brief(&cause, 400)
-        ))
-    };
-    let (size, bytes) = match &upload.content {
-        Content::Bytes(bytes) => (bytes.len() as u64, Some(bytes.clone())),
-        Content::File(path) => {
-            let size = std::fs::metadata(path)
-                .map_err(|error| unreadable(path, error.to_string()))?
-                .len();
-            let small = size <= COMPARED_UP_TO;
-            let bytes = if small {
-                Some(std::fs::read(path).map_err(|error| unreadable(path, error.to_string()))?)
-            } else {
-                None
-            };
-            (size, bytes)
+    let body = match content {
+        Content::File(path) if size > COMPARED_UP_TO => {
+            let body = ByteStream::from_path(path).await;
+            body.map_err(|error| unreadable(path, &error))?
         }
-    };
-    if let Some(bytes) = &bytes
-        && latest(s3, &upload.to, size)
-            .await
-            .map_err(failed)?
-            .is_some_and(|there| there == *bytes)
-    {
-        return Ok(false);
-    }
-    let body = match (bytes, &upload.content) {
-        (Some(bytes), _) => ByteStream::from(bytes),
-        (None, Content::Bytes(bytes)) => ByteStream::from(bytes.clone()),
-        (None, Content::File(path)) => ByteStream::from_path(path)
-            .await
-            .map_err(|error| unreadable(path, chain(&error)))?,
+        content => {
+            let bytes = match content {
+                Content::Bytes(bytes) => bytes.clone(),
+                Content::File(path) => fs::read(path).map_err(|error| unreadable(path, &error))?,
+            };
+            if is_latest(s3, to, &bytes, &operation).await? {
+                return Ok(false);
+            }
+            ByteStream::from(bytes)
+        }
     };
     let request = s3
         .put_object()
-        .bucket(upload.to.bucket.as_str())
-        .key(upload.to.key.as_str())
+        .bucket(to.bucket.as_str())
+        .key(to.key.as_str())
         // Terraform returns the body of an object only if its type says that it is text.
-        .set_content_type(content_type(upload.to.key.as_str()))
+        .set_content_type(content_type(to.key.as_str()))
         .body(body);
     let time = aws_sdk_s3::config::Builder::new().timeout_config(Patience::TOOL.for_bytes(size).timeouts());
-    request
-        .customize()
-        .config_override(time)
-        .send()
-        .await
-        .map_err(|error| failed(chain(&error)))?;
+    let put = request.customize().config_override(time).send().await;
+    put.map_err(|error| CliError::failed(&operation, &error))?;
     Ok(true)
+}
+
+fn unreadable(path: &Path, error: &(dyn Error + 'static)) -> CliError {
+    CliError::failed(&format!("read {}", shown(path)), error)
 }
 
 /// The media type for the ending of a key. Returns `None` for unknown endings.
@@ -413,25 +360,28 @@ fn content_type(key: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The latest version's bytes. Returns `None` if it has another size.
-async fn latest(s3: &Client, at: &S3Uri, size: u64) -> Result<Option<Vec<u8>>, String> {
-    let object = match s3
-        .get_object()
-        .bucket(at.bucket.as_str())
-        .key(at.key.as_str())
-        .send()
-        .await
-    {
-        Ok(object) => object,
-        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => return Ok(None),
-        Err(error) => return Err(chain(&error)),
+/// Whether the latest version has these bytes.
+async fn is_latest(s3: &Client, at: &S3Uri, bytes: &[u8], operation: &str) -> Result<bool, CliError> {
+    let Some(object) = latest(s3, at, operation).await? else {
+        return Ok(false);
     };
-    if object.content_length.and_then(|length| u64::try_from(length).ok()) != Some(size) {
-        return Ok(None);
+    let length = object.content_length.and_then(|length| usize::try_from(length).ok());
+    if length != Some(bytes.len()) {
+        return Ok(false);
     }
-    Ok(Some(
-        object.body.collect().await.map_err(|error| chain(&error))?.to_vec(),
-    ))
+    let there = object.body.collect().await;
+    let there = there.map_err(|error| CliError::failed(operation, &error))?;
+    Ok(there.to_vec() == bytes)
+}
+
+/// The latest version. `None` if nothing is there. A fault names the `operation` that it is read for.
+async fn latest(s3: &Client, at: &S3Uri, operation: &str) -> Result<Option<GetObjectOutput>, CliError> {
+    let request = s3.get_object().bucket(at.bucket.as_str()).key(at.key.as_str());
+    match request.send().await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if Answer::of(Call::ReadObject, &error) == Answer::NotThere => Ok(None),
+        Err(error) => Err(CliError::failed(operation, &error)),
+    }
 }
 
 #[cfg(test)]
@@ -443,7 +393,24 @@ mod tests {
     use crate::drive::target::tests::target;
 
     fn planned(inputs: &Inputs) -> Plan {
-        plan(&target(true), inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap()
+        on(true, inputs, Unnamed::Sample).unwrap()
+    }
+
+    fn on(is_local: bool, inputs: &Inputs, unnamed: Unnamed) -> Result<Plan, CliError> {
+        plan(&target(is_local), inputs, unnamed, date(2026, 11, 22))
+    }
+
+    fn with_registry(registry: &str) -> Inputs {
+        Inputs {
+            registry: Some(registry.as_bytes().to_vec()),
+            ..Inputs::default()
+        }
+    }
+
+    /// The keys of the uploads of this description.
+    fn keys<'a>(plan: &'a Plan, what: &str) -> Vec<&'a str> {
+        let uploads = plan.uploads.iter().filter(|upload| upload.what == what);
+        uploads.map(|upload| upload.to.key.as_str()).collect()
     }
 
     fn body<'a>(plan: &'a Plan, what: &str) -> &'a [u8] {
@@ -456,16 +423,14 @@ mod tests {
     #[test]
     fn the_sample_platform_is_complete_and_the_same_each_time() {
         let plan = planned(&Inputs::default());
-        let count = |what: &str| plan.uploads.iter().filter(|upload| upload.what == what).count();
-        assert_eq!(
-            (
-                count("handles registry"),
-                count("stack outputs"),
-                count("billing artifact")
-            ),
-            (1, 1, 1)
-        );
-        assert_eq!(count("oracle manifest"), 4);
+        for (what, number) in [
+            ("handles registry", 1),
+            ("stack outputs", 1),
+            ("billing artifact", 1),
+            ("oracle manifest", 4),
+        ] {
+            assert_eq!(keys(&plan, what).len(), number, "{what}");
+        }
         assert_eq!(plan.notes, Vec::<String>::new());
         assert_eq!(plan, planned(&Inputs::default()));
         let outputs: Value = serde_json::from_slice(body(&plan, "stack outputs")).unwrap();
@@ -487,40 +452,23 @@ mod tests {
         let mut required = p1_contract::handles::names_read_by_any(&p1_contract::ids::Environment::default());
         required.retain(|handle| !may_be_missing(handle));
         for handle in required {
-            assert!(
-                matches!(registry.get(&handle), Reading::Resolved(_)),
-                "{handle}: {:?}",
-                registry.get(&handle)
-            );
+            let read = registry.get(&handle);
+            assert!(matches!(read, Reading::Resolved(_)), "{handle}: {read:?}");
         }
-        assert_eq!(
-            registry
-                .get("SR_READY_COMMIT_STATE_MACHINE")
-                .value()
-                .and_then(|value| value.as_text()),
-            Some("test-machine")
-        );
+        let machine = registry.get("SR_READY_COMMIT_STATE_MACHINE");
+        assert_eq!(machine.value().and_then(|value| value.as_text()), Some("test-machine"));
         assert!((60..=80).contains(&registry.len()), "{}", registry.len());
     }
 
     #[test]
     fn manifests_follow_the_registry_under_test() {
-        let registry = b"* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"o/{oracle_source_namespace}/{oracle_engine_run_id}/{output_id}.json\"`
+        let registry = "* `S3_STREAM_VIEW_MANIFEST_KEY_PATTERN = \"o/{oracle_source_namespace}/{oracle_engine_run_id}/{output_id}.json\"`
 * `ORACLE_SOURCE_NAMESPACE = \"ns\"`
 * `ORACLE_ENGINE_RUN_ID = \"run\"`
 * `ORACLE_REQUIRED_OUTPUT_IDS = [\"a\",\"b\"]`
 ";
-        let plan = planned(&Inputs {
-            registry: Some(registry.to_vec()),
-            ..Inputs::default()
-        });
-        let keys: Vec<&str> = plan
-            .uploads
-            .iter()
-            .filter(|upload| upload.what == "oracle manifest")
-            .map(|upload| upload.to.key.as_str())
-            .collect();
-        assert_eq!(keys, ["o/ns/run/a.json", "o/ns/run/b.json"]);
+        let plan = planned(&with_registry(registry));
+        assert_eq!(keys(&plan, "oracle manifest"), ["o/ns/run/a.json", "o/ns/run/b.json"]);
     }
 
     #[test]
@@ -532,24 +480,17 @@ mod tests {
                 "not an object key",
             ),
         ] {
-            let plan = planned(&Inputs {
-                registry: Some(registry.as_bytes().to_vec()),
-                ..Inputs::default()
-            });
+            let plan = planned(&with_registry(registry));
             assert!(plan.notes.iter().any(|note| note.contains(reason)), "{:?}", plan.notes);
-            assert!(!plan.uploads.iter().any(|upload| upload.what == "oracle manifest"));
+            assert!(keys(&plan, "oracle manifest").is_empty());
         }
     }
 
     #[test]
     fn on_aws_only_what_is_named_is_uploaded() {
-        let empty = plan(&target(false), &Inputs::default(), Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let empty = on(false, &Inputs::default(), Unnamed::Stay).unwrap();
         assert_eq!(empty.uploads, []);
-        let inputs = Inputs {
-            registry: Some(b"* `A = 1`".to_vec()),
-            ..Inputs::default()
-        };
-        let named = plan(&target(false), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let named = on(false, &with_registry("* `A = 1`"), Unnamed::Stay).unwrap();
         assert_eq!(named.uploads.len(), 1);
     }
 
@@ -559,7 +500,7 @@ mod tests {
             billing: Some(b"{}".to_vec()),
             ..Inputs::default()
         };
-        let plan = plan(&target(true), &inputs, Unnamed::Stay, date(2026, 11, 22)).unwrap();
+        let plan = on(true, &inputs, Unnamed::Stay).unwrap();
         let what: Vec<&str> = plan.uploads.iter().map(|upload| upload.what).collect();
         assert_eq!((what, plan.only_these_in), (vec!["billing artifact"], None));
         assert!(plan.notes[0].contains("registry stays as it is"), "{:?}", plan.notes);
@@ -583,7 +524,7 @@ mod tests {
             stack_outputs: vec![b"{}".to_vec(), b"{}".to_vec()],
             ..Inputs::default()
         };
-        let error = plan(&target(true), &inputs, Unnamed::Sample, date(2026, 11, 22)).unwrap_err();
+        let error = on(true, &inputs, Unnamed::Sample).unwrap_err();
         assert!(
             matches!(&error, CliError::Usage(message) if message.contains("cargo p1 down")),
             "{error}"

@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::{SignedDuration, Timestamp};
-use p1_audit::text;
-use p1_contract::cause::chain;
 use p1_contract::ids::{Environment, PhaseExecutionId, S3Key};
 use p1_contract::input::M2_RECEIPT_FILE;
 use p1_contract::strict::{Limits, parse_foreign};
@@ -15,6 +13,7 @@ use p1_local::sample;
 use p1_runtime::aws::{Answer, Call};
 use serde_json::Value;
 
+use crate::drive::executions::not_described;
 use crate::drive::target::Target;
 use crate::exit::CliError;
 
@@ -25,7 +24,7 @@ const LOCAL_RULE_LIMIT: Duration = Duration::from_secs(30);
 /// The same limit on AWS, where delivery takes seconds and listing is eventually consistent.
 const AWS_RULE_LIMIT: Duration = Duration::from_secs(180);
 /// The largest difference between the clocks of this machine and of the engine.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The receipt that started an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,29 +91,16 @@ pub async fn put_receipt_at(target: &Target, key: &S3Key, receipt: &[u8]) -> Res
 
 /// Creates an evidence object. Returns `false` if the key is taken.
 pub(super) async fn create(target: &Target, key: &S3Key, bytes: Vec<u8>) -> Result<bool, CliError> {
-    let request = target
-        .s3
-        .put_object()
-        .bucket(target.evidence_bucket.as_str())
-        .key(key.as_str());
-    match request
-        .if_none_match("*")
-        .content_type("application/json")
-        .body(ByteStream::from(bytes))
-        .send()
-        .await
-    {
-        Ok(_) => Ok(true),
-        Err(error)
-            if matches!(
-                Answer::of(Call::CreateObject, &error),
-                Answer::Exists | Answer::Conflict
-            ) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(CliError::failed(
-            &format!("put the M2 receipt to s3://{}/{key}", target.evidence_bucket),
+    let bucket = target.evidence_bucket.as_str();
+    let request = target.s3.put_object().bucket(bucket).key(key.as_str());
+    let request = request.if_none_match("*").content_type("application/json");
+    let Err(error) = request.body(ByteStream::from(bytes)).send().await else {
+        return Ok(true);
+    };
+    match Answer::of(Call::CreateObject, &error) {
+        Answer::Exists | Answer::Conflict => Ok(false),
+        _ => Err(CliError::failed(
+            &format!("put the M2 receipt to s3://{bucket}/{key}"),
             &error,
         )),
     }
@@ -157,38 +143,20 @@ async fn find_execution(
     receipt: &PutReceipt,
     others: &mut Vec<String>,
 ) -> Result<Option<String>, CliError> {
-    let mut pages = target
-        .sfn
-        .list_executions()
-        .state_machine_arn(target.state_machine.as_str())
-        .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let page = page
-            .map_err(|error| CliError::failed(&format!("list the executions of {}", target.state_machine), &error))?;
-        for execution in page.executions() {
-            let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
-            if started < receipt.at - CLOCK_SKEW {
-                // The list begins with the latest execution, so all further ones are older.
-                return Ok(None);
-            }
-            let arn = execution.execution_arn();
-            if others.iter().any(|other| other == arn) {
-                continue;
-            }
-            let described = target.sfn.describe_execution().execution_arn(arn).send().await;
-            let described =
-                described.map_err(|error| CliError::failed(&format!("describe the execution {arn}"), &error))?;
-            if described
-                .input()
-                .is_some_and(|input| is_event_of(input, target.evidence_bucket.as_str(), &receipt.key))
-            {
-                return Ok(Some(arn.to_owned()));
-            }
-            others.push(arn.to_owned());
+    let is_of_receipt = |input: &str| is_event_of(input, target.evidence_bucket.as_str(), &receipt.key);
+    let look = async |execution: &ExecutionListItem| {
+        let arn = execution.execution_arn();
+        if others.iter().any(|other| other == arn) {
+            return Ok(None);
         }
-    }
-    Ok(None)
+        let described = target.describe(arn).await.map_err(|error| not_described(arn, &error))?;
+        if described.input().is_some_and(is_of_receipt) {
+            return Ok(Some(arn.to_owned()));
+        }
+        others.push(arn.to_owned());
+        Ok(None)
+    };
+    target.find_listed(receipt.at - CLOCK_SKEW, look).await
 }
 
 /// Refuses to pin a receipt a second time by an operator's start, unless that is wanted (`again`). An event's delivery never comes
@@ -209,56 +177,28 @@ pub async fn refuse_second(target: &Target, key: &S3Key, again: bool) -> Result<
 
 /// The execution that pins this receipt: it runs, or it has advanced.
 async fn pinned_by(target: &Target, key: &S3Key) -> Result<Option<String>, CliError> {
-    let receipt = format!("s3://{}/{key}", target.evidence_bucket);
-    let failed =
-        |what: String| move |cause: String| CliError::fault(format!("failed to {what}: {}", text::brief(&cause, 400)));
-    let request = target
-        .s3
-        .head_object()
-        .bucket(target.evidence_bucket.as_str())
-        .key(key.as_str());
+    let bucket = target.evidence_bucket.as_str();
+    let request = target.s3.head_object().bucket(bucket).key(key.as_str());
     let put = match request.send().await {
         Ok(receipt) => receipt.last_modified.map_or(0, |at| at.secs()),
         // The orchestrator names a receipt that is not there.
         Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => return Ok(None),
-        Err(error) => return Err(failed(format!("look at {receipt}"))(chain(&error))),
+        Err(error) => return Err(CliError::failed(&format!("look at s3://{bucket}/{key}"), &error)),
     };
     let earliest = Timestamp::from_second(put).unwrap_or(Timestamp::UNIX_EPOCH) - CLOCK_SKEW;
-    let request = target
-        .sfn
-        .list_executions()
-        .state_machine_arn(target.state_machine.as_str());
-    let mut pages = request.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| failed(format!("list the executions of {}", target.state_machine))(chain(&error)))?;
-        for execution in page.executions() {
-            let started = Timestamp::from_second(execution.start_date().secs()).unwrap_or(Timestamp::MAX);
-            if started < earliest {
-                // The list begins with the latest execution, so all further ones are older.
-                return Ok(None);
-            }
-            if !matches!(
-                execution.status(),
-                ExecutionStatus::Running | ExecutionStatus::Succeeded
-            ) {
-                continue;
-            }
-            let arn = execution.execution_arn();
-            let described = target.sfn.describe_execution().execution_arn(arn).send().await;
-            let described =
-                described.map_err(|error| failed(format!("describe the execution {arn}"))(chain(&error)))?;
-            let is_of = described
-                .input()
-                .is_some_and(|input| is_start_from(input, target.evidence_bucket.as_str(), key));
-            let output: Value = serde_json::from_str(described.output().unwrap_or("null")).unwrap_or(Value::Null);
-            let pins = *execution.status() == ExecutionStatus::Running || output["verdict"] == "ADVANCE_TO_M4";
-            if is_of && pins {
-                return Ok(Some(arn.to_owned()));
-            }
+    let look = async |execution: &ExecutionListItem| {
+        let is_running = *execution.status() == ExecutionStatus::Running;
+        if !is_running && *execution.status() != ExecutionStatus::Succeeded {
+            return Ok(None);
         }
-    }
-    Ok(None)
+        let arn = execution.execution_arn();
+        let described = target.describe(arn).await.map_err(|error| not_described(arn, &error))?;
+        let is_of = described.input().is_some_and(|input| is_start_from(input, bucket, key));
+        let output: Value = serde_json::from_str(described.output().unwrap_or("null")).unwrap_or(Value::Null);
+        let pins = is_of && (is_running || output["verdict"] == "ADVANCE_TO_M4");
+        Ok(pins.then(|| arn.to_owned()))
+    };
+    target.find_listed(earliest, look).await
 }
 
 /// Starts an execution with this input.
@@ -273,14 +213,8 @@ pub async fn start_execution(target: &Target, input: &Value) -> Result<String, C
         .state_machine_arn(target.state_machine.as_str())
         .name(&name)
         .input(input.to_string());
-    let started = request.send().await.map_err(|error| {
-        CliError::fault(format!(
-            "failed to start an execution of {}: {}",
-            target.state_machine,
-            text::brief(&chain(&error), 400)
-        ))
-    })?;
-    Ok(started.execution_arn().to_owned())
+    let failed = |error| CliError::failed(&format!("start an execution of {}", target.state_machine), &error);
+    Ok(request.send().await.map_err(failed)?.execution_arn)
 }
 
 /// Whether an execution input is S3's event for this object.
@@ -329,21 +263,12 @@ mod tests {
 
     #[test]
     fn a_receipt_lies_in_the_folder_that_it_names() {
-        let named = |id: Value| {
-            own_key(
-                &Environment::default(),
-                json!({"phase_execution_id": id}).to_string().as_bytes(),
-            )
-        };
+        let own = |receipt: &[u8]| own_key(&Environment::default(), receipt);
+        let named = |id: Value| own(json!({"phase_execution_id": id}).to_string().as_bytes());
         let key = receipt_key(&Environment::default(), "20261122T010203Z").unwrap();
         assert_eq!(named(json!("m2j_20261122T010203Z")), Some(key.clone()));
-        assert_eq!(
-            own_key(
-                &Environment::default(),
-                b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}"
-            ),
-            Some(key)
-        );
+        let marked = b"\xef\xbb\xbf{\"phase_execution_id\":\"m2j_20261122T010203Z\"}";
+        assert_eq!(own(marked), Some(key));
         for id in [
             json!("m3a_20261122T010203Z"),
             json!("m2j_yesterday"),
@@ -353,7 +278,7 @@ mod tests {
         ] {
             assert_eq!(named(id.clone()), None, "{id}");
         }
-        assert_eq!(own_key(&Environment::default(), b"{}"), None);
+        assert_eq!(own(b"{}"), None);
     }
 
     #[test]
@@ -367,15 +292,8 @@ mod tests {
         assert!(!is_event_of(&event("b", "evidence/x"), "b", &key));
         assert!(!is_event_of("nonsense", "b", &key));
         assert!(is_start_from(&event("b", key.as_str()), "b", &key));
-        assert!(is_start_from(
-            &json!({"m2_handoff": {"key": key}}).to_string(),
-            "b",
-            &key
-        ));
-        assert!(!is_start_from(
-            &json!({"m2_handoff": {"key": "evidence/x"}}).to_string(),
-            "b",
-            &key
-        ));
+        let start = |key: &str| json!({"m2_handoff": {"key": key}}).to_string();
+        assert!(is_start_from(&start(key.as_str()), "b", &key));
+        assert!(!is_start_from(&start("evidence/x"), "b", &key));
     }
 }

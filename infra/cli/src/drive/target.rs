@@ -3,8 +3,8 @@
 use aws_config::SdkConfig;
 use p1_audit::text;
 use p1_contract::ids::{BucketName, Environment, S3Uri, StateMachineArn};
-use p1_local::Deployment;
 use p1_local::sample::Names;
+use p1_local::{Deployment, Platform};
 
 use crate::bucket::evidence::Evidence;
 use crate::drive::stack_outputs;
@@ -117,6 +117,14 @@ impl Target {
         })
     }
 
+    /// A local platform.
+    ///
+    /// # Errors
+    /// Returns a fault as [`Target::new`] does.
+    pub fn local(platform: &Platform) -> Result<Self, CliError> {
+        Self::new(platform.deployment(), &platform.sdk_config(), true)
+    }
+
     /// The local platform, which is stopped when the command ends.
     #[must_use]
     pub fn stopped_afterwards(self) -> Self {
@@ -141,6 +149,7 @@ pub(crate) mod tests {
     use aws_config::{BehaviorVersion, Region};
 
     use super::*;
+    use crate::scratch::says;
 
     fn deployment() -> Deployment {
         let outputs = [
@@ -191,6 +200,6 @@ pub(crate) mod tests {
             ..deployment()
         };
         let error = Target::new(&broken, &config(), true).unwrap_err().to_string();
-        assert!(error.contains("RegistryUri") && error.contains("stack test"), "{error}");
+        says(&error, &["RegistryUri", "stack test"]);
     }
 }

@@ -161,28 +161,20 @@ mod tests {
     fn only_the_contracts_endings_are_outcomes() {
         let advance = json!({"outcome": "VERDICT", "verdict": "ADVANCE_TO_M4"});
         let hold = json!({"outcome": "VERDICT", "verdict": "HOLD_M3"});
-        assert_eq!(outcome("SUCCEEDED", "", &advance), Outcome::Advance);
-        assert_eq!(outcome("FAILED", "M3.Hold", &hold), Outcome::Hold);
-        assert_eq!(
-            outcome("FAILED", "M3.RerunRefused", &json!({"outcome": "RERUN_REFUSED"})),
-            Outcome::RerunRefused
-        );
-        assert_eq!(
-            outcome("SUCCEEDED", "", &json!({"outcome": "DUPLICATE_DELIVERY"})),
-            Outcome::DuplicateDelivery
-        );
-        assert_eq!(
-            outcome("SUCCEEDED", "", &json!({"outcome": "PHASE_ADMITTED"})),
-            Outcome::PhaseAdmitted
-        );
-        assert_eq!(
-            outcome("FAILED", "M3.EntryRefused", &json!({"outcome": "ENTRY_REFUSED"})),
-            Outcome::EntryRefused
-        );
+        let of = |outcome: &str| json!({ "outcome": outcome });
         let single = |pass: bool| json!({"outcome": "SINGLE_STATE", "overall_pass": pass});
-        assert_eq!(outcome("SUCCEEDED", "", &single(true)), Outcome::SingleState(true));
-        assert_eq!(outcome("SUCCEEDED", "", &single(false)), Outcome::SingleState(false));
-
+        for (status, error, document, expected) in [
+            ("SUCCEEDED", "", advance.clone(), Outcome::Advance),
+            ("FAILED", "M3.Hold", hold.clone(), Outcome::Hold),
+            ("FAILED", "M3.RerunRefused", of("RERUN_REFUSED"), Outcome::RerunRefused),
+            ("SUCCEEDED", "", of("DUPLICATE_DELIVERY"), Outcome::DuplicateDelivery),
+            ("SUCCEEDED", "", of("PHASE_ADMITTED"), Outcome::PhaseAdmitted),
+            ("FAILED", "M3.EntryRefused", of("ENTRY_REFUSED"), Outcome::EntryRefused),
+            ("SUCCEEDED", "", single(true), Outcome::SingleState(true)),
+            ("SUCCEEDED", "", single(false), Outcome::SingleState(false)),
+        ] {
+            assert_eq!(outcome(status, error, &document), expected, "{document}");
+        }
         // A verdict in the wrong place does not count.
         for (status, error, document) in [
             ("SUCCEEDED", "", &hold),
@@ -191,14 +183,12 @@ mod tests {
             ("FAILED", "M3.Hold", &advance),
             ("FAILED", "Internal", &hold),
             ("TIMED_OUT", "M3.Hold", &hold),
-            ("FAILED", "M3.EntryRefused", &json!({"outcome": "PHASE_ADMITTED"})),
-            ("FAILED", "M3.Hold", &json!({"outcome": "ENTRY_REFUSED"})),
+            ("FAILED", "M3.EntryRefused", &of("PHASE_ADMITTED")),
+            ("FAILED", "M3.Hold", &of("ENTRY_REFUSED")),
             ("ABORTED", "", &advance),
         ] {
-            assert!(
-                matches!(outcome(status, error, document), Outcome::Fault(_)),
-                "{status} {error} {document}"
-            );
+            let read = outcome(status, error, document);
+            assert!(matches!(read, Outcome::Fault(_)), "{status} {error} {document}");
         }
     }
 
@@ -219,18 +209,18 @@ mod tests {
             state: None,
             failure: Failure::default(),
         });
-        let codes = [
-            Outcome::Advance,
-            Outcome::Hold,
-            Outcome::SingleState(true),
-            Outcome::SingleState(false),
-            Outcome::RerunRefused,
-            Outcome::DuplicateDelivery,
-            Outcome::PhaseAdmitted,
-            Outcome::EntryRefused,
-            fault,
-        ]
-        .map(|outcome| outcome.exit_status().code());
-        assert_eq!(codes, [0, 1, 0, 1, 1, 0, 0, 1, 3]);
+        for (outcome, code) in [
+            (Outcome::Advance, 0),
+            (Outcome::Hold, 1),
+            (Outcome::SingleState(true), 0),
+            (Outcome::SingleState(false), 1),
+            (Outcome::RerunRefused, 1),
+            (Outcome::DuplicateDelivery, 0),
+            (Outcome::PhaseAdmitted, 0),
+            (Outcome::EntryRefused, 1),
+            (fault, 3),
+        ] {
+            assert_eq!(outcome.exit_status().code(), code, "{outcome:?}");
+        }
     }
 }

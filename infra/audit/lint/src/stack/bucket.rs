@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use p1_contract::blocker::Blocker;
 use serde_json::{Value, json};
 
-use super::facts::{Asked, Encryption, Facts, Lock};
+use super::facts::{Asked, Facts, Lock};
 use super::policy;
 use super::report::{Rule, StackReport};
 
@@ -31,9 +31,9 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
             "find who removed it, and deploy the stack again (docs/deploy.md)",
         );
     }
-    match &facts.bucket.versioning {
-        Asked::NotLearned(why) => report.not_learned("whether every version is kept", bucket, why),
-        Asked::Answered(status) if status.as_deref() != Some(VERSIONING) => report.blocking(
+    let versioning = report.learned(&facts.bucket.versioning, "whether every version is kept", bucket);
+    if let Some(status) = versioning.filter(|status| status.as_deref() != Some(VERSIONING)) {
+        report.blocking(
             Rule::Versioning,
             Some(Blocker::EvidenceBucketUnfit),
             bucket,
@@ -42,12 +42,11 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
                 "`aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status={VERSIONING}`, as the \
                  break-glass role"
             ),
-        ),
-        Asked::Answered(_) => {}
+        );
     }
-    match &facts.bucket.sends_events {
-        Asked::NotLearned(why) => report.not_learned("whether the bucket's events go to EventBridge", bucket, why),
-        Asked::Answered(false) => report.wrong(
+    let question = "whether the bucket's events go to EventBridge";
+    if report.learned(&facts.bucket.sends_events, question, bucket) == Some(&false) {
+        report.wrong(
             Rule::Events,
             bucket,
             "its notifications have no EventBridgeConfiguration, so that no M2 receipt starts a run",
@@ -56,15 +55,13 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
                  prints, and put all of it back: `aws s3api put-bucket-notification-configuration --bucket {bucket} \
                  --notification-configuration file://notifications.json`"
             ),
-        ),
-        Asked::Answered(true) => {}
+        );
     }
     policy::judge(facts, report);
     lock(facts, report);
     encryption(facts, report);
-    match &facts.bucket.public_access {
-        Asked::NotLearned(why) => report.not_learned("whether public access is blocked", bucket, why),
-        Asked::Answered(settings) => public_access(settings.as_ref(), bucket, report),
+    if let Some(settings) = report.learned(&facts.bucket.public_access, "whether public access is blocked", bucket) {
+        public_access(settings.as_ref(), bucket, report);
     }
 }
 
@@ -90,9 +87,8 @@ fn public_access(settings: Option<&BTreeMap<&'static str, bool>>, bucket: &str, 
 /// The retention of a bucket that the stack made is its parameters'. That of another bucket is its owner's: it must only have one.
 fn lock(facts: &Facts, report: &mut StackReport) {
     let bucket = facts.evidence_bucket.as_str();
-    let lock = match &facts.bucket.lock {
-        Asked::NotLearned(why) => return report.not_learned("how long evidence is locked", bucket, why),
-        Asked::Answered(lock) => lock,
+    let Some(lock) = report.learned(&facts.bucket.lock, "how long evidence is locked", bucket) else {
+        return;
     };
     let output = |key: &str| facts.outputs.get(key).map(String::as_str);
     let mode = output("EvidenceRetentionMode").unwrap_or("GOVERNANCE");
@@ -142,37 +138,25 @@ pub(super) fn creates_bucket(facts: &Facts) -> bool {
 /// The steps may use one key, or none: with another one, they could write nothing.
 fn encryption(facts: &Facts, report: &mut StackReport) {
     let bucket = facts.evidence_bucket.as_str();
-    let found = match &facts.bucket.encryption {
-        Asked::NotLearned(why) => return report.not_learned("how the bucket encrypts", bucket, why),
-        Asked::Answered(found) => found.as_ref(),
+    let Some(found) = report.learned(&facts.bucket.encryption, "how the bucket encrypts", bucket) else {
+        return;
     };
     let expected = facts.outputs.get("EvidenceKeyArn").map(String::as_str);
-    let is_right = match (expected, found) {
-        (
-            Some(key),
-            Some(Encryption {
-                algorithm,
-                key: Some(found),
-            }),
-        ) => algorithm.starts_with(WITH_KEY) && is_key(key, found),
-        (None, Some(Encryption { algorithm, key: None })) => algorithm == WITHOUT_KEY,
-        // S3 encrypts with its own key where nothing is set.
-        (None, None) => true,
+    let key = found.as_ref().and_then(|found| found.key.as_deref());
+    // S3 encrypts with its own key where nothing is set.
+    let algorithm = found.as_ref().map_or(WITHOUT_KEY, |found| found.algorithm.as_str());
+    let is_right = match (expected, key) {
+        (Some(expected), Some(key)) => algorithm.starts_with(WITH_KEY) && is_key(expected, key),
+        (None, None) => algorithm == WITHOUT_KEY,
         _ => false,
     };
     if is_right {
         return;
     }
-    let found_words = match found {
-        None => format!("{WITHOUT_KEY} with a key of S3"),
-        Some(Encryption { algorithm, key: None }) if algorithm == WITHOUT_KEY => {
-            format!("{algorithm} with a key of S3")
-        }
-        Some(Encryption { algorithm, key: None }) => format!("{algorithm} with AWS's own key"),
-        Some(Encryption {
-            algorithm,
-            key: Some(key),
-        }) => format!("{algorithm} with {key}"),
+    let with = match key {
+        Some(key) => key,
+        None if algorithm == WITHOUT_KEY => "a key of S3",
+        None => "AWS's own key",
     };
     let (wanted, default): (String, Value) = match expected {
         Some(key) => (
@@ -189,7 +173,7 @@ fn encryption(facts: &Facts, report: &mut StackReport) {
     report.wrong(
         Rule::Encryption,
         bucket,
-        format!("it encrypts by {found_words}, and the stack says {wanted}"),
+        format!("it encrypts by {algorithm} with {with}, and the stack says {wanted}"),
         format!(
             "`aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration '{rules}'`, or deploy with the \
              parameter EvidenceKeyArn of the key that it uses"

@@ -15,11 +15,9 @@ const LONGEST: usize = 300;
 pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
     machine(facts, report);
     alias(facts, report);
-    let resources = match &facts.resources {
-        Asked::Answered(resources) => resources,
-        Asked::NotLearned(why) => {
-            return report.not_learned("whether roles, rules and keys are what was deployed", &facts.stack, why);
-        }
+    let question = "whether roles, rules and keys are what was deployed";
+    let Some(resources) = report.learned(&facts.resources, question, &facts.stack) else {
+        return;
     };
     if !resources.iter().any(|resource| resource.name == ROLE) {
         report.not_judged.push(format!(
@@ -34,40 +32,36 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
 
 fn machine(facts: &Facts, report: &mut StackReport) {
     let arn = facts.state_machine.to_string();
-    let redeploy = "deploy the stack again (docs/deploy.md)";
-    match &facts.machine {
-        Asked::NotLearned(why) => report.not_learned("whether the state machine is ACTIVE, and its role", &arn, why),
-        Asked::Answered(None) => report.blocking(
-            Rule::Machine,
-            Some(Blocker::OrchestratorUnavailable),
+    let question = "whether the state machine is ACTIVE, and its role";
+    let Some(machine) = report.learned(&facts.machine, question, &arn) else {
+        return;
+    };
+    let unavailable = match machine {
+        None => Some("there is no such state machine".to_owned()),
+        Some(Machine { status, .. }) if status != "ACTIVE" => Some(format!("it is {status}")),
+        Some(_) => None,
+    };
+    if let Some(detail) = unavailable {
+        let (code, redeploy) = (
+            Blocker::OrchestratorUnavailable,
+            "deploy the stack again (docs/deploy.md)",
+        );
+        report.blocking(Rule::Machine, Some(code), &arn, detail, redeploy);
+    }
+    if let Some(Machine { role, .. }) = machine
+        && *role != facts.role
+    {
+        report.blocking(
+            Rule::MachineRole,
+            Some(Blocker::RoleMismatch),
             &arn,
-            "there is no such state machine",
-            redeploy,
-        ),
-        Asked::Answered(Some(Machine { status, role })) => {
-            if status != "ACTIVE" {
-                report.blocking(
-                    Rule::Machine,
-                    Some(Blocker::OrchestratorUnavailable),
-                    &arn,
-                    format!("it is {status}"),
-                    redeploy,
-                );
-            }
-            if *role != facts.role {
-                report.blocking(
-                    Rule::MachineRole,
-                    Some(Blocker::RoleMismatch),
-                    &arn,
-                    format!("it runs as {role}, and the stack says {}", facts.role),
-                    format!(
-                        "`aws stepfunctions update-state-machine --region {} --state-machine-arn {arn} --role-arn {}`",
-                        facts.state_machine.region(),
-                        facts.role
-                    ),
-                );
-            }
-        }
+            format!("it runs as {role}, and the stack says {}", facts.role),
+            format!(
+                "`aws stepfunctions update-state-machine --region {} --state-machine-arn {arn} --role-arn {}`",
+                facts.state_machine.region(),
+                facts.role
+            ),
+        );
     }
 }
 
@@ -75,13 +69,11 @@ fn alias(facts: &Facts, report: &mut StackReport) {
     const QUESTION: &str = "which version the alias starts";
     let Some(alias) = &facts.alias else { return };
     let region = facts.state_machine.region();
-    let routes = match &alias.routes {
-        Asked::NotLearned(why) => return report.not_learned(QUESTION, &alias.arn, why),
-        Asked::Answered(routes) => routes,
+    let Some(routes) = report.learned(&alias.routes, QUESTION, &alias.arn) else {
+        return;
     };
-    let resources = match &facts.resources {
-        Asked::NotLearned(why) => return report.not_learned(QUESTION, &alias.arn, why),
-        Asked::Answered(resources) => resources,
+    let Some(resources) = report.learned(&facts.resources, QUESTION, &alias.arn) else {
+        return;
     };
     let Some(version) = resources.iter().find(|resource| resource.name == VERSION) else {
         return report.not_learned(

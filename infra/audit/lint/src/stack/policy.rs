@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::facts::{Asked, Facts};
+use super::facts::Facts;
 use super::report::{Rule, StackReport};
 
 /// The policy of `infra/template.yaml` for the owner of a bucket that exists. A test of the template compares the two.
@@ -19,13 +19,11 @@ const OF_LATER_PHASES: &str = "Runs";
 pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
     let bucket = facts.evidence_bucket.as_str();
     const QUESTION: &str = "whether the bucket's policy denies what the template's does";
-    let found = match &facts.bucket.policy {
-        Asked::NotLearned(why) => return report.not_learned(QUESTION, bucket, why),
-        Asked::Answered(found) => found.as_deref(),
+    let Some(found) = report.learned(&facts.bucket.policy, QUESTION, bucket) else {
+        return;
     };
-    let parameters = match &facts.parameters {
-        Asked::NotLearned(why) => return report.not_learned(QUESTION, bucket, why),
-        Asked::Answered(parameters) => parameters,
+    let Some(parameters) = report.learned(&facts.parameters, QUESTION, bucket) else {
+        return;
     };
     let expected = match expected(facts, parameters) {
         Ok(expected) => expected,
@@ -37,7 +35,7 @@ pub(super) fn judge(facts: &Facts, report: &mut StackReport) {
              then `aws s3api put-bucket-policy --bucket {bucket} --policy file://policy.json`: {statement}"
         )
     };
-    let found: Vec<Value> = match found.map(serde_json::from_str::<Value>) {
+    let found: Vec<Value> = match found.as_deref().map(serde_json::from_str::<Value>) {
         None => {
             return report.wrong(
                 Rule::Policy,

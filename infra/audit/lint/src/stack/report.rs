@@ -3,6 +3,8 @@
 use p1_contract::blocker::{Blocker, Severity};
 use serde::Serialize;
 
+use super::facts::Asked;
+
 /// Whether a stack is what its template says, as far as lint asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -148,6 +150,17 @@ impl StackReport {
             detail: detail.into(),
             remedy: remedy.into(),
         });
+    }
+
+    /// The answer to a question. Without one, the question is noted.
+    pub(super) fn learned<'a, T>(&mut self, asked: &'a Asked<T>, question: &str, resource: &str) -> Option<&'a T> {
+        match asked {
+            Asked::Answered(answer) => Some(answer),
+            Asked::NotLearned(why) => {
+                self.not_learned(question, resource, why);
+                None
+            }
+        }
     }
 
     pub(super) fn not_learned(&mut self, question: &str, resource: &str, why: &str) {

@@ -2,7 +2,6 @@
 
 use p1_audit::lineage::{Closing, Entry, Kind, Lineage};
 use p1_contract::artifacts::*;
-use p1_contract::blocker::Finding;
 use p1_contract::evidence::{Body, ExecutionSummary};
 use p1_contract::ids::UsdAmount;
 use p1_contract::input::HeldSummary;
@@ -246,29 +245,17 @@ pub(crate) fn checklist(history: &History) -> Vec<Item> {
         .collect()
 }
 
-/// The blockers that the phase summary lists as unresolved.
 /// The blockers of the verdict; of an execution that ended without one, what it ended with has them.
 pub(crate) fn unresolved(history: &History, lineage: &Lineage<'_>) -> Vec<Raised> {
     if lineage.kind.ends_before() {
-        let blockers = lineage
-            .last()
-            .and_then(Closing::summary)
-            .map(|summary| &summary.blockers);
-        let raised = |blocker: &Finding| Raised {
-            code: blocker.code,
-            subject: Text::new(&blocker.subject),
-            detail: Text::new(&blocker.detail),
-        };
-        return blockers.into_iter().flatten().map(raised).collect();
+        let summary = lineage.last().and_then(Closing::summary);
+        let blockers = summary.into_iter().flat_map(|summary| &summary.blockers);
+        return blockers.map(Raised::from).collect();
     }
     let phase = history.verdict.iter().map(|verdict| &verdict.summary.body);
     let blockers = phase.flat_map(|phase| &phase.unresolved_blockers);
     blockers
-        .map(|blocker| Raised {
-            code: blocker.code,
-            subject: Text::new(&blocker.subject),
-            detail: Text::new(&blocker.detail),
-        })
+        .map(|blocker| Raised::new(blocker.code, &blocker.subject, &blocker.detail))
         .collect()
 }
 

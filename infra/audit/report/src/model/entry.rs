@@ -2,10 +2,10 @@
 
 use p1_audit::lineage::{Kind, Lineage};
 use p1_contract::artifacts::PhaseEntryReceipt;
-use p1_contract::blocker::Blocker;
 use p1_contract::evidence::Body;
 use p1_contract::owner::Owner;
 
+use super::steps::Raised;
 use crate::text::Text;
 
 /// The answer to a later phase, as the directory states it. Everything is empty if it cannot be read.
@@ -19,8 +19,8 @@ pub(crate) struct Entry {
     pub(crate) checks: Vec<(Text, bool, Text)>,
     /// The evidence that the answer rests on: name, key and hash.
     pub(crate) references: Vec<[Text; 3]>,
-    /// What keeps the phase out: code, subject, detail.
-    pub(crate) blockers: Vec<(Blocker, Text, Text)>,
+    /// What keeps the phase out.
+    pub(crate) blockers: Vec<Raised>,
 }
 
 /// The answer, if the directory is of a phase entry.
@@ -33,11 +33,11 @@ pub(super) fn entry(lineage: &Lineage<'_>) -> Option<Entry> {
     let summary_name = Owner::Entry.summary_name();
     let summary = at(&summary_name).and_then(|key| set.summary(key, &summary_name).ok());
     let receipt = at(PhaseEntryReceipt::NAME).and_then(|key| set.document::<PhaseEntryReceipt>(key).ok());
-    let mut entry = Entry::default();
-    for finding in summary.iter().flat_map(|summary| &summary.body.blockers) {
-        let (subject, detail) = (Text::new(&finding.subject), Text::new(&finding.detail));
-        entry.blockers.push((finding.code, subject, detail));
-    }
+    let blockers = summary.iter().flat_map(|summary| &summary.body.blockers);
+    let mut entry = Entry {
+        blockers: blockers.map(Raised::from).collect(),
+        ..Entry::default()
+    };
     let Some(receipt) = receipt.map(|receipt| receipt.body) else {
         return Some(entry);
     };

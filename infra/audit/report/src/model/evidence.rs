@@ -1,10 +1,11 @@
 //! The readable documents of a directory, and the objects that they name.
 
 use p1_audit::EvidenceSet;
+use p1_audit::evidence_set::File;
 use p1_audit::lineage::Lineage;
 use p1_contract::evidence::{Body, DocumentOf};
 use p1_contract::hash::Sha256Hex;
-use p1_contract::ids::BucketName;
+use p1_contract::ids::{BucketName, S3Key};
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 
 use crate::text::Text;
@@ -67,15 +68,32 @@ impl<'a> Evidence<'a> {
         self.set.document(key)
     }
 
-    fn state(&self, bucket: &BucketName, key: &str, sha256: &Sha256Hex, bytes: Option<u64>) -> Bytes {
-        if self.bucket.as_ref().is_some_and(|own| own != bucket) {
-            return Bytes::Elsewhere;
-        }
-        match self.set.files.get(key) {
+    /// The object of a reference.
+    fn named(
+        &self,
+        bucket: &BucketName,
+        key: &S3Key,
+        version: Option<&str>,
+        sha256: &Sha256Hex,
+        bytes: Option<u64>,
+    ) -> Object {
+        let is_elsewhere = self.bucket.as_ref().is_some_and(|own| own != bucket);
+        let is_same =
+            |file: &File| file.sha256 == *sha256 && bytes.is_none_or(|bytes| bytes == file.bytes.len() as u64);
+        let state = match self.set.files.get(key.as_str()) {
+            _ if is_elsewhere => Bytes::Elsewhere,
             None => Bytes::Missing,
-            Some(file) if file.sha256 != *sha256 => Bytes::Other,
-            Some(file) if bytes.is_some_and(|bytes| bytes != file.bytes.len() as u64) => Bytes::Other,
-            Some(_) => Bytes::Same,
+            Some(file) if is_same(file) => Bytes::Same,
+            Some(_) => Bytes::Other,
+        };
+        Object {
+            name: None,
+            bucket: Some(bucket.as_str().into()),
+            key: key.as_str().into(),
+            version: version.map(Text::new),
+            sha256: sha256.to_string(),
+            bytes,
+            state,
         }
     }
 
@@ -87,27 +105,13 @@ impl<'a> Evidence<'a> {
     }
 
     pub(crate) fn object(&self, object: &ObjectRef) -> Object {
-        Object {
-            name: None,
-            bucket: Some(object.bucket.as_str().into()),
-            key: object.key.as_str().into(),
-            version: object.version_id.as_deref().map(Text::new),
-            sha256: object.sha256.to_string(),
-            bytes: Some(object.bytes),
-            state: self.state(&object.bucket, object.key.as_str(), &object.sha256, Some(object.bytes)),
-        }
+        let version = object.version_id.as_deref();
+        self.named(&object.bucket, &object.key, version, &object.sha256, Some(object.bytes))
     }
 
     pub(crate) fn closure(&self, closure: &ClosureRef) -> Object {
-        Object {
-            name: None,
-            bucket: Some(closure.bucket.as_str().into()),
-            key: closure.key.as_str().into(),
-            version: closure.version_id.as_deref().map(Text::new),
-            sha256: closure.sha256.to_string(),
-            bytes: None,
-            state: self.state(&closure.bucket, closure.key.as_str(), &closure.sha256, None),
-        }
+        let version = closure.version_id.as_deref();
+        self.named(&closure.bucket, &closure.key, version, &closure.sha256, None)
     }
 
     /// A file of the directory, without a reference to compare it with.

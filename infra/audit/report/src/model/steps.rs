@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use p1_audit::lineage::{Closing, folder_of};
 use p1_contract::blocker::{Blocker, Finding, Severity};
-use p1_contract::evidence::ExecutionSummary;
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
@@ -25,15 +24,19 @@ pub(crate) struct Raised {
 
 impl From<&Finding> for Raised {
     fn from(finding: &Finding) -> Self {
-        Raised {
-            code: finding.code,
-            subject: Text::new(&finding.subject),
-            detail: Text::new(&finding.detail),
-        }
+        Raised::new(finding.code, &finding.subject, &finding.detail)
     }
 }
 
 impl Raised {
+    pub(super) fn new(code: Blocker, subject: &str, detail: &str) -> Self {
+        Raised {
+            code,
+            subject: Text::new(subject),
+            detail: Text::new(detail),
+        }
+    }
+
     pub(crate) fn is_no_go(&self) -> bool {
         self.code.severity() == Severity::S1
     }
@@ -168,56 +171,34 @@ fn decided(history: &History, deciding: &Closing, step: Step) -> Outcome {
 }
 
 fn attempt(evidence: &Evidence<'_>, index: &Index<'_>, closed: &Closing, named: Option<&ClosureRef>) -> Attempt {
-    let folder = folder_of(&closed.key).to_owned();
-    let summary = named
-        .map(|closure| evidence.closure(closure))
-        .or_else(|| evidence.file(&closed.key));
-    let mut attempt = Attempt {
-        execution: closed.execution,
-        phase_execution_id: closed.id.to_string(),
-        outcome: outcome(closed),
-        summary,
-        next_gate: None,
-        blockers: Vec::new(),
-        particulars: Particulars::default(),
-        artifacts: Vec::new(),
-        inputs: Vec::new(),
-        upstream: Vec::new(),
-        remarks: Vec::new(),
-        unreadable: Vec::new(),
-    };
-    let mut keys: Vec<&str> = Vec::new();
-    match &closed.document {
-        Err(why) => attempt.unreadable.push((Text::new(&closed.key), Text::new(why))),
-        Ok(document) => {
-            let summary = &document.body;
-            keys.extend(summary.artifacts.iter().map(|artifact| artifact.key.as_str()));
-            fill(&mut attempt, evidence, index, closed, summary);
-        }
+    let own = named.map(|closure| evidence.closure(closure));
+    let mut unreadable = Vec::new();
+    if let Err(why) = &closed.document {
+        unreadable.push((Text::new(&closed.key), Text::new(why)));
     }
-    attempt.remarks = index.about(&folder, &keys);
-    attempt
-}
-
-fn fill(
-    attempt: &mut Attempt,
-    evidence: &Evidence<'_>,
-    index: &Index<'_>,
-    closed: &Closing,
-    summary: &ExecutionSummary,
-) {
-    attempt.next_gate = Some(Text::new(&summary.next_gate));
-    attempt.blockers = summary.blockers.iter().map(Raised::from).collect();
-    attempt.artifacts = summary
-        .artifacts
-        .iter()
-        .map(|artifact| evidence.artifact(artifact))
-        .collect();
-    attempt.inputs = summary.inputs.iter().map(|input| evidence.object(input)).collect();
+    let summary = closed.summary();
+    let artifacts = summary.map(|summary| summary.artifacts.as_slice()).unwrap_or_default();
+    let keys: Vec<&str> = artifacts.iter().map(|artifact| artifact.key.as_str()).collect();
+    let inputs = summary.iter().flat_map(|summary| &summary.inputs);
+    let blockers = summary.iter().flat_map(|summary| &summary.blockers);
+    let upstream = summary.iter().flat_map(|summary| &summary.upstream);
     let by = |closure: &ClosureRef| {
         let theirs = index.executions.get(closure.phase_execution_id.as_str());
         (Text::new(closure.step.id()), theirs.copied())
     };
-    attempt.upstream = summary.upstream.iter().map(by).collect();
-    attempt.particulars = particulars(evidence, closed.step, summary, &mut attempt.unreadable);
+    let said = summary.map(|summary| particulars(evidence, closed.step, summary, &mut unreadable));
+    Attempt {
+        execution: closed.execution,
+        phase_execution_id: closed.id.to_string(),
+        outcome: outcome(closed),
+        summary: own.or_else(|| evidence.file(&closed.key)),
+        next_gate: summary.map(|summary| Text::new(&summary.next_gate)),
+        blockers: blockers.map(Raised::from).collect(),
+        particulars: said.unwrap_or_default(),
+        artifacts: artifacts.iter().map(|artifact| evidence.artifact(artifact)).collect(),
+        inputs: inputs.map(|input| evidence.object(input)).collect(),
+        upstream: upstream.map(by).collect(),
+        remarks: index.about(folder_of(&closed.key), &keys),
+        unreadable,
+    }
 }

@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub(super) fn page(model: &Model) -> String {
-    let word = verdict::word(model.standing);
+    let (word, class, _) = verdict::sign(model.standing);
     let run = model
         .platform_run_id
         .as_ref()
@@ -38,7 +38,7 @@ pub(super) fn page(model: &Model) -> String {
                 // This is the only text that is not escaped, because it is our own file.
                 style { (PreEscaped(STYLE)) }
             }
-            body class=(verdict::class(model.standing)) {
+            body class=(class) {
                 a.skip href="#verdict" { "Skip to the verdict" }
                 (masthead(model))
                 main {

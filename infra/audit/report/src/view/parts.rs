@@ -221,6 +221,16 @@ pub(super) fn table(caption: &str, columns: &[&str], rows: impl IntoIterator<Ite
     }
 }
 
+/// A section of the page, with its title.
+pub(super) fn section(id: &str, title: &str, body: impl maud::Render) -> Markup {
+    html! {
+        section id=(id) aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (title) }
+            (body)
+        }
+    }
+}
+
 /// A list of names and values.
 pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Markup)>) -> Markup {
     html! {

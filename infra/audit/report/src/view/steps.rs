@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use p1_contract::step::Step;
 
-use super::parts::{Cell, Mark, count, facts, mark, met, object, objects, outcome, table, value};
+use super::parts::{self, Cell, Mark, count, facts, mark, met, object, objects, outcome, table, value};
 use super::verdict::{blockers, remarks};
 use crate::model::{Attempt, Handle, Model, Outcome, Particulars, StepView};
 use crate::text::Text;
@@ -40,13 +40,11 @@ pub(super) fn anchor(step: Option<Step>) -> String {
 }
 
 pub(super) fn section(model: &Model) -> Markup {
-    html! {
-        section id="steps" aria-labelledby="steps-title" {
-            h2 id="steps-title" { "Steps" }
-            p { "Each step with the attempt that the verdict rests on. A check that could not be answered blocks; it never passes." }
-            @for step in &model.steps { (step_card(model, step)) }
-        }
-    }
+    let body = html! {
+        p { "Each step with the attempt that the verdict rests on. A check that could not be answered blocks; it never passes." }
+        @for step in &model.steps { (step_card(model, step)) }
+    };
+    parts::section("steps", "Steps", body)
 }
 
 fn step_card(model: &Model, view: &StepView) -> Markup {

@@ -7,41 +7,22 @@ use p1_audit::findings::Grade;
 use p1_audit::verify::{SignatureState, Standing};
 use p1_contract::blocker::{Blocker, Severity};
 
-use super::parts::{Cell, Mark, count, facts, grouped, objects, table, value};
+use super::parts::{Cell, Mark, count, facts, grouped, objects, section, table, value};
 use crate::model::{Ending, Model, Next, Raised, Remark};
 use crate::text::Text;
 
-/// The word of a standing.
-pub(super) fn word(standing: Standing) -> &'static str {
+/// The word of a standing, the class of the whole page, and the mark.
+pub(super) fn sign(standing: Standing) -> (&'static str, &'static str, Mark) {
     match standing {
-        Standing::Pinned => "PINNED",
-        Standing::Admitted => "ADMITTED",
-        Standing::Refused => "REFUSED",
-        Standing::Intact => "INTACT",
-        Standing::Held => "HELD",
-        Standing::Tampered => "TAMPERED",
-        Standing::OtherKey => "OTHER KEY",
-        Standing::Incomplete => "INCOMPLETE",
-    }
-}
-
-/// The class of the whole page.
-pub(super) fn class(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Pinned | Standing::Admitted => "standing-pinned",
-        // It pins nothing.
-        Standing::Held | Standing::Refused | Standing::Intact => "standing-held",
-        Standing::Tampered => "standing-tampered",
-        Standing::Incomplete | Standing::OtherKey => "standing-incomplete",
-    }
-}
-
-fn mark(standing: Standing) -> Mark {
-    match standing {
-        Standing::Pinned | Standing::Admitted => Mark::Pass,
-        Standing::Held | Standing::Refused | Standing::Intact => Mark::Held,
-        Standing::Tampered => Mark::Alarm,
-        Standing::Incomplete | Standing::OtherKey => Mark::Unknown,
+        Standing::Pinned => ("PINNED", "standing-pinned", Mark::Pass),
+        Standing::Admitted => ("ADMITTED", "standing-pinned", Mark::Pass),
+        // These pin nothing.
+        Standing::Refused => ("REFUSED", "standing-held", Mark::Held),
+        Standing::Intact => ("INTACT", "standing-held", Mark::Held),
+        Standing::Held => ("HELD", "standing-held", Mark::Held),
+        Standing::Tampered => ("TAMPERED", "standing-tampered", Mark::Alarm),
+        Standing::OtherKey => ("OTHER KEY", "standing-incomplete", Mark::Unknown),
+        Standing::Incomplete => ("INCOMPLETE", "standing-incomplete", Mark::Unknown),
     }
 }
 
@@ -68,6 +49,7 @@ pub(super) fn is_intact(standing: Standing) -> bool {
 
 pub(super) fn banner(model: &Model) -> Markup {
     let standing = model.standing;
+    let (word, _, mark) = sign(standing);
     let id = |id: &Option<Text>| match id {
         Some(id) => value(id),
         None => html! { span.quiet { "none" } },
@@ -75,9 +57,9 @@ pub(super) fn banner(model: &Model) -> Markup {
     html! {
         section.banner id="verdict" tabindex="-1" aria-labelledby="verdict-word" {
             div.banner-head {
-                (mark(standing).inline())
+                (mark.inline())
                 div {
-                    h1 id="verdict-word" { (word(standing)) }
+                    h1 id="verdict-word" { (word) }
                     p.lead { (meaning(standing)) }
                 }
             }
@@ -240,17 +222,16 @@ pub(super) fn findings(model: &Model) -> Markup {
     if model.remarks.is_empty() {
         return html! {};
     }
-    html! {
-        section id="findings" aria-labelledby="findings-title" {
-            h2 id="findings-title" { "What is wrong" }
-            p.warning {
-                (mark(model.standing).inline())
-                span { strong { "Everything below is what the directory says, not what is so." }
-                    " Keep the directory as it is, and get another copy from the evidence bucket." }
-            }
-            (remarks(&format!("{}; begin with the first", count(model.remarks.len(), "finding", "findings")), &model.remarks))
+    let (_, _, mark) = sign(model.standing);
+    let body = html! {
+        p.warning {
+            (mark.inline())
+            span { strong { "Everything below is what the directory says, not what is so." }
+                " Keep the directory as it is, and get another copy from the evidence bucket." }
         }
-    }
+        (remarks(&format!("{}; begin with the first", count(model.remarks.len(), "finding", "findings")), &model.remarks))
+    };
+    section("findings", "What is wrong", body)
 }
 
 /// Findings by object, in the order in which the objects first occur.
@@ -294,16 +275,14 @@ pub(super) fn hold(model: &Model) -> Markup {
     if model.next.is_none() && model.unresolved.is_empty() {
         return html! {};
     }
-    html! {
-        section id="next" aria-labelledby="next-title" {
-            h2 id="next-title" { "What to do next" }
-            @if !model.unresolved.is_empty() {
-                p { (count(model.unresolved.len(), "blocker is", "blockers are")) " unresolved." }
-                (blockers(&model.unresolved, 3))
-            }
-            @if let Some(next) = &model.next { (action(next)) }
+    let body = html! {
+        @if !model.unresolved.is_empty() {
+            p { (count(model.unresolved.len(), "blocker is", "blockers are")) " unresolved." }
+            (blockers(&model.unresolved, 3))
         }
-    }
+        @if let Some(next) = &model.next { (action(next)) }
+    };
+    section("next", "What to do next", body)
 }
 
 fn action(next: &Next) -> Markup {

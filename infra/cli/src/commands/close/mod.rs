@@ -20,12 +20,13 @@ use p1_contract::hash::Sha256Hex;
 use p1_replay::verify;
 use serde::Serialize;
 
-use super::verify::read_key;
+use super::verify::read_keys;
 use super::{say, say_document};
 use crate::args::CloseArgs;
 use crate::atomic;
 use crate::directory;
 use crate::exit::{CliError, ExitStatus};
+use crate::named::shown;
 
 /// The names of the three documents in the folder that `--docs` names, in the order of [`CLOSURE_NOTES`].
 const DOCUMENTS: [&str; 3] = ["platform.build_plan.md", "platform.impl_actual.md", "logbook.md"];
@@ -71,8 +72,7 @@ struct Append {
 /// nothing was written then. Returns [`CliError::Fault`] if a document could not be written; running the command again finishes
 /// the rest.
 pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
-    let keys: Result<Vec<PublicKey>, String> = args.keys.iter().map(|path| read_key(path)).collect();
-    let keys = keys.map_err(|why| CliError::usage(text::clean(&why)))?;
+    let keys = read_keys(&args.keys).map_err(CliError::usage)?;
     let (receipt, appended) = append_all(&args, &keys).await?;
     if args.json {
         say_document(&receipt, ExitStatus::Advance)?;
@@ -82,7 +82,7 @@ pub async fn close(args: CloseArgs) -> Result<ExitStatus, CliError> {
             [] => format!("{run} is closed already; nothing was appended"),
             documents => format!("{run} is closed; appended to {}", documents.join(", ")),
         })?;
-        say(&format!("receipt: {}", show(&receipt_path(&args))))?;
+        say(&format!("receipt: {}", shown(&receipt_path(&args))))?;
     }
     Ok(ExitStatus::Advance)
 }
@@ -107,11 +107,11 @@ async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Ve
         let marker = format!("<!-- p1-closure: {run} {note_sha256} -->");
         let content = read(path)?;
         let noted = document::append(&content, &marker, &searchable(note))
-            .map_err(|error| CliError::usage(format!("{}: {error}", show(path))))?;
+            .map_err(|error| CliError::usage(format!("{}: {error}", shown(path))))?;
         notes.push(Noted {
             note: name,
             note_sha256,
-            document: show(path),
+            document: shown(path),
             line: noted.line,
         });
         if let Some(content) = noted.content {
@@ -124,7 +124,7 @@ async fn append_all(args: &CloseArgs, keys: &[PublicKey]) -> Result<(Receipt, Ve
     let mut appended = Vec::new();
     for append in appends {
         write_in_place(&append)?;
-        appended.push(show(&append.document));
+        appended.push(shown(&append.document));
     }
     drop(locked);
     let receipt = Receipt {
@@ -155,7 +155,7 @@ fn expect_intact(dir: &Path, report: &Report) -> Result<(), CliError> {
         return Err(CliError::usage(format!(
             "{}: {}: such an execution has no closure notes, and nothing was appended; give the evidence of the execution that \
              reaches the run's verdict",
-            show(dir),
+            shown(dir),
             text::clean(&report.execution.to_string())
         )));
     }
@@ -165,7 +165,7 @@ fn expect_intact(dir: &Path, report: &Report) -> Result<(), CliError> {
     });
     Err(CliError::usage(format!(
         "{}: `cargo p1 verify` does not call this the intact evidence of a verdict{}; nothing was appended",
-        show(dir),
+        shown(dir),
         text::brief(&first, 400)
     )))
 }
@@ -179,7 +179,7 @@ fn phase_summary(dir: &Path, set: &EvidenceSet) -> Result<(String, Document<Phas
 fn no_notes(dir: &Path) -> CliError {
     CliError::usage(format!(
         "{}: holds no closure notes; give the evidence folder of a run that reached its verdict",
-        show(dir)
+        shown(dir)
     ))
 }
 
@@ -187,26 +187,21 @@ fn no_notes(dir: &Path) -> CliError {
 fn documents(args: &CloseArgs, phase: &Document<PhaseSummary>) -> Result<[PathBuf; 3], CliError> {
     let named = [&args.master_plan, &args.implementation_map, &args.logbook];
     let options = ["--master-plan", "--implementation-map", "--logbook"];
-    let mut documents = Vec::new();
+    let mut resolved = Vec::new();
     for ((named, option), name) in named.into_iter().zip(options).zip(DOCUMENTS) {
         let path = match (named, &args.docs) {
             (Some(path), _) => path.clone(),
             (None, Some(docs)) => docs.join(name),
             (None, None) => {
-                return Err(CliError::usage(format!(
-                    "give {option} FILE, or --docs DIR with {name} in it"
-                )));
+                let why = format!("give {option} FILE, or --docs DIR with {name} in it");
+                return Err(CliError::usage(why));
             }
         };
-        documents.push(path);
-    }
-    // Resolves a symbolic link, so that its target is replaced and not the link.
-    let mut resolved = Vec::new();
-    for path in &documents {
-        resolved.push(fs::canonicalize(path).map_err(|error| {
+        // Resolves a symbolic link, so that its target is replaced and not the link.
+        resolved.push(fs::canonicalize(&path).map_err(|error| {
             CliError::usage(format!(
                 "{} cannot be found ({error}); create the document, it is never made here",
-                show(path)
+                shown(&path)
             ))
         })?);
     }
@@ -257,7 +252,7 @@ fn receipt_path(args: &CloseArgs) -> PathBuf {
 /// Replaces the document atomically and keeps its permissions.
 fn write_in_place(append: &Append) -> Result<(), CliError> {
     let path = &append.document;
-    let failed = |error: std::io::Error| CliError::failed(&format!("write {}", show(path)), &error);
+    let failed = |error: std::io::Error| CliError::failed(&format!("write {}", shown(path)), &error);
     let permissions = fs::metadata(path).map_err(failed)?.permissions();
     atomic::write(path, &append.content)?;
     fs::set_permissions(path, permissions).map_err(failed)
@@ -268,7 +263,7 @@ async fn lock(documents: &[PathBuf]) -> Result<Vec<File>, CliError> {
     let folders: BTreeSet<&Path> = documents.iter().filter_map(|document| document.parent()).collect();
     let mut locked = Vec::new();
     for folder in folders {
-        let failed = |error: std::io::Error| CliError::failed(&format!("lock {}", show(folder)), &error);
+        let failed = |error: std::io::Error| CliError::failed(&format!("lock {}", shown(folder)), &error);
         let file = File::open(folder).map_err(failed)?;
         let mut tries = 0;
         loop {
@@ -281,7 +276,7 @@ async fn lock(documents: &[PathBuf]) -> Result<Vec<File>, CliError> {
                 Err(fs::TryLockError::WouldBlock) => {
                     return Err(CliError::fault(format!(
                         "another process has locked {}; try again when it has ended",
-                        show(folder)
+                        shown(folder)
                     )));
                 }
                 Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
@@ -296,11 +291,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     directory::document(path).map_err(|error| {
         CliError::usage(format!(
             "{}: cannot be read ({error}); give documents that you can read",
-            show(path)
+            shown(path)
         ))
     })
-}
-
-fn show(path: &Path) -> String {
-    text::clean(&path.display().to_string())
 }

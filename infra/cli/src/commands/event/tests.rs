@@ -2,6 +2,7 @@ use p1_contract::ids::Stamp;
 
 use super::*;
 use crate::drive::engine_events::{answer, task};
+use crate::scratch::says;
 
 const ARN: &str = "arn:aws:states:eu-west-2:123456789012:execution:machine:name";
 const KEY: &str = "evidence/dev_full/run_control/m2j_20261122T115900Z/m2j_m3_entry_readiness_receipt.json";
@@ -33,13 +34,18 @@ fn history(steps: &[Step]) -> Value {
     json!({"execution_arn": ARN, "events": events})
 }
 
+/// The payload of a step, made again from the history.
+fn made(history: &Value, owner: impl Into<Owner>) -> Result<Value, String> {
+    replay(history, &settings(), owner.into())
+}
+
 #[test]
 fn a_payload_is_made_again_from_the_history() {
     let history = history(&Step::ALL[..3]);
-    let first = replay(&history, &settings(), Owner::Step(Step::HandleClosure)).unwrap();
+    let first = made(&history, Step::HandleClosure).unwrap();
     assert_eq!(first["closures"], json!({}));
     assert_eq!(first["context"]["Execution"]["StartTime"], "2026-11-22T12:00:00Z");
-    let third = replay(&history, &settings(), owner("m3.c").unwrap()).unwrap();
+    let third = made(&history, owner("m3.c").unwrap()).unwrap();
     assert_eq!(third["context"]["State"]["Name"], "M3.C Config digest");
     assert_eq!(third["closures"]["M3.A"], closed(Step::HandleClosure)["closure"]);
     let owners: Vec<&String> = third["closures"].as_object().unwrap().keys().collect();
@@ -52,54 +58,29 @@ fn a_payload_is_made_again_from_the_history() {
 
 #[test]
 fn what_did_not_happen_is_said() {
-    let why = replay(&history(&Step::ALL[..2]), &settings(), Owner::Step(Step::PhaseVerdict)).unwrap_err();
-    assert!(
-        why.contains("did not come to M3.J") && why.contains("M3.B Run identity"),
-        "{why}"
-    );
-    assert!(replay(&history(&[Step::HandleClosure]), &settings(), Owner::Admission).is_err());
-    assert!(replay(&json!({}), &settings(), Owner::Step(Step::HandleClosure)).is_err());
-    assert!(
-        replay(
-            &json!({"execution_arn": ARN}),
-            &settings(),
-            Owner::Step(Step::HandleClosure)
-        )
-        .is_err()
-    );
+    let why = made(&history(&Step::ALL[..2]), Step::PhaseVerdict).unwrap_err();
+    says(&why, &["did not come to M3.J", "M3.B Run identity"]);
+    assert!(made(&history(&[Step::HandleClosure]), Owner::Admission).is_err());
+    assert!(made(&json!({}), Step::HandleClosure).is_err());
+    assert!(made(&json!({"execution_arn": ARN}), Step::HandleClosure).is_err());
     let mut other = history(&Step::ALL[..2]);
     other["execution_arn"] = Value::from(format!("{ARN}2"));
-    assert!(
-        replay(&other, &settings(), Owner::Step(Step::RunIdentity))
-            .unwrap_err()
-            .contains("do not belong")
-    );
+    says(&made(&other, Step::RunIdentity).unwrap_err(), &["do not belong"]);
     assert!(owner("M3.K").is_err());
 }
 
 #[test]
 fn the_next_event_holds_the_closure_of_the_last() {
     let history = history(&Step::ALL[..2]);
-    let first = replay(&history, &settings(), Owner::Step(Step::HandleClosure)).unwrap();
-    let second = next(
-        first.clone(),
-        closed(Step::HandleClosure),
-        Owner::Step(Step::RunIdentity),
-    )
-    .unwrap();
-    assert_eq!(
-        second,
-        replay(&history, &settings(), Owner::Step(Step::RunIdentity)).unwrap()
-    );
+    let first = made(&history, Step::HandleClosure).unwrap();
+    let follows = |result: Value| next(first.clone(), result, Owner::Step(Step::RunIdentity));
+    let second = follows(closed(Step::HandleClosure)).unwrap();
+    assert_eq!(second, made(&history, Step::RunIdentity).unwrap());
 
     let mut duplicate = closed(Step::HandleClosure);
     duplicate["closure"] = Value::Null;
-    assert!(
-        next(first.clone(), duplicate, Owner::Step(Step::RunIdentity))
-            .unwrap_err()
-            .contains("closed nothing")
-    );
-    assert!(next(first, json!({"errorType": "Transient"}), Owner::Step(Step::RunIdentity)).is_err());
+    says(&follows(duplicate).unwrap_err(), &["closed nothing"]);
+    assert!(follows(json!({"errorType": "Transient"})).is_err());
 }
 
 #[test]

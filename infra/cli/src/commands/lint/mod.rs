@@ -2,13 +2,10 @@
 
 mod page;
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use p1_audit::text;
-use p1_contract::ids::{BucketName, Environment, IamPrincipalArn, Stamp, StateMachineArn};
+use p1_contract::ids::{Environment, IamPrincipalArn, Stamp};
 use p1_lint::stack::{StackReport, StackStanding};
 use p1_lint::{Deployed, Document, Inputs, Report, Standing, sarif};
 use p1_runtime::store::{DOCUMENT_LIMIT, REGISTRY_LIMIT};
@@ -17,6 +14,7 @@ use serde_json::{Value, json};
 use super::{say, say_object};
 use crate::args::{LintArgs, LintFormat};
 use crate::exit::{CliError, ExitStatus};
+use crate::named::{Named, parsed, shown};
 use crate::paint::Paint;
 
 /// What is known of a deployed stack: its names, for the registry, and what AWS says of it.
@@ -77,7 +75,7 @@ async fn stack(args: &LintArgs) -> Result<Option<Stack>, CliError> {
 
     let Some(name) = &args.stack else { return Ok(None) };
     let config = crate::aws::sdk_config("--stack").await?;
-    let deployment = super::run::aws_stack(name, &config).await?;
+    let deployment = super::deployment::stack_on_aws(name, &config).await?;
     let target = Target::new(&deployment, &config, false)?;
     let cloudformation = aws_sdk_cloudformation::Client::new(&config);
     let screen = Screen::new();
@@ -103,7 +101,7 @@ pub async fn ask(
 ) -> Result<Stack, CliError> {
     let facts = crate::drive::deployed::facts(deployment, target, cloudformation, screen).await;
     let outputs = (!target.stack_outputs.is_empty()).then(|| Document {
-        name: format!("outputs of the stack {}", text::clean(&deployment.stack)),
+        name: format!("outputs of the stack {}", p1_audit::text::clean(&deployment.stack)),
         bytes: target.own_outputs.clone(),
     });
     Ok(Stack {
@@ -177,107 +175,50 @@ fn status(report: Option<&Report>, stack: Option<&StackReport>) -> ExitStatus {
 
 /// Reads what the command line names. What it does not name is the stack's. `None` without a registry.
 fn inputs(args: &LintArgs, stack: Option<&Stack>) -> Result<Option<Inputs>, CliError> {
-    let refuse = |option: &str, why: String| CliError::usage(format!("{option}: {}", text::clean(&why)));
-    let deployed = Deployed {
-        evidence_bucket: args
-            .evidence_bucket
-            .as_deref()
-            .map(BucketName::parse)
-            .transpose()
-            .map_err(|error| refuse("--evidence-bucket", error.to_string()))?,
-        state_machine: args
-            .state_machine
-            .as_deref()
-            .map(StateMachineArn::parse)
-            .transpose()
-            .map_err(|error| refuse("--state-machine", error.to_string()))?,
-        role: args
-            .role
-            .as_deref()
-            .map(IamPrincipalArn::parse)
-            .transpose()
-            .map_err(|error| refuse("--role", error.to_string()))?
-            .map(|role| role.to_string()),
-    };
     let own = stack.map(|stack| stack.deployed.clone()).unwrap_or_default();
+    let role = parsed::<IamPrincipalArn>("--role", args.role.as_deref())?;
     let deployed = Deployed {
-        evidence_bucket: deployed.evidence_bucket.or(own.evidence_bucket),
-        state_machine: deployed.state_machine.or(own.state_machine),
-        role: deployed.role.or(own.role),
+        evidence_bucket: parsed("--evidence-bucket", args.evidence_bucket.as_deref())?.or(own.evidence_bucket),
+        state_machine: parsed("--state-machine", args.state_machine.as_deref())?.or(own.state_machine),
+        role: role.map(|role| role.to_string()).or(own.role),
     };
-    let environment = args
-        .environment
-        .as_deref()
-        .map(Environment::parse)
-        .transpose()
-        .map_err(|error| refuse("--environment", error.to_string()))?;
+    let environment: Option<Environment> = parsed("--environment", args.environment.as_deref())?;
     let environment = match (environment, stack) {
         (Some(given), Some(stack)) if given != stack.environment => {
-            return Err(refuse(
-                "--environment",
-                format!(
-                    "{given} is not the stack's, which is {}; leave it out",
-                    stack.environment
-                ),
-            ));
+            return Err(CliError::usage(format!(
+                "--environment: {given} is not the stack's, which is {}; leave it out",
+                stack.environment
+            )));
         }
         (Some(given), _) => given,
         (None, Some(stack)) => stack.environment.clone(),
         (None, None) => Environment::default(),
     };
-    let mut stack_outputs: Vec<Document> = args
-        .stack_outputs
-        .iter()
-        .map(|path| document("--stack-outputs", path, DOCUMENT_LIMIT))
-        .collect::<Result<_, _>>()?;
+    let document = |option: &str, path: &PathBuf| document(option, path, DOCUMENT_LIMIT);
+    let stack_outputs = args.stack_outputs.iter().map(|path| document("--stack-outputs", path));
+    let mut stack_outputs: Vec<Document> = stack_outputs.collect::<Result<_, _>>()?;
     if stack_outputs.is_empty() {
         stack_outputs.extend(stack.and_then(|stack| stack.outputs.clone()));
     }
+    let optional = |option: &str, path: &Option<PathBuf>| path.as_ref().map(|path| document(option, path)).transpose();
     let now = Timestamp::now().to_string();
     let Some(registry) = &args.registry else {
         return Ok(None);
     };
     Ok(Some(Inputs {
-        registry: document("REGISTRY", registry, REGISTRY_LIMIT)?,
+        registry: self::document("REGISTRY", registry, REGISTRY_LIMIT)?,
         stack_outputs,
-        m2_receipt: args
-            .m2_receipt
-            .as_deref()
-            .map(|path| document("--m2-receipt", path, DOCUMENT_LIMIT))
-            .transpose()?,
-        billing: args
-            .billing
-            .as_deref()
-            .map(|path| document("--billing", path, DOCUMENT_LIMIT))
-            .transpose()?,
+        m2_receipt: optional("--m2-receipt", &args.m2_receipt)?,
+        billing: optional("--billing", &args.billing)?,
         environment,
         deployed,
         at: Stamp::from_rfc3339_floor(&now).map_err(|error| CliError::fault(error.to_string()))?,
     }))
 }
 
-/// A file, by its path as it was given. One of a byte more than the steps read is read no further: a step says so.
+/// A file, by its path as it was given.
 fn document(option: &str, path: &Path, limit: u64) -> Result<Document, CliError> {
-    let name = text::clean(&path.display().to_string());
-    let refuse = |why: &str| CliError::usage(format!("{option} {name}: {why}"));
-    let size = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Err(refuse("is a directory; name a file")),
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(refuse("there is no such file; check the path"));
-        }
-        Err(error) => {
-            return Err(refuse(&format!(
-                "cannot be read ({error}); give a file that you can read"
-            )));
-        }
-    };
-    if size > limit {
-        return Err(refuse(&format!(
-            "has {size} bytes, more than the {limit} that a step reads; give a smaller file"
-        )));
-    }
-    let bytes =
-        fs::read(path).map_err(|error| refuse(&format!("cannot be read ({error}); give a file that you can read")))?;
+    let bytes = Named { option, path }.read(limit, "that a step reads")?;
+    let name = shown(path);
     Ok(Document { name, bytes })
 }

@@ -8,6 +8,9 @@ use p1_lint::{Found, Hold, Report};
 use crate::paint::Paint;
 use crate::wrap::fitted_all;
 
+/// What stands behind a step that a run would come to later.
+const ONCE_MENDED: &str = ", once what is above is mended";
+
 /// The findings in the documents.
 pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
@@ -31,20 +34,12 @@ pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
         ),
     });
     for (index, hold) in report.holds.iter().enumerate() {
-        let next = if index == 0 {
-            ""
-        } else {
-            ", once what is above is mended"
-        };
+        let next = if index == 0 { "" } else { ONCE_MENDED };
         lines.extend([String::new(), format!("{}{next}", paint.bold(&hold.step.state_name()))]);
         lines.extend(hold.codes.iter().flat_map(|code| of_code(hold, *code, paint)));
     }
     if let Some(none) = &report.no_verdict {
-        let next = if first.is_none() {
-            ""
-        } else {
-            ", once what is above is mended"
-        };
+        let next = if first.is_none() { "" } else { ONCE_MENDED };
         lines.extend([
             String::new(),
             format!("{}{next}", paint.bold(&none.step.state_name())),
@@ -52,13 +47,13 @@ pub(super) fn of_documents(report: &Report, paint: Paint) -> Vec<String> {
         ]);
     }
     if first.is_some() {
-        let count = match report.count() {
-            1 => "1 finding".to_owned(),
-            count => format!("{count} findings"),
-        };
-        lines.extend([String::new(), count]);
+        lines.extend([String::new(), findings(report.count())]);
     }
     fitted_all(&lines)
+}
+
+fn findings(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "finding" } else { "findings" })
 }
 
 fn codes(codes: &[Blocker]) -> String {
@@ -125,14 +120,8 @@ pub(super) fn of_stack(report: &StackReport, paint: Paint) -> Vec<String> {
     }
     lines.extend(report.not_judged.iter().map(|what| format!("  {}", text::clean(what))));
     if report.standing != StackStanding::AsDeployed {
-        let findings = match report.findings.len() {
-            1 => "1 finding".to_owned(),
-            count => format!("{count} findings"),
-        };
-        lines.extend([
-            String::new(),
-            format!("{findings}, {} not learned", report.not_learned.len()),
-        ]);
+        let (findings, open) = (findings(report.findings.len()), report.not_learned.len());
+        lines.extend([String::new(), format!("{findings}, {open} not learned")]);
     }
     lines
 }

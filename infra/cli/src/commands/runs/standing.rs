@@ -35,43 +35,35 @@ async fn try_of(target: &Target, evidence: &Evidence, run: &PlatformRunId) -> Re
         return committed(&target.environment, evidence, head).await;
     }
     let (answer, why) = ask(target, &head.holder).await;
-    // It may have committed since the ledger was read. What has ended commits no more, so a second look is the last one.
-    if has_ended(answer.as_ref()) {
-        return match evidence.ledger(run).await? {
-            Err(why) => Ok(Some(unreadable(run, &why))),
-            Ok(again) => match again.head() {
-                Some(head) if head.kind == LedgerKind::Committed => {
-                    committed(&target.environment, evidence, head).await
-                }
-                Some(later) if later.holder != head.holder => Ok(Some(open(
-                    &again,
-                    later,
-                    None,
-                    "another execution has just acquired the ledger",
-                ))),
-                // A rerun that committed nothing leaves the run as it was held before.
-                _ => match ledger
-                    .records()
-                    .iter()
-                    .rfind(|record| record.kind == LedgerKind::Committed)
-                {
-                    Some(before) => {
-                        let stands = committed(&target.environment, evidence, before).await?;
-                        let later = "a later execution has ended and committed no verdict";
-                        Ok(stands.map(|run| {
-                            if run.state == State::Held {
-                                run.because(later)
-                            } else {
-                                run
-                            }
-                        }))
-                    }
-                    None => Ok(Some(open(&ledger, head, answer.as_ref(), &why))),
-                },
-            },
-        };
+    let is_open = || Ok(Some(open(&ledger, head, answer.as_ref(), &why)));
+    if !has_ended(answer.as_ref()) {
+        return is_open();
     }
-    Ok(Some(open(&ledger, head, answer.as_ref(), &why)))
+    // It may have committed since the ledger was read. What has ended commits no more, so a second look is the last one.
+    let again = match evidence.ledger(run).await? {
+        Ok(again) => again,
+        Err(why) => return Ok(Some(unreadable(run, &why))),
+    };
+    match again.head() {
+        Some(head) if head.kind == LedgerKind::Committed => {
+            return committed(&target.environment, evidence, head).await;
+        }
+        Some(later) if later.holder != head.holder => {
+            let why = "another execution has just acquired the ledger";
+            return Ok(Some(open(&again, later, None, why)));
+        }
+        _ => {}
+    }
+    // A rerun that committed nothing leaves the run as it was held before.
+    let mut earlier = ledger.records().iter().rev();
+    let Some(before) = earlier.find(|record| record.kind == LedgerKind::Committed) else {
+        return is_open();
+    };
+    let stands = committed(&target.environment, evidence, before).await?;
+    Ok(stands.map(|run| match run.state {
+        State::Held => run.because("a later execution has ended and committed no verdict"),
+        _ => run,
+    }))
 }
 
 fn unreadable(run: &PlatformRunId, why: &str) -> Run {
@@ -128,29 +120,26 @@ fn concluded(head: &LedgerRecord, verdict: PhaseVerdict, phase: &Document<PhaseS
 
 /// A run whose holder has not committed. One that was held before and whose holder has ended is held, and none of these.
 fn open(ledger: &Ledger, head: &LedgerRecord, answer: Option<&ExecutionAnswer>, why: &str) -> Run {
-    let resumed = ledger
-        .records()
-        .iter()
-        .any(|record| record.kind == LedgerKind::Committed);
+    let mut records = ledger.records().iter();
+    let resumed = records.any(|record| record.kind == LedgerKind::Committed);
     let before = if resumed { "; it was held before" } else { "" };
-    match answer {
+    let (state, why) = match answer {
         Some(ExecutionAnswer::Found { status }) if has_ended(answer) => {
             let why = format!("its execution ended {status} and committed no verdict");
-            held_by(head, State::Ended).because(&why)
+            (State::Ended, why)
         }
-        Some(ExecutionAnswer::Found { status }) => {
-            held_by(head, State::Running).because(&format!("its execution is {status}{before}"))
-        }
+        Some(ExecutionAnswer::Found { status }) => (State::Running, format!("its execution is {status}{before}")),
         Some(ExecutionAnswer::NotFound) => {
             let why = format!("Step Functions does not know its execution, or no longer does{before}");
-            held_by(head, State::Unknown).because(&why)
+            (State::Unknown, why)
         }
         Some(ExecutionAnswer::Denied) => {
             let why = format!("these credentials may not ask for its execution (states:DescribeExecution){before}");
-            held_by(head, State::Unknown).because(&why)
+            (State::Unknown, why)
         }
-        None => held_by(head, State::Unknown).because(why),
-    }
+        None => (State::Unknown, why.to_owned()),
+    };
+    held_by(head, state).because(&why)
 }
 
 fn held_by(head: &LedgerRecord, state: State) -> Run {
@@ -169,28 +158,21 @@ fn has_ended(answer: Option<&ExecutionAnswer>) -> bool {
 
 /// What Step Functions says of an execution. Without an answer, the words say why there is none.
 async fn ask(target: &Target, execution: &ExecutionArn) -> (Option<ExecutionAnswer>, String) {
-    let described = target
-        .sfn
-        .describe_execution()
-        .execution_arn(execution.as_str())
-        .send()
-        .await;
-    match described {
+    let error = match target.describe(execution.as_str()).await {
         Ok(found) => {
             let status = found.status().as_str().to_owned();
-            (Some(ExecutionAnswer::Found { status }), String::new())
+            return (Some(ExecutionAnswer::Found { status }), String::new());
         }
-        Err(error) => match Answer::of(Call::DescribeExecution, &error) {
-            Answer::NotThere => (Some(ExecutionAnswer::NotFound), String::new()),
-            Answer::Denied => (Some(ExecutionAnswer::Denied), String::new()),
-            _ => {
-                let why = p1_contract::cause::chain(&error);
-                (
-                    None,
-                    format!("Step Functions did not say whether its execution still runs: {why}"),
-                )
-            }
-        },
+        Err(error) => error,
+    };
+    match Answer::of(Call::DescribeExecution, &error) {
+        Answer::NotThere => (Some(ExecutionAnswer::NotFound), String::new()),
+        Answer::Denied => (Some(ExecutionAnswer::Denied), String::new()),
+        _ => {
+            let why = p1_contract::cause::chain(&error);
+            let why = format!("Step Functions did not say whether its execution still runs: {why}");
+            (None, why)
+        }
     }
 }
 

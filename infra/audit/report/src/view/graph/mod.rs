@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use p1_contract::blocker::Blocker;
 use p1_contract::step::Step;
 
-use super::parts::{Cell, Mark, facts, mark, outcome, table, value};
+use super::parts::{self, Cell, Mark, facts, mark, outcome, table, value};
 use super::steps::{anchor, execution, name};
 use super::verdict::is_intact;
 use crate::model::{Ending, Execution, Model, Node, Outcome};
@@ -39,6 +39,13 @@ fn gate(node: &Node, execution: &Execution) -> Gate {
 /// Whether the execution ran the step itself.
 fn ran(node: &Node) -> bool {
     !matches!(node.outcome, Outcome::NotReached | Outcome::Carried(_))
+}
+
+/// Whether the execution went on from the step to the next box. M3.I has no gate: it always goes on to M3.J.
+fn passes(node: &Node, execution: &Execution) -> bool {
+    let followed = execution.nodes.get(place(node.step) + 1).is_none_or(ran);
+    let goes_on = matches!(node.step, Step::GateRollup | Step::PhaseVerdict) || gate(node, execution) == Gate::Open;
+    ran(node) && followed && goes_on
 }
 
 /// The first step that the execution ran.
@@ -99,19 +106,17 @@ fn short(node: &Node) -> String {
 
 pub(super) fn section(model: &Model) -> Markup {
     let (drawn, rest) = model.executions.split_at(model.executions.len().min(DRAWN));
-    html! {
-        section id="states" aria-labelledby="states-title" {
-            h2 id="states-title" { "State machine" }
-            p {
-                "Ten steps, each behind a gate. A gate that is closed sends the execution to the rollup; M3.J ends it, and only a committed verdict counts."
-                @if !is_intact(model.standing) { " " strong { "Drawn as the directory claims it." } }
-            }
-            (legend())
-            div.executions { @for execution in drawn { (figure(model, execution)) } }
-            @if !rest.is_empty() { p.more { (rest.len()) " more executions are not drawn." } }
-            (by_step(model))
+    let body = html! {
+        p {
+            "Ten steps, each behind a gate. A gate that is closed sends the execution to the rollup; M3.J ends it, and only a committed verdict counts."
+            @if !is_intact(model.standing) { " " strong { "Drawn as the directory claims it." } }
         }
-    }
+        (legend())
+        div.executions { @for execution in drawn { (figure(model, execution)) } }
+        @if !rest.is_empty() { p.more { (rest.len()) " more executions are not drawn." } }
+        (by_step(model))
+    };
+    parts::section("states", "State machine", body)
 }
 
 fn legend() -> Markup {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use p1_contract::step::Step;
 
 use super::wide::{arrow_down, arrow_left, arrow_right, diamond};
-use super::{Gate, described, diverted, end, first, gate, place, ran, short};
+use super::{Gate, described, diverted, end, first, gate, passes, place, ran, short};
 use crate::model::{Execution, Node};
 use crate::view::parts::{Mark, mark};
 
@@ -88,9 +88,7 @@ fn entry(execution: &Execution, begins: Option<usize>) -> Markup {
 fn onward(execution: &Execution, node: &Node) -> Markup {
     let at = place(node.step);
     let (from, to) = (top(at) + HEIGHT, top(at + 1));
-    let open = gate(node, execution) == Gate::Open;
-    let followed = execution.nodes.get(at + 1).is_none_or(ran);
-    let passes = ran(node) && followed && (open || node.step == Step::PhaseVerdict || node.step == Step::GateRollup);
+    let passes = passes(node, execution);
     html! {
         @if ran(node) && node.step != Step::GateRollup {
             path.way.taken d={ "M" (MIDDLE) " " (from) "V" (gate_at(at) - GATE) } {}

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use p1_contract::step::Step;
 
-use super::{Gate, described, diverted, end, first, gate, place, ran, short};
+use super::{Gate, described, diverted, end, first, gate, passes, place, ran, short};
 use crate::model::{Execution, Node};
 use crate::view::parts::{Mark, mark};
 
@@ -95,11 +95,7 @@ fn entry(execution: &Execution, begins: Option<usize>) -> Markup {
 fn onward(execution: &Execution, node: &Node) -> Markup {
     let at = place(node.step);
     let (from, to) = (left(at) + WIDTH, left(at + 1));
-    let open = gate(node, execution) == Gate::Open;
-    let followed = execution.nodes.get(at + 1).is_none_or(ran);
-    let ends = node.step == Step::PhaseVerdict;
-    // M3.I has no gate: it always goes on to M3.J.
-    let passes = ran(node) && followed && (open || ends || node.step == Step::GateRollup);
+    let passes = passes(node, execution);
     html! {
         @if ran(node) && node.step != Step::GateRollup {
             path.way.taken d={ "M" (from) " " (MIDDLE) "H" (gate_at(at) - GATE) } {}
