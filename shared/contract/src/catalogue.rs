@@ -56,7 +56,7 @@ pub struct Entry {
     /// Who writes it; one, except for the records that several create.
     pub writers: Vec<Owner>,
     schema: fn(&Entry) -> Value,
-    reader: Option<Reader>,
+    reader: Reader,
 }
 
 /// Reads the bytes of an entry: who wrote it, where its header says so, or in words what is wrong.
@@ -83,10 +83,7 @@ impl Entry {
     /// # Errors
     /// In words, when the bytes hold something else; so does every sidecar, which is read with the signature.
     pub fn read(&self, bytes: &[u8]) -> Result<Option<Writer>, String> {
-        match self.reader {
-            Some(read) => read(self, bytes),
-            None => Err("is read with the signature".to_owned()),
-        }
+        (self.reader)(self, bytes)
     }
 
     /// The step whose function writes it.
@@ -207,7 +204,7 @@ impl List {
             kind: Kind::Document,
             writers: vec![by],
             schema: |entry| schema::document::<B>(entry.step()),
-            reader: Some(document::<B>),
+            reader: document::<B>,
         });
     }
 
@@ -218,14 +215,14 @@ impl List {
             kind: Kind::Observations,
             writers: vec![by],
             schema: |entry| schema::observations::<Observations<O>>(&entry.name, entry.step()),
-            reader: Some(observations::<O>),
+            reader: observations::<O>,
         });
         self.0.push(Entry {
             name: by.summary_name(),
             kind: Kind::Summary,
             writers: vec![by],
             schema: |entry| schema::summary(&entry.name, entry.step()),
-            reader: Some(headed::<ExecutionSummary>),
+            reader: headed::<ExecutionSummary>,
         });
     }
 
@@ -235,7 +232,7 @@ impl List {
             kind: Kind::Record,
             writers: by.into_iter().collect(),
             schema: |entry| schema::record::<T>(&entry.name),
-            reader: Some(read),
+            reader: read,
         });
     }
 
@@ -245,7 +242,7 @@ impl List {
             kind: Kind::Sidecar,
             writers: vec![by],
             schema,
-            reader: None,
+            reader: |_, _| Err("is read with the signature".to_owned()),
         });
     }
 }

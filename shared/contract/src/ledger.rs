@@ -4,6 +4,7 @@
 //! create-only write is the fence, and re-reading before a write is only an early exit.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -70,18 +71,23 @@ pub enum RecordError {
     NotCanonical,
 }
 
+/// Reads a record from its bytes, which must be exactly those that P1 writes.
+pub(crate) fn parse_record<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+    let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| RecordError::Json(e.to_string()))?;
+    let record = serde_json::from_value(value).map_err(|e| RecordError::Shape(e.to_string()))?;
+    match canonical::document_of(&record) {
+        Ok(again) if again == bytes => Ok(record),
+        _ => Err(RecordError::NotCanonical),
+    }
+}
+
 impl LedgerRecord {
     /// Reads a record from its bytes, which must be exactly those that P1 writes.
     ///
     /// # Errors
     /// When they are not.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| RecordError::Json(e.to_string()))?;
-        let record: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape(e.to_string()))?;
-        match canonical::document_of(&record) {
-            Ok(again) if again == bytes => Ok(record),
-            _ => Err(RecordError::NotCanonical),
-        }
+        parse_record(bytes)
     }
 
     /// An ACQUIRED record.

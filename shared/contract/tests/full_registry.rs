@@ -3,6 +3,7 @@
 
 use p1_contract::registry::{self, HandleValue, Reading, Registry};
 use p1_contract::secrets::scan_document;
+use serde_json::json;
 
 /// The 17 handles that M3.A requires (contract section 3).
 const REQUIRED: [&str; 17] = [
@@ -57,21 +58,13 @@ fn values_of_every_kind_are_read() {
     let value = |key: &str| registry.get(key).value().cloned();
     assert_eq!(
         value("DEV_FULL_MONTHLY_BUDGET_LIMIT_USD"),
-        Some(HandleValue::Integer(300))
+        Some(HandleValue::Json(json!(300)))
     );
-    assert_eq!(value("TAG_ENV_KEY"), Some(HandleValue::Text("env".into())));
-    assert_eq!(
-        value("ORACLE_REQUIRED_OUTPUT_IDS")
-            .unwrap()
-            .as_str_list()
-            .unwrap()
-            .len(),
-        4
-    );
-    assert_eq!(
-        value("ORACLE_SORT_KEY_BY_OUTPUT_ID").unwrap().as_map().unwrap()["s4_event_labels_6B"],
-        "flow_id,event_seq"
-    );
+    assert_eq!(value("TAG_ENV_KEY"), Some(HandleValue::Json(json!("env"))));
+    let outputs = value("ORACLE_REQUIRED_OUTPUT_IDS").unwrap().to_json();
+    assert_eq!(outputs.as_array().unwrap().len(), 4);
+    let sort_keys = value("ORACLE_SORT_KEY_BY_OUTPUT_ID").unwrap().to_json();
+    assert_eq!(sort_keys["s4_event_labels_6B"], "flow_id,event_seq");
     assert!(matches!(registry.get("ENTRYPOINT_SR"), Reading::Unresolved { .. }));
     assert!(matches!(
         registry.get("AWS_BUDGET_NOTIFICATION_EMAIL"),

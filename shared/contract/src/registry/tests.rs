@@ -180,11 +180,11 @@ fn one_handle_is_symbolic() {
     let symbolic = |rest: &str| read(&format!("* `SR_READY_COMMIT_STATE_MACHINE = {rest}")).get(SYMBOLIC_HANDLE);
     assert_eq!(
         symbolic("\"X\"`\n* `X = \"v\"`"),
-        Reading::Resolved(HandleValue::Text("v".into()))
+        Reading::Resolved(HandleValue::Json(json!("v")))
     );
     assert_eq!(
         symbolic("X`\n* `X = \"Y\"`\n* `Y = 1`"),
-        Reading::Resolved(HandleValue::Text("Y".into()))
+        Reading::Resolved(HandleValue::Json(json!("Y")))
     );
     assert!(matches!(symbolic("X`\n* `X = TO_PIN`"), Reading::Placeholder { .. }));
     assert!(matches!(
@@ -204,11 +204,11 @@ fn one_handle_is_symbolic() {
     let registry = read("* `A = \"SR_READY_COMMIT_STATE_MACHINE\"`\n* `SR_READY_COMMIT_STATE_MACHINE = \"A\"`");
     assert_eq!(
         registry.get("A"),
-        Reading::Resolved(HandleValue::Text(SYMBOLIC_HANDLE.into()))
+        Reading::Resolved(HandleValue::Json(json!(SYMBOLIC_HANDLE)))
     );
     assert_eq!(
         registry.get(SYMBOLIC_HANDLE),
-        Reading::Resolved(HandleValue::Text(SYMBOLIC_HANDLE.into()))
+        Reading::Resolved(HandleValue::Json(json!(SYMBOLIC_HANDLE)))
     );
 }
 
@@ -216,7 +216,7 @@ fn one_handle_is_symbolic() {
 fn line_ends_marks_and_tabs_are_read() {
     let registry = read("\u{feff}* `A = 1`\r\n\r\n*\t`B = \"x\"`\r\n- `C = true`");
     assert_eq!(registry.len(), 3);
-    assert_eq!(registry.get("B"), Reading::Resolved(HandleValue::Text("x".into())));
+    assert_eq!(registry.get("B"), Reading::Resolved(HandleValue::Json(json!("x"))));
     assert_eq!(
         ["A", "B", "C", "D"].map(|key| registry.line_of(key)),
         [Some(1), Some(3), Some(4), None]
