@@ -16,9 +16,8 @@ use crate::attestation::{
     VerdictPredicate, VerificationSummary,
 };
 use crate::canonical;
-use crate::evidence::{
-    Body, Document, DocumentOf, EvidenceError, ExecutionSummary, Head, PHASE_ID, RunIds, merge, split,
-};
+use crate::cause::chain;
+use crate::evidence::{Body, Document, DocumentOf, ExecutionSummary, Head, PHASE_ID, RunIds, merge, split};
 use crate::ids::PhaseExecutionId;
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
@@ -249,7 +248,7 @@ impl List {
 
 /// Parses a document, and renders it again: what the type does not hold would be lost.
 fn document<B: Body>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
-    let document = DocumentOf::<B>::parse(bytes).map_err(|error| words(&error))?;
+    let document = DocumentOf::<B>::parse(bytes).map_err(|error| chain(&error))?;
     rendered(entry, &document, bytes)
 }
 
@@ -259,7 +258,7 @@ fn rendered<B: Serialize, H: Head>(
     document: &Document<B, H>,
     bytes: &[u8],
 ) -> Result<Option<Writer>, String> {
-    let again = merge(&document.header, &document.body).map_err(|error| words(&error))?;
+    let again = merge(&document.header, &document.body).map_err(|error| chain(&error))?;
     if !canonical::to_document(&again).is_ok_and(|again| again == bytes) {
         return Err("is not what its type renders".to_owned());
     }
@@ -290,14 +289,6 @@ fn writer<H: Head>(entry: &Entry, header: &H) -> Result<Option<Writer>, String> 
         step,
         phase_execution_id: id.clone(),
     }))
-}
-
-/// Evidence's error with its cause, which says where the document broke.
-fn words(error: &EvidenceError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {

@@ -287,7 +287,7 @@ const FORMS: &str = "give S3's Object Created event, {\"m2_handoff\": {\"key\": 
     later phase's {\"platform_run_id\": …, \"scenario_run_id\": …}";
 const SHAPE: &str = "see the contract's section 5 for the form";
 
-fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
+pub(crate) fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
     InputError {
         field: field.to_owned(),
         problem: problem.into(),
