@@ -286,10 +286,8 @@ mod tests {
         assert!((task.seconds - 0.25).abs() < 1e-9);
         assert!(result.overall_pass);
         assert_eq!(history.closures().len(), 1);
-        assert_eq!(
-            history.ids().platform_run_id.unwrap().as_str(),
-            "platform_20261122T120000Z"
-        );
+        let run = history.ids().platform_run_id.unwrap();
+        assert_eq!(run.as_str(), "platform_20261122T120000Z");
         assert_eq!(history.ending, None);
     }
 
@@ -302,24 +300,20 @@ mod tests {
             json!({"type": "ExecutionFailed", "timestamp": 4, "executionFailedEventDetails": {"error": "Transient", "cause": "still"}}),
         ]);
         assert_eq!(history.tasks[0].failures.len(), 2);
-        assert_eq!(
-            history.ending.unwrap().failure,
-            Failure {
-                error: "Transient".to_owned(),
-                cause: "still".to_owned()
-            }
-        );
+        let Failure { error, cause } = history.ending.unwrap().failure;
+        assert_eq!((error.as_str(), cause.as_str()), ("Transient", "still"));
         assert_eq!(history.last_state.as_deref(), Some("M3.B Run identity"));
     }
 
     #[test]
     fn nonsense_is_read_without_a_panic() {
-        let history = History::read(&[
+        let nonsense = [
             json!(null),
             json!({"type": 3}),
             json!({"type": "TaskSucceeded"}),
             json!([]),
-        ]);
+        ];
+        let history = History::read(&nonsense);
         assert_eq!(history, History::default());
         let history = History::read(&task(Step::HandleClosure, &json!("text"), 1.0));
         assert_eq!(history.answers().count(), 0);

@@ -51,17 +51,12 @@ mod tests {
             "{\"名前\":\"値\"}",
             "\u{feff}{}",
         ] {
-            let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(bytes).collect() };
-            assert_eq!(
-                other_encoding(&utf16(u16::to_le_bytes)),
-                Some("UTF-16 (little-endian)"),
-                "{text}"
-            );
-            assert_eq!(
-                other_encoding(&utf16(u16::to_be_bytes)),
-                Some("UTF-16 (big-endian)"),
-                "{text}"
-            );
+            let orders: [(fn(u16) -> [u8; 2], &str); 2] = [(u16::to_le_bytes, "little"), (u16::to_be_bytes, "big")];
+            for (bytes, order) in orders {
+                let utf16: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+                let named = format!("UTF-16 ({order}-endian)");
+                assert_eq!(other_encoding(&utf16), Some(named.as_str()), "{text}");
+            }
             let utf32: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
             assert_eq!(other_encoding(&utf32), Some("UTF-32"), "{text}");
             assert_eq!(other_encoding(text.as_bytes()), None, "{text}");

@@ -377,14 +377,12 @@ mod tests {
         let (a, b) = (execution("a"), execution("b"));
         assert_eq!(ledger(vec![]).acquire(&a), Acquire::Create(1));
         assert_eq!(ledger(vec![acquired(1, "a")]).acquire(&a), Acquire::Ours);
-        assert_eq!(
-            ledger(vec![acquired(1, "a")]).acquire(&b),
-            Acquire::AskHolder {
-                holder: a.clone(),
-                started: stamp(),
-                sequence: 2
-            }
-        );
+        let ask = Acquire::AskHolder {
+            holder: a.clone(),
+            started: stamp(),
+            sequence: 2,
+        };
+        assert_eq!(ledger(vec![acquired(1, "a")]).acquire(&b), ask);
         let held = vec![acquired(1, "a"), committed(2, "a", HoldM3)];
         assert_eq!(ledger(held).acquire(&b), Acquire::Create(3));
         let advanced = vec![acquired(1, "a"), committed(2, "a", AdvanceToM4)];
@@ -397,26 +395,18 @@ mod tests {
         use PhaseVerdict::{AdvanceToM4, HoldM3};
         let (a, b) = (execution("a"), execution("b"));
         let held_by_a = ledger(vec![acquired(1, "a")]);
+        let lost = |head: Option<&ExecutionArn>| Commit::Lost { head: head.cloned() };
         assert_eq!(held_by_a.commit(&a, AdvanceToM4, &summary()), Commit::Create(2));
-        assert_eq!(
-            held_by_a.commit(&b, AdvanceToM4, &summary()),
-            Commit::Lost { head: Some(a.clone()) }
-        );
-        assert_eq!(
-            ledger(vec![]).commit(&a, HoldM3, &summary()),
-            Commit::Lost { head: None }
-        );
+        assert_eq!(held_by_a.commit(&b, AdvanceToM4, &summary()), lost(Some(&a)));
+        assert_eq!(ledger(vec![]).commit(&a, HoldM3, &summary()), lost(None));
         let committed = ledger(vec![acquired(1, "a"), committed(2, "a", HoldM3)]);
         assert_eq!(committed.commit(&a, HoldM3, &summary()), Commit::Done(2));
-        assert_eq!(
-            committed.commit(&a, AdvanceToM4, &summary()),
-            Commit::Lost { head: Some(a.clone()) }
-        );
+        assert_eq!(committed.commit(&a, AdvanceToM4, &summary()), lost(Some(&a)));
         let other = ObjectRef {
             sha256: Sha256Hex::of(b"other"),
             ..summary()
         };
-        assert_eq!(committed.commit(&a, HoldM3, &other), Commit::Lost { head: Some(a) });
+        assert_eq!(committed.commit(&a, HoldM3, &other), lost(Some(&a)));
     }
 
     #[test]
@@ -477,11 +467,8 @@ mod tests {
         let null = text.replace("{", "{\"verdict\":null,");
         let no_newline = text.trim_end().to_owned();
         for other in [spaced, null, no_newline] {
-            assert_eq!(
-                LedgerRecord::parse(other.as_bytes()),
-                Err(RecordError::NotCanonical),
-                "{other}"
-            );
+            let parsed = LedgerRecord::parse(other.as_bytes());
+            assert_eq!(parsed, Err(RecordError::NotCanonical), "{other}");
         }
         for (other, why) in [("[]", "shape"), ("", "JSON"), (&text.replace("\"P1\"", "1"), "shape")] {
             let error = LedgerRecord::parse(other.as_bytes()).unwrap_err().to_string();

@@ -16,7 +16,7 @@ fn parse(input: &Value) -> Result<ExecutionInput, InputError> {
 }
 
 /// Each of the three forms with every field it may have.
-fn valid_inputs() -> [Value; 4] {
+pub(super) fn valid_inputs() -> [Value; 4] {
     [
         json!({
             "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
@@ -46,7 +46,7 @@ fn valid_inputs() -> [Value; 4] {
     ]
 }
 
-fn valid_payload(input: &Value) -> Value {
+pub(super) fn valid_payload(input: &Value) -> Value {
     let closure = json!({
         "step": "M3.A", "phase_execution_id": "m3a_20260223T174307Z_0123456789ab", "overall_pass": true,
         "bucket": bucket().as_str(), "version_id": "v", "sha256": "a".repeat(64),
