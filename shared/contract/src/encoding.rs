@@ -51,11 +51,10 @@ mod tests {
             "{\"名前\":\"値\"}",
             "\u{feff}{}",
         ] {
-            let orders: [(fn(u16) -> [u8; 2], &str); 2] = [(u16::to_le_bytes, "little"), (u16::to_be_bytes, "big")];
-            for (bytes, order) in orders {
-                let utf16: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+            let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(bytes).collect() };
+            for (bytes, order) in [(utf16(u16::to_le_bytes), "little"), (utf16(u16::to_be_bytes), "big")] {
                 let named = format!("UTF-16 ({order}-endian)");
-                assert_eq!(other_encoding(&utf16), Some(named.as_str()), "{text}");
+                assert_eq!(other_encoding(&bytes), Some(named.as_str()), "{text}");
             }
             let utf32: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
             assert_eq!(other_encoding(&utf32), Some("UTF-32"), "{text}");

@@ -46,9 +46,8 @@ pub(super) fn check(lineage: &Lineage<'_>, documents: &Documents, chain: &Chain,
     let of_phase = phase.map(|phase| phase.document.header.run());
     let of_last = last.map(|closed| closed.header.run());
     let run = RunIds::known(of_phase.iter().chain(&of_last));
-    let ids = serde_json::to_value(&run).unwrap_or_default();
     for (key, document) in documents.iter().filter(|(key, _)| !chain.given_up.contains_key(*key)) {
-        same_run(key, document, &ids, findings);
+        same_run(key, document, &run, findings);
     }
     closures(set, chain, lineage.kind, findings);
     revisions(documents, chain, findings);
@@ -136,10 +135,16 @@ fn references(set: &EvidenceSet, documents: &Documents, findings: &mut Findings)
 }
 
 /// Checks the ids that a document carries. An id that is not known is in none.
-fn same_run(key: &str, document: &Value, ids: &Value, findings: &mut Findings) {
-    for field in ["platform_run_id", "scenario_run_id", "config_digest"] {
+fn same_run(key: &str, document: &Value, run: &RunIds, findings: &mut Findings) {
+    let (platform, scenario, config) = (&run.platform_run_id, &run.scenario_run_id, &run.config_digest);
+    let ids = [
+        ("platform_run_id", platform.as_ref().map(PlatformRunId::as_str)),
+        ("scenario_run_id", scenario.as_ref().map(|id| id.as_str())),
+        ("config_digest", config.as_ref().map(|digest| digest.as_str())),
+    ];
+    for (field, expected) in ids {
         if let Some(found) = document.get(field) {
-            findings.expect(key, field, &found.as_str(), &ids[field].as_str());
+            findings.expect(key, field, &found.as_str(), &expected);
         }
     }
 }
