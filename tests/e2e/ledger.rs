@@ -51,9 +51,7 @@ impl Worker {
     }
 
     fn context(&self) -> StepContext<'_> {
-        let Harness { store, orchestrator } = &self.harness;
-        let id = self.input.phase_execution_id(Step::PhaseVerdict);
-        StepContext::new(&self.input, store, orchestrator, id)
+        self.harness.context(&self.input, Step::PhaseVerdict)
     }
 
     async fn acquire(&self, run: &PlatformRunId) -> Acquired {

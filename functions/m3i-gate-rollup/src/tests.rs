@@ -358,8 +358,7 @@ async fn doctored(break_it: impl FnOnce(&mut Rollup)) -> Vec<Blocker> {
     let execution = held();
     let request = execution.request(Step::GateRollup);
     let harness = execution.harness();
-    let id = request.input.phase_execution_id(Step::GateRollup);
-    let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
+    let ctx = harness.context(&request.input, Step::GateRollup);
     let observed = GateRollup.observe(&ctx).await.unwrap();
     let mut rollup = build(&observed.audits, None, &[]);
     assert!(defects(&rollup, b"", b"").is_empty());

@@ -25,43 +25,14 @@ use p1_contract::verdict::PhaseVerdict;
 use serde_json::Value;
 
 use crate::evidence_set::EvidenceSet;
-use crate::lineage::{self, closing_of_commit};
+use crate::lineage::{self, closing_of_commit, closure_in};
 
-/// What kind of thing keeps a phase out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
-    /// The run has no committed advance.
-    Advance,
-    /// Evidence is missing, or is not what refers to it names.
-    Evidence,
-    /// Ids do not agree.
-    Ids,
-    /// The signed statement is not what the evidence gives.
-    Signature,
-}
-
-impl Cause {
-    /// The blocker that says so.
-    #[must_use]
-    pub const fn code(self) -> Blocker {
-        match self {
-            Cause::Advance => Blocker::NoCommittedAdvance,
-            Cause::Evidence => Blocker::EntryEvidenceInvalid,
-            Cause::Ids => Blocker::EntryIdsDisagree,
-            Cause::Signature => Blocker::EntrySignatureInvalid,
-        }
-    }
-}
-
-/// One thing that keeps a phase out.
+/// One thing that keeps a phase out. Its subject is a key, or a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Its kind.
-    pub cause: Cause,
-    /// What it is about: a key, or a field.
-    pub subject: String,
-    /// What is wrong.
-    pub detail: String,
+    code: Blocker,
+    subject: String,
+    detail: String,
 }
 
 /// An object that the evidence names.
@@ -115,14 +86,14 @@ pub fn judge(
     let mut judged = Judgement::default();
     let Some(head) = &walk.head else {
         judged.problem(
-            Cause::Advance,
+            Blocker::NoCommittedAdvance,
             platform_run_id.as_str(),
             "has no ledger: P1 has not pinned it",
         );
         return judged;
     };
     if let Some(why) = no_advance(head) {
-        judged.problem(Cause::Advance, &platform_run_id.ledger_prefix(), why);
+        judged.problem(Blocker::NoCommittedAdvance, &platform_run_id.ledger_prefix(), why);
         return judged;
     }
     judged.references(set, &walk.named);
@@ -148,7 +119,7 @@ pub fn judge(
 pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, CanonicalError> {
     let mut judged = Judgement::default();
     if let Err(why) = observed.ledger.as_result() {
-        judged.problem(Cause::Advance, &asked.platform_run_id.ledger_prefix(), why);
+        judged.problem(Blocker::NoCommittedAdvance, &asked.platform_run_id.ledger_prefix(), why);
         return Ok(judged);
     }
     let mut set = EvidenceSet::default();
@@ -172,12 +143,12 @@ pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, Cano
         .iter()
         .filter(|problem| !is_rewritten(&problem.subject));
     for problem in observed.rewritten.iter().chain(unusable) {
-        judged.problem(Cause::Evidence, &problem.subject, &problem.detail);
+        judged.invalid(&problem.subject, &problem.detail);
     }
     if observed.signature == SignatureFacts::NoVerdict && judged_by_set.problems.is_empty() {
         let subject = asked.platform_run_id.as_str();
         judged.problem(
-            Cause::Signature,
+            Blocker::EntrySignatureInvalid,
             subject,
             "was not looked for, and the run has a verdict",
         );
@@ -189,7 +160,7 @@ pub fn answer(asked: &PhaseEntry, observed: &Observed) -> Result<Judgement, Cano
     if let SignatureFacts::Invalid(problem) = &observed.signature
         && !is_rewritten(&problem.subject)
     {
-        judged.problem(Cause::Signature, &problem.subject, &problem.detail);
+        judged.problem(Blocker::EntrySignatureInvalid, &problem.subject, &problem.detail);
     }
     if !judged.problems.is_empty() {
         judged.environment.clear();
@@ -260,14 +231,12 @@ impl Walk {
 
     /// M3.J's own summary.
     fn closing(&mut self, set: &EvidenceSet, bucket: &BucketName, key: &S3Key) {
-        let Some(file) = set.files.get(key.as_str()) else {
+        if !set.files.contains_key(key.as_str()) {
             return;
-        };
+        }
         match set.summary(key.as_str(), &summary_name(Step::PhaseVerdict)) {
             Ok(closing) => {
-                let listed = set.listed.get(key.as_str());
-                let version = listed.and_then(|listed| listed.version_id.clone());
-                self.closure = lineage::closure(bucket, key, version, &file.bytes);
+                self.closure = closure_in(set, Step::PhaseVerdict.into(), bucket, key.as_str());
                 self.closing = Some(closing);
             }
             Err(why) => self.unreadable.push((key.to_string(), why)),
@@ -372,16 +341,21 @@ impl Judgement {
     /// The blockers of everything that keeps the phase out.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let finding = |problem: &Problem| problem.cause.code().on(&problem.subject, &problem.detail);
+        let finding = |problem: &Problem| problem.code.on(&problem.subject, &problem.detail);
         self.problems.iter().map(finding).collect()
     }
 
-    fn problem(&mut self, cause: Cause, subject: &str, detail: impl Into<String>) {
+    fn problem(&mut self, code: Blocker, subject: &str, detail: impl Into<String>) {
         self.problems.push(Problem {
-            cause,
+            code,
             subject: subject.to_owned(),
             detail: detail.into(),
         });
+    }
+
+    /// Evidence is missing, or is not what refers to it names.
+    fn invalid(&mut self, key: &str, detail: impl Into<String>) {
+        self.problem(Blocker::EntryEvidenceInvalid, key, detail);
     }
 
     /// Every object that is named must be there, with the version and the bytes that name it. Each is judged by the first reference
@@ -394,18 +368,14 @@ impl Judgement {
                 continue;
             }
             let Some(file) = set.files.get(key) else {
-                self.problem(Cause::Evidence, key, format!("is not there, and {} names it", named.by));
+                self.invalid(key, format!("is not there, and {} names it", named.by));
                 continue;
             };
-            let version = set.listed.get(key).and_then(|listed| listed.version_id.clone());
+            let version = set.version(key);
             if named.sha256.as_ref().is_some_and(|sha256| *sha256 != file.sha256) {
-                self.problem(Cause::Evidence, key, format!("has other bytes than {} names", named.by));
+                self.invalid(key, format!("has other bytes than {} names", named.by));
             } else if named.version_id.is_some() && named.version_id != version {
-                self.problem(
-                    Cause::Evidence,
-                    key,
-                    format!("is another version than {} names", named.by),
-                );
+                self.invalid(key, format!("is another version than {} names", named.by));
             } else if self.references.iter().all(|reference| reference.key != named.key) {
                 self.references.push(DurableReference {
                     name: named.name.clone(),
@@ -423,7 +393,7 @@ impl Judgement {
         let is_known = |key: &str| self.problems.iter().any(|problem| problem.subject == key);
         let unreadable: Vec<_> = walk.unreadable.iter().filter(|(key, _)| !is_known(key)).collect();
         for (key, why) in unreadable {
-            self.problem(Cause::Evidence, key, format!("cannot be read: {why}"));
+            self.invalid(key, format!("cannot be read: {why}"));
         }
         let Some(summary) = &head.summary else { return };
         let key = summary.key.as_str();
@@ -432,22 +402,18 @@ impl Judgement {
             key == format!("{}{}.json", environment.phase_folder(&id), PhaseSummary::NAME)
         });
         if !is_in_its_folder {
-            self.problem(
-                Cause::Evidence,
-                key,
-                "is not in the folder of the execution that committed it",
-            );
+            self.invalid(key, "is not in the folder of the execution that committed it");
         }
         let advances = |phase: &PhaseSummary| phase.verdict == PhaseVerdict::AdvanceToM4 && phase.overall_pass;
         if walk.phase.as_ref().is_some_and(|phase| !advances(&phase.body)) {
-            self.problem(Cause::Evidence, key, "is a hold, and the ledger commits an advance");
+            self.invalid(key, "is a hold, and the ledger commits an advance");
         }
         if let (Some(closing), Some(closure)) = (&walk.closing, &walk.closure) {
             let place = closure.key.as_str();
             if !closing.body.overall_pass || !closing.body.is_consistent() {
-                self.problem(Cause::Evidence, place, "is no pass of M3.J");
+                self.invalid(place, "is no pass of M3.J");
             } else if walk.receipt.is_none() && closing.body.artifact(M4EntryReadinessReceipt::NAME).is_none() {
-                self.problem(Cause::Evidence, place, "lists no receipt for M4");
+                self.invalid(place, "lists no receipt for M4");
             }
         }
         let Some(receipt) = &walk.receipt else {
@@ -469,20 +435,16 @@ impl Judgement {
         ];
         let blocked = says.into_iter().any(|green| !green.unwrap_or(!must_say));
         if receipt.commit.key.as_str() != record || receipt.commit.name != LEDGER_RECORD {
-            self.problem(Cause::Evidence, place, format!("names another commit than {record}"));
+            self.invalid(place, format!("names another commit than {record}"));
         }
         if receipt.m3_execution_summary.key != summary.key {
-            self.problem(
-                Cause::Evidence,
-                place,
-                "names another phase summary than the ledger commits",
-            );
+            self.invalid(place, "names another phase summary than the ledger commits");
         }
         if receipt.verdict != PhaseVerdict::AdvanceToM4 || !receipt.overall_pass || blocked {
-            self.problem(Cause::Evidence, place, "does not open M4");
+            self.invalid(place, "does not open M4");
         }
         if let Some(pack) = walk.pack.as_ref().filter(|pack| !pack.body.overall_pass) {
-            self.problem(Cause::Evidence, &pack.header.artifact, "is no pass of M3.F");
+            self.invalid(&pack.header.artifact, "is no pass of M3.F");
         }
         let pinned = walk.pack.as_ref().map(|pack| &pack.body.durable_references);
         let pinned =
@@ -490,20 +452,12 @@ impl Judgement {
         if let (Some(header), Some(pinned)) = (walk.header.as_ref().map(|header| &header.body), pinned)
             && (&header.run_json_key, &header.run_json_sha256) != (&pinned.key, &pinned.sha256)
         {
-            self.problem(
-                Cause::Evidence,
-                pinned.key.as_str(),
-                "is not the run.json that the run header names",
-            );
+            self.invalid(pinned.key.as_str(), "is not the run.json that the run header names");
         }
         for name in [RunRecord::NAME, RunHeader::NAME] {
             let is_named = walk.named.iter().any(|named| named.name == name);
             if let (Some(_), false) = (&walk.pack, is_named) {
-                self.problem(
-                    Cause::Evidence,
-                    receipt.m4_handoff_pack.key.as_str(),
-                    format!("names no `{name}`"),
-                );
+                self.invalid(receipt.m4_handoff_pack.key.as_str(), format!("names no `{name}`"));
             }
         }
     }
@@ -515,24 +469,32 @@ impl Judgement {
         };
         if run.platform_run_id.as_ref() != Some(platform_run_id) {
             let detail = "is not the run that the committed summary is of";
-            self.problem(Cause::Ids, "platform_run_id", detail);
+            self.problem(Blocker::EntryIdsDisagree, "platform_run_id", detail);
         }
         if run.scenario_run_id.as_ref() != Some(scenario_run_id) {
             let other = run.scenario_run_id.as_ref().map_or("none", |id| id.as_str());
-            self.problem(Cause::Ids, "scenario_run_id", format!("the run's is {other}"));
+            self.problem(
+                Blocker::EntryIdsDisagree,
+                "scenario_run_id",
+                format!("the run's is {other}"),
+            );
         }
         if run.triplet().is_none() {
-            self.problem(Cause::Ids, PhaseSummary::NAME, "does not carry the run's three ids");
+            self.problem(
+                Blocker::EntryIdsDisagree,
+                PhaseSummary::NAME,
+                "does not carry the run's three ids",
+            );
         }
         for header in walk.headers().skip(1).filter(|header| header.run != run) {
             let detail = "carries other ids than the committed summary";
-            self.problem(Cause::Ids, header.artifact, detail);
+            self.problem(Blocker::EntryIdsDisagree, header.artifact, detail);
         }
         if let Some(pack) = &walk.pack
             && Some(&pack.body.required_platform_run_id_env_value) != run.platform_run_id.as_ref()
         {
             let detail = "its environment variable scopes a runtime to another run";
-            self.problem(Cause::Ids, M4HandoffPack::NAME, detail);
+            self.problem(Blocker::EntryIdsDisagree, M4HandoffPack::NAME, detail);
         }
         self.run = run;
     }
@@ -543,7 +505,7 @@ impl Judgement {
         if expected.is_none_or(|expected| canonical::to_canonical(statement).ok().as_ref() != Some(&expected)) {
             let place = walk.closure.as_ref().map_or("", |closure| closure.key.as_str());
             let detail = "the statement that the verdict's envelope signs is not what the evidence gives";
-            self.problem(Cause::Signature, place, detail);
+            self.problem(Blocker::EntrySignatureInvalid, place, detail);
         }
     }
 }

@@ -294,6 +294,12 @@ impl EvidenceSet {
         Ok(())
     }
 
+    /// The version id of the object at `key`, if the source lists it.
+    #[must_use]
+    pub fn version(&self, key: &str) -> Option<String> {
+        self.listed.get(key)?.version_id.clone()
+    }
+
     /// Parses the object at `key` as strict JSON.
     ///
     /// # Errors

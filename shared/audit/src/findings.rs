@@ -83,4 +83,9 @@ impl Findings {
             self.tampered(subject, format!("{what} is not what the evidence gives"));
         }
     }
+
+    /// Adds a finding if what must hold of the evidence does not.
+    pub(crate) fn holds(&mut self, subject: &str, what: &str, holds: bool) {
+        self.expect(subject, what, &holds, &true);
+    }
 }

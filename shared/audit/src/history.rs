@@ -97,10 +97,9 @@ impl History {
             let state = text("/stateEnteredEventDetails/name");
             if kind == "TaskStateEntered" {
                 *entered_at = at;
-                let step = step_of(&state);
                 self.tasks.push(TaskRun {
                     state: state.clone(),
-                    step,
+                    step: Step::ALL.into_iter().find(|step| step.state_name() == state),
                     seconds: 0.0,
                     failures: Vec::new(),
                     result: None,
@@ -110,32 +109,26 @@ impl History {
             self.last_state = Some(state);
             return;
         }
-        let failure = |details: &str| Failure {
-            error: text(&format!("/{details}/error")),
-            cause: text(&format!("/{details}/cause")),
+        // The details of `TaskFailed` are its `taskFailedEventDetails`.
+        let (first, rest) = kind.split_at_checked(1).unwrap_or_default();
+        let details = format!("/{}{rest}EventDetails", first.to_lowercase());
+        let detail = |field: &str| text(&format!("{details}/{field}"));
+        let failure = || Failure {
+            error: detail("error"),
+            cause: detail("cause"),
         };
         match kind {
-            "TaskSucceeded" => self.answered(&text("/taskSucceededEventDetails/output"), at - *entered_at),
-            "LambdaFunctionSucceeded" => {
-                self.answered(&text("/lambdaFunctionSucceededEventDetails/output"), at - *entered_at);
-            }
-            "TaskFailed" => self.failed(failure("taskFailedEventDetails")),
-            "TaskTimedOut" => self.failed(failure("taskTimedOutEventDetails")),
-            "TaskSubmitFailed" => self.failed(failure("taskSubmitFailedEventDetails")),
-            "TaskStartFailed" => self.failed(failure("taskStartFailedEventDetails")),
-            "LambdaFunctionFailed" => self.failed(failure("lambdaFunctionFailedEventDetails")),
-            "LambdaFunctionTimedOut" => self.failed(failure("lambdaFunctionTimedOutEventDetails")),
-            "ExecutionSucceeded" => {
-                let output = Some(text("/executionSucceededEventDetails/output"));
-                self.ending = Some(Ending {
-                    status: "SUCCEEDED",
-                    output,
-                    failure: Failure::default(),
-                });
-            }
-            "ExecutionFailed" => self.ended("FAILED", failure("executionFailedEventDetails")),
-            "ExecutionAborted" => self.ended("ABORTED", failure("executionAbortedEventDetails")),
-            "ExecutionTimedOut" => self.ended("TIMED_OUT", failure("executionTimedOutEventDetails")),
+            "TaskSucceeded" | "LambdaFunctionSucceeded" => self.answered(&detail("output"), at - *entered_at),
+            "TaskFailed"
+            | "TaskTimedOut"
+            | "TaskSubmitFailed"
+            | "TaskStartFailed"
+            | "LambdaFunctionFailed"
+            | "LambdaFunctionTimedOut" => self.failed(failure()),
+            "ExecutionSucceeded" => self.ended("SUCCEEDED", Some(detail("output")), Failure::default()),
+            "ExecutionFailed" => self.ended("FAILED", None, failure()),
+            "ExecutionAborted" => self.ended("ABORTED", None, failure()),
+            "ExecutionTimedOut" => self.ended("TIMED_OUT", None, failure()),
             _ => {}
         }
     }
@@ -154,10 +147,10 @@ impl History {
         }
     }
 
-    fn ended(&mut self, status: &'static str, failure: Failure) {
+    fn ended(&mut self, status: &'static str, output: Option<String>, failure: Failure) {
         self.ending = Some(Ending {
             status,
-            output: None,
+            output,
             failure,
         });
     }
@@ -170,15 +163,13 @@ impl History {
     /// The run's ids, from all answers so far.
     #[must_use]
     pub fn ids(&self) -> RunIds {
-        let results = self.tasks.iter().filter_map(|task| task.result.as_ref());
-        RunIds::known(results.map(|result| &result.run))
+        RunIds::known(self.answers().map(|result| &result.run))
     }
 
     /// The run that this execution worked on, once it is known. A phase entry works on none.
     #[must_use]
     pub fn run(&self) -> Option<PlatformRunId> {
-        let mut results = self.tasks.iter().filter_map(|task| task.result.as_ref());
-        let is_entry = results.any(|result| result.step == Owner::Entry);
+        let is_entry = self.answers().any(|result| result.step == Owner::Entry);
         self.ids().platform_run_id.filter(|_| !is_entry)
     }
 
@@ -187,12 +178,10 @@ impl History {
     #[must_use]
     pub fn closures(&self) -> Vec<ClosureRef> {
         let mut closures: Vec<ClosureRef> = Vec::new();
-        for result in self.tasks.iter().filter_map(|task| task.result.as_ref()) {
-            for closure in result
-                .closure
-                .iter()
-                .chain(result.admitted().iter().flat_map(|admitted| admitted.closures.values()))
-            {
+        for result in self.answers() {
+            let admitted = result.admitted().into_iter();
+            let taken_over = admitted.flat_map(|admitted| admitted.closures.values());
+            for closure in result.closure.iter().chain(taken_over) {
                 if !closures.contains(closure) {
                     closures.push(closure.clone());
                 }
@@ -200,11 +189,6 @@ impl History {
         }
         closures
     }
-}
-
-/// The step that a state with this name runs.
-fn step_of(state: &str) -> Option<Step> {
-    Step::ALL.into_iter().find(|step| step.state_name() == state)
 }
 
 /// The function's answer in the output of a Task. The answer is the output itself, or the `Payload` of the Lambda integration.
@@ -302,10 +286,8 @@ mod tests {
         assert!((task.seconds - 0.25).abs() < 1e-9);
         assert!(result.overall_pass);
         assert_eq!(history.closures().len(), 1);
-        assert_eq!(
-            history.ids().platform_run_id.unwrap().as_str(),
-            "platform_20261122T120000Z"
-        );
+        let run = history.ids().platform_run_id.unwrap();
+        assert_eq!(run.as_str(), "platform_20261122T120000Z");
         assert_eq!(history.ending, None);
     }
 
@@ -318,24 +300,20 @@ mod tests {
             json!({"type": "ExecutionFailed", "timestamp": 4, "executionFailedEventDetails": {"error": "Transient", "cause": "still"}}),
         ]);
         assert_eq!(history.tasks[0].failures.len(), 2);
-        assert_eq!(
-            history.ending.unwrap().failure,
-            Failure {
-                error: "Transient".to_owned(),
-                cause: "still".to_owned()
-            }
-        );
+        let Failure { error, cause } = history.ending.unwrap().failure;
+        assert_eq!((error.as_str(), cause.as_str()), ("Transient", "still"));
         assert_eq!(history.last_state.as_deref(), Some("M3.B Run identity"));
     }
 
     #[test]
     fn nonsense_is_read_without_a_panic() {
-        let history = History::read(&[
+        let nonsense = [
             json!(null),
             json!({"type": 3}),
             json!({"type": "TaskSucceeded"}),
             json!([]),
-        ]);
+        ];
+        let history = History::read(&nonsense);
         assert_eq!(history, History::default());
         let history = History::read(&task(Step::HandleClosure, &json!("text"), 1.0));
         assert_eq!(history.answers().count(), 0);

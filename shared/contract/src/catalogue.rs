@@ -16,9 +16,8 @@ use crate::attestation::{
     VerdictPredicate, VerificationSummary,
 };
 use crate::canonical;
-use crate::evidence::{
-    Body, Document, DocumentOf, EvidenceError, ExecutionSummary, Head, PHASE_ID, RunIds, merge, split,
-};
+use crate::cause::chain;
+use crate::evidence::{Body, Document, DocumentOf, ExecutionSummary, Head, PHASE_ID, RunIds, merge, split};
 use crate::ids::PhaseExecutionId;
 use crate::ledger::{LEDGER_RECORD, LedgerRecord};
 use crate::observations::{
@@ -56,7 +55,7 @@ pub struct Entry {
     /// Who writes it; one, except for the records that several create.
     pub writers: Vec<Owner>,
     schema: fn(&Entry) -> Value,
-    reader: Option<Reader>,
+    reader: Reader,
 }
 
 /// Reads the bytes of an entry: who wrote it, where its header says so, or in words what is wrong.
@@ -83,10 +82,7 @@ impl Entry {
     /// # Errors
     /// In words, when the bytes hold something else; so does every sidecar, which is read with the signature.
     pub fn read(&self, bytes: &[u8]) -> Result<Option<Writer>, String> {
-        match self.reader {
-            Some(read) => read(self, bytes),
-            None => Err("is read with the signature".to_owned()),
-        }
+        (self.reader)(self, bytes)
     }
 
     /// The step whose function writes it.
@@ -207,7 +203,7 @@ impl List {
             kind: Kind::Document,
             writers: vec![by],
             schema: |entry| schema::document::<B>(entry.step()),
-            reader: Some(document::<B>),
+            reader: document::<B>,
         });
     }
 
@@ -218,14 +214,14 @@ impl List {
             kind: Kind::Observations,
             writers: vec![by],
             schema: |entry| schema::observations::<Observations<O>>(&entry.name, entry.step()),
-            reader: Some(observations::<O>),
+            reader: observations::<O>,
         });
         self.0.push(Entry {
             name: by.summary_name(),
             kind: Kind::Summary,
             writers: vec![by],
             schema: |entry| schema::summary(&entry.name, entry.step()),
-            reader: Some(headed::<ExecutionSummary>),
+            reader: headed::<ExecutionSummary>,
         });
     }
 
@@ -235,7 +231,7 @@ impl List {
             kind: Kind::Record,
             writers: by.into_iter().collect(),
             schema: |entry| schema::record::<T>(&entry.name),
-            reader: Some(read),
+            reader: read,
         });
     }
 
@@ -245,14 +241,14 @@ impl List {
             kind: Kind::Sidecar,
             writers: vec![by],
             schema,
-            reader: None,
+            reader: |_, _| Err("is read with the signature".to_owned()),
         });
     }
 }
 
 /// Parses a document, and renders it again: what the type does not hold would be lost.
 fn document<B: Body>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {
-    let document = DocumentOf::<B>::parse(bytes).map_err(|error| words(&error))?;
+    let document = DocumentOf::<B>::parse(bytes).map_err(|error| chain(&error))?;
     rendered(entry, &document, bytes)
 }
 
@@ -262,7 +258,7 @@ fn rendered<B: Serialize, H: Head>(
     document: &Document<B, H>,
     bytes: &[u8],
 ) -> Result<Option<Writer>, String> {
-    let again = merge(&document.header, &document.body).map_err(|error| words(&error))?;
+    let again = merge(&document.header, &document.body).map_err(|error| chain(&error))?;
     if !canonical::to_document(&again).is_ok_and(|again| again == bytes) {
         return Err("is not what its type renders".to_owned());
     }
@@ -293,14 +289,6 @@ fn writer<H: Head>(entry: &Entry, header: &H) -> Result<Option<Writer>, String> 
         step,
         phase_execution_id: id.clone(),
     }))
-}
-
-/// Evidence's error with its cause, which says where the document broke.
-fn words(error: &EvidenceError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 fn headed<B: Serialize + DeserializeOwned>(entry: &Entry, bytes: &[u8]) -> Result<Option<Writer>, String> {

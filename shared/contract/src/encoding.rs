@@ -52,16 +52,10 @@ mod tests {
             "\u{feff}{}",
         ] {
             let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(bytes).collect() };
-            assert_eq!(
-                other_encoding(&utf16(u16::to_le_bytes)),
-                Some("UTF-16 (little-endian)"),
-                "{text}"
-            );
-            assert_eq!(
-                other_encoding(&utf16(u16::to_be_bytes)),
-                Some("UTF-16 (big-endian)"),
-                "{text}"
-            );
+            for (bytes, order) in [(utf16(u16::to_le_bytes), "little"), (utf16(u16::to_be_bytes), "big")] {
+                let named = format!("UTF-16 ({order}-endian)");
+                assert_eq!(other_encoding(&bytes), Some(named.as_str()), "{text}");
+            }
             let utf32: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
             assert_eq!(other_encoding(&utf32), Some("UTF-32"), "{text}");
             assert_eq!(other_encoding(text.as_bytes()), None, "{text}");

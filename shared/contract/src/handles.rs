@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::Environment;
-use crate::registry::{HandleValue, Reading, Registry};
+use crate::registry::{Reading, Registry};
 use crate::secrets;
 use crate::step::Step;
 
@@ -505,7 +505,7 @@ fn fact(reading: Reading) -> HandleFact {
     match reading {
         Reading::Resolved(value) => HandleFact {
             status: HandleStatus::Resolved,
-            value: Some(json(&value)),
+            value: Some(value.to_json()),
             note: None,
         },
         Reading::Unresolved { reason } => without(HandleStatus::Unresolved, Some(reason)),
@@ -516,8 +516,4 @@ fn fact(reading: Reading) -> HandleFact {
         ),
         Reading::Missing => without(HandleStatus::Missing, None),
     }
-}
-
-fn json(value: &HandleValue) -> Value {
-    value.to_json()
 }

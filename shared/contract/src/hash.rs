@@ -70,21 +70,13 @@ mod tests {
 
     #[test]
     fn refuses_other_texts() {
-        for text in [
-            "",
-            "abc",
-            &"A".repeat(64),
-            &"g".repeat(64),
-            &"a".repeat(63),
-            &"a".repeat(65),
-        ] {
+        let [upper, other, short, long] = [("A", 64), ("g", 64), ("a", 63), ("a", 65)].map(|(c, n)| c.repeat(n));
+        for text in ["", "abc", &upper, &other, &short, &long] {
             assert!(Sha256Hex::parse(text).is_err(), "{text}");
             assert!(serde_json::from_value::<Sha256Hex>(serde_json::json!(text)).is_err());
         }
         let good = "0123456789abcdef".repeat(4);
-        assert_eq!(
-            serde_json::to_value(Sha256Hex::parse(&good).unwrap()).unwrap(),
-            serde_json::json!(good)
-        );
+        let written = serde_json::to_value(Sha256Hex::parse(&good).unwrap()).unwrap();
+        assert_eq!(written, serde_json::json!(good));
     }
 }

@@ -16,6 +16,8 @@ use crate::ids::{
 };
 use crate::parse_error::{ParseError, one_line};
 use crate::placeholder::{begins_with, is_placeholder};
+use crate::reference::ClosureRef;
+use crate::scope::CORRELATION_FIELDS;
 use crate::step::Step;
 
 /// The file name of the M2 handoff receipt.
@@ -149,6 +151,21 @@ impl HeldSummary {
         let step = gated.find(|step| id.split('_').next() == Some(step.prefix()))?;
         Some((step, PhaseExecutionId::parse(id).ok()?))
     }
+
+    /// The summary as a closure, with this verdict. Returns `None` as [`place`](Self::place) does.
+    #[must_use]
+    pub fn closure(&self, bucket: &BucketName, overall_pass: bool) -> Option<ClosureRef> {
+        let (step, phase_execution_id) = self.place()?;
+        Some(ClosureRef {
+            step: step.into(),
+            phase_execution_id,
+            overall_pass,
+            bucket: bucket.clone(),
+            key: self.key.clone(),
+            version_id: Some(self.version_id.clone()),
+            sha256: self.sha256.clone(),
+        })
+    }
 }
 
 /// The reset receipt. Its fields are optional here, because an incomplete one is a verdict (`M3G-B5`), not a fault.
@@ -207,16 +224,21 @@ impl ExecutionInput {
         let Value::Object(input) = value else {
             return Err(error(".", "is not a JSON object", FORMS));
         };
-        if input.contains_key("detail-type") {
-            return m2_event(input, environment, evidence_bucket);
+        let has = |field: &str| input.contains_key(field);
+        let fields = Fields {
+            path: ".".to_owned(),
+            map: input,
+        };
+        if has("detail-type") {
+            return m2_event(&fields, environment, evidence_bucket);
         }
         bounded(".", value)?;
-        if input.contains_key("m2_handoff") {
-            operator_start(input, environment)
-        } else if input.contains_key("resume") {
-            rerun(input, environment)
-        } else if input.contains_key("platform_run_id") || input.contains_key("scenario_run_id") {
-            phase_entry(input)
+        if has("m2_handoff") {
+            operator_start(&fields, environment)
+        } else if has("resume") {
+            rerun(&fields, environment)
+        } else if has("platform_run_id") || has("scenario_run_id") {
+            phase_entry(&fields)
         } else {
             Err(error(".", "is of no known form", FORMS))
         }
@@ -265,7 +287,7 @@ const FORMS: &str = "give S3's Object Created event, {\"m2_handoff\": {\"key\": 
     later phase's {\"platform_run_id\": …, \"scenario_run_id\": …}";
 const SHAPE: &str = "see the contract's section 5 for the form";
 
-fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
+pub(crate) fn error(field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
     InputError {
         field: field.to_owned(),
         problem: problem.into(),
@@ -325,90 +347,148 @@ pub(crate) fn reason(error: &serde_json::Error) -> String {
     one_line(&error.to_string(), MAX_REASON_CHARS)
 }
 
-/// Refuses fields that the form does not have.
-fn only_fields(path: &str, map: &Map<String, Value>, known: &[&str]) -> Result<(), InputError> {
-    match map.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(error(&join(path, key), "is not a field of this form", "leave it out")),
-        None => Ok(()),
+/// The fields of an object of the input, and its path.
+struct Fields<'a> {
+    path: String,
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    fn error(&self, field: &str, problem: impl Into<String>, remedy: &'static str) -> InputError {
+        error(&join(&self.path, field), problem, remedy)
     }
-}
 
-fn object<'a>(path: &str, map: &'a Map<String, Value>, field: &str) -> Result<&'a Map<String, Value>, InputError> {
-    map.get(field)
-        .and_then(Value::as_object)
-        .ok_or_else(|| error(&join(path, field), "is missing or not an object", SHAPE))
-}
-
-fn text<'a>(path: &str, map: &'a Map<String, Value>, field: &str) -> Result<&'a str, InputError> {
-    map.get(field)
-        .and_then(Value::as_str)
-        .ok_or_else(|| error(&join(path, field), "is missing or not a string", SHAPE))
-}
-
-fn optional_text(path: &str, map: &Map<String, Value>, field: &str) -> Result<Option<String>, InputError> {
-    match map.get(field) {
-        None => Ok(None),
-        Some(_) => version(path, map, field).map(Some),
+    /// Refuses fields that the form does not have.
+    fn only(&self, known: &[&str]) -> Result<(), InputError> {
+        match self.map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(self.error(key, "is not a field of this form", "leave it out")),
+            None => Ok(()),
+        }
     }
-}
 
-/// A version id: opaque, but never empty and never with white space or control characters.
-fn version(path: &str, map: &Map<String, Value>, field: &str) -> Result<String, InputError> {
-    let id = text(path, map, field)?;
-    if id.is_empty() || id.len() > MAX_TEXT_BYTES || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(error(
-            &join(path, field),
-            "is not a version id",
-            "give the version id as S3 shows it",
-        ));
+    fn object(&self, field: &str) -> Result<Self, InputError> {
+        match self.map.get(field) {
+            Some(Value::Object(map)) => Ok(Fields {
+                path: join(&self.path, field),
+                map,
+            }),
+            _ => Err(self.error(field, "is missing or not an object", SHAPE)),
+        }
     }
-    Ok(id.to_owned())
+
+    fn text(&self, field: &str) -> Result<&'a str, InputError> {
+        let text = self.map.get(field).and_then(Value::as_str);
+        text.ok_or_else(|| self.error(field, "is missing or not a string", SHAPE))
+    }
+
+    /// A version id: opaque, but never empty and never with white space or control characters.
+    fn version(&self, field: &str) -> Result<String, InputError> {
+        let id = self.text(field)?;
+        if id.is_empty() || id.len() > MAX_TEXT_BYTES || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(self.error(field, "is not a version id", "give the version id as S3 shows it"));
+        }
+        Ok(id.to_owned())
+    }
+
+    fn digest(&self, field: &str) -> Result<Sha256Hex, InputError> {
+        let digest = Sha256Hex::parse(self.text(field)?);
+        digest.map_err(|_| self.error(field, "is not a SHA-256", "give 64 lower-case hex digits"))
+    }
+
+    /// What `read` gives, where the field is there.
+    fn optional<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(&Self, &str) -> Result<T, InputError>,
+    ) -> Result<Option<T>, InputError> {
+        self.map.get(field).map(|_| read(self, field)).transpose()
+    }
+
+    /// The key of a file in the folder of a phase execution: of `what`, if `is_one` says so of the execution's id and the file.
+    fn key(
+        &self,
+        environment: &Environment,
+        is_one: fn(&str, &str) -> bool,
+        what: &str,
+        remedy: &'static str,
+    ) -> Result<S3Key, InputError> {
+        let key = self.text("key")?;
+        let place = environment.below(key).and_then(|rest| rest.split_once('/'));
+        let is_good = place.is_some_and(|(id, file)| is_one(id, file) && PhaseExecutionId::parse(id).is_ok());
+        let parsed = S3Key::parse(key).ok().filter(|_| is_good);
+        parsed.ok_or_else(|| {
+            let problem = format!("is not the key of {what} of the environment {environment}");
+            self.error("key", problem, remedy)
+        })
+    }
+
+    /// `evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`, and nothing else.
+    fn receipt_key(&self, environment: &Environment) -> Result<S3Key, InputError> {
+        self.key(
+            environment,
+            |id, file| id.starts_with("m2j_") && file == M2_RECEIPT_FILE,
+            "an M2 receipt",
+            "give evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json",
+        )
+    }
+
+    /// `evidence/<environment>/run_control/m3x_<…>/m3x_execution_summary.json` of one of the steps.
+    fn held_key(&self, environment: &Environment) -> Result<S3Key, InputError> {
+        let is_summary = |id: &str, file: &str| {
+            let prefix = id.split('_').next().unwrap_or_default();
+            prefix.starts_with("m3") && file == format!("{prefix}_execution_summary.json")
+        };
+        self.key(
+            environment,
+            is_summary,
+            "a step's execution summary",
+            "give evidence/<environment>/run_control/<phase execution id>/<m3x>_execution_summary.json",
+        )
+    }
 }
 
 /// The envelope and what S3 says in it are AWS's, who adds to both: an archive's replay adds `replay-name`. Only what is used is looked
 /// at, and strictly.
 fn m2_event(
-    input: &Map<String, Value>,
+    input: &Fields<'_>,
     environment: &Environment,
     evidence_bucket: &BucketName,
 ) -> Result<ExecutionInput, InputError> {
     const REMEDY: &str = "pass S3's Object Created event on unchanged";
-    if text(".", input, "detail-type")? != "Object Created" {
-        return Err(error("detail-type", "is not `Object Created`", REMEDY));
+    for (field, expected) in [("detail-type", "Object Created"), ("source", "aws.s3")] {
+        if input.text(field)? != expected {
+            return Err(input.error(field, format!("is not `{expected}`"), REMEDY));
+        }
     }
-    if text(".", input, "source")? != "aws.s3" {
-        return Err(error("source", "is not `aws.s3`", REMEDY));
-    }
-    object(".", input, "detail")?;
-    let event: EventBridgeEvent<Map<String, Value>> = serde_path_to_error::deserialize(Value::Object(input.clone()))
-        .map_err(|e| {
-            let problem = format!("is not as EventBridge writes it ({})", reason(e.inner()));
-            error(&path_of(e.path()), problem, REMEDY)
-        })?;
-    let detail = &event.detail;
-    let bucket = text("detail.bucket", object("detail", detail, "bucket")?, "name")?;
-    if bucket != evidence_bucket.as_str() {
-        return Err(error(
-            "detail.bucket.name",
+    let detail = input.object("detail")?;
+    let envelope = Value::Object(input.map.clone());
+    serde_path_to_error::deserialize::<_, EventBridgeEvent<Map<String, Value>>>(envelope).map_err(|e| {
+        let problem = format!("is not as EventBridge writes it ({})", reason(e.inner()));
+        error(&path_of(e.path()), problem, REMEDY)
+    })?;
+    let bucket = detail.object("bucket")?;
+    if bucket.text("name")? != evidence_bucket.as_str() {
+        return Err(bucket.error(
+            "name",
             "is not the deployment's evidence bucket",
             "start from a receipt in the deployment's evidence bucket",
         ));
     }
-    let object = object("detail", detail, "object")?;
-    let version_id = match object.get("version-id") {
+    let object = detail.object("object")?;
+    let version_id = match object.map.get("version-id") {
         // A bucket without versions has none.
-        None | Some(Value::Null) => None,
-        Some(_) => Some(version("detail.object", object, "version-id")?),
+        Some(Value::Null) => None,
+        _ => object.optional("version-id", Fields::version)?,
     };
     let receipt = M2Receipt {
-        key: receipt_key("detail.object.key", text("detail.object", object, "key")?, environment)?,
+        key: object.receipt_key(environment)?,
         version_id,
     };
-    let sequencer = text("detail.object", object, "sequencer")?;
+    let sequencer = object.text("sequencer")?;
     let is_sequencer =
         (1..=MAX_TEXT_BYTES).contains(&sequencer.len()) && sequencer.chars().all(|c| c.is_ascii_alphanumeric());
     if !is_sequencer {
-        return Err(error("detail.object.sequencer", "is not S3's sequencer", REMEDY));
+        return Err(object.error("sequencer", "is not S3's sequencer", REMEDY));
     }
     Ok(ExecutionInput::M2Event {
         receipt,
@@ -416,56 +496,47 @@ fn m2_event(
     })
 }
 
-fn operator_start(input: &Map<String, Value>, environment: &Environment) -> Result<ExecutionInput, InputError> {
-    only_fields(".", input, &["m2_handoff", "oracle_input_manifest"])?;
-    let handoff = object(".", input, "m2_handoff")?;
-    only_fields("m2_handoff", handoff, &["key", "version_id"])?;
+fn operator_start(input: &Fields<'_>, environment: &Environment) -> Result<ExecutionInput, InputError> {
+    input.only(&["m2_handoff", "oracle_input_manifest"])?;
+    let handoff = input.object("m2_handoff")?;
+    handoff.only(&["key", "version_id"])?;
     let receipt = M2Receipt {
-        key: receipt_key("m2_handoff.key", text("m2_handoff", handoff, "key")?, environment)?,
-        version_id: optional_text("m2_handoff", handoff, "version_id")?,
+        key: handoff.receipt_key(environment)?,
+        version_id: handoff.optional("version_id", Fields::version)?,
     };
-    let oracle_input_manifest = match input.get("oracle_input_manifest") {
-        None => None,
-        Some(_) => {
-            let path = "oracle_input_manifest";
-            let pinned = object(".", input, path)?;
-            only_fields(path, pinned, &["uri", "sha256"])?;
-            let uri = text(path, pinned, "uri")?.parse().map_err(|e| {
-                error(
-                    "oracle_input_manifest.uri",
-                    format!("is not an S3 URI ({e})"),
-                    "give s3://bucket/key",
-                )
-            })?;
-            let sha256 = digest("oracle_input_manifest.sha256", text(path, pinned, "sha256")?)?;
-            Some(PinnedManifest { uri, sha256 })
-        }
-    };
+    let oracle_input_manifest = input.optional("oracle_input_manifest", |input, field| {
+        let pinned = input.object(field)?;
+        pinned.only(&["uri", "sha256"])?;
+        let uri = S3Uri::parse(pinned.text("uri")?)
+            .map_err(|e| pinned.error("uri", format!("is not an S3 URI ({e})"), "give s3://bucket/key"))?;
+        let sha256 = pinned.digest("sha256")?;
+        Ok(PinnedManifest { uri, sha256 })
+    })?;
     Ok(ExecutionInput::OperatorStart {
         receipt,
         oracle_input_manifest,
     })
 }
 
-fn rerun(input: &Map<String, Value>, environment: &Environment) -> Result<ExecutionInput, InputError> {
-    only_fields(".", input, &["resume"])?;
-    let resume = object(".", input, "resume")?;
-    only_fields("resume", resume, &["held", "only", "reset"])?;
-    let held = object("resume", resume, "held")?;
-    only_fields("resume.held", held, &["key", "version_id", "sha256"])?;
+fn rerun(input: &Fields<'_>, environment: &Environment) -> Result<ExecutionInput, InputError> {
+    input.only(&["resume"])?;
+    let resume = input.object("resume")?;
+    resume.only(&["held", "only", "reset"])?;
+    let held = resume.object("held")?;
+    held.only(&["key", "version_id", "sha256"])?;
     let held = HeldSummary {
-        key: held_key("resume.held.key", text("resume.held", held, "key")?, environment)?,
-        version_id: version("resume.held", held, "version_id")?,
-        sha256: digest("resume.held.sha256", text("resume.held", held, "sha256")?)?,
+        key: held.held_key(environment)?,
+        version_id: held.version("version_id")?,
+        sha256: held.digest("sha256")?,
     };
-    let only = match resume.get("only") {
+    let only = match resume.map.get("only") {
         None => false,
         Some(Value::Bool(only)) => *only,
-        Some(_) => return Err(error("resume.only", "is not true or false", SHAPE)),
+        Some(_) => return Err(resume.error("only", "is not true or false", SHAPE)),
     };
-    let reset = object("resume", resume, "reset")?;
-    let reset: ResetReceipt = serde_json::from_value(Value::Object(reset.clone()))
-        .map_err(|e| error("resume.reset", format!("is no reset receipt ({})", reason(&e)), SHAPE))?;
+    let reset = Value::Object(resume.object("reset")?.map.clone());
+    let reset: ResetReceipt = serde_json::from_value(reset)
+        .map_err(|e| resume.error("reset", format!("is no reset receipt ({})", reason(&e)), SHAPE))?;
     Ok(ExecutionInput::Rerun(Rerun { held, only, reset }))
 }
 
@@ -473,84 +544,23 @@ fn rerun(input: &Map<String, Value>, environment: &Environment) -> Result<Execut
 /// it. It is AWS's, and passed over.
 const STARTED_BY: &str = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID";
 
-fn phase_entry(input: &Map<String, Value>) -> Result<ExecutionInput, InputError> {
+fn phase_entry(input: &Fields<'_>) -> Result<ExecutionInput, InputError> {
+    let known = CORRELATION_FIELDS.into_iter().chain([STARTED_BY]);
+    input.only(&known.collect::<Vec<_>>())?;
+    let refused = |field: &str, e: ParseError| {
+        let problem = format!("is not the id of a run ({e})");
+        input.error(field, problem, "give it as run.json has it")
+    };
     let (run, scenario) = ("platform_run_id", "scenario_run_id");
-    only_fields(
-        ".",
-        input,
-        &[
-            run,
-            scenario,
-            "phase_id",
-            "event_id",
-            "runtime_lane",
-            "trace_id",
-            STARTED_BY,
-        ],
-    )?;
-    let id = |field: &str, e: ParseError| {
-        error(
-            field,
-            format!("is not the id of a run ({e})"),
-            "give it as run.json has it",
-        )
-    };
-    let given = |field: &str| match input.get(field) {
-        None => Ok(None),
-        Some(_) => text(".", input, field).map(|text| Some(text.to_owned())),
-    };
+    let given = |field: &str| input.optional(field, |input, field| input.text(field).map(str::to_owned));
     Ok(ExecutionInput::PhaseEntry(PhaseEntry {
-        platform_run_id: PlatformRunId::parse(text(".", input, run)?).map_err(|e| id(run, e))?,
-        scenario_run_id: ScenarioRunId::parse(text(".", input, scenario)?).map_err(|e| id(scenario, e))?,
+        platform_run_id: PlatformRunId::parse(input.text(run)?).map_err(|e| refused(run, e))?,
+        scenario_run_id: ScenarioRunId::parse(input.text(scenario)?).map_err(|e| refused(scenario, e))?,
         phase_id: given("phase_id")?,
         event_id: given("event_id")?,
         runtime_lane: given("runtime_lane")?,
         trace_id: given("trace_id")?,
     }))
-}
-
-fn digest(field: &str, text: &str) -> Result<Sha256Hex, InputError> {
-    Sha256Hex::parse(text).map_err(|_| error(field, "is not a SHA-256", "give 64 lower-case hex digits"))
-}
-
-/// `evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json`, and nothing else.
-fn receipt_key(field: &str, key: &str, environment: &Environment) -> Result<S3Key, InputError> {
-    let refused = || {
-        error(
-            field,
-            format!("is not the key of an M2 receipt of the environment {environment}"),
-            "give evidence/<environment>/run_control/m2j_<stamp>/m2j_m3_entry_readiness_receipt.json",
-        )
-    };
-    let folder = environment
-        .below(key)
-        .and_then(|rest| rest.strip_suffix(M2_RECEIPT_FILE));
-    let id = folder.and_then(|folder| folder.strip_suffix('/')).ok_or_else(refused)?;
-    if !id.starts_with("m2j_") || PhaseExecutionId::parse(id).is_err() {
-        return Err(refused());
-    }
-    S3Key::parse(key).map_err(|_| refused())
-}
-
-/// `evidence/<environment>/run_control/m3x_<…>/m3x_execution_summary.json` of one of the steps.
-fn held_key(field: &str, key: &str, environment: &Environment) -> Result<S3Key, InputError> {
-    let refused = || {
-        error(
-            field,
-            format!("is not the key of a step's execution summary of the environment {environment}"),
-            "give evidence/<environment>/run_control/<phase execution id>/<m3x>_execution_summary.json",
-        )
-    };
-    let (id, file) = environment
-        .below(key)
-        .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(refused)?;
-    let prefix = id.split('_').next().unwrap_or_default();
-    let known = prefix.starts_with("m3") && PhaseExecutionId::parse(id).is_ok();
-    if !known || file != format!("{prefix}_execution_summary.json") {
-        return Err(refused());
-    }
-    S3Key::parse(key).map_err(|_| refused())
 }
 
 #[cfg(test)]

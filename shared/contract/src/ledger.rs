@@ -4,6 +4,7 @@
 //! create-only write is the fence, and re-reading before a write is only an early exit.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -70,18 +71,23 @@ pub enum RecordError {
     NotCanonical,
 }
 
+/// Reads a record from its bytes, which must be exactly those that P1 writes.
+pub(crate) fn parse_record<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+    let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| RecordError::Json(e.to_string()))?;
+    let record = serde_json::from_value(value).map_err(|e| RecordError::Shape(e.to_string()))?;
+    match canonical::document_of(&record) {
+        Ok(again) if again == bytes => Ok(record),
+        _ => Err(RecordError::NotCanonical),
+    }
+}
+
 impl LedgerRecord {
     /// Reads a record from its bytes, which must be exactly those that P1 writes.
     ///
     /// # Errors
     /// When they are not.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        let value = strict::parse_strict(bytes, Limits::DOCUMENT).map_err(|e| RecordError::Json(e.to_string()))?;
-        let record: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape(e.to_string()))?;
-        match canonical::document_of(&record) {
-            Ok(again) if again == bytes => Ok(record),
-            _ => Err(RecordError::NotCanonical),
-        }
+        parse_record(bytes)
     }
 
     /// An ACQUIRED record.
@@ -371,14 +377,12 @@ mod tests {
         let (a, b) = (execution("a"), execution("b"));
         assert_eq!(ledger(vec![]).acquire(&a), Acquire::Create(1));
         assert_eq!(ledger(vec![acquired(1, "a")]).acquire(&a), Acquire::Ours);
-        assert_eq!(
-            ledger(vec![acquired(1, "a")]).acquire(&b),
-            Acquire::AskHolder {
-                holder: a.clone(),
-                started: stamp(),
-                sequence: 2
-            }
-        );
+        let ask = Acquire::AskHolder {
+            holder: a.clone(),
+            started: stamp(),
+            sequence: 2,
+        };
+        assert_eq!(ledger(vec![acquired(1, "a")]).acquire(&b), ask);
         let held = vec![acquired(1, "a"), committed(2, "a", HoldM3)];
         assert_eq!(ledger(held).acquire(&b), Acquire::Create(3));
         let advanced = vec![acquired(1, "a"), committed(2, "a", AdvanceToM4)];
@@ -391,26 +395,18 @@ mod tests {
         use PhaseVerdict::{AdvanceToM4, HoldM3};
         let (a, b) = (execution("a"), execution("b"));
         let held_by_a = ledger(vec![acquired(1, "a")]);
+        let lost = |head: Option<&ExecutionArn>| Commit::Lost { head: head.cloned() };
         assert_eq!(held_by_a.commit(&a, AdvanceToM4, &summary()), Commit::Create(2));
-        assert_eq!(
-            held_by_a.commit(&b, AdvanceToM4, &summary()),
-            Commit::Lost { head: Some(a.clone()) }
-        );
-        assert_eq!(
-            ledger(vec![]).commit(&a, HoldM3, &summary()),
-            Commit::Lost { head: None }
-        );
+        assert_eq!(held_by_a.commit(&b, AdvanceToM4, &summary()), lost(Some(&a)));
+        assert_eq!(ledger(vec![]).commit(&a, HoldM3, &summary()), lost(None));
         let committed = ledger(vec![acquired(1, "a"), committed(2, "a", HoldM3)]);
         assert_eq!(committed.commit(&a, HoldM3, &summary()), Commit::Done(2));
-        assert_eq!(
-            committed.commit(&a, AdvanceToM4, &summary()),
-            Commit::Lost { head: Some(a.clone()) }
-        );
+        assert_eq!(committed.commit(&a, AdvanceToM4, &summary()), lost(Some(&a)));
         let other = ObjectRef {
             sha256: Sha256Hex::of(b"other"),
             ..summary()
         };
-        assert_eq!(committed.commit(&a, HoldM3, &other), Commit::Lost { head: Some(a) });
+        assert_eq!(committed.commit(&a, HoldM3, &other), lost(Some(&a)));
     }
 
     #[test]
@@ -471,11 +467,8 @@ mod tests {
         let null = text.replace("{", "{\"verdict\":null,");
         let no_newline = text.trim_end().to_owned();
         for other in [spaced, null, no_newline] {
-            assert_eq!(
-                LedgerRecord::parse(other.as_bytes()),
-                Err(RecordError::NotCanonical),
-                "{other}"
-            );
+            let parsed = LedgerRecord::parse(other.as_bytes());
+            assert_eq!(parsed, Err(RecordError::NotCanonical), "{other}");
         }
         for (other, why) in [("[]", "shape"), ("", "JSON"), (&text.replace("\"P1\"", "1"), "shape")] {
             let error = LedgerRecord::parse(other.as_bytes()).unwrap_err().to_string();

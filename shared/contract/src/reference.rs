@@ -76,3 +76,19 @@ pub struct ClosureRef {
     /// SHA-256 of the summary's raw bytes.
     pub sha256: Sha256Hex,
 }
+
+impl ClosureRef {
+    /// The closure whose summary was stored as this artifact.
+    #[must_use]
+    pub fn of(summary: ArtifactRef, step: Owner, phase_execution_id: PhaseExecutionId, overall_pass: bool) -> Self {
+        ClosureRef {
+            step,
+            phase_execution_id,
+            overall_pass,
+            bucket: summary.bucket,
+            key: summary.key,
+            version_id: summary.version_id,
+            sha256: summary.sha256,
+        }
+    }
+}

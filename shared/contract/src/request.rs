@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ids::{ExecutionArn, PhaseExecutionId, Stamp, StateMachineArn};
-use crate::input::{ExecutionInput, InputError, join, reason};
+use crate::input::{ExecutionInput, InputError, error, join, reason};
 use crate::owner::Owner;
 use crate::reference::ClosureRef;
 use crate::settings::{Settings, SettingsFields};
@@ -165,18 +165,15 @@ impl StepInput {
     /// # Errors
     /// When it is not what the state machine sends; the error names the field.
     pub fn parse(payload: Value) -> Result<(Self, Attempt), InputError> {
-        let raw: RawRequest = serde_json::from_value(payload).map_err(|e| InputError {
-            field: "payload".to_owned(),
-            problem: format!("is not what the state machine sends ({})", reason(&e)),
-            remedy: "invoke the function through the state machine, or with one of the sample events",
+        let raw: RawRequest = serde_json::from_value(payload).map_err(|e| {
+            let problem = format!("is not what the state machine sends ({})", reason(&e));
+            let remedy = "invoke the function through the state machine, or with one of the sample events";
+            error("payload", problem, remedy)
         })?;
         // Absent it stands only in evidence of revision 1: the state machine always says it.
         if raw.settings.environment.is_none() {
-            return Err(InputError {
-                field: "settings.environment".to_owned(),
-                problem: "is missing".to_owned(),
-                remedy: "deploy the state machine and the functions of one release",
-            });
+            let remedy = "deploy the state machine and the functions of one release";
+            return Err(error("settings.environment", "is missing", remedy));
         }
         let settings = Settings::try_from(raw.settings)?;
         let evidence_bucket = &settings.evidence_bucket;
@@ -185,10 +182,9 @@ impl StepInput {
             state,
             state_machine,
         } = raw.context;
-        let stamp = Stamp::from_rfc3339_floor(&execution.start_time).map_err(|e| InputError {
-            field: "context.Execution.StartTime".to_owned(),
-            problem: format!("is not a time ({e})"),
-            remedy: "give the execution's start time in RFC 3339",
+        let stamp = Stamp::from_rfc3339_floor(&execution.start_time).map_err(|e| {
+            let remedy = "give the execution's start time in RFC 3339";
+            error("context.Execution.StartTime", format!("is not a time ({e})"), remedy)
         })?;
         let mut closures = Closures::new();
         for (id, closure) in raw.closures {
@@ -196,10 +192,13 @@ impl StepInput {
             let is_ours = closure.bucket == *evidence_bucket && settings.environment.below(key).is_some();
             let in_chain = |owner: &Owner| *owner == closure.step && is_ours && *owner != Owner::Entry;
             let owner = Owner::from_id(&id).filter(in_chain);
-            let owner = owner.ok_or_else(|| InputError {
-                field: join("closures", &id),
-                problem: "is not a closure of a step in the deployment's evidence bucket and environment".to_owned(),
-                remedy: "pass the closures on as the steps return them",
+            let owner = owner.ok_or_else(|| {
+                let problem = "is not a closure of a step in the deployment's evidence bucket and environment";
+                error(
+                    &join("closures", &id),
+                    problem,
+                    "pass the closures on as the steps return them",
+                )
             })?;
             closures.insert(owner, closure);
         }

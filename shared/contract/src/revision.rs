@@ -188,27 +188,19 @@ mod tests {
                 format!("{}.new", place[1..].trim_end_matches("/1"))
             };
             let mut lacking = whole(2);
-            lacking
-                .pointer_mut(place)
-                .unwrap()
-                .as_object_mut()
-                .unwrap()
-                .remove("new");
+            let object = lacking.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            object.remove("new");
             let why = checked(&lacking, added).unwrap_err();
             assert_eq!(why, format!("it is of revision 2 and lacks `{field}`"));
             let mut having = of(1);
             having.pointer_mut(place).unwrap()["new"] = Value::Null;
             let why = checked(&having, added).unwrap_err();
-            assert_eq!(
-                why,
-                format!("it is of revision 1 and has `{field}`, which revision 2 added")
-            );
+            let expected = format!("it is of revision 1 and has `{field}`, which revision 2 added");
+            assert_eq!(why, expected);
         }
         // What is not there has no fields.
-        assert_eq!(
-            checked(&json!({"schema_version": 2, "one": null, "new": 0}), added),
-            Ok(())
-        );
+        let without = json!({"schema_version": 2, "one": null, "new": 0});
+        assert_eq!(checked(&without, added), Ok(()));
     }
 
     #[test]
@@ -229,10 +221,8 @@ mod tests {
         for (at, (name, fields)) in ADDED_IN_2.iter().enumerate() {
             assert!(catalogue::find(name).is_some(), "{name} is no artifact");
             assert!(!fields.is_empty(), "{name}");
-            assert!(
-                !ADDED_IN_2[..at].iter().any(|(before, _)| before == name),
-                "{name} stands twice"
-            );
+            let stood = ADDED_IN_2[..at].iter().any(|(before, _)| before == name);
+            assert!(!stood, "{name} stands twice");
         }
     }
 }

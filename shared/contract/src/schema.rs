@@ -393,45 +393,22 @@ mod tests {
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(property("artifact")["const"], "m3d_sample");
         assert_eq!(property("step")["const"], "M3.D");
-        assert_eq!(
-            property("always")["anyOf"],
-            json!([reference("Stamp"), { "type": "null" }])
-        );
+        let stamp_or_null = json!([reference("Stamp"), { "type": "null" }]);
+        assert_eq!(property("always")["anyOf"], stamp_or_null);
         assert_eq!(property("at_times"), reference("Stamp"));
         assert_eq!(property("text"), json!({ "type": "string" }));
-        assert_eq!(
-            property("count"),
-            json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
-        );
+        let of_32_bits = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        assert_eq!(property("count"), of_32_bits);
         assert_eq!(property("total")["maximum"], MAX_INTEGER);
         assert_eq!(property("anything")["additionalProperties"], reference(ANY_JSON));
         assert_eq!(property("described")["$ref"], "#/$defs/CanonicalJson");
-        let definitions: Vec<&String> = schema["$defs"].as_object().unwrap().keys().collect();
-        assert_eq!(
-            definitions,
-            [ANY_JSON, "PlatformRunId", "ScenarioRunId", "Sha256Hex", "Stamp"]
-        );
-        let required: Vec<&str> = schema["required"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(Value::as_str)
-            .collect();
-        assert_eq!(
-            required,
-            [
-                "schema_version",
-                "artifact",
-                "phase_id",
-                "step",
-                "phase_execution_id",
-                "always",
-                "count",
-                "total",
-                "anything",
-                "described"
-            ]
-        );
+        let defined = schema["$defs"].as_object().unwrap().keys();
+        let used = [ANY_JSON, "PlatformRunId", "ScenarioRunId", "Sha256Hex", "Stamp"];
+        assert!(defined.eq(used), "{}", schema["$defs"]);
+        let required = schema["required"].as_array().unwrap().iter().flat_map(Value::as_str);
+        let of_header = ["schema_version", "artifact", "phase_id", "step", PHASE_EXECUTION].into_iter();
+        let of_body = ["always", "count", "total", "anything", "described"];
+        assert!(required.eq(of_header.chain(of_body)), "{}", schema["required"]);
     }
 
     #[test]
@@ -446,10 +423,8 @@ mod tests {
         };
         let step = Step::RunPublication;
         assert_eq!(ids(document::<Sample>(step)), (4, vec![PHASE_EXECUTION]));
-        assert_eq!(
-            ids(observations::<Sample>("m3e_observations", step)),
-            (1, vec![PHASE_EXECUTION])
-        );
+        let observed = observations::<Sample>("m3e_observations", step);
+        assert_eq!(ids(observed), (1, vec![PHASE_EXECUTION]));
         assert_eq!(ids(document::<RunRecord>(step)), (3, RUN_IDS.to_vec()));
     }
 }

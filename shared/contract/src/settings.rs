@@ -2,11 +2,14 @@
 //! section 5), so that the version of the machine that an execution runs on is its configuration: a redrive keeps it, and a
 //! change of a parameter reaches the next execution.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BucketName, DeploymentName, Environment, S3Uri};
 use crate::input::InputError;
+use crate::parse_error::ParseError;
 
 /// Where the deployment keeps what the steps read and write, and what they decide by.
 ///
@@ -86,23 +89,24 @@ fn error(field: &str, problem: impl Into<String>) -> InputError {
     }
 }
 
+fn parsed<T: FromStr<Err = ParseError>>(field: &str, text: &str, what: &str) -> Result<T, InputError> {
+    text.parse().map_err(|e| error(field, format!("is not {what} ({e})")))
+}
+
 fn uri(field: &str, text: &str) -> Result<S3Uri, InputError> {
-    text.parse()
-        .map_err(|e| error(field, format!("is not an S3 URI ({e})")))
+    parsed(field, text, "an S3 URI")
 }
 
 impl TryFrom<SettingsFields> for Settings {
     type Error = InputError;
 
     fn try_from(fields: SettingsFields) -> Result<Self, InputError> {
-        let deployment = DeploymentName::parse(&fields.deployment)
-            .map_err(|e| error("deployment", format!("is not a deployment's name ({e})")))?;
-        let environment = fields
-            .environment
-            .map_or_else(|| Ok(Environment::default()), |text| Environment::parse(&text))
-            .map_err(|e| error("environment", format!("is not an environment ({e})")))?;
-        let evidence_bucket = BucketName::parse(&fields.evidence_bucket)
-            .map_err(|e| error("evidence_bucket", format!("is not a bucket name ({e})")))?;
+        let deployment = parsed("deployment", &fields.deployment, "a deployment's name")?;
+        let environment = match &fields.environment {
+            Some(text) => parsed("environment", text, "an environment")?,
+            None => Environment::default(),
+        };
+        let evidence_bucket = parsed("evidence_bucket", &fields.evidence_bucket, "a bucket name")?;
         let stack_outputs = fields
             .stack_outputs_uris
             .split(',')

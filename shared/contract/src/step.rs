@@ -67,38 +67,30 @@ impl Step {
         Step::CostEnvelope,
     ];
 
+    /// Of each step: the wire name, the prefix of ids and artifact names, and what it is called beside its number.
+    const NAMES: [[&str; 3]; 10] = [
+        ["M3.A", "m3a", "Handle closure"],
+        ["M3.B", "m3b", "Run identity"],
+        ["M3.C", "m3c", "Config digest"],
+        ["M3.D", "m3d", "Orchestrator readiness"],
+        ["M3.E", "m3e", "Run publication"],
+        ["M3.F", "m3f", "M4 handoff"],
+        ["M3.G", "m3g", "Rerun discipline"],
+        ["M3.H", "m3h", "Cost envelope"],
+        ["M3.I", "m3i", "Gate rollup"],
+        ["M3.J", "m3j", "Phase verdict"],
+    ];
+
     /// The wire name, `M3.A` … `M3.J`.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Step::HandleClosure => "M3.A",
-            Step::RunIdentity => "M3.B",
-            Step::ConfigDigest => "M3.C",
-            Step::OrchestratorReadiness => "M3.D",
-            Step::RunPublication => "M3.E",
-            Step::M4Handoff => "M3.F",
-            Step::RerunDiscipline => "M3.G",
-            Step::CostEnvelope => "M3.H",
-            Step::GateRollup => "M3.I",
-            Step::PhaseVerdict => "M3.J",
-        }
+        Self::NAMES[self as usize][0]
     }
 
     /// What the step is called beside its number.
     #[must_use]
     pub const fn title(self) -> &'static str {
-        match self {
-            Step::HandleClosure => "Handle closure",
-            Step::RunIdentity => "Run identity",
-            Step::ConfigDigest => "Config digest",
-            Step::OrchestratorReadiness => "Orchestrator readiness",
-            Step::RunPublication => "Run publication",
-            Step::M4Handoff => "M4 handoff",
-            Step::RerunDiscipline => "Rerun discipline",
-            Step::CostEnvelope => "Cost envelope",
-            Step::GateRollup => "Gate rollup",
-            Step::PhaseVerdict => "Phase verdict",
-        }
+        Self::NAMES[self as usize][2]
     }
 
     /// The name of the step's Task state in the state machine, such as `M3.A Handle closure`.
@@ -110,18 +102,7 @@ impl Step {
     /// The prefix of the step's phase execution ids and artifact names, `m3a` … `m3j`.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
-        match self {
-            Step::HandleClosure => "m3a",
-            Step::RunIdentity => "m3b",
-            Step::ConfigDigest => "m3c",
-            Step::OrchestratorReadiness => "m3d",
-            Step::RunPublication => "m3e",
-            Step::M4Handoff => "m3f",
-            Step::RerunDiscipline => "m3g",
-            Step::CostEnvelope => "m3h",
-            Step::GateRollup => "m3i",
-            Step::PhaseVerdict => "m3j",
-        }
+        Self::NAMES[self as usize][1]
     }
 
     /// The gate that a pass of this step opens, such as `M3.A_READY`.

@@ -282,21 +282,16 @@ mod tests {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
         assert!(strict(&nested(32)).is_ok());
         assert!(strict(&nested(33)).unwrap_err().contains("more than 32 levels deep"));
-        assert!(
-            strict(&("{\"a\":".repeat(33) + "1" + &"}".repeat(33)))
-                .unwrap_err()
-                .contains("32 levels")
-        );
+        let objects = "{\"a\":".repeat(33) + "1" + &"}".repeat(33);
+        assert!(strict(&objects).unwrap_err().contains("32 levels"));
         assert!(strict(&"[".repeat(1 << 20)).is_err());
         let limits = Limits {
             max_bytes: 3,
             max_depth: 1,
         };
         assert!(parse_strict(b"[1]", limits).is_ok());
-        assert_eq!(
-            parse_strict(b"[12]", limits),
-            Err(JsonError::TooLarge { bytes: 4, limit: 3 })
-        );
+        let too_large = JsonError::TooLarge { bytes: 4, limit: 3 };
+        assert_eq!(parse_strict(b"[12]", limits), Err(too_large));
         assert_eq!(parse_strict(b"\"\xff\"", limits), Err(JsonError::NotUtf8 { offset: 1 }));
     }
 

@@ -76,10 +76,8 @@ mod tests {
     fn adjudication_is_fail_closed() {
         assert_eq!(adjudicate(&[], true), RollupVerdict::AdvanceToM3J);
         assert_eq!(adjudicate(&[], false), RollupVerdict::HoldRemediate);
-        assert_eq!(
-            adjudicate(&[Blocker::HandleMissing], true),
-            RollupVerdict::HoldRemediate
-        );
+        let mendable = [Blocker::HandleMissing];
+        assert_eq!(adjudicate(&mendable, true), RollupVerdict::HoldRemediate);
         let no_go = [Blocker::HandleMissing, Blocker::DestructiveMutation];
         assert_eq!(adjudicate(&no_go, true), RollupVerdict::NoGoResetRequired);
         assert_eq!(adjudicate(&no_go, false), RollupVerdict::NoGoResetRequired);

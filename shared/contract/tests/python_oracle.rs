@@ -4,11 +4,15 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test panics")]
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use p1_contract::canonical::{MAX_INTEGER, to_canonical};
-use serde_json::{Map, Value, json};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
 
 const GENERATED: usize = 12_000;
 
@@ -22,8 +26,9 @@ for line in sys.stdin.buffer:
 #[test]
 fn writes_the_bytes_that_python_writes() {
     let mut documents = chosen();
-    let mut source = Source(0x9e37_79b9_7f4a_7c15);
-    documents.extend((0..GENERATED).map(|_| source.value(4)));
+    // The same ones on every machine.
+    let (strategy, mut runner) = (any_document(), TestRunner::deterministic());
+    documents.extend((0..GENERATED).map(|_| strategy.new_tree(&mut runner).unwrap().current()));
     // serde_json writes what is not ASCII as it is, so that Python has to escape it by itself.
     let lines: String = documents.iter().map(|document| format!("{document}\n")).collect();
 
@@ -82,56 +87,31 @@ fn chosen() -> Vec<Value> {
     ]
 }
 
-/// Random documents from a fixed seed (xorshift64*): the same ones on every machine.
-struct Source(u64);
-
-impl Source {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn value(&mut self, depth: u32) -> Value {
-        let kinds = if depth == 0 { 5 } else { 9 };
-        match self.below(kinds) {
-            0 => Value::Null,
-            1 => Value::Bool(self.below(2) == 0),
-            2 => Value::from(self.integer()),
-            3 | 4 => Value::String(self.text()),
-            5 | 6 => (0..self.below(6)).map(|_| self.value(depth - 1)).collect(),
-            _ => {
-                let entries = (0..self.below(8)).map(|_| (self.text(), self.value(depth - 1)));
-                Value::Object(entries.collect::<Map<_, _>>())
-            }
-        }
-    }
-
-    fn integer(&mut self) -> i64 {
-        let magnitude = i64::try_from(self.next() >> 11).unwrap() >> self.below(53);
-        if self.below(2) == 0 { magnitude } else { -magnitude }
-    }
-
-    fn text(&mut self) -> String {
-        (0..self.below(10)).map(|_| self.char()).collect()
-    }
-
-    fn char(&mut self) -> char {
-        let (first, count) = match self.below(8) {
-            0 => (0, 0x20),
-            1 => (0x7f, 0x22),
-            2 => (0xa1, 0x700),
-            3 => (0x2000, 0x70),
-            4 => (0xe000, 0x2000),
-            5 => (0x1_0000, 0x10_0000),
-            _ => (0x20, 0x5f),
-        };
-        let code = first + self.below(count);
-        char::from_u32(u32::try_from(code).unwrap()).unwrap_or('\u{fffd}')
-    }
+/// Any document, with texts from every part of Unicode.
+fn any_document() -> impl Strategy<Value = Value> {
+    let char = prop::char::ranges(Cow::Borrowed(&[
+        '\0'..='\u{1f}',
+        ' '..='~',
+        ' '..='~',
+        '\u{7f}'..='\u{a0}',
+        '\u{a1}'..='\u{7ff}',
+        '\u{2000}'..='\u{206f}',
+        '\u{e000}'..='\u{ffff}',
+        '\u{10000}'..='\u{10ffff}',
+    ]));
+    let text = prop::collection::vec(char, 0..10).prop_map(String::from_iter);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-MAX_INTEGER..=MAX_INTEGER).prop_map(Value::from),
+        (-1_000_i64..1_000).prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((text.clone(), inner), 0..8)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
 }

@@ -1,9 +1,9 @@
 //! What a step uses while it observes: its input, the store, and a record of everything that it read and created.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary};
+use p1_contract::evidence::{Body, Document, DocumentOf, ExecutionSummary, Header, split};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, S3Key};
 use p1_contract::observations::Written;
@@ -13,9 +13,11 @@ use p1_contract::registry::{self, Registry};
 use p1_contract::request::StepInput;
 use p1_contract::settings::Settings;
 use p1_contract::step::Step;
+use p1_contract::strict::{Limits, parse_strict};
 use tokio::sync::OnceCell;
 
 use crate::fault::Fault;
+use crate::lock::locked;
 use crate::orchestrator::Orchestrator;
 use crate::store::{DOCUMENT_LIMIT, Object, REGISTRY_LIMIT, Read, Store, object_ref};
 
@@ -51,6 +53,17 @@ pub enum Exact {
 }
 
 impl Exact {
+    /// The bytes.
+    ///
+    /// # Errors
+    /// Says in words why there are none.
+    pub fn bytes(self) -> Result<Vec<u8>, String> {
+        match self {
+            Exact::Found(bytes) => Ok(bytes),
+            other => Err(other.describe()),
+        }
+    }
+
     /// The result in words, for a blocker's detail.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -66,22 +79,20 @@ impl Exact {
 
 impl<'a> StepContext<'a> {
     /// The context of one invocation.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         input: &'a StepInput,
         store: &'a Store,
         orchestrator: &'a Orchestrator,
         phase_execution_id: PhaseExecutionId,
     ) -> Self {
-        let (reads, created, closures) = (Mutex::default(), Mutex::default(), Mutex::default());
         StepContext {
             input,
             store,
             orchestrator,
             phase_execution_id,
-            reads,
-            created,
-            closures,
+            reads: Mutex::default(),
+            created: Mutex::default(),
+            closures: Mutex::default(),
         }
     }
 
@@ -129,14 +140,9 @@ impl<'a> StepContext<'a> {
     /// Fails if the store gives no answer.
     pub async fn read_listed(&self, artifact: &ArtifactRef) -> Result<Exact, Fault> {
         let version = artifact.version_id.as_deref();
-        self.read_exact(
-            &artifact.bucket,
-            &artifact.key,
-            version,
-            &artifact.sha256,
-            DOCUMENT_LIMIT,
-        )
-        .await
+        let (bucket, key) = (&artifact.bucket, &artifact.key);
+        self.read_exact(bucket, key, version, &artifact.sha256, DOCUMENT_LIMIT)
+            .await
     }
 
     fn exact(&self, bucket: &BucketName, key: &S3Key, object: Object, sha256: &Sha256Hex) -> Exact {
@@ -153,19 +159,13 @@ impl<'a> StepContext<'a> {
     pub async fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
         let written = self.store.create(bucket, key, name, bytes).await;
         if let Written::Stored(artifact) = &written {
-            self.created
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(artifact.clone());
+            locked(&self.created).push(artifact.clone());
         }
         written
     }
 
     fn note_read(&self, reference: ObjectRef) {
-        self.reads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reference);
+        locked(&self.reads).insert(reference);
     }
 
     /// Everything that was read so far, in order. Objects that the step itself created are no inputs. A later attempt reads them
@@ -173,14 +173,14 @@ impl<'a> StepContext<'a> {
     #[must_use]
     pub fn reads(&self) -> Vec<ObjectRef> {
         let created: Vec<ObjectRef> = self.created().iter().map(ArtifactRef::object).collect();
-        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        let reads = locked(&self.reads);
         reads.iter().filter(|read| !created.contains(read)).cloned().collect()
     }
 
     /// Everything that was created so far, in the order of the keys.
     #[must_use]
     pub fn created(&self) -> Vec<ArtifactRef> {
-        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut created = locked(&self.created).clone();
         created.sort_by(|a, b| (&a.bucket, &a.key).cmp(&(&b.bucket, &b.key)));
         created
     }
@@ -220,7 +220,7 @@ impl<'a> StepContext<'a> {
     /// Fails if the store gives no answer. The next caller then asks again.
     pub async fn closure(&self, closure: &ClosureRef) -> Result<ClosureRead, Fault> {
         let cell = {
-            let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut closures = locked(&self.closures);
             match closures.iter().find(|(known, _)| known == closure) {
                 Some((_, cell)) => Arc::clone(cell),
                 None => {
@@ -238,12 +238,10 @@ impl<'a> StepContext<'a> {
         let exact = self
             .read_exact(&closure.bucket, &closure.key, version, &closure.sha256, DOCUMENT_LIMIT)
             .await?;
-        Ok(match exact {
-            Exact::Found(bytes) => match Summary::parse(&bytes, closure.step) {
-                Ok(summary) => ClosureRead::Found(Box::new(summary)),
-                Err(why) => ClosureRead::Unusable(why),
-            },
-            other => ClosureRead::Unusable(other.describe()),
+        let summary = exact.bytes().and_then(|bytes| Summary::parse(&bytes, closure.step));
+        Ok(match summary {
+            Ok(summary) => ClosureRead::Found(Box::new(summary)),
+            Err(why) => ClosureRead::Unusable(why),
         })
     }
 
@@ -253,25 +251,20 @@ impl<'a> StepContext<'a> {
     /// Fails if the chain has no such closure, if the object is not the evidence that the chain names, or if the chain or the
     /// summary says that the step holds: no gate lets a step run after that.
     pub async fn upstream(&self, step: Step) -> Result<Summary, Fault> {
-        let operation = || format!("read the closure of {step}");
         let closure = self.input.closure(step).ok_or_else(|| {
             Fault::InvalidInput(format!(
                 "payload: `closures.{step}` is missing; pass the closures on as the steps return them"
             ))
         })?;
-        match self.closure(closure).await? {
+        let why = match self.closure(closure).await? {
             ClosureRead::Found(summary) => match summary.not_a_pass(closure) {
-                None => Ok(*summary),
-                Some(why) => Err(Fault::internal(
-                    operation(),
-                    format!("s3://{}/{}: {why}; start a new execution", closure.bucket, closure.key),
-                )),
+                None => return Ok(*summary),
+                Some(why) => format!(": {why}"),
             },
-            ClosureRead::Unusable(why) => Err(Fault::internal(
-                operation(),
-                format!("s3://{}/{} {why}; start a new execution", closure.bucket, closure.key),
-            )),
-        }
+            ClosureRead::Unusable(why) => format!(" {why}"),
+        };
+        let problem = format!("s3://{}/{}{why}; start a new execution", closure.bucket, closure.key);
+        Err(Fault::internal(format!("read the closure of {step}"), problem))
     }
 
     /// Reads the document of kind `B` that a closure lists.
@@ -279,13 +272,8 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// Fails if the closure lists no such document, or if the object is not the one it lists.
     pub async fn artifact<B: Body>(&self, summary: &Summary) -> Result<DocumentOf<B>, Fault> {
-        match self.artifact_if_intact(summary).await? {
-            Ok(document) => Ok(document),
-            Err(why) => Err(Fault::internal(
-                format!("read {}", B::NAME),
-                format!("{why}; start a new execution"),
-            )),
-        }
+        let document = self.artifact_if_intact(summary).await?;
+        document.map_err(|why| Fault::internal(format!("read {}", B::NAME), format!("{why}; start a new execution")))
     }
 
     /// Reads the document of kind `B` that a closure lists. The inner error says why the document is not intact.
@@ -296,14 +284,9 @@ impl<'a> StepContext<'a> {
         let Some(artifact) = summary.body.artifact(B::NAME) else {
             return Ok(Err(format!("the closure of {} lists no {}", summary.owner, B::NAME)));
         };
-        Ok(match self.read_listed(artifact).await? {
-            Exact::Found(bytes) => Document::parse(&bytes).map_err(|e| e.to_string()),
-            other => Err(format!(
-                "s3://{}/{} {}",
-                artifact.bucket,
-                artifact.key,
-                other.describe()
-            )),
+        Ok(match self.read_listed(artifact).await?.bytes() {
+            Ok(bytes) => Document::parse(&bytes).map_err(|e| e.to_string()),
+            Err(why) => Err(format!("s3://{}/{} {why}", artifact.bucket, artifact.key)),
         })
     }
 
@@ -321,11 +304,8 @@ impl<'a> StepContext<'a> {
             None => self.upstream(Step::HandleClosure).await?,
         };
         let uri = &self.settings().registry;
-        let pinned = pin
-            .body
-            .inputs
-            .iter()
-            .find(|input| input.bucket == uri.bucket && input.key == uri.key);
+        let mut inputs = pin.body.inputs.iter();
+        let pinned = inputs.find(|input| input.bucket == uri.bucket && input.key == uri.key);
         let Some(pinned) = pinned else {
             return Ok(Err(format!("the closure of {} pins no registry at {uri}", pin.owner)));
         };
@@ -333,9 +313,9 @@ impl<'a> StepContext<'a> {
         let exact = self
             .read_exact(&pinned.bucket, &pinned.key, version, &pinned.sha256, REGISTRY_LIMIT)
             .await?;
-        Ok(match exact {
-            Exact::Found(bytes) => registry::parse(&bytes).map_err(|e| e.to_string()),
-            other => Err(format!("the pinned registry {uri} {}", other.describe())),
+        Ok(match exact.bytes() {
+            Ok(bytes) => registry::parse(&bytes).map_err(|e| e.to_string()),
+            Err(why) => Err(format!("the pinned registry {uri} {why}")),
         })
     }
 }
@@ -373,7 +353,7 @@ pub struct Summary {
     /// The step or admission that wrote it.
     pub owner: Owner,
     /// Its header.
-    pub header: p1_contract::evidence::Header,
+    pub header: Header,
     /// Its content.
     pub body: ExecutionSummary,
 }
@@ -395,31 +375,21 @@ impl Summary {
     /// Fails if the bytes are no such summary. The error says why.
     pub fn parse(bytes: &[u8], owner: Owner) -> Result<Self, String> {
         let name = owner.summary_name();
-        let value = p1_contract::strict::parse_strict(bytes, p1_contract::strict::Limits::DOCUMENT)
-            .map_err(|e| format!("is not strict JSON: {e}"))?;
-        let document: Document<ExecutionSummary> =
-            p1_contract::evidence::split(value, &name).map_err(|e| e.to_string())?;
-        if document.header.artifact != name {
-            return Err(format!(
-                "calls itself `{}`, not {name}",
-                document.header.artifact.escape_debug()
-            ));
+        let value = parse_strict(bytes, Limits::DOCUMENT).map_err(|e| format!("is not strict JSON: {e}"))?;
+        let Document { header, body } = split::<ExecutionSummary>(value, &name).map_err(|e| e.to_string())?;
+        if header.artifact != name {
+            return Err(format!("calls itself `{}`, not {name}", header.artifact.escape_debug()));
         }
-        if !document.body.is_consistent() {
+        if !body.is_consistent() {
             return Err("contradicts itself: verdict, gate and blockers differ".to_owned());
         }
-        Ok(Summary {
-            owner,
-            header: document.header,
-            body: document.body,
-        })
+        Ok(Summary { owner, header, body })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::Harness;
     use crate::testing::{BUCKET, TestExecution};
 
     /// Two answers about one closure could contradict each other, so an invocation uses only one.
@@ -428,11 +398,7 @@ mod tests {
         let mut execution = TestExecution::default();
         let closure = execution.close(Step::HandleClosure, &[], Vec::new());
         let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
-        let context = || {
-            let id = execution.phase_execution_id(Step::RunIdentity);
-            let Harness { store, orchestrator } = &harness;
-            StepContext::new(&request.input, store, orchestrator, id)
-        };
+        let context = || harness.context(&request.input, Step::RunIdentity);
         let ctx = context();
         let first = ctx.closure(&closure).await.unwrap();
         assert!(matches!(first, ClosureRead::Found(_)), "{first:?}");

@@ -2,6 +2,7 @@
 //! (architecture: "A step").
 
 use lambda_runtime::Diagnostic;
+use p1_contract::cause::chain;
 use p1_contract::evidence::EvidenceError;
 use p1_contract::input::InputError;
 use thiserror::Error;
@@ -66,13 +67,7 @@ impl From<InputError> for Fault {
 
 impl From<EvidenceError> for Fault {
     fn from(error: EvidenceError) -> Self {
-        let mut problem = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            problem = format!("{problem}: {cause}");
-            source = cause.source();
-        }
-        Fault::internal("handle evidence", problem)
+        Fault::internal("handle evidence", chain(&error))
     }
 }
 

@@ -11,6 +11,7 @@ use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef};
 use p1_contract::request::{self, Attempt, Conclusion, Findings, StepInput, StepResult};
 use p1_contract::secrets::{self, SecretHit};
+use p1_contract::step::Step;
 use p1_contract::strict::{self, Limits};
 use p1_contract::verdict::PhaseVerdict;
 use serde::Serialize;
@@ -73,6 +74,13 @@ impl Harness {
         Ok(Request { input, attempt })
     }
 
+    /// What `step` uses on these clients.
+    #[must_use]
+    pub fn context<'a>(&'a self, input: &'a StepInput, step: Step) -> StepContext<'a> {
+        let id = input.phase_execution_id(step);
+        StepContext::new(input, &self.store, &self.orchestrator, id)
+    }
+
     /// Runs one step.
     ///
     /// # Errors
@@ -85,8 +93,7 @@ impl Harness {
             return Err(Fault::InvalidInput(problem.to_owned()));
         }
         publishable(input)?;
-        let id = input.phase_execution_id(S::STEP);
-        let ctx = StepContext::new(input, &self.store, &self.orchestrator, id);
+        let ctx = self.context(input, S::STEP);
         if let Some(result) = step.preempt(&ctx).await? {
             return Ok(result);
         }
@@ -200,12 +207,8 @@ impl Harness {
         if &document.header != header {
             return Err(refused("it is of another phase execution".to_owned()));
         }
-        if document
-            .body
-            .settings
-            .as_ref()
-            .is_some_and(|settings| settings != ctx.settings())
-        {
+        let settings = document.body.settings.as_ref();
+        if settings.is_some_and(|settings| settings != ctx.settings()) {
             return Err(refused("it was made under other settings of the deployment".to_owned()));
         }
         // The bytes are there already. This call returns version and tag, and cannot write other bytes.
@@ -274,9 +277,8 @@ impl Harness {
         match too_large(bytes) {
             Some(why) => Written::Refused(why),
             None => {
-                self.store
-                    .create(ctx.bucket(), &artifact.key, &artifact.name, bytes)
-                    .await
+                let Artifact { name, key, .. } = artifact;
+                self.store.create(ctx.bucket(), key, name, bytes).await
             }
         }
     }
@@ -296,20 +298,13 @@ impl Harness {
             return Err(Fault::internal(format!("publish {key}"), why));
         }
         match self.store.create(ctx.bucket(), &key, &name, &bytes).await {
-            Written::Stored(artifact) => Ok(ClosureRef {
-                step: S::OWNER,
-                phase_execution_id: ctx.phase_execution_id.clone(),
-                overall_pass: summary.overall_pass,
-                bucket: artifact.bucket,
-                key: artifact.key,
-                version_id: artifact.version_id,
-                sha256: artifact.sha256,
-            }),
+            Written::Stored(artifact) => {
+                let id = ctx.phase_execution_id.clone();
+                Ok(ClosureRef::of(artifact, S::OWNER, id, summary.overall_pass))
+            }
             other @ Written::Occupied { .. } => {
-                let problem = format!(
-                    "{}; keep it, find who wrote it, and start a new execution",
-                    other.describe()
-                );
+                let what = other.describe();
+                let problem = format!("{what}; keep it, find who wrote it, and start a new execution");
                 Err(Fault::internal(format!("publish {key}"), problem))
             }
             other => Err(Fault::transient(format!("publish {key}"), other.describe())),
@@ -335,12 +330,8 @@ fn publishable(input: &StepInput) -> Result<(), Fault> {
     let settings =
         serde_json::to_value(&input.settings).map_err(|e| Fault::internal("read the settings", e.to_string()))?;
     let settings = settings.as_object().into_iter().flatten();
-    let settings = settings.map(|(name, value)| {
-        (
-            format!("settings.{name}"),
-            value.as_str().unwrap_or_default().to_owned(),
-        )
-    });
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let settings = settings.map(|(name, value)| (format!("settings.{name}"), text(value)));
     for (field, identifier) in identifiers.into_iter().chain(settings) {
         if let Some(hit) = secrets::scan_value(&serde_json::json!({ "identifier": identifier })).first() {
             return Err(Fault::InvalidInput(format!(
@@ -354,8 +345,11 @@ fn publishable(input: &StepInput) -> Result<(), Fault> {
 }
 
 fn document<B: Serialize>(header: &Header, body: &B) -> Result<Vec<u8>, Fault> {
-    let value = merge(header, body)?;
-    canonical::to_document(&value).map_err(|e| Fault::internal(format!("render {}", header.artifact), e.to_string()))
+    rendered(&header.artifact, &merge(header, body)?)
+}
+
+fn rendered(name: &str, value: &serde_json::Value) -> Result<Vec<u8>, Fault> {
+    canonical::to_document(value).map_err(|e| Fault::internal(format!("render {name}"), e.to_string()))
 }
 
 /// The redacted bytes of an artifact, and the places of its secrets.
@@ -364,9 +358,7 @@ fn render(artifact: &Artifact) -> Result<(Vec<u8>, Vec<SecretHit>), Fault> {
         Content::Json(value) => {
             let mut value = value.clone();
             let hits = secrets::redact_value(&mut value);
-            let bytes = canonical::to_document(&value)
-                .map_err(|e| Fault::internal(format!("render {}", artifact.name), e.to_string()))?;
-            Ok((bytes, hits))
+            Ok((rendered(&artifact.name, &value)?, hits))
         }
         Content::Markdown(text) => {
             let hits = secrets::scan_text(&artifact.name, text);
@@ -377,28 +369,19 @@ fn render(artifact: &Artifact) -> Result<(Vec<u8>, Vec<SecretHit>), Fault> {
 }
 
 fn secret_finding<S: StepLogic>(subject: &str, hit: &SecretHit) -> Finding {
-    Blocker::secret(S::STEP).on(
-        format!("{subject}{}", place(&hit.place)),
-        format!("holds secret material: rule {}", hit.rule),
-    )
-}
-
-fn place(place: &str) -> String {
-    if place.is_empty() {
-        String::new()
-    } else {
-        format!(" at {place}")
-    }
+    let subject = match hit.place.as_str() {
+        "" => subject.to_owned(),
+        place => format!("{subject} at {place}"),
+    };
+    Blocker::secret(S::STEP).on(subject, format!("holds secret material: rule {}", hit.rule))
 }
 
 fn unpublished(artifact: &Artifact, written: &Written) -> Fault {
     let operation = format!("publish {} after the committed advance", artifact.key);
     match written {
         Written::Occupied { .. } | Written::Altered { .. } => {
-            let problem = format!(
-                "{}; the advance is committed and stands: find who wrote it",
-                written.describe()
-            );
+            let what = written.describe();
+            let problem = format!("{what}; the advance is committed and stands: find who wrote it");
             Fault::internal(operation, problem)
         }
         _ => Fault::transient(operation, written.describe()),
@@ -424,17 +407,13 @@ fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, clos
         other => other,
     };
     StepResult {
-        step: owner,
-        function_arn: None,
         conclusion,
-        phase_execution_id: closure.phase_execution_id.clone(),
         overall_pass: summary.overall_pass,
         next_gate: summary.next_gate.clone(),
         blockers: codes(&summary.blockers),
-        findings: Findings::default(),
-        asked: None,
-        closure: Some(closure),
         run: evaluation.run,
+        closure: Some(closure.clone()),
+        ..duplicate_delivery(owner, closure.phase_execution_id)
     }
 }
 

@@ -3,7 +3,7 @@
 use p1_contract::input::HeldSummary;
 use p1_contract::reference::ClosureRef;
 
-use crate::context::{Exact, StepContext, Summary};
+use crate::context::{StepContext, Summary};
 use crate::fault::Fault;
 use crate::store::DOCUMENT_LIMIT;
 
@@ -22,25 +22,12 @@ pub async fn held_closure(
     let exact = ctx
         .read_exact(ctx.bucket(), &held.key, version, &held.sha256, DOCUMENT_LIMIT)
         .await?;
-    let bytes = match exact {
-        Exact::Found(bytes) => bytes,
-        other => return Ok(Err(other.describe())),
-    };
-    let summary = match Summary::parse(&bytes, step.into()) {
-        Ok(summary) => summary,
-        Err(why) => return Ok(Err(why)),
-    };
-    if summary.header.step != step || summary.header.phase_execution_id != id {
-        return Ok(Err("is of another phase execution than its key says".to_owned()));
-    }
-    let closure = ClosureRef {
-        step: step.into(),
-        phase_execution_id: id,
-        overall_pass: summary.body.overall_pass,
-        bucket: ctx.bucket().clone(),
-        key: held.key.clone(),
-        version_id: Some(held.version_id.clone()),
-        sha256: held.sha256.clone(),
-    };
-    Ok(Ok((closure, summary)))
+    Ok(exact.bytes().and_then(|bytes| {
+        let summary = Summary::parse(&bytes, step.into())?;
+        let closure = held.closure(ctx.bucket(), summary.body.overall_pass);
+        closure
+            .filter(|_| summary.header.step == step && summary.header.phase_execution_id == id)
+            .map(|closure| (closure, summary))
+            .ok_or_else(|| "is of another phase execution than its key says".to_owned())
+    }))
 }

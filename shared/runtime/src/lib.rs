@@ -12,6 +12,7 @@ mod environment;
 mod fault;
 mod harness;
 mod held;
+mod lock;
 pub mod metrics;
 mod orchestrator;
 pub mod patience;

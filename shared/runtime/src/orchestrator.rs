@@ -59,8 +59,14 @@ pub struct FixedAnswers {
 impl Orchestrator {
     /// Makes the client now. Steps that send requests in every run call this in the init phase, where a function has more CPU.
     pub fn prepare(&self) {
-        if let Orchestrator::StepFunctions(service) = self {
-            let _ = service.client();
+        let _ = self.client();
+    }
+
+    /// Step Functions' client, or the answers that stand for it.
+    fn client(&self) -> Result<&Client, &FixedAnswers> {
+        match self {
+            Orchestrator::StepFunctions(service) => Ok(service.client()),
+            Orchestrator::Fixed(answers) => Err(answers),
         }
     }
 
@@ -69,22 +75,14 @@ impl Orchestrator {
     /// # Errors
     /// Fails if Step Functions gives no answer.
     pub async fn machine(&self, arn: &StateMachineArn) -> Result<MachineAnswer, Fault> {
-        let client = match self {
-            Orchestrator::Fixed(answers) => {
-                return Ok(answers
-                    .machines
-                    .get(arn.as_str())
-                    .cloned()
-                    .unwrap_or(MachineAnswer::NotFound));
+        let request = match self.client() {
+            Ok(client) => client.describe_state_machine().state_machine_arn(arn.as_str()),
+            Err(fixed) => {
+                let answer = fixed.machines.get(arn.as_str()).cloned();
+                return Ok(answer.unwrap_or(MachineAnswer::NotFound));
             }
-            Orchestrator::StepFunctions(service) => service.client(),
         };
-        match client
-            .describe_state_machine()
-            .state_machine_arn(arn.as_str())
-            .send()
-            .await
-        {
+        match request.send().await {
             Ok(answer) => Ok(MachineAnswer::Found {
                 arn: answer.state_machine_arn().to_owned(),
                 name: answer.name().to_owned(),
@@ -105,17 +103,14 @@ impl Orchestrator {
     /// # Errors
     /// Fails if Step Functions gives no answer.
     pub async fn execution(&self, arn: &ExecutionArn) -> Result<ExecutionAnswer, Fault> {
-        let client = match self {
-            Orchestrator::Fixed(answers) => {
-                return Ok(answers
-                    .executions
-                    .get(arn.as_str())
-                    .cloned()
-                    .unwrap_or(ExecutionAnswer::NotFound));
+        let request = match self.client() {
+            Ok(client) => client.describe_execution().execution_arn(arn.as_str()),
+            Err(fixed) => {
+                let answer = fixed.executions.get(arn.as_str()).cloned();
+                return Ok(answer.unwrap_or(ExecutionAnswer::NotFound));
             }
-            Orchestrator::StepFunctions(service) => service.client(),
         };
-        match client.describe_execution().execution_arn(arn.as_str()).send().await {
+        match request.send().await {
             Ok(answer) => Ok(ExecutionAnswer::Found {
                 status: answer.status().as_str().to_owned(),
             }),

@@ -32,10 +32,8 @@ impl Prerequisites {
     /// The summary of `step`. Returns `None` if it could not be read.
     #[must_use]
     pub fn summary(&self, step: Step) -> Option<&Summary> {
-        self.0
-            .iter()
-            .find(|(prerequisite, _)| prerequisite.step == step)
-            .and_then(|(_, summary)| summary.as_ref())
+        let (_, summary) = self.0.iter().find(|(prerequisite, _)| prerequisite.step == step)?;
+        summary.as_ref()
     }
 
     /// The document of kind `B` that the closure of `step` lists. The inner error says why it cannot be read.
@@ -43,13 +41,11 @@ impl Prerequisites {
     /// # Errors
     /// Fails if the store gives no answer.
     pub async fn artifact<B: Body>(&self, ctx: &StepContext<'_>, step: Step) -> Result<Result<B, String>, Fault> {
-        match self.summary(step) {
-            None => Ok(Err("the closure cannot be read".to_owned())),
-            Some(summary) => Ok(ctx
-                .artifact_if_intact::<B>(summary)
-                .await?
-                .map(|document| document.body)),
-        }
+        let Some(summary) = self.summary(step) else {
+            return Ok(Err("the closure cannot be read".to_owned()));
+        };
+        let document = ctx.artifact_if_intact::<B>(summary).await?;
+        Ok(document.map(|document| document.body))
     }
 
     /// The prerequisites, with the further problems that were found in the closures.
@@ -66,32 +62,19 @@ impl Prerequisites {
 }
 
 async fn read_one(ctx: &StepContext<'_>, step: Step) -> Result<(Prerequisite, Option<Summary>), Fault> {
-    let Some(closure) = ctx.input.closure(step) else {
-        let problem = Some("the chain has no such closure".to_owned());
-        return Ok((
-            Prerequisite {
-                step,
-                closure: None,
-                problem,
-            },
-            None,
-        ));
-    };
-    let (summary, problem) = match ctx.closure(closure).await? {
-        ClosureRead::Found(summary) => {
-            let problem = summary.not_a_pass(closure).map(str::to_owned);
-            (Some(*summary), problem)
-        }
-        ClosureRead::Unusable(why) => (None, Some(why)),
-    };
-    Ok((
-        Prerequisite {
-            step,
-            closure: Some(closure.clone()),
-            problem,
+    let closure = ctx.input.closure(step);
+    let (summary, problem) = match closure {
+        None => (None, Some("the chain has no such closure".to_owned())),
+        Some(closure) => match ctx.closure(closure).await? {
+            ClosureRead::Found(summary) => {
+                let problem = summary.not_a_pass(closure).map(str::to_owned);
+                (Some(*summary), problem)
+            }
+            ClosureRead::Unusable(why) => (None, Some(why)),
         },
-        summary,
-    ))
+    };
+    let closure = closure.cloned();
+    Ok((Prerequisite { step, closure, problem }, summary))
 }
 
 #[cfg(test)]
@@ -99,7 +82,6 @@ mod tests {
     use p1_contract::blocker::Blocker;
 
     use super::*;
-    use crate::harness::Harness;
     use crate::testing::TestExecution;
 
     /// The problem of the closure of M3.A, and whether the same closure can be read as an upstream summary.
@@ -110,9 +92,7 @@ mod tests {
         let closure = execution.closures.get_mut("M3.A").unwrap();
         closure.overall_pass = chain_says_pass;
         let (harness, request) = (execution.harness(), execution.request(Step::RunIdentity));
-        let Harness { store, orchestrator } = &harness;
-        let id = execution.phase_execution_id(Step::RunIdentity);
-        let ctx = StepContext::new(&request.input, store, orchestrator, id);
+        let ctx = harness.context(&request.input, Step::RunIdentity);
         let read = Prerequisites::read(&ctx, &[Step::HandleClosure]).await.unwrap();
         let problem = read.into_facts(&[]).remove(0).problem;
         (problem, ctx.upstream(Step::HandleClosure).await.is_ok())
@@ -127,11 +107,8 @@ mod tests {
             (true, false, "the chain names a hold, and its summary a pass"),
         ] {
             let expected = (Some(expected.to_owned()), false);
-            assert_eq!(
-                judged(is_pass, chain_says_pass).await,
-                expected,
-                "{is_pass} {chain_says_pass}"
-            );
+            let judged = judged(is_pass, chain_says_pass).await;
+            assert_eq!(judged, expected, "{is_pass} {chain_says_pass}");
         }
     }
 }

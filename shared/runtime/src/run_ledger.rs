@@ -12,8 +12,7 @@ use p1_contract::verdict::PhaseVerdict;
 
 use crate::context::StepContext;
 use crate::fault::Fault;
-use crate::store::Recreated;
-use crate::store::{DOCUMENT_LIMIT, Read};
+use crate::store::{DOCUMENT_LIMIT, Read, Recreated};
 
 /// The largest number of records that are read. No run should be resumed more often than this allows.
 const MAX_RECORDS: usize = 5_000;
@@ -300,8 +299,7 @@ mod tests {
         }
         .into();
         let (harness, request) = (asks.harness(), asks.request(Step::OrchestratorReadiness));
-        let id = asks.phase_execution_id(Step::OrchestratorReadiness);
-        let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
+        let ctx = harness.context(&request.input, Step::OrchestratorReadiness);
         acquire(&ctx, &run).await
     }
 

@@ -153,16 +153,18 @@ impl Author {
         }
     }
 
+    fn key(&self, file: &str) -> Result<S3Key, Fault> {
+        key_in(&self.environment, &self.phase_execution_id, file)
+    }
+
     /// A document of kind `B`.
     ///
     /// # Errors
     /// Fails for run evidence of a run that has not all its ids.
     pub fn document<B: Body>(&self, body: B) -> Result<DocumentOf<B>, Fault> {
         let header = Head::of(B::NAME, self.step, self.phase_execution_id.clone(), &self.run).ok_or_else(|| {
-            Fault::internal(
-                format!("write {}", B::NAME),
-                "it is evidence of a run that has not all its ids",
-            )
+            let problem = "it is evidence of a run that has not all its ids";
+            Fault::internal(format!("write {}", B::NAME), problem)
         })?;
         Ok(Document { header, body })
     }
@@ -172,12 +174,7 @@ impl Author {
     /// # Errors
     /// Fails if the body cannot be rendered.
     pub fn artifact<B: Body>(&self, body: B) -> Result<Artifact, Fault> {
-        let key = key_in(
-            &self.environment,
-            &self.phase_execution_id,
-            &format!("{}.json", B::NAME),
-        )?;
-        self.artifact_at(key, body)
+        self.artifact_at(self.key(&format!("{}.json", B::NAME))?, body)
     }
 
     /// An artifact of kind `B` at a key that the registry names.
@@ -199,10 +196,9 @@ impl Author {
     /// # Errors
     /// Fails if the name makes no valid key.
     pub fn note(&self, name: &str, text: String) -> Result<Artifact, Fault> {
-        let key = key_in(&self.environment, &self.phase_execution_id, &format!("{name}.md"))?;
         Ok(Artifact {
             name: name.to_owned(),
-            key,
+            key: self.key(&format!("{name}.md"))?,
             content: Content::Markdown(text),
         })
     }

@@ -150,15 +150,7 @@ impl TestExecution {
         let value = merge(&header, &summary).expect("a summary");
         let bytes = canonical::to_document(&value).expect("canonical bytes");
         let stored = self.store_at(&id, &name, &bytes);
-        let closure = ClosureRef {
-            step: owner,
-            phase_execution_id: id,
-            overall_pass: summary.overall_pass,
-            bucket: stored.bucket,
-            key: stored.key,
-            version_id: stored.version_id,
-            sha256: stored.sha256,
-        };
+        let closure = ClosureRef::of(stored, owner, id, summary.overall_pass);
         self.closures.insert(owner, closure.clone());
         closure
     }
@@ -195,10 +187,9 @@ impl TestExecution {
     /// The harness over this platform.
     #[must_use]
     pub fn harness(&self) -> Harness {
-        let orchestrator = Orchestrator::Fixed(Arc::clone(&self.answers));
         Harness {
             store: Store::Memory(self.store.clone()),
-            orchestrator,
+            orchestrator: Orchestrator::Fixed(Arc::clone(&self.answers)),
         }
     }
 
@@ -241,13 +232,8 @@ impl TestExecution {
     /// The JSON document `name` in the folder of `step`'s phase execution. Returns `None` if it does not exist.
     #[must_use]
     pub fn published(&self, step: Step, name: &str) -> Option<Value> {
-        let key = key_in(
-            &self.settings.environment,
-            &self.phase_execution_id(step),
-            &format!("{name}.json"),
-        )
-        .expect("a key");
-        let bytes = self.store.dump(BUCKET).remove(key.as_str())?;
+        let folder = self.settings.environment.phase_folder(&self.phase_execution_id(step));
+        let bytes = self.store.dump(BUCKET).remove(&format!("{folder}{name}.json"))?;
         Some(serde_json::from_slice(&bytes).expect("JSON"))
     }
 }

@@ -81,14 +81,11 @@ mod tests {
     use p1_contract::step::Step;
 
     use super::*;
-    use crate::harness::Harness;
     use crate::testing::{BUCKET, TestExecution};
 
     async fn found(execution: &TestExecution, keys: &[&str]) -> Vec<String> {
         let (harness, request) = (execution.harness(), execution.request(Step::PhaseVerdict));
-        let Harness { store, orchestrator } = &harness;
-        let id = execution.phase_execution_id(Step::PhaseVerdict);
-        let ctx = StepContext::new(&request.input, store, orchestrator, id);
+        let ctx = harness.context(&request.input, Step::PhaseVerdict);
         let keys: Vec<S3Key> = keys.iter().map(|key| key.parse().unwrap()).collect();
         let problems = rewritten(&ctx, keys.iter().map(|key| (ctx.bucket(), key)))
             .await

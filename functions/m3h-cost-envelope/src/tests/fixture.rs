@@ -22,7 +22,7 @@ use p1_contract::settings::CostSource;
 use p1_contract::step::Step;
 use p1_runtime::store::MemoryStore;
 use p1_runtime::testing::{BUCKET, TestExecution};
-use p1_runtime::{Harness, Request, StepContext, StepLogic};
+use p1_runtime::{Harness, Request, StepLogic};
 use serde_json::{Value, json};
 
 use crate::proof::{EXPECTED_PROOFS, upstream};
@@ -182,8 +182,7 @@ impl Platform {
     /// What the step observes on this platform, without Cost Explorer.
     pub(crate) async fn observed(&self) -> (Request, Observed) {
         let (harness, request, step) = (self.harness(), self.request(), step(&[]).0);
-        let id = request.input.phase_execution_id(Step::CostEnvelope);
-        let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
+        let ctx = harness.context(&request.input, Step::CostEnvelope);
         let observed = step.observe(&ctx).await.unwrap();
         (request, observed)
     }

@@ -7,8 +7,8 @@ use p1_contract::observations::phase_verdict::Observed;
 use p1_contract::request::StepResult;
 use p1_contract::step::Step;
 use p1_contract::verdict::{RollupVerdict, adjudicate};
+use p1_runtime::StepLogic as _;
 use p1_runtime::testing::{BUCKET, TestExecution};
-use p1_runtime::{StepContext, StepLogic as _};
 
 use crate::PhaseVerdictStep;
 
@@ -127,7 +127,6 @@ pub(super) fn touch(execution: &TestExecution, key: &str, hide: bool) -> bool {
 pub(super) async fn observe(execution: &TestExecution) -> Observed {
     let request = execution.request(Step::PhaseVerdict);
     let harness = execution.harness();
-    let id = request.input.phase_execution_id(Step::PhaseVerdict);
-    let ctx = StepContext::new(&request.input, &harness.store, &harness.orchestrator, id);
+    let ctx = harness.context(&request.input, Step::PhaseVerdict);
     PhaseVerdictStep::default().observe(&ctx).await.unwrap()
 }

@@ -12,13 +12,14 @@ use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::EncodingType;
 use futures_util::stream::{self, StreamExt};
 use p1_audit::evidence_set::{LARGEST_OBJECT, ListedObject, MOST_BYTES};
-use p1_audit::lineage::{closing_of_commit, closure};
+use p1_audit::lineage::{closing_of_commit, closure_of};
 use p1_audit::text;
 use p1_contract::cause::chain;
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, PlatformRunId, S3Key};
 use p1_contract::ledger::LedgerRecord;
 use p1_contract::reference::ClosureRef;
+use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 use p1_runtime::aws::{Answer, Call, Cause};
 use p1_runtime::store::decoded;
@@ -414,8 +415,8 @@ impl Evidence {
     /// # Errors
     /// Fails if S3 does not answer, or refuses.
     pub async fn last(&self, key: &S3Key) -> Result<Option<ClosureRef>, ReadError> {
-        let last = self.get_own(key.as_str(), None).await?;
-        Ok(last.and_then(|last| closure(&self.bucket, key, last.version_id, &last.bytes)))
+        let (last, owner) = (self.get_own(key.as_str(), None).await?, Step::PhaseVerdict.into());
+        Ok(last.and_then(|last| closure_of(owner, &self.bucket, key, last.version_id, &last.bytes)))
     }
 }
 

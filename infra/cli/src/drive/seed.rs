@@ -241,21 +241,19 @@ fn manifests(registry: &Registry, bucket: &BucketName) -> Result<Vec<Upload>, St
     let manifest_key = text("S3_STREAM_VIEW_MANIFEST_KEY_PATTERN")?;
     let namespace = text("ORACLE_SOURCE_NAMESPACE")?;
     let engine_run_id = text("ORACLE_ENGINE_RUN_ID")?;
-    let outputs = value("ORACLE_REQUIRED_OUTPUT_IDS")?;
-    let outputs = outputs
-        .as_str_list()
-        .ok_or("ORACLE_REQUIRED_OUTPUT_IDS is not a list of texts")?;
+    let outputs: Vec<String> = serde_json::from_value(value("ORACLE_REQUIRED_OUTPUT_IDS")?.to_json())
+        .map_err(|_| "ORACLE_REQUIRED_OUTPUT_IDS is not a list of texts")?;
     outputs
         .into_iter()
         .map(|output_id| {
             let tokens = [
                 ("oracle_source_namespace", namespace.as_str()),
                 ("oracle_engine_run_id", &engine_run_id),
-                ("output_id", output_id),
+                ("output_id", &output_id),
             ];
             let key = pattern::resolve(&manifest_key, &tokens)
                 .map_err(|error| format!("S3_STREAM_VIEW_MANIFEST_KEY_PATTERN: {error}"))?;
-            let bytes = sample::stream_view_manifest(&namespace, &engine_run_id, output_id);
+            let bytes = sample::stream_view_manifest(&namespace, &engine_run_id, &output_id);
             let bucket = bucket.clone();
             Ok(Upload::bytes("oracle manifest", &S3Uri { bucket, key }, bytes))
         })

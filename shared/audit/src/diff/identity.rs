@@ -7,7 +7,7 @@ use p1_contract::identity::{DigestInput, SeedInputs};
 use serde_json::{Map, Value, json};
 
 use super::side::Side;
-use super::{Change, IdChange, Standing, change, handle_value};
+use super::{Change, IdChange, Standing, change, compared, handle_value};
 
 /// Each field of the digest input, with the handles that give its value.
 const DIGEST_FIELDS: [(&str, &[&str]); 6] = [
@@ -65,51 +65,34 @@ fn digest_input(side: &Side) -> Option<DigestInput> {
 
 /// Compares the three ids.
 pub(super) fn ids(a: &Side, b: &Side) -> Vec<IdChange> {
-    let same = |here: Option<&str>, there: Option<&str>| here.is_some() && here == there;
-    let (here, there) = (a.run(), b.run());
-    let platform = same(
-        here.platform_run_id.as_ref().map(|id| id.as_str()),
-        there.platform_run_id.as_ref().map(|id| id.as_str()),
-    );
-    let scenario = same(
-        here.scenario_run_id.as_ref().map(|id| id.as_str()),
-        there.scenario_run_id.as_ref().map(|id| id.as_str()),
-    );
-    let digest = same(
-        here.config_digest.as_ref().map(|digest| digest.as_str()),
-        there.config_digest.as_ref().map(|digest| digest.as_str()),
-    );
-    let id = |id, same, through: Vec<Change>| IdChange { id, same, through };
+    let id = |id: &'static str, through: Vec<Change>| {
+        // An id that a run has not is not there.
+        let [here, there] = [a, b].map(|side| object(side.run()).remove(id));
+        let same = here.is_some() && here == there;
+        IdChange { id, same, through }
+    };
     vec![
-        id("platform_run_id", platform, minted(a, b)),
-        id("scenario_run_id", scenario, through_scenario(a, b)),
-        id("config_digest", digest, through_digest(a, b)),
+        id("platform_run_id", minted(a, b)),
+        id("scenario_run_id", through_scenario(a, b)),
+        id("config_digest", through_digest(a, b)),
     ]
-}
-
-/// The handles among `handles` that differ.
-fn changed(a: &Side, b: &Side, handles: &[&str]) -> Vec<String> {
-    let differs = |key: &&&str| handle_value(a, key) != handle_value(b, key);
-    handles.iter().filter(differs).map(|key| (*key).to_owned()).collect()
 }
 
 /// Where a difference comes from: the handles that differ, or `else_words` if no handle differs.
 fn from(a: &Side, b: &Side, handles: &[&str], else_words: &str) -> Vec<String> {
-    let changed = changed(a, b, handles);
-    if changed.is_empty() {
-        vec![else_words.to_owned()]
-    } else {
-        changed
+    let differs = |key: &&&str| handle_value(a, key) != handle_value(b, key);
+    let mut from: Vec<String> = handles.iter().filter(differs).map(ToString::to_string).collect();
+    if from.is_empty() {
+        from.push(else_words.to_owned());
     }
+    from
 }
 
 /// The reason why `platform_run_id` differs: every start mints a new id.
 fn minted(a: &Side, b: &Side) -> Vec<Change> {
     let stamp = |side: &Side| side.pinned_at.map(|stamp| json!(stamp));
     let words = vec!["the start of the execution that minted it".to_owned()];
-    change("/pinned_at_utc", stamp(a).as_ref(), stamp(b).as_ref(), words)
-        .into_iter()
-        .collect()
+    compared("/pinned_at_utc", (a, b), stamp, words).into_iter().collect()
 }
 
 fn object(value: impl serde::Serialize) -> Map<String, Value> {
@@ -159,12 +142,8 @@ fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
     for field in fields {
         let (here_value, there_value) = (one.get(field), other.get(field));
         if here_value.is_none() || there_value.is_none() {
-            let from = from(
-                a,
-                b,
-                &[handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str()],
-                "the list of fields",
-            );
+            let fields = handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS.as_str();
+            let from = from(a, b, &[fields], "the list of fields");
             changes.extend(change(&format!("/{field}"), here_value, there_value, from));
             continue;
         }
@@ -191,18 +170,10 @@ fn through_scenario(a: &Side, b: &Side) -> Vec<Change> {
         }
     }
     let mode = |seed: &SeedInputs| json!(seed.scenario_derivation_mode);
-    let from = from(
-        a,
-        b,
-        &[handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str()],
-        "the derivation mode",
-    );
-    changes.extend(change(
-        "/scenario_derivation_mode",
-        Some(&mode(here)),
-        Some(&mode(there)),
-        from,
-    ));
+    let handle = handles::SCENARIO_RUN_ID_DERIVATION_MODE.as_str();
+    let from = from(a, b, &[handle], "the derivation mode");
+    let (one, other) = (mode(here), mode(there));
+    changes.extend(change("/scenario_derivation_mode", Some(&one), Some(&other), from));
     changes
 }
 
@@ -226,12 +197,10 @@ fn entries(a: &Side, b: &Side, here: &SeedInputs, there: &SeedInputs) -> Vec<Cha
         let from = match (&one, &other) {
             (Some(_), Some(_)) if key(&one) == key(&other) => vec!["other bytes at the same key".to_owned()],
             (Some(_), Some(_)) => from(a, b, &ENTRY_PLACE, "another place"),
-            _ => from(
-                a,
-                b,
-                &[handles::ORACLE_REQUIRED_OUTPUT_IDS.as_str()],
-                "another list of outputs",
-            ),
+            _ => {
+                let outputs = handles::ORACLE_REQUIRED_OUTPUT_IDS.as_str();
+                from(a, b, &[outputs], "another list of outputs")
+            }
         };
         let what = format!("/oracle_input_manifest_entries/{output}");
         changes.extend(change(&what, one.as_ref(), other.as_ref(), from));

@@ -8,6 +8,8 @@
 mod identity;
 mod side;
 
+use std::collections::BTreeSet;
+
 use p1_contract::artifacts::{M4HandoffPack, P1Verdict, PhaseBudgetEnvelope, PhaseCostOutcomeReceipt, RunRecord};
 use p1_contract::evidence::Body;
 use p1_contract::step::Step;
@@ -172,6 +174,16 @@ fn change(what: &str, a: Option<&Value>, b: Option<&Value>, from: Vec<String>) -
     })
 }
 
+/// The change of what `value` gives for each of the two runs.
+fn compared(
+    what: &str,
+    (a, b): (&Side, &Side),
+    value: impl Fn(&Side) -> Option<Value>,
+    from: Vec<String>,
+) -> Option<Change> {
+    change(what, value(a).as_ref(), value(b).as_ref(), from)
+}
+
 /// A handle's value. If the handle has no value, its status in the registry.
 fn handle_value(side: &Side, key: &str) -> Option<Value> {
     let fact = side.handle(key)?;
@@ -180,10 +192,9 @@ fn handle_value(side: &Side, key: &str) -> Option<Value> {
 }
 
 fn changed_handles(a: &Side, b: &Side, ids: &[IdChange]) -> Vec<HandleChange> {
-    let keys: std::collections::BTreeSet<&String> = a.handles.0.keys().chain(b.handles.0.keys()).collect();
+    let keys: BTreeSet<&String> = a.handles.0.keys().chain(b.handles.0.keys()).collect();
     let changed = keys.into_iter().filter_map(|key| {
-        let (here, there) = (handle_value(a, key), handle_value(b, key));
-        let change = change(key, here.as_ref(), there.as_ref(), Vec::new())?;
+        let change = compared(key, (a, b), |side| handle_value(side, key), Vec::new())?;
         let comes_from = |id: &str, origin: &str| {
             let mut through = ids
                 .iter()
@@ -297,37 +308,24 @@ const FIELDS: [(&str, &[&str]); 5] = [
 
 fn others(a: &Side, b: &Side) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut note = |change: Option<Change>| changes.extend(change);
-    let codes = |side: &Side| side.phase.as_ref().map(|_| json!(side.codes()));
-    note(change(
-        "unresolved blockers",
-        codes(a).as_ref(),
-        codes(b).as_ref(),
-        Vec::new(),
-    ));
+    let mut note = |what: &str, value: &dyn Fn(&Side) -> Option<Value>| {
+        changes.extend(compared(what, (a, b), value, Vec::new()));
+    };
+    note("unresolved blockers", &|side| {
+        side.phase.as_ref().map(|_| json!(side.codes()))
+    });
     for (artifact, fields) in FIELDS {
         if a.publishes(artifact) != b.publishes(artifact) {
-            let published = |side: &Side| side.publishes(artifact).then(|| json!("published"));
-            note(change(
-                artifact,
-                published(a).as_ref(),
-                published(b).as_ref(),
-                Vec::new(),
-            ));
+            note(artifact, &|side| side.publishes(artifact).then(|| json!("published")));
             continue;
         }
         for field in fields {
-            let what = format!("{artifact}/{field}");
-            note(change(
-                &what,
-                a.field(artifact, field),
-                b.field(artifact, field),
-                Vec::new(),
-            ));
+            let value = |side: &Side| side.field(artifact, field).cloned();
+            note(&format!("{artifact}/{field}"), &value);
         }
     }
     // A place counts if its bytes differ, or if a step read it in only one of the two runs.
-    let places: std::collections::BTreeSet<(String, String)> = [(a, b), (b, a)]
+    let places: BTreeSet<(String, String)> = [(a, b), (b, a)]
         .into_iter()
         .flat_map(|(side, other)| side.inputs.iter().filter(|(owner, _)| other.ran.contains(owner)))
         .map(|(_, input)| (input.bucket.to_string(), input.key.to_string()))
@@ -336,11 +334,10 @@ fn others(a: &Side, b: &Side) -> Vec<Change> {
         let hashes = |side: &Side| -> Option<Value> {
             let inputs = side.inputs.iter().map(|(_, input)| input);
             let of_place = inputs.filter(|input| input.bucket.as_str() == bucket && input.key.as_str() == key);
-            let hashes: std::collections::BTreeSet<_> = of_place.map(|input| input.sha256.as_str()).collect();
+            let hashes: BTreeSet<_> = of_place.map(|input| input.sha256.as_str()).collect();
             (!hashes.is_empty()).then(|| json!(hashes))
         };
-        let what = format!("input s3://{bucket}/{key}");
-        note(change(&what, hashes(a).as_ref(), hashes(b).as_ref(), Vec::new()));
+        note(&format!("input s3://{bucket}/{key}"), &hashes);
     }
     changes
 }

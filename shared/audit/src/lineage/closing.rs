@@ -77,10 +77,10 @@ pub fn closing_of_commit(record: &LedgerRecord) -> Option<S3Key> {
     S3Key::parse(&key).ok()
 }
 
-/// The closure of M3.J's closing summary at `key`, computed from its bytes. Returns `None` if the bytes are not such a summary.
-#[must_use]
-pub fn closure(bucket: &BucketName, key: &S3Key, version_id: Option<String>, bytes: &[u8]) -> Option<ClosureRef> {
-    closure_of(Step::PhaseVerdict.into(), bucket, key, version_id, bytes)
+/// The closure of the closing summary of `owner` that the set holds at `key`. Returns `None` if there is no such summary.
+pub(crate) fn closure_in(set: &EvidenceSet, owner: Owner, bucket: &BucketName, key: &str) -> Option<ClosureRef> {
+    let (bytes, place) = (&set.files.get(key)?.bytes, S3Key::parse(key).ok()?);
+    closure_of(owner, bucket, &place, set.version(key), bytes)
 }
 
 /// The closure of the closing summary of `owner` at `key`, computed from its bytes. Returns `None` if the bytes are not such a

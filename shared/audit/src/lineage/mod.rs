@@ -17,7 +17,8 @@ use p1_contract::ledger::{LedgerKind, LedgerRecord};
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
 
-pub use self::closing::{Closing, closing_of_commit, closings, closure, closure_of};
+pub(crate) use self::closing::closure_in;
+pub use self::closing::{Closing, closing_of_commit, closings, closure_of};
 pub use self::executions::{Execution, is_of};
 pub use self::kind::{Kind, What};
 pub use self::ledger::{Entry, entries};
@@ -126,13 +127,12 @@ impl<'s> Lineage<'s> {
     pub fn ended_with(&self) -> Option<ClosureRef> {
         let of_summary = |closing: &Closing| {
             let key = S3Key::parse(&closing.key).ok()?;
-            let listed = self.set.listed.get(&closing.key);
             Some(ClosureRef {
                 step: closing.owner(),
                 phase_execution_id: closing.id.clone(),
                 overall_pass: closing.summary()?.overall_pass,
                 bucket: self.bucket()?,
-                version_id: listed.and_then(|listed| listed.version_id.clone()),
+                version_id: self.set.version(&closing.key),
                 sha256: self.set.files.get(&closing.key)?.sha256.clone(),
                 key,
             })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use p1_contract::artifacts::PhaseSummary;
 use p1_contract::attestation::SIDECARS;
-use p1_contract::evidence::{Body, Document, ExecutionSummary, Header, split, summary_name};
+use p1_contract::evidence::{Document, ExecutionSummary, Header, summary_name};
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, Environment, PhaseExecutionId, PlatformRunId};
 use p1_contract::ledger::LedgerRecord;
@@ -12,10 +12,10 @@ use p1_contract::owner::Owner;
 use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::step::Step;
 
-use super::shape::Documents;
+use super::shape::{Documents, read};
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
-use crate::lineage::{Lineage, folder_of};
+use crate::lineage::{Lineage, closure_in, folder_of};
 
 /// A closure, with the content of its summary.
 pub(super) struct Closed {
@@ -114,18 +114,8 @@ pub(super) fn walk(lineage: &Lineage<'_>, documents: &Documents, findings: &mut 
     }
     let order = |closed: &Closed| closed.closure.step;
     chain.closures.sort_by_key(order);
-    let root = chain.run().map(|run| (run.run_root(), run.ledger_prefix()));
-    let there = set.files.keys().chain(set.not_read.keys());
-    for key in there.filter(|key| !chain.named.contains(*key)) {
-        let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
-        if root.as_ref().is_some_and(is_beside) {
-            chain.foreign.insert(key.clone());
-        } else if chain.broken {
-            findings.incomplete(key, "cannot be reached, because a summary is missing");
-        } else {
-            findings.tampered(key, "is a foreign file: no closure names it");
-        }
-    }
+    let run = chain.run();
+    chain.unnamed(set, run.as_ref(), findings);
     chain
 }
 
@@ -135,16 +125,8 @@ pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents:
     let ended = set.ending.as_ref().and_then(|ending| ending.closure.clone());
     let closure = ended.or_else(|| {
         let key = set.files.keys().find(|key| key.ends_with(&format!("/{name}.json")))?;
-        let summary = split::<ExecutionSummary>(documents.get(key)?.clone(), &name).ok()?;
-        Some(ClosureRef {
-            step: Owner::Entry,
-            phase_execution_id: summary.header.phase_execution_id,
-            overall_pass: summary.body.overall_pass,
-            bucket: summary.body.artifacts.first()?.bucket.clone(),
-            version_id: set.listed.get(key).and_then(|listed| listed.version_id.clone()),
-            key: p1_contract::ids::S3Key::parse(key).ok()?,
-            sha256: set.files.get(key)?.sha256.clone(),
-        })
+        let summary: Document<ExecutionSummary> = read(documents, key)?;
+        closure_in(set, Owner::Entry, &summary.body.artifacts.first()?.bucket, key)
     });
     let Some(closure) = closure.filter(|closure| closure.step == Owner::Entry) else {
         findings.incomplete(name, "is not there: no answer was reached");
@@ -152,14 +134,7 @@ pub(super) fn named_by_an_entry(chain: &mut Chain, set: &EvidenceSet, documents:
     };
     chain.bucket = Some(closure.bucket.clone());
     chain.take(set, documents, closure, "the directory", findings);
-    let there = set.files.keys().chain(set.not_read.keys());
-    for key in there.filter(|key| !chain.named.contains(*key)) {
-        if chain.broken {
-            findings.incomplete(key, "cannot be reached, because a summary is missing");
-        } else {
-            findings.tampered(key, "is a foreign file: no closure names it");
-        }
-    }
+    chain.unnamed(set, None, findings);
 }
 
 impl Chain {
@@ -175,6 +150,22 @@ impl Chain {
     pub(super) fn last_closed(&self) -> Option<&Closed> {
         let ended_with = self.ended_with.as_ref()?;
         self.closures.iter().find(|closed| closed.closure == *ended_with)
+    }
+
+    /// Judges the files that nothing names. Other writers use the root of the run too, but not its ledger.
+    fn unnamed(&mut self, set: &EvidenceSet, run: Option<&PlatformRunId>, findings: &mut Findings) {
+        let root = run.map(|run| (run.run_root(), run.ledger_prefix()));
+        let there = set.files.keys().chain(set.not_read.keys());
+        for key in there.filter(|key| !self.named.contains(*key)) {
+            let is_beside = |(root, ledger): &(String, String)| key.starts_with(root) && !key.starts_with(ledger);
+            if root.as_ref().is_some_and(is_beside) {
+                self.foreign.insert(key.clone());
+            } else if self.broken {
+                findings.incomplete(key, "cannot be reached, because a summary is missing");
+            } else {
+                findings.tampered(key, "is a foreign file: no closure names it");
+            }
+        }
     }
 
     fn read_ledger(&mut self, lineage: &Lineage<'_>, documents: &Documents) {
@@ -206,8 +197,7 @@ impl Chain {
             let Some(summary) = &entry.record.summary else { continue };
             self.bucket.get_or_insert_with(|| summary.bucket.clone());
             self.name(set, &Named::object(summary, &entry.key), findings);
-            let phase = documents.get(summary.key.as_str()).cloned();
-            let phase = phase.and_then(|phase| split::<PhaseSummary>(phase, PhaseSummary::NAME).ok());
+            let phase: Option<Document<PhaseSummary>> = read(documents, summary.key.as_str());
             if let Some(phase) = phase {
                 let by = || summary.key.to_string();
                 roots.extend(phase.body.closures.iter().map(|closure| (closure.clone(), by())));
@@ -261,35 +251,21 @@ impl Chain {
         self.named.insert(key.to_owned());
         self.named.extend(SIDECARS.map(|name| sibling_named(key, name)));
         self.final_closings.insert(key.to_owned());
-        let Some(file) = set.files.get(key) else {
+        if !set.files.contains_key(key) {
             self.broken = true;
             findings.incomplete(key, "is not there, and M3.J ends with it");
             return;
-        };
-        let summary = documents.get(key).cloned();
-        let summary =
-            summary.and_then(|document| split::<ExecutionSummary>(document, &summary_name(Step::PhaseVerdict)).ok());
-        let Some((summary, key)) = summary.zip(p1_contract::ids::S3Key::parse(key).ok()) else {
+        }
+        let Some(summary) = read::<ExecutionSummary>(documents, key) else {
             self.broken = true;
             return;
         };
-        let upstream = summary.body.upstream.first().map(|closure| closure.bucket.clone());
-        let bucket = self.bucket.clone().or(upstream);
-        if let Some(bucket) = bucket {
-            let closure = ClosureRef {
-                step: Step::PhaseVerdict.into(),
-                phase_execution_id: summary.header.phase_execution_id,
-                overall_pass: summary.body.overall_pass,
-                bucket,
-                version_id: set
-                    .listed
-                    .get(key.as_str())
-                    .and_then(|listed| listed.version_id.clone()),
-                key,
-                sha256: file.sha256.clone(),
-            };
-            self.bucket.get_or_insert_with(|| closure.bucket.clone());
-            roots.push((closure, "the directory".to_owned()));
+        let upstream = summary.body.upstream.first().map(|closure| &closure.bucket);
+        if let Some(bucket) = self.bucket.clone().or_else(|| upstream.cloned()) {
+            let closure = closure_in(set, Step::PhaseVerdict.into(), &bucket, key);
+            self.broken |= closure.is_none();
+            self.bucket = Some(bucket);
+            roots.extend(closure.map(|closure| (closure, "the directory".to_owned())));
         }
     }
 
@@ -343,11 +319,8 @@ impl Chain {
             return Vec::new();
         }
         let name = closure.step.summary_name();
-        let document = documents
-            .get(&key)
-            .filter(|document| document["artifact"] == name.as_str());
-        let Some(document) = document.and_then(|document| split::<ExecutionSummary>(document.clone(), &name).ok())
-        else {
+        let document = read::<ExecutionSummary>(documents, &key).filter(|document| document.header.artifact == name);
+        let Some(document) = document else {
             self.broken = true;
             findings.tampered(key, format!("is not the summary of {}", closure.step));
             return Vec::new();

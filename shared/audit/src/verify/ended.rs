@@ -44,14 +44,14 @@ fn single_state(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, findings: &
     let key = last.closure.key.as_str();
     let step = last.closure.step.step();
     let is_one = (Step::ConfigDigest..=Step::CostEnvelope).contains(&step) && last.closure.step != Owner::Admission;
-    findings.expect(key, "that it ran alone", &is_one, &true);
+    findings.holds(key, "that it ran alone", is_one);
     let mut rests_on: Vec<Owner> = last.body.upstream.iter().map(|closure| closure.step).collect();
     rests_on.sort();
     let mut expected: Vec<Owner> = step.before().map(Owner::Step).chain([Owner::Admission]).collect();
     expected.sort();
     findings.expect(key, "what it rests on", &rests_on, &expected);
     let passed = last.body.upstream.iter().all(|closure| closure.overall_pass);
-    findings.expect(key, "the pass of what it rests on", &passed, &true);
+    findings.holds(key, "the pass of what it rests on", passed);
     let admission = last
         .body
         .upstream
@@ -64,7 +64,7 @@ fn single_state(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, findings: &
         return;
     };
     let is_of_this = is_of_one_execution(lineage, chain, last, admission);
-    findings.expect(key, "the admission that it rests on", &is_of_this, &true);
+    findings.holds(key, "the admission that it rests on", is_of_this);
     let Some((place, receipt)) = receipt(lineage, admission, findings) else {
         return;
     };
@@ -75,7 +75,7 @@ fn single_state(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, findings: &
         Some(record) => {
             let id = PhaseExecutionId::derive(Owner::Admission, record.holder_stamp_utc, record.holder.as_str());
             let is_own = id == admission.closure.phase_execution_id;
-            findings.expect(&place, "the record of the ledger that it names", &is_own, &true);
+            findings.holds(&place, "the record of the ledger that it names", is_own);
         }
         None => findings.incomplete("ledger", "has no record of the execution that ran one state alone"),
     }
@@ -100,7 +100,7 @@ fn is_of_one_execution(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, admi
 fn refused(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, findings: &mut Findings) {
     let key = last.closure.key.as_str();
     let is_refusal = last.closure.step == Owner::Admission && !last.body.overall_pass;
-    findings.expect(key, "that it refuses", &is_refusal, &true);
+    findings.holds(key, "that it refuses", is_refusal);
     findings.expect(key, "what it rests on", &last.body.upstream.len(), &0);
     let Some((place, receipt)) = receipt(lineage, last, findings) else {
         return;
@@ -111,7 +111,7 @@ fn refused(lineage: &Lineage<'_>, chain: &Chain, last: &Closed, findings: &mut F
         .blockers
         .iter()
         .any(|blocker| !NOT_PUBLISHED.contains(&blocker.code));
-    findings.expect(&place, "that it refuses", &(receipt.admitted && refuses), &false);
+    findings.holds(&place, "that it refuses", !(receipt.admitted && refuses));
     if let Some(sequence) = receipt.ledger_sequence
         && chain.ledger.iter().all(|record| record.sequence != sequence)
     {
@@ -148,7 +148,7 @@ fn strings(value: &Value) -> Option<BTreeSet<String>> {
 
 /// Compares the engine's word with the summary.
 fn told(lineage: &Lineage<'_>, ending: &Ending, last: &Closed, findings: &mut Findings) {
-    let mut expect = |what: &str, same: bool| findings.expect(HISTORY, what, &same, &true);
+    let mut expect = |what: &str, same: bool| findings.holds(HISTORY, what, same);
     let named = ending.closure.clone().map(|mut named| {
         // Without objects.json no version is known.
         if !lineage.set().listed.contains_key(last.closure.key.as_str()) {

@@ -7,7 +7,7 @@
 use p1_contract::artifacts::PhaseEntryReceipt;
 use p1_contract::attestation::PublicKey;
 use p1_contract::blocker::{Blocker, settle};
-use p1_contract::evidence::{Body, Document, split};
+use p1_contract::evidence::{Body, Document};
 use p1_contract::ids::PhaseExecutionId;
 use p1_contract::observations::Observations;
 use p1_contract::observations::phase_entry::{Observed, SignatureFacts};
@@ -16,7 +16,7 @@ use p1_contract::settings::Signing;
 
 use super::chain::{Chain, Closed, named_by_an_entry};
 use super::meaning::revisions;
-use super::shape::Documents;
+use super::shape::{Documents, read};
 use crate::entry::answer;
 use crate::evidence_set::{EvidenceSet, Outcome};
 use crate::findings::Findings;
@@ -55,12 +55,10 @@ fn meaning(set: &EvidenceSet, documents: &Documents, closed: &Closed, keys: &[Pu
     let folder = set.environment().phase_folder(&closed.closure.phase_execution_id);
     let place = |name: &str| format!("{folder}{name}.json");
     let (receipt_key, observations_key) = (place(PhaseEntryReceipt::NAME), place(&Owner::Entry.observations_name()));
-    let observations = documents.get(&observations_key).cloned();
-    let observations =
-        observations.and_then(|value| split::<Observations<Observed>>(value, &Owner::Entry.observations_name()).ok());
+    let observations: Option<Document<Observations<Observed>>> = read(documents, &observations_key);
+    let publish = Blocker::publish_failed(Owner::Entry.step());
     let receipt: Option<Document<PhaseEntryReceipt>> = set.document(&receipt_key).ok();
     let (Some(observations), Some(receipt)) = (observations, receipt) else {
-        let publish = Blocker::publish_failed(Owner::Entry.step());
         if !closed.body.blockers.iter().any(|blocker| blocker.code == publish) {
             findings.incomplete(
                 closed.closure.key.as_str(),
@@ -81,44 +79,25 @@ fn meaning(set: &EvidenceSet, documents: &Documents, closed: &Closed, keys: &[Pu
         .as_ref()
         .is_none_or(|settings| settings.signing != Signing::Off);
     let is_unasked = observed.signature == SignatureFacts::NotAsked;
-    findings.expect(
+    findings.holds(
         &observations_key,
         "whether the deployment signs",
-        &(signs && is_unasked),
-        &false,
+        !(signs && is_unasked),
     );
-    let publish = Blocker::publish_failed(Owner::Entry.step());
     let others = closed.body.blockers.iter().filter(|blocker| blocker.code != publish);
     let others: Vec<_> = others.cloned().collect();
-    findings.expect(
-        closed.closure.key.as_str(),
-        "its blockers",
-        &others,
-        &settle(judged.findings()),
-    );
-    let admitted = judged.problems.is_empty();
-    findings.expect(&receipt_key, "its answer", &receipt.body.admitted, &admitted);
-    findings.expect(
-        &receipt_key,
-        "its references",
-        &receipt.body.references,
-        &judged.references,
-    );
-    findings.expect(
-        &receipt_key,
-        "its environment",
-        &receipt.body.environment,
-        &judged.environment,
-    );
-    findings.expect(&receipt_key, "its run", &receipt.header.run(), &judged.run);
+    let key = closed.closure.key.as_str();
+    findings.expect(key, "its blockers", &others, &settle(judged.findings()));
+    let (key, body, admitted) = (&receipt_key, &receipt.body, judged.problems.is_empty());
+    findings.expect(key, "its answer", &body.admitted, &admitted);
+    findings.expect(key, "its references", &body.references, &judged.references);
+    findings.expect(key, "its environment", &body.environment, &judged.environment);
+    findings.expect(key, "its run", &receipt.header.run(), &judged.run);
     // What was read is what is there.
     for document in &observed.documents {
         let key = document.object.key.as_str();
-        if set
-            .files
-            .get(key)
-            .is_some_and(|file| file.sha256 != document.object.sha256)
-        {
+        let file = set.files.get(key);
+        if file.is_some_and(|file| file.sha256 != document.object.sha256) {
             findings.tampered(key, format!("has other bytes than {observations_key} names"));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use p1_contract::artifacts::*;
 use p1_contract::blocker::{Blocker, codes};
-use p1_contract::evidence::{Body, HOLD, RunIds, split};
+use p1_contract::evidence::{Body, HOLD, RunIds};
 use p1_contract::identity::{SeedInputs, composite_manifest_digest};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId, PlatformRunId, S3Key, Stamp};
 use p1_contract::ledger::{Ledger, LedgerError, LedgerKind};
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::chain::{Chain, Closed, summary_key};
 use super::judged::{Evidence, Phase};
-use super::shape::Documents;
+use super::shape::{Documents, read};
 use super::{ended, offered, pinned, resolved, windows};
 use crate::evidence_set::{EvidenceSet, HISTORY, Outcome};
 use crate::findings::Findings;
@@ -134,17 +134,13 @@ fn references(set: &EvidenceSet, documents: &Documents, findings: &mut Findings)
     }
 }
 
+/// Checks the ids that a document carries. An id that is not known is in none.
 fn same_run(key: &str, document: &Value, run: &RunIds, findings: &mut Findings) {
+    let (platform, scenario, config) = (&run.platform_run_id, &run.scenario_run_id, &run.config_digest);
     let ids = [
-        (
-            "platform_run_id",
-            run.platform_run_id.as_ref().map(PlatformRunId::as_str),
-        ),
-        ("scenario_run_id", run.scenario_run_id.as_ref().map(|id| id.as_str())),
-        (
-            "config_digest",
-            run.config_digest.as_ref().map(|digest| digest.as_str()),
-        ),
+        ("platform_run_id", platform.as_ref().map(PlatformRunId::as_str)),
+        ("scenario_run_id", scenario.as_ref().map(|id| id.as_str())),
+        ("config_digest", config.as_ref().map(|digest| digest.as_str())),
     ];
     for (field, expected) in ids {
         if let Some(found) = document.get(field) {
@@ -193,17 +189,16 @@ fn closures(set: &EvidenceSet, chain: &Chain, kind: Kind, findings: &mut Finding
         let id = &closure.phase_execution_id;
         findings.expect(key, "its phase execution id", &header.phase_execution_id, id);
         findings.expect(key, "its verdict", &body.overall_pass, &closure.overall_pass);
-        findings.expect(key, "its count of blockers", &body.is_consistent(), &true);
+        findings.holds(key, "its count of blockers", body.is_consistent());
         let gate = if body.overall_pass {
             step.ready_gate()
         } else {
             HOLD.to_owned()
         };
-        findings.expect(
+        findings.holds(
             key,
             "its gate",
-            &(closure.step == Owner::Admission || body.next_gate == gate),
-            &true,
+            closure.step == Owner::Admission || body.next_gate == gate,
         );
         if !derived.contains(&(closure.step, id.clone())) && !holders.is_empty() && !is_unnamed(closure) {
             findings.tampered(key, "its phase execution id follows from no holder of the ledger");
@@ -246,14 +241,14 @@ fn secret_scans(documents: &Documents, chain: &Chain, findings: &mut Findings) {
         };
         let created = observations["created"].as_array().map_or(&[][..], Vec::as_slice);
         let is_created = |key: &S3Key| created.iter().any(|artifact| artifact["key"] == key.as_str());
-        let mut published = body.artifacts.iter().map(|artifact| &artifact.key);
-        let published: Vec<_> = published.by_ref().filter(|key| !is_created(key)).collect();
+        let published = body.artifacts.iter().map(|artifact| &artifact.key);
+        let published: Vec<_> = published.filter(|key| !is_created(key)).collect();
         let is_known = (1..=secrets::RULES_VERSION).contains(&scan.rules_version);
-        findings.expect(key, "the version of the rules for secrets", &is_known, &true);
+        findings.holds(key, "the version of the rules for secrets", is_known);
         let scanned = (published.len() + body.not_stored.len()) as u64;
         findings.expect(key, "the count of scanned documents", &scan.documents, &scanned);
         let redactions = observations["redactions"].as_array().map_or(0, Vec::len) as u64;
-        findings.expect(key, "the count of secrets", &(scan.hits >= redactions), &true);
+        findings.holds(key, "the count of secrets", scan.hits >= redactions);
         let strings = |key: &&S3Key| match documents.get(key.as_str()) {
             Some(document) if document["artifact"] == name.as_str() => {
                 Some(secrets::count_strings(&document["observed"]))
@@ -291,8 +286,8 @@ fn later_phases(documents: &Documents, phase: Option<Phase<'_>>, findings: &mut 
             findings.expect(key, WHAT, &stated, &expected);
         }
     }
-    for (key, document) in documents {
-        let Ok(receipt) = split::<M4EntryReadinessReceipt>(document.clone(), M4EntryReadinessReceipt::NAME) else {
+    for key in documents.keys() {
+        let Some(receipt) = read::<M4EntryReadinessReceipt>(documents, key) else {
             continue;
         };
         let is_first_revision = receipt.header.schema_version == 1;
@@ -301,50 +296,41 @@ fn later_phases(documents: &Documents, phase: Option<Phase<'_>>, findings: &mut 
         let opens =
             (is_first_revision && stated == (None, None, None)) || stated == (Some(true), Some(0), Some(Vec::new()));
         let opens = opens && receipt.next_gate == "M4_READY" && receipt.overall_pass;
-        findings.expect(key, WHAT, &opens, &true);
+        findings.holds(key, WHAT, opens);
     }
 }
 
 /// Whether the verdict that counts is an advance. Returns `None` if no verdict was committed.
 fn committed(evidence: &Evidence<'_>, phase: Phase<'_>, kind: Kind, findings: &mut Findings) -> Option<bool> {
     let Evidence { set, chain, .. } = evidence;
-    let Phase {
-        key: phase_key,
-        document: phase,
-    } = phase;
+    let (phase_key, phase) = (phase.key, phase.document);
     let last = chain.closures.iter().find(|closed| {
         closed.closure.step == Step::PhaseVerdict && closed.header.phase_execution_id == phase.header.phase_execution_id
     });
     if let Some(ending) = set.ending.as_ref().filter(|_| kind.has_verdict()) {
         let known = chain.ledger.is_empty() || chain.ledger.iter().any(|record| record.holder == ending.execution);
-        findings.expect(HISTORY, "its execution", &known, &true);
+        findings.holds(HISTORY, "its execution", known);
         // That it names no outcome is a finding of its own.
         let is_verdict = ending.outcome.is_none_or(|outcome| outcome == Outcome::Verdict);
-        findings.expect(HISTORY, "its outcome", &is_verdict, &true);
+        findings.holds(HISTORY, "its outcome", is_verdict);
         if let (Some(stated), Some(last)) = (ending.closure_of(Outcome::Verdict), last) {
             let same = stated.key == last.closure.key && stated.sha256 == last.closure.sha256;
-            findings.expect(HISTORY, "the closure that it ended with", &same, &true);
+            findings.holds(HISTORY, "the closure that it ended with", same);
         }
     }
     if let Some(last) = last {
         let key = last.closure.key.as_str();
         findings.expect(key, "its upstream", &last.body.upstream, &phase.body.closures);
-        let listed = last
-            .body
-            .artifact(PhaseSummary::NAME)
-            .map(|artifact| artifact.key.as_str());
+        let listed = last.body.artifact(PhaseSummary::NAME);
+        let listed = listed.map(|artifact| artifact.key.as_str());
         findings.expect(key, "the phase summary that it lists", &listed, &Some(phase_key));
     }
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     findings.expect(phase_key, "its pass", &phase.body.overall_pass, &advance);
     match &chain.committed {
         Some(record) => {
-            findings.expect(
-                "ledger",
-                "the committed verdict",
-                &record.verdict,
-                &Some(phase.body.verdict),
-            );
+            let verdict = Some(phase.body.verdict);
+            findings.expect("ledger", "the committed verdict", &record.verdict, &verdict);
             let named = record.summary.as_ref().map(|summary| summary.key.as_str());
             findings.expect("ledger", "the committed summary", &named, &Some(phase_key));
             Some(advance)
@@ -364,7 +350,7 @@ fn identity(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
     if let Some(run) = &run.platform_run_id {
         let minted =
             (0..=20).any(|attempt| PlatformRunId::mint(seed.body.pinned_at_utc, attempt).as_ref() == Some(run));
-        findings.expect(&key, "the time of platform_run_id", &minted, &true);
+        findings.holds(&key, "the time of platform_run_id", minted);
     }
     let inputs = seed.body.seed_inputs.as_ref();
     let digest = inputs.and_then(|inputs| inputs.digest_input.digest().ok());
@@ -386,10 +372,7 @@ fn identity(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findings) {
 
 fn verdict(evidence: &Evidence<'_>, phase: Phase<'_>, findings: &mut Findings) {
     let Evidence { closed, .. } = evidence;
-    let Phase {
-        key: phase_key,
-        document: phase,
-    } = phase;
+    let (phase_key, phase) = (phase.key, phase.document);
     let rollup = Owner::Step(Step::GateRollup);
     let publish = Blocker::publish_failed(Step::GateRollup);
     // M3.I adjudicates before it publishes, so its documents cannot record that one of them was not stored.
@@ -411,49 +394,32 @@ fn verdict(evidence: &Evidence<'_>, phase: Phase<'_>, findings: &mut Findings) {
         findings.expect(&key, "its steps not reached", &verdict.body.not_reached, &not_reached);
         let pass = adjudication == RollupVerdict::AdvanceToM3J;
         findings.expect(&key, "its pass", &verdict.body.overall_pass, &pass);
-        findings.expect(
-            phase_key,
-            "its adjudication",
-            &phase.body.adjudication,
-            &Some(adjudication),
-        );
+        let stated = &phase.body.adjudication;
+        findings.expect(phase_key, "its adjudication", stated, &Some(adjudication));
     } else if phase.body.verdict == PhaseVerdict::AdvanceToM4 {
         findings.incomplete(phase_key, "it advances, and the verdict of M3.I is not there");
     }
     if let Some((key, register)) = evidence.artifact::<RollupBlockerRegister>(Step::GateRollup) {
         let registered: Vec<RegisteredBlocker> = unresolved.iter().map(RegisteredBlocker::from).collect();
-        findings.expect(&key, "its blockers", &register.body.unresolved_blockers, &registered);
-        findings.expect(
-            &key,
-            "its count",
-            &register.body.unresolved_count,
-            &(registered.len() as u64),
-        );
+        let (register, count) = (register.body, registered.len() as u64);
+        findings.expect(&key, "its blockers", &register.unresolved_blockers, &registered);
+        findings.expect(&key, "its count", &register.unresolved_count, &count);
     }
-    let mut others: Vec<Blocker> = phase
-        .body
-        .unresolved_blockers
-        .iter()
-        .map(|blocker| blocker.code)
-        .collect();
+    let stated = &phase.body.unresolved_blockers;
+    let mut others: Vec<Blocker> = stated.iter().map(|blocker| blocker.code).collect();
     let clear = others.is_empty();
     others.retain(|code| code.step() != Step::PhaseVerdict && *code != publish);
     others.sort();
     others.dedup();
     findings.expect(phase_key, "its codes", &others, &codes(&unresolved));
-    let green = |step: Step| {
-        closed
-            .get(&Owner::Step(step))
-            .is_some_and(|closed| closed.body.overall_pass)
-    };
-    let admitted = closed
-        .get(&Owner::Admission)
-        .is_none_or(|closed| closed.body.overall_pass);
+    let passed = |owner: Owner| closed.get(&owner).map(|closed| closed.body.overall_pass);
     let advances = adjudication == RollupVerdict::AdvanceToM3J
         && clear
-        && admitted
+        && passed(Owner::Admission) != Some(false)
         && phase.body.commit == CommitPosture::ToBeCommitted
-        && Step::PhaseVerdict.before().all(green);
+        && Step::PhaseVerdict
+            .before()
+            .all(|step| passed(step.into()) == Some(true));
     let stated = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     findings.expect(phase_key, "its verdict", &stated, &advances);
 }

@@ -24,6 +24,7 @@ use p1_contract::attestation::PublicKey;
 use p1_contract::evidence::RunIds;
 use serde::Serialize;
 
+use self::chain::Chain;
 use crate::evidence_set::EvidenceSet;
 use crate::findings::{Finding, Findings, Grade};
 use crate::lineage::{Kind, Lineage, What};
@@ -137,16 +138,7 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
         return phase_entry(&lineage, &documents, misshapen, keys, findings);
     }
     let mut chain = chain::walk(&lineage, &documents, &mut findings);
-    // Other writers use the run's root too. Their files are not judged as P1's.
-    for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
-        findings.tampered(key, why);
-    }
-    for (key, why) in set.not_read.iter().filter(|(key, _)| !chain.foreign.contains(*key)) {
-        why.report(key, &mut findings);
-    }
-    for key in set.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
-        findings.tampered(key, "is a foreign file: objects.json does not list it");
-    }
+    files(set, misshapen, &chain, &mut findings);
     if chain.broken && findings.all().is_empty() {
         findings.incomplete("evidence/", "a summary that the verdict rests on could not be followed");
     }
@@ -169,30 +161,7 @@ pub fn verify(set: &EvidenceSet, keys: &[PublicKey]) -> Report {
         let last = chain.last_closed().filter(|_| lineage.kind.ends_before());
         last.map(|_| Standing::Intact)
     };
-    let standing = standing(&findings, stated);
-    if standing == Standing::Tampered {
-        signature.beside_tampering();
-    }
-    let word = |advance| if advance { "ADVANCE_TO_M4" } else { "HOLD_M3" };
-    Report {
-        standing,
-        execution: lineage.what(),
-        verdict: judgement
-            .advance
-            .filter(|_| lineage.kind.has_verdict())
-            .map(|advance| word(advance).to_owned()),
-        run: judgement.run,
-        signature,
-        counts: Counts {
-            objects: set.files.keys().filter(|key| !chain.foreign.contains(*key)).count(),
-            hashes: chain.hashes,
-            closures: chain.closures.len(),
-            named_not_mirrored: chain.outside.len(),
-        },
-        foreign,
-        findings: findings.all().to_vec(),
-        foreign_keys: chain.foreign,
-    }
+    report(&lineage, chain, &findings, stated, judgement.run, signature, foreign)
 }
 
 /// Checks the evidence of a phase entry.
@@ -203,48 +172,67 @@ fn phase_entry(
     keys: &[PublicKey],
     mut findings: Findings,
 ) -> Report {
-    let set = lineage.set();
-    for (key, why) in misshapen {
+    let (set, mut chain) = (lineage.set(), Chain::default());
+    files(set, misshapen, &chain, &mut findings);
+    let admitted = entry::check(set, documents, &mut chain, keys, &mut findings);
+    let stated = admitted.map(|admitted| match admitted {
+        true => Standing::Admitted,
+        false => Standing::Refused,
+    });
+    let run = chain.closures.first().map(|closed| closed.header.run());
+    let (run, foreign) = (run.unwrap_or_default(), Foreign::of(&set.foreign));
+    report(lineage, chain, &findings, stated, run, Signature::NONE, foreign)
+}
+
+/// What is wrong with the files as such. Other writers use the run's root too: their files are not judged as P1's.
+fn files(set: &EvidenceSet, misshapen: Vec<(String, String)>, chain: &Chain, findings: &mut Findings) {
+    for (key, why) in misshapen.into_iter().filter(|(key, _)| !chain.foreign.contains(key)) {
         findings.tampered(key, why);
     }
-    for (key, why) in &set.not_read {
-        why.report(key, &mut findings);
+    for (key, why) in set.not_read.iter().filter(|(key, _)| !chain.foreign.contains(*key)) {
+        why.report(key, findings);
     }
-    for key in &set.unlisted {
+    for key in set.unlisted.iter().filter(|key| !chain.foreign.contains(*key)) {
         findings.tampered(key, "is a foreign file: objects.json does not list it");
     }
-    let mut chain = chain::Chain::default();
-    let admitted = entry::check(set, documents, &mut chain, keys, &mut findings);
-    let stated = |admitted| {
-        if admitted {
-            Standing::Admitted
-        } else {
-            Standing::Refused
-        }
+}
+
+/// The report. `stated` is what the evidence states, if it states anything.
+fn report(
+    lineage: &Lineage<'_>,
+    chain: Chain,
+    findings: &Findings,
+    stated: Option<Standing>,
+    run: RunIds,
+    mut signature: Signature,
+    foreign: Foreign,
+) -> Report {
+    let standing = standing(findings, stated);
+    if standing == Standing::Tampered {
+        signature.beside_tampering();
+    }
+    let verdict = match stated {
+        Some(Standing::Pinned) => Some("ADVANCE_TO_M4"),
+        Some(Standing::Held) => Some("HOLD_M3"),
+        Some(Standing::Admitted) => Some("PHASE_ADMITTED"),
+        Some(Standing::Refused) => Some("ENTRY_REFUSED"),
+        _ => None,
     };
-    let standing = standing(&findings, admitted.map(stated));
-    let word = |admitted| if admitted { "PHASE_ADMITTED" } else { "ENTRY_REFUSED" };
+    let own = lineage.set().files.keys().filter(|key| !chain.foreign.contains(*key));
     Report {
         standing,
         execution: lineage.what(),
-        verdict: admitted.map(|admitted| word(admitted).to_owned()),
-        run: chain
-            .closures
-            .first()
-            .map(|closed| closed.header.run())
-            .unwrap_or_default(),
-        signature: Signature {
-            state: SignatureState::Unsigned,
-            keyid: None,
-        },
+        verdict: verdict.map(str::to_owned),
+        run,
+        signature,
         counts: Counts {
-            objects: set.files.len(),
+            objects: own.count(),
             hashes: chain.hashes,
             closures: chain.closures.len(),
             named_not_mirrored: chain.outside.len(),
         },
-        foreign: Foreign::of(&set.foreign),
+        foreign,
         findings: findings.all().to_vec(),
-        foreign_keys: BTreeSet::new(),
+        foreign_keys: chain.foreign,
     }
 }

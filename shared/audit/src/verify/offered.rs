@@ -12,12 +12,8 @@ use crate::findings::Findings;
 /// The action follows from the blockers and from how far the run came; the inputs go on from the last summary of M3.A … M3.H.
 pub(super) fn check(phase: Phase<'_>, findings: &mut Findings) {
     let (key, phase) = (phase.key, &phase.document.body);
-    findings.expect(
-        key,
-        "whether it offers a way on",
-        &phase.next_action.is_some(),
-        &!phase.overall_pass,
-    );
+    let offers = phase.next_action.is_some();
+    findings.expect(key, "whether it offers a way on", &offers, &!phase.overall_pass);
     let Some(next) = &phase.next_action else {
         return;
     };
@@ -49,5 +45,5 @@ pub(super) fn check(phase: Phase<'_>, findings: &mut Findings) {
         findings.expect(key, "its input for one state alone", &Some(alone), &expected.as_ref());
     }
     let starts = next.start_input.is_some() && resumes;
-    findings.expect(key, "whether it offers a new start", &starts, &false);
+    findings.holds(key, "whether it offers a new start", !starts);
 }

@@ -3,6 +3,8 @@
 use p1_contract::artifacts::*;
 use p1_contract::evidence::{Body, Document, RunIds};
 use p1_contract::ids::Stamp;
+use p1_contract::owner::Owner;
+use p1_contract::reference::ArtifactRef;
 use p1_contract::step::Step;
 use p1_contract::verdict::PhaseVerdict;
 
@@ -23,12 +25,9 @@ pub(super) fn documents(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Fi
     if let Some((key, record)) = &record {
         findings.expect(key, "its triplet", &Some(record.header.triplet()), &triplet);
         same_time(key, record.body.pinned_at_utc, findings);
-        let known = record
-            .body
-            .source_closures
-            .iter()
-            .all(|closure| closures.contains(closure));
-        findings.expect(key, "the closures that it rests on", &known, &true);
+        let mut sources = record.body.source_closures.iter();
+        let known = sources.all(|closure| closures.contains(closure));
+        findings.holds(key, "the closures that it rests on", known);
     }
     let header = evidence.artifact::<RunHeader>(Step::RunPublication);
     if let Some((key, header)) = &header {
@@ -37,12 +36,8 @@ pub(super) fn documents(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Fi
         if let Some(written) = header.body.written_at_utc {
             same_time(key, written, findings);
         }
-        let run_json = set
-            .files
-            .get(header.body.run_json_key.as_str())
-            .map(|file| &file.sha256);
-        if run_json.is_some() {
-            findings.expect(key, "run_json_sha256", &run_json, &Some(&header.body.run_json_sha256));
+        if let Some(file) = set.files.get(header.body.run_json_key.as_str()) {
+            findings.expect(key, "run_json_sha256", &file.sha256, &header.body.run_json_sha256);
         }
     }
     let pack = evidence.artifact::<M4HandoffPack>(Step::M4Handoff);
@@ -52,10 +47,8 @@ pub(super) fn documents(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Fi
         let scope = Some(&pack.body.required_platform_run_id_env_value);
         findings.expect(key, "its run scope", &scope, &run.platform_run_id.as_ref());
         for (step, id) in &pack.body.source_execution_ids {
-            let expected = evidence
-                .closed
-                .get(step.as_str())
-                .map(|closed| &closed.closure.phase_execution_id);
+            let closed = evidence.closed.get(step.as_str());
+            let expected = closed.map(|closed| &closed.closure.phase_execution_id);
             findings.expect(key, "its source execution ids", &Some(id), &expected);
         }
     }
@@ -65,10 +58,7 @@ pub(super) fn documents(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Fi
 /// Checks M4's receipt. `has_documents` says whether the documents of the run are all there.
 pub(super) fn receipt(evidence: &Evidence<'_>, phase: Phase<'_>, has_documents: bool, findings: &mut Findings) {
     let Evidence { set, chain, .. } = evidence;
-    let Phase {
-        key: phase_key,
-        document: phase,
-    } = phase;
+    let (phase_key, phase) = (phase.key, phase.document);
     let advance = phase.body.verdict == PhaseVerdict::AdvanceToM4;
     let last = &phase.header.phase_execution_id;
     let receipt = chain.artifact(last, M4EntryReadinessReceipt::NAME);
@@ -78,39 +68,22 @@ pub(super) fn receipt(evidence: &Evidence<'_>, phase: Phase<'_>, has_documents: 
         findings.expect(phase_key, "the receipt for M4", &receipt.is_some(), &advance);
     }
     let Some(receipt) = receipt else { return };
-    let Some(file) = set.files.get(receipt.key.as_str()) else {
+    let key = receipt.key.as_str();
+    let Ok(Document { body, .. }) = set.document::<M4EntryReadinessReceipt>(key) else {
         return;
     };
-    let Ok(document) = Document::<M4EntryReadinessReceipt>::parse(&file.bytes) else {
-        return;
+    let listed = |step: Step, name: &str| {
+        let closed = evidence.closed.get(&Owner::Step(step))?;
+        closed.body.artifact(name).map(ArtifactRef::object)
     };
-    let (key, body) = (receipt.key.as_str(), document.body);
-    let rollup = evidence
-        .closed
-        .get(Step::GateRollup.id())
-        .and_then(|closed| closed.body.artifact(P1Verdict::NAME));
-    let handoff = evidence
-        .closed
-        .get(Step::M4Handoff.id())
-        .and_then(|closed| closed.body.artifact(M4HandoffPack::NAME));
-    findings.expect(
-        key,
-        "its verdict of M3.I",
-        &Some(body.p1_verdict),
-        &rollup.map(|artifact| artifact.object()),
+    let (rollup, handoff) = (
+        listed(Step::GateRollup, P1Verdict::NAME),
+        listed(Step::M4Handoff, M4HandoffPack::NAME),
     );
-    findings.expect(
-        key,
-        "its pack",
-        &Some(body.m4_handoff_pack),
-        &handoff.map(|artifact| artifact.object()),
-    );
-    findings.expect(
-        key,
-        "its phase summary",
-        &body.m3_execution_summary.key.as_str(),
-        &phase_key,
-    );
+    findings.expect(key, "its verdict of M3.I", &Some(body.p1_verdict), &rollup);
+    findings.expect(key, "its pack", &Some(body.m4_handoff_pack), &handoff);
+    let summary = body.m3_execution_summary.key.as_str();
+    findings.expect(key, "its phase summary", &summary, &phase_key);
     if let Some(record) = &chain.committed {
         let expected = record.platform_run_id.ledger_key(record.sequence);
         findings.expect(key, "its commit", &body.commit.key.as_str(), &expected.as_str());

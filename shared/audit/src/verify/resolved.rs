@@ -4,8 +4,7 @@ use p1_contract::artifacts::{
     ClosureBlockers, MOST_RERUNS, RerunAdmissionReceipt, ResolvedBlocker, RollupBlockerRegister,
 };
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, Document, ExecutionSummary};
-use p1_contract::input::HeldSummary;
+use p1_contract::evidence::{Body, ExecutionSummary};
 use p1_contract::owner::Owner;
 use p1_contract::reference::ClosureRef;
 use p1_contract::step::Step;
@@ -37,12 +36,8 @@ pub(super) fn check(evidence: &Evidence<'_>, findings: &mut Findings) {
                 blockers: closed.body.blockers.clone(),
             })
             .collect();
-        findings.expect(
-            &key,
-            "its resolved blockers",
-            listed,
-            &ResolvedBlocker::of(&holds, &chain),
-        );
+        let resolved = ResolvedBlocker::of(&holds, &chain);
+        findings.expect(&key, "its resolved blockers", listed, &resolved);
     }
 }
 
@@ -58,12 +53,10 @@ fn holds(evidence: &Evidence<'_>) -> Option<Vec<ClosureBlockers>> {
     for _ in 0..MOST_RERUNS {
         let Some(admission) = next else { break };
         let (closure, summary) = held(evidence, &admission)?;
-        next = summary
-            .upstream
-            .into_iter()
-            .find(|closure| closure.step == Owner::Admission);
-        if !summary.blockers.is_empty() {
-            let blockers = summary.blockers;
+        let mut upstream = summary.upstream.into_iter();
+        next = upstream.find(|closure| closure.step == Owner::Admission);
+        let blockers = summary.blockers;
+        if !blockers.is_empty() {
             holds.push(ClosureBlockers { closure, blockers });
         }
     }
@@ -74,26 +67,14 @@ fn holds(evidence: &Evidence<'_>) -> Option<Vec<ClosureBlockers>> {
 /// The summary that the rerun of an admission started from.
 fn held(evidence: &Evidence<'_>, admission: &ClosureRef) -> Option<(ClosureRef, ExecutionSummary)> {
     let set = evidence.set;
-    let summary = set
-        .summary(admission.key.as_str(), &admission.step.summary_name())
-        .ok()?;
+    let summary = set.summary(admission.key.as_str(), "summary").ok()?;
     let receipt = summary.body.artifact(RerunAdmissionReceipt::NAME)?;
-    let receipt: Document<RerunAdmissionReceipt> = set.document(receipt.key.as_str()).ok()?;
-    let HeldSummary {
-        key,
-        version_id,
-        sha256,
-    } = receipt.body.held.clone();
-    let (step, phase_execution_id) = receipt.body.held.place()?;
-    let held = set.summary(key.as_str(), &Owner::Step(step).summary_name()).ok()?.body;
-    let closure = ClosureRef {
-        step: step.into(),
-        phase_execution_id,
-        overall_pass: held.overall_pass,
-        bucket: admission.bucket.clone(),
-        key,
-        version_id: Some(version_id),
-        sha256,
-    };
-    Some((closure, held))
+    let held = set
+        .document::<RerunAdmissionReceipt>(receipt.key.as_str())
+        .ok()?
+        .body
+        .held;
+    let summary = set.summary(held.key.as_str(), "summary").ok()?.body;
+    let closure = held.closure(&admission.bucket, summary.overall_pass)?;
+    Some((closure, summary))
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use p1_contract::attestation::is_sidecar;
 use p1_contract::canonical;
 use p1_contract::catalogue::{self, Kind, Writer};
+use p1_contract::evidence::{Document, split};
 use p1_contract::ids::below_run_control;
 use p1_contract::strict::{Limits, parse_strict};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence_set::EvidenceSet;
@@ -17,6 +19,11 @@ pub(super) const RUNS_ROOT: &str = "evidence/runs/";
 
 /// P1's documents by key. Documents that cannot be read are left out.
 pub(super) type Documents = BTreeMap<String, Value>;
+
+/// The document at `key`, as one with a body of this type. `None` if it is not there, or is another.
+pub(super) fn read<B: DeserializeOwned>(documents: &Documents, key: &str) -> Option<Document<B>> {
+    split(documents.get(key)?.clone(), key).ok()
+}
 
 /// Reads every document of P1. M2's receipt and closure notes are only hashed. Envelopes are read with the signature. Problems of
 /// files below a run's root are returned separately, because those files may belong to another writer.

@@ -7,7 +7,7 @@ use p1_contract::attestation::{
     run_evidence,
 };
 use p1_contract::blocker::Blocker;
-use p1_contract::evidence::{Body, observations_name, split};
+use p1_contract::evidence::{Body, Document, observations_name};
 use p1_contract::ids::{ExecutionArn, PhaseExecutionId};
 use p1_contract::ledger::LEDGER_RECORD;
 use p1_contract::reference::{ClosureRef, ObjectRef};
@@ -15,7 +15,7 @@ use p1_contract::step::Step;
 use serde::Serialize;
 
 use super::chain::{Chain, Closed, sibling_named};
-use super::shape::Documents;
+use super::shape::{Documents, read};
 use crate::evidence_set::EvidenceSet;
 use crate::findings::Findings;
 
@@ -47,6 +47,12 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// No signature.
+    pub(super) const NONE: Self = Signature {
+        state: SignatureState::Unsigned,
+        keyid: None,
+    };
+
     /// An execution without a verdict signs nothing: what is signed are the verdicts before it. A signature of those that is not by
     /// one of the keys, or not valid, is said as it is.
     pub(super) fn of_no_verdict(&mut self, key: &str, keys: &[PublicKey], findings: &mut Findings) {
@@ -57,7 +63,7 @@ impl Signature {
             );
         }
         if matches!(self.state, SignatureState::Signed | SignatureState::Verified) {
-            (self.state, self.keyid) = (SignatureState::Unsigned, None);
+            *self = Self::NONE;
         }
     }
 
@@ -81,10 +87,7 @@ pub(super) fn check(
     keys: &[PublicKey],
     findings: &mut Findings,
 ) -> Signature {
-    let mut ours = Signature {
-        state: SignatureState::Unsigned,
-        keyid: None,
-    };
+    let mut ours = Signature::NONE;
     let phase = chain.phase.as_ref().map(|(key, _)| key.as_str());
     for summary in &chain.final_closings {
         let signed = Signed {
@@ -124,10 +127,7 @@ impl Signed<'_> {
             if !keys.is_empty() {
                 findings.incomplete(self.summary, "is not signed, and a key was given to verify it with");
             }
-            return Signature {
-                state: SignatureState::Unsigned,
-                keyid: None,
-            };
+            return Signature::NONE;
         }
         let unread = missing.iter().any(unread);
         for place in missing.into_iter().filter(|place| !self.set.unread.contains(*place)) {
@@ -211,20 +211,16 @@ impl Signed<'_> {
         };
         let mut closures = self.chain.closures.iter();
         let closed = closures.find(|closed| closed.closure.key.as_str() == self.summary)?;
-        let phase = self
+        let document = |name: &str| self.beside(&format!("{name}.json"));
+        let phase: Document<PhaseSummary> = read(self.documents, &document(PhaseSummary::NAME))?;
+        let observations = document(&observations_name(Step::PhaseVerdict));
+        let listed = self
             .documents
-            .get(&self.beside(&format!("{}.json", PhaseSummary::NAME)))?;
-        let phase = split::<PhaseSummary>(phase.clone(), PhaseSummary::NAME).ok()?;
-        let observations = self
-            .documents
-            .get(&self.beside(&format!("{}.json", observations_name(Step::PhaseVerdict))))?;
-        let listed = observations.pointer("/observed/facts/run_evidence").cloned();
-        let Ok(listed) = serde_json::from_value::<Vec<ObjectRef>>(listed.unwrap_or_default()) else {
-            let observations = self.beside(&format!("{}.json", observations_name(Step::PhaseVerdict)));
-            findings.tampered(
-                observations,
-                "does not list the run's evidence, which the signature is about",
-            );
+            .get(&observations)?
+            .pointer("/observed/facts/run_evidence");
+        let Ok(listed) = serde_json::from_value::<Vec<ObjectRef>>(listed.cloned().unwrap_or_default()) else {
+            let detail = "does not list the run's evidence, which the signature is about";
+            findings.tampered(observations, detail);
             return None;
         };
         self.compare(&listed, closed, &phase.body, findings);
@@ -233,10 +229,8 @@ impl Signed<'_> {
         let derived = PhaseExecutionId::derive(step, stamp, execution.as_str());
         findings.expect(place, "its execution", &derived, id);
         let object = |name: &str| {
-            closed
-                .body
-                .artifact(name)
-                .map(|artifact| (&artifact.key, &artifact.sha256))
+            let artifact = closed.body.artifact(name)?;
+            Some((&artifact.key, &artifact.sha256))
         };
         let conclusion = Conclusion {
             execution: &execution,
@@ -254,19 +248,13 @@ impl Signed<'_> {
     fn compare(&self, listed: &[ObjectRef], closed: &Closed, phase: &PhaseSummary, findings: &mut Findings) {
         let incomplete = |blocker: &p1_contract::blocker::Finding| blocker.code == Blocker::ChainIncomplete;
         let steps = [Step::RunPublication, Step::M4Handoff];
-        let mut named = phase
-            .closures
-            .iter()
-            .filter(|closure| steps.iter().any(|step| closure.step == *step));
+        let named = phase.closures.iter();
+        let named = named.filter(|closure| steps.iter().any(|step| closure.step == *step));
         let walked = |closure: &ClosureRef| self.chain.closures.iter().find(|closed| closed.closure == *closure);
-        let bodies: Option<Vec<_>> = named.by_ref().map(|closure| Some(&walked(closure)?.body)).collect();
+        let bodies: Option<Vec<_>> = named.map(|closure| Some(&walked(closure)?.body)).collect();
         if let Some(bodies) = bodies.filter(|_| !closed.body.blockers.iter().any(incomplete)) {
-            findings.expect(
-                self.summary,
-                "the run's evidence",
-                &listed,
-                &run_evidence(bodies).as_slice(),
-            );
+            let expected = run_evidence(bodies);
+            findings.expect(self.summary, "the run's evidence", &listed, &expected.as_slice());
         }
     }
 }

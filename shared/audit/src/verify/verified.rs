@@ -1,10 +1,10 @@
 //! Checks whether M3.A's record of how it verified the handles agrees with itself.
 
 use p1_contract::artifacts::{CheckStatus, HandleClosureSnapshot, VerificationResult};
-use p1_contract::evidence::{Body, split};
+use p1_contract::evidence::Body;
 use p1_contract::handles::VerificationMethod;
 
-use super::shape::Documents;
+use super::shape::{Documents, read};
 use crate::findings::Findings;
 
 /// Checks every snapshot of M3.A. Evidence of revision 1 has neither status nor method.
@@ -14,25 +14,18 @@ pub(super) fn check(documents: &Documents, findings: &mut Findings) {
             continue;
         }
         // A document that cannot be read has a finding already.
-        let Ok(document) = split::<HandleClosureSnapshot>(document.clone(), HandleClosureSnapshot::NAME) else {
+        let Some(document) = read::<HandleClosureSnapshot>(documents, key) else {
             continue;
         };
-        let snapshot = document.body;
-        let contradicts = snapshot
-            .verification_results
-            .iter()
-            .find(|result| !is_consistent(result));
-        if let Some(result) = contradicts {
+        let (snapshot, results) = (&document.body, &document.body.verification_results);
+        if let Some(result) = results.iter().find(|result| !is_consistent(result)) {
             findings.tampered(key, format!("`pass` and `status` of {} differ", result.check));
         }
-        let has_failed = snapshot
-            .verification_results
-            .iter()
-            .any(|result| result.pass == Some(false));
+        let has_failed = results.iter().any(|result| result.pass == Some(false));
         if snapshot.overall_pass && has_failed {
             findings.tampered(key, "is a pass, and one of its checks is none");
         }
-        if let Some(why) = methods(&snapshot) {
+        if let Some(why) = methods(snapshot) {
             findings.tampered(key, why);
         }
     }

@@ -22,12 +22,7 @@ pub(super) fn check(evidence: &Evidence<'_>, run: &RunIds, findings: &mut Findin
     let mut expect = |key: &str, start: Option<Stamp>, end: Option<Stamp>| {
         // Evidence of revision 1 says neither.
         if (start, end) != (None, None) {
-            findings.expect(
-                key,
-                "the start of the phase's window",
-                &start.is_some_and(begins),
-                &true,
-            );
+            findings.holds(key, "the start of the phase's window", start.is_some_and(begins));
             findings.expect(key, "the end of the phase's window", &end, &now);
         }
     };

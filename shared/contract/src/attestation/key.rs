@@ -2,7 +2,7 @@
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
+use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding, spki};
 use thiserror::Error;
 
 use super::pae::pae;
@@ -46,8 +46,7 @@ impl PublicKey {
     /// # Errors
     /// When it is none of the curve P-256.
     pub fn from_pem(text: &str) -> Result<Self, AttestationError> {
-        let key = VerifyingKey::from_public_key_pem(text.trim());
-        PublicKey::new(key.map_err(|error| AttestationError::Key(error.to_string()))?)
+        PublicKey::new(VerifyingKey::from_public_key_pem(text.trim()).map_err(unusable)?)
     }
 
     /// Reads a SubjectPublicKeyInfo in DER, as KMS gives it.
@@ -55,8 +54,7 @@ impl PublicKey {
     /// # Errors
     /// When it is none of the curve P-256.
     pub fn from_der(der: &[u8]) -> Result<Self, AttestationError> {
-        let key = VerifyingKey::from_public_key_der(der);
-        PublicKey::new(key.map_err(|error| AttestationError::Key(error.to_string()))?)
+        PublicKey::new(VerifyingKey::from_public_key_der(der).map_err(unusable)?)
     }
 
     /// The public half of a signing key.
@@ -64,13 +62,8 @@ impl PublicKey {
     /// # Errors
     /// Never for a key of the curve.
     pub fn new(key: VerifyingKey) -> Result<Self, AttestationError> {
-        let der = key
-            .to_public_key_der()
-            .map_err(|error| AttestationError::Key(error.to_string()))?;
-        Ok(PublicKey {
-            key,
-            der: der.into_vec(),
-        })
+        let der = key.to_public_key_der().map_err(unusable)?.into_vec();
+        Ok(PublicKey { key, der })
     }
 
     /// The key as it is written beside the envelopes.
@@ -78,9 +71,7 @@ impl PublicKey {
     /// # Errors
     /// Never for a key of the curve.
     pub fn to_pem(&self) -> Result<String, AttestationError> {
-        self.key
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|error| AttestationError::Key(error.to_string()))
+        self.key.to_public_key_pem(LineEnding::LF).map_err(unusable)
     }
 
     /// The key's id: the SHA-256 of its SubjectPublicKeyInfo in DER.
@@ -104,6 +95,10 @@ impl PublicKey {
             .verify_prehash(&digest, &signature)
             .map_err(|_| AttestationError::Invalid(self.id()))
     }
+}
+
+fn unusable(error: spki::Error) -> AttestationError {
+    AttestationError::Key(error.to_string())
 }
 
 /// The normal form of an ECDSA signature in DER: of the two values of s that both verify, the lower one.

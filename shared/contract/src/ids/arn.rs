@@ -185,10 +185,8 @@ mod tests {
     fn execution_arns() {
         let arn =
             ExecutionArn::parse("arn:aws-cn:states:cn-north-1:123456789012:execution:machine-v0:4f1c_a.b").unwrap();
-        assert_eq!(
-            (arn.partition(), arn.region(), arn.account()),
-            ("aws-cn", "cn-north-1", "123456789012")
-        );
+        let place = [arn.partition(), arn.region(), arn.account()];
+        assert_eq!(place, ["aws-cn", "cn-north-1", "123456789012"]);
         assert_eq!((arn.state_machine(), arn.name()), ("machine-v0", "4f1c_a.b"));
         for bad in [
             "",
@@ -211,26 +209,15 @@ mod tests {
         for text in [plain.to_owned(), format!("{plain}:3"), format!("{plain}:live")] {
             let arn = StateMachineArn::parse(&text).unwrap();
             assert_eq!(arn.as_str(), plain);
-            assert_eq!(
-                (arn.name(), arn.region(), arn.account(), arn.partition()),
-                ("machine-v0", "eu-west-2", "123456789012", "aws")
-            );
-            assert_eq!(
-                serde_json::from_value::<StateMachineArn>(serde_json::json!(text)).unwrap(),
-                arn
-            );
+            let parts = [arn.name(), arn.region(), arn.account(), arn.partition()];
+            assert_eq!(parts, ["machine-v0", "eu-west-2", "123456789012", "aws"]);
+            let read: StateMachineArn = serde_json::from_value(serde_json::json!(text)).unwrap();
+            assert_eq!(read, arn);
         }
-        assert_eq!(
-            StateMachineArn::for_name("eu-west-2", "123456789012", "machine-v0", "aws")
-                .unwrap()
-                .as_str(),
-            plain
-        );
+        let named = |name: &str| StateMachineArn::for_name("eu-west-2", "123456789012", name, "aws");
+        assert_eq!(named("machine-v0").unwrap().as_str(), plain);
         for name in ["", "a:b", "a b", "a*", &"n".repeat(81)] {
-            assert!(
-                StateMachineArn::for_name("eu-west-2", "123456789012", name, "aws").is_err(),
-                "{name}"
-            );
+            assert!(named(name).is_err(), "{name}");
         }
         for bad in [
             format!("{plain}:3:4"),

@@ -7,6 +7,10 @@ fn bucket() -> BucketName {
     BucketName::parse("fraud-platform-dev-full-evidence").unwrap()
 }
 
+fn parse(input: &Value) -> Result<ExecutionInput, InputError> {
+    ExecutionInput::parse(input, &Environment::default(), &bucket())
+}
+
 fn event() -> Value {
     json!({
         "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
@@ -29,15 +33,14 @@ fn rerun() -> Value {
 
 #[test]
 fn the_four_forms_are_told_apart() {
-    let event = ExecutionInput::parse(&event(), &Environment::default(), &bucket()).unwrap();
+    let event = parse(&event()).unwrap();
     assert!(matches!(&event, ExecutionInput::M2Event { sequencer, .. } if sequencer == "00A1"));
     assert_eq!(event.receipt().unwrap().version_id.as_deref(), Some("v1"));
-    let start =
-        ExecutionInput::parse(&json!({"m2_handoff": {"key": KEY}}), &Environment::default(), &bucket()).unwrap();
+    let start = parse(&json!({"m2_handoff": {"key": KEY}})).unwrap();
     assert!(start.receipt().is_some() && start.pinned_manifest().is_none());
-    let rerun = ExecutionInput::parse(&rerun(), &Environment::default(), &bucket()).unwrap();
+    let rerun = parse(&rerun()).unwrap();
     assert!(!rerun.rerun().unwrap().only);
-    let parsed = ExecutionInput::parse(&entry(), &Environment::default(), &bucket()).unwrap();
+    let parsed = parse(&entry()).unwrap();
     assert_eq!(json!(parsed.phase_entry().unwrap()), entry());
     assert!(parsed.rerun().is_none() && parsed.receipt().is_none());
 }
@@ -54,7 +57,6 @@ fn entry() -> Value {
 fn a_phase_entry_is_flat_and_strict() {
     let mut linked = entry();
     linked["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] = json!("arn:aws:states:…");
-    let parse = |input: &Value| ExecutionInput::parse(input, &Environment::default(), &bucket());
     assert_eq!(parse(&linked).unwrap(), parse(&entry()).unwrap());
     for field in ["phase_id", "event_id", "runtime_lane", "trace_id"] {
         let mut fewer = entry();
@@ -87,7 +89,7 @@ fn a_phase_entry_is_flat_and_strict() {
     }
 }
 
-/// Each row breaks one thing and expects the field that the error names.
+/// Each row breaks one field, which the error names.
 #[test]
 fn anything_else_names_the_field() {
     let start = json!({"m2_handoff": {"key": KEY}});
@@ -97,91 +99,52 @@ fn anything_else_names_the_field() {
         changed.pointer_mut(parent).unwrap()[field] = value;
         changed
     };
+    for (base, pointer, value) in [
+        (&start, "/extra", json!(1)),
+        (&start, "/resume", json!({})),
+        (&start, "/m2_handoff/bucket", json!("other")),
+        (&start, "/m2_handoff/key", json!("evidence/other.json")),
+        (&start, "/m2_handoff/key", json!(format!("/{KEY}"))),
+        (&start, "/m2_handoff/key", json!(KEY.replace("m2j_2026", "../m2j_2026"))),
+        (&start, "/m2_handoff/key", json!(KEY.replace("20260223T", "20261323T"))),
+        (&start, "/m2_handoff/key", json!("k".repeat(1025))),
+        (&start, "/m2_handoff/version_id", json!("a b")),
+        (&event(), "/source", json!("aws.ec2")),
+        (&event(), "/detail-type", json!("Object Deleted")),
+        (&event(), "/time", json!("yesterday")),
+        (&event(), "/resources", json!("arn:aws:s3:::b")),
+        (&event(), "/detail", json!([])),
+        (&event(), "/detail/object/version-id", json!("")),
+        (&event(), "/detail/object/version-id", json!(1)),
+        (&event(), "/detail/object/version-id", json!("v".repeat(1025))),
+        (&event(), "/detail/object/sequencer", json!("0".repeat(1025))),
+        (&event(), "/detail/object/sequencer", json!("")),
+        (&event(), "/detail/object/key", json!(null)),
+        (&event(), "/detail/bucket/name", json!("another-bucket")),
+        (&rerun(), "/resume/only", json!("yes")),
+        (&rerun(), "/resume/extra", json!(1)),
+        (&rerun(), "/resume/held/key", json!(KEY)),
+        (&rerun(), "/resume/held/sha256", json!("0")),
+    ] {
+        let input = with(base, pointer, value);
+        let error = parse(&input).unwrap_err();
+        assert_eq!(error.field, pointer[1..].replace('/', "."), "{input}: {error}");
+    }
+    let manifest = |uri: &str, sha256: &str| json!({ "uri": uri, "sha256": sha256 });
+    let pinned = |manifest: Value| with(&start, "/oracle_input_manifest", manifest);
     for (input, field) in [
         (json!([]), "."),
         (json!({}), "."),
         (json!({"m2_handof": {}}), "."),
-        (with(&start, "/extra", json!(1)), "extra"),
-        (with(&start, "/resume", json!({})), "resume"),
-        (with(&start, "/m2_handoff/bucket", json!("other")), "m2_handoff.bucket"),
         (
-            with(&start, "/m2_handoff/key", json!("evidence/other.json")),
-            "m2_handoff.key",
-        ),
-        (
-            with(&start, "/m2_handoff/key", json!(format!("/{KEY}"))),
-            "m2_handoff.key",
-        ),
-        (
-            with(&start, "/m2_handoff/key", json!(KEY.replace("m2j_2026", "../m2j_2026"))),
-            "m2_handoff.key",
-        ),
-        (
-            with(&start, "/m2_handoff/key", json!(KEY.replace("20260223T", "20261323T"))),
-            "m2_handoff.key",
-        ),
-        (
-            with(&start, "/m2_handoff/key", json!("k".repeat(1025))),
-            "m2_handoff.key",
-        ),
-        (
-            with(&start, "/m2_handoff/version_id", json!("a b")),
-            "m2_handoff.version_id",
-        ),
-        (
-            with(
-                &start,
-                "/oracle_input_manifest",
-                json!({"uri": "http://x/y", "sha256": "a".repeat(64)}),
-            ),
+            pinned(manifest("http://x/y", &"a".repeat(64))),
             "oracle_input_manifest.uri",
         ),
-        (
-            with(
-                &start,
-                "/oracle_input_manifest",
-                json!({"uri": "s3://bucket/y", "sha256": "A"}),
-            ),
-            "oracle_input_manifest.sha256",
-        ),
-        (with(&event(), "/source", json!("aws.ec2")), "source"),
-        (with(&event(), "/detail-type", json!("Object Deleted")), "detail-type"),
-        (with(&event(), "/time", json!("yesterday")), "time"),
-        (with(&event(), "/resources", json!("arn:aws:s3:::b")), "resources"),
+        (pinned(manifest("s3://bucket/y", "A")), "oracle_input_manifest.sha256"),
         (with(&event(), "/resources", json!(["a", 1])), "resources.1"),
-        (with(&event(), "/detail", json!([])), "detail"),
-        (
-            with(&event(), "/detail/object/version-id", json!("")),
-            "detail.object.version-id",
-        ),
-        (
-            with(&event(), "/detail/object/version-id", json!(1)),
-            "detail.object.version-id",
-        ),
-        (
-            with(&event(), "/detail/object/version-id", json!("v".repeat(1025))),
-            "detail.object.version-id",
-        ),
-        (
-            with(&event(), "/detail/object/sequencer", json!("0".repeat(1025))),
-            "detail.object.sequencer",
-        ),
-        (with(&event(), "/detail/object/key", json!(null)), "detail.object.key"),
-        (
-            with(&event(), "/detail/bucket/name", json!("another-bucket")),
-            "detail.bucket.name",
-        ),
-        (
-            with(&event(), "/detail/object/sequencer", json!("")),
-            "detail.object.sequencer",
-        ),
-        (with(&rerun(), "/resume/only", json!("yes")), "resume.only"),
-        (with(&rerun(), "/resume/extra", json!(1)), "resume.extra"),
-        (with(&rerun(), "/resume/held/key", json!(KEY)), "resume.held.key"),
-        (with(&rerun(), "/resume/held/sha256", json!("0")), "resume.held.sha256"),
         (with(&rerun(), "/resume/reset/who", json!("me")), "resume.reset"),
     ] {
-        let error = ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap_err();
+        let error = parse(&input).unwrap_err();
         assert_eq!(error.field, field, "{input}: {error}");
     }
 }
@@ -189,7 +152,7 @@ fn anything_else_names_the_field() {
 /// What AWS adds to its envelope says nothing to P1, and what it leaves out neither.
 #[test]
 fn what_aws_adds_to_an_event_is_passed_over() {
-    let plain = ExecutionInput::parse(&event(), &Environment::default(), &bucket()).unwrap();
+    let plain = parse(&event()).unwrap();
     let changes: [fn(&mut Value); 6] = [
         |event| event["replay-name"] = json!("of-last-week"),
         |event| event["trace-header"] = json!({"a": ["x".repeat(2000), 1.5, null]}),
@@ -204,15 +167,11 @@ fn what_aws_adds_to_an_event_is_passed_over() {
     for change in changes {
         let mut event = event();
         change(&mut event);
-        assert_eq!(
-            ExecutionInput::parse(&event, &Environment::default(), &bucket()).as_ref(),
-            Ok(&plain),
-            "{event}"
-        );
+        assert_eq!(parse(&event).as_ref(), Ok(&plain), "{event}");
     }
     let mut unversioned = event();
     unversioned["detail"]["object"]["version-id"] = json!(null);
-    let receipt = ExecutionInput::parse(&unversioned, &Environment::default(), &bucket()).unwrap();
+    let receipt = parse(&unversioned).unwrap();
     assert_eq!(receipt.receipt().unwrap().version_id, None);
 }
 
@@ -220,12 +179,5 @@ fn what_aws_adds_to_an_event_is_passed_over() {
 fn an_incomplete_reset_receipt_is_left_to_the_verdict() {
     let mut input = rerun();
     input["resume"]["reset"] = json!({});
-    assert_eq!(
-        ExecutionInput::parse(&input, &Environment::default(), &bucket())
-            .unwrap()
-            .rerun()
-            .unwrap()
-            .reset,
-        ResetReceipt::default()
-    );
+    assert_eq!(parse(&input).unwrap().rerun().unwrap().reset, ResetReceipt::default());
 }

@@ -14,6 +14,10 @@ fn reading(text: &str) -> Reading {
     read(&format!("* `OTHER = 1`\n\n# A heading ends the list\n\n{text}\n")).get("A")
 }
 
+fn value(value: impl Into<serde_json::Value>) -> Reading {
+    Reading::Resolved(HandleValue::Json(value.into()))
+}
+
 fn resolved(text: &str) -> serde_json::Value {
     match reading(text) {
         Reading::Resolved(value) => value.to_json(),
@@ -25,18 +29,13 @@ fn resolved(text: &str) -> serde_json::Value {
 fn places_are_the_bytes_of_every_declaration() {
     let text = "\u{feff}# Title\r\n\r\n* `A = \"é\"` a note `B = 1`\r\n* [ ] `C = 1`\r\n- `A`\r\n\r\n```\r\n* `D = 1`\r\n```\r\n";
     let places = places(text.as_bytes()).unwrap();
-    let seen: Vec<_> = places
-        .iter()
-        .map(|place| {
-            (
-                place.key.as_str(),
-                place.line,
-                &text[place.span.clone()],
-                place.has_value,
-            )
-        })
-        .collect();
-    assert_eq!(seen, [("A", 3, "`A = \"é\"`", true), ("A", 5, "`A`", false)]);
+    let seen = |place: &Place| (place.line, text[place.span.clone()].to_owned(), place.has_value);
+    let seen: Vec<_> = places.iter().map(seen).collect();
+    assert_eq!(
+        seen,
+        [(3, "`A = \"é\"`".to_owned(), true), (5, "`A`".to_owned(), false)]
+    );
+    assert!(places.iter().all(|place| place.key.as_str() == "A"));
     assert_eq!(read(text).line_of_near_miss("C"), Some(4));
     assert_eq!(read(text).line_of_near_miss("A"), None);
 }
@@ -116,12 +115,8 @@ fn the_first_span_is_the_value() {
 
 #[test]
 fn keys_without_value_are_unresolved() {
-    assert_eq!(
-        reading("\n* `A`"),
-        Reading::Unresolved {
-            reason: "line 6 declares it without a value".into()
-        }
-    );
+    let reason = "line 6 declares it without a value".to_owned();
+    assert_eq!(reading("\n* `A`"), Reading::Unresolved { reason });
     assert!(matches!(reading("* `A = `"), Reading::Unresolved { .. }));
     assert!(matches!(reading("* `A = \"x`"), Reading::Unresolved { reason } if reason.contains("not JSON")));
     assert_eq!(resolved("* `A`\n* `A = 1`\n* `A`"), json!(1));
@@ -134,10 +129,8 @@ fn placeholders() {
         other => panic!("{text}: {other:?}"),
     };
     assert_eq!(of("* `A = \"TO_PIN\"`"), "line 5 still holds the placeholder `TO_PIN`");
-    assert_eq!(
-        of("* `A`\n* `A = TO_PIN` (soon)"),
-        "line 6 still holds the placeholder `TO_PIN`"
-    );
+    let later = of("* `A`\n* `A = TO_PIN` (soon)");
+    assert_eq!(later, "line 6 still holds the placeholder `TO_PIN`");
     for text in [
         "\"TO_PIN (after M2.B)\"",
         "TO_PIN (after M2.B)",
@@ -156,12 +149,8 @@ fn different_values_contradict() {
     let registry = read(
         "* `A = 1`\n* `B = 1`\n* `A = \"1\"`\n* `B = 1`\n* `C = \"TO_PIN\"`\n* `C = \"x\"`\n* `D = \"x`\n* `D = \"x\"`",
     );
-    assert_eq!(
-        registry.get("A"),
-        Reading::Contradiction {
-            values: vec!["1".into(), "\"1\"".into()]
-        }
-    );
+    let values = vec!["1".to_owned(), "\"1\"".to_owned()];
+    assert_eq!(registry.get("A"), Reading::Contradiction { values });
     let keys: Vec<String> = registry.contradictions().into_iter().map(String::from).collect();
     assert_eq!(keys, ["A", "C", "D"]);
 
@@ -178,19 +167,11 @@ fn different_values_contradict() {
 #[test]
 fn one_handle_is_symbolic() {
     let symbolic = |rest: &str| read(&format!("* `SR_READY_COMMIT_STATE_MACHINE = {rest}")).get(SYMBOLIC_HANDLE);
-    assert_eq!(
-        symbolic("\"X\"`\n* `X = \"v\"`"),
-        Reading::Resolved(HandleValue::Text("v".into()))
-    );
-    assert_eq!(
-        symbolic("X`\n* `X = \"Y\"`\n* `Y = 1`"),
-        Reading::Resolved(HandleValue::Text("Y".into()))
-    );
+    assert_eq!(symbolic("\"X\"`\n* `X = \"v\"`"), value("v"));
+    assert_eq!(symbolic("X`\n* `X = \"Y\"`\n* `Y = 1`"), value("Y"));
     assert!(matches!(symbolic("X`\n* `X = TO_PIN`"), Reading::Placeholder { .. }));
-    assert!(matches!(
-        symbolic("X`\n* `X = 1`\n* `X = 2`"),
-        Reading::Contradiction { .. }
-    ));
+    let contradicted = symbolic("X`\n* `X = 1`\n* `X = 2`");
+    assert!(matches!(contradicted, Reading::Contradiction { .. }));
     for rest in [
         "X`",
         "X`\n* `X`",
@@ -202,29 +183,18 @@ fn one_handle_is_symbolic() {
         assert!(matches!(symbolic(rest), Reading::Unresolved { .. }), "{rest}");
     }
     let registry = read("* `A = \"SR_READY_COMMIT_STATE_MACHINE\"`\n* `SR_READY_COMMIT_STATE_MACHINE = \"A\"`");
-    assert_eq!(
-        registry.get("A"),
-        Reading::Resolved(HandleValue::Text(SYMBOLIC_HANDLE.into()))
-    );
-    assert_eq!(
-        registry.get(SYMBOLIC_HANDLE),
-        Reading::Resolved(HandleValue::Text(SYMBOLIC_HANDLE.into()))
-    );
+    assert_eq!(registry.get("A"), value(SYMBOLIC_HANDLE));
+    assert_eq!(registry.get(SYMBOLIC_HANDLE), value(SYMBOLIC_HANDLE));
 }
 
 #[test]
 fn line_ends_marks_and_tabs_are_read() {
     let registry = read("\u{feff}* `A = 1`\r\n\r\n*\t`B = \"x\"`\r\n- `C = true`");
     assert_eq!(registry.len(), 3);
-    assert_eq!(registry.get("B"), Reading::Resolved(HandleValue::Text("x".into())));
-    assert_eq!(
-        ["A", "B", "C", "D"].map(|key| registry.line_of(key)),
-        [Some(1), Some(3), Some(4), None]
-    );
-    assert_eq!(
-        registry.keys().map(HandleKey::as_str).collect::<Vec<_>>(),
-        ["A", "B", "C"]
-    );
+    assert_eq!(registry.get("B"), value("x"));
+    let lines = ["A", "B", "C", "D"].map(|key| registry.line_of(key));
+    assert_eq!(lines, [Some(1), Some(3), Some(4), None]);
+    assert!(registry.keys().map(HandleKey::as_str).eq(["A", "B", "C"]));
 }
 
 #[test]
@@ -232,10 +202,8 @@ fn refuses_what_is_no_registry() {
     assert_eq!(parse(b"* `A = \"\xff\"`"), Err(RegistryError::NotUtf8 { offset: 8 }));
     assert_eq!(parse(b""), Err(RegistryError::NoHandles));
     assert_eq!(parse("# nothing `A = 1`".as_bytes()), Err(RegistryError::NoHandles));
-    assert_eq!(
-        parse(&vec![b' '; (4 << 20) + 1]),
-        Err(RegistryError::TooLarge { bytes: (4 << 20) + 1 })
-    );
+    let bytes = (4 << 20) + 1;
+    assert_eq!(parse(&vec![b' '; bytes]), Err(RegistryError::TooLarge { bytes }));
     let mut utf16 = vec![0xff, 0xfe];
     utf16.extend("* `A = 1`".encode_utf16().flat_map(u16::to_le_bytes));
     let utf16_be: Vec<u8> = "* `A = 1`".encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -312,11 +280,8 @@ fn hostile_documents_do_not_hang() {
             Ok(registry) => assert!(registry.line_of("FIRST").is_some(), "{start}"),
             Err(error) => assert!(matches!(error, RegistryError::TooDeep { .. }), "{start}: {error}"),
         }
-        assert!(
-            started.elapsed().as_secs() < 60,
-            "{start}: took {:?}",
-            started.elapsed()
-        );
+        let took = started.elapsed();
+        assert!(took.as_secs() < 60, "{start}: took {took:?}");
     }
 }
 

@@ -1,26 +1,17 @@
 //! The value of a handle, as a registry writes it after the equals sign.
 
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
-use crate::ids::UsdAmount;
 use crate::placeholder::{is_placeholder, placeholder_in};
 use crate::strict::{Limits, parse_strict};
 
 /// The value of a resolved handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandleValue {
-    /// `"text"`, never empty.
-    Text(String),
-    /// `300`, within ±(2^53−1).
-    Integer(i64),
+    /// `"text"`, never empty; an integer within ±(2^53−1); a flag; a list or a map without floats and duplicate keys.
+    Json(Value),
     /// `0.25`, as it was written.
     Decimal(String),
-    /// `true` or `false`.
-    Flag(bool),
-    /// `["a","b"]`, without floats.
-    List(Vec<Value>),
-    /// `{"a":"b"}`, without floats and duplicate keys.
-    Map(Map<String, Value>),
     /// A bare word: `eu-west-2`.
     Word(String),
 }
@@ -29,65 +20,17 @@ impl HandleValue {
     /// The value as JSON; decimals become strings.
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Text(text) | Self::Decimal(text) | Self::Word(text) => Value::String(text.clone()),
-            Self::Integer(integer) => Value::Number(Number::from(*integer)),
-            Self::Flag(flag) => Value::Bool(*flag),
-            Self::List(items) => Value::Array(items.clone()),
-            Self::Map(map) => Value::Object(map.clone()),
+            Self::Json(value) => value.clone(),
+            Self::Decimal(text) | Self::Word(text) => Value::String(text.clone()),
         }
     }
 
     /// The text of a string or a bare word.
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) | Self::Word(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The integer.
-    pub fn as_integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(integer) => Some(*integer),
-            _ => None,
-        }
-    }
-
-    /// `true` or `false`.
-    pub fn as_flag(&self) -> Option<bool> {
-        match self {
-            Self::Flag(flag) => Some(*flag),
-            _ => None,
-        }
-    }
-
-    /// The list.
-    pub fn as_list(&self) -> Option<&[Value]> {
-        match self {
-            Self::List(items) => Some(items),
-            _ => None,
-        }
-    }
-
-    /// The items of a list that holds strings only.
-    pub fn as_str_list(&self) -> Option<Vec<&str>> {
-        self.as_list()?.iter().map(Value::as_str).collect()
-    }
-
-    /// The map.
-    pub fn as_map(&self) -> Option<&Map<String, Value>> {
-        match self {
-            Self::Map(map) => Some(map),
-            _ => None,
-        }
-    }
-
-    /// An integer, a decimal, or a text that is one, as an amount of money.
-    pub fn as_usd(&self) -> Option<UsdAmount> {
-        match self {
-            Self::Integer(integer) => UsdAmount::from_integer(*integer).ok(),
-            Self::Decimal(text) | Self::Text(text) => UsdAmount::parse(text).ok(),
-            _ => None,
+            Self::Json(value) => value.as_str(),
+            Self::Word(text) => Some(text),
+            Self::Decimal(_) => None,
         }
     }
 }
@@ -130,10 +73,7 @@ pub(super) fn parse_value(text: &str) -> Declared {
         _ if is_placeholder(text) => placeholder(text),
         Some(b'"' | b'[' | b'{') => match parse_strict(text.as_bytes(), Limits::DOCUMENT) {
             Ok(ref value) if let Some(found) = placeholder_in(value) => placeholder(found),
-            Ok(Value::String(text)) => Declared::Value(HandleValue::Text(text)),
-            Ok(Value::Array(items)) => Declared::Value(HandleValue::List(items)),
-            Ok(Value::Object(map)) => Declared::Value(HandleValue::Map(map)),
-            Ok(_) => malformed("the value is neither a string, a list nor a map".into()),
+            Ok(value) => Declared::Value(HandleValue::Json(value)),
             Err(error) => malformed(format!("the value is not JSON: {error}")),
         },
         _ => parse_bare(text),
@@ -142,15 +82,13 @@ pub(super) fn parse_value(text: &str) -> Declared {
 
 fn parse_bare(text: &str) -> Declared {
     let malformed = |reason: &str| Declared::Malformed { reason: reason.into() };
-    match text {
-        "true" => return Declared::Value(HandleValue::Flag(true)),
-        "false" => return Declared::Value(HandleValue::Flag(false)),
-        _ => {}
+    if let Ok(flag) = text.parse::<bool>() {
+        return Declared::Value(HandleValue::Json(Value::Bool(flag)));
     }
     match number_places(text) {
         Some(0) => match text.parse::<i64>() {
             Ok(integer) if integer.abs_diff(0) <= crate::canonical::MAX_INTEGER.unsigned_abs() => {
-                Declared::Value(HandleValue::Integer(integer))
+                Declared::Value(HandleValue::Json(Value::from(integer)))
             }
             _ => malformed("the integer is beyond ±(2^53−1); write it as a string"),
         },
@@ -198,22 +136,20 @@ mod tests {
 
     #[test]
     fn reads_each_kind() {
-        assert_eq!(value(r#""a \"b\" = c""#), HandleValue::Text("a \"b\" = c".into()));
-        assert_eq!(value("300"), HandleValue::Integer(300));
-        assert_eq!(
-            value("-9007199254740991"),
-            HandleValue::Integer(-crate::canonical::MAX_INTEGER)
-        );
+        for (text, read) in [
+            (r#""a \"b\" = c""#, json!("a \"b\" = c")),
+            ("300", json!(300)),
+            ("-9007199254740991", json!(-crate::canonical::MAX_INTEGER)),
+            ("true", json!(true)),
+            (r#"["a", 1]"#, json!(["a", 1])),
+            (r#"{"a": {"b": [1]}}"#, json!({"a": {"b": [1]}})),
+        ] {
+            assert_eq!(value(text), HandleValue::Json(read));
+        }
         assert_eq!(value("0.50"), HandleValue::Decimal("0.50".into()));
-        assert_eq!(value("true"), HandleValue::Flag(true));
-        assert_eq!(value("eu-west-2"), HandleValue::Word("eu-west-2".into()));
-        assert_eq!(value("012345678901"), HandleValue::Word("012345678901".into()));
-        assert_eq!(
-            value("evidence/runs/{platform_run_id}/"),
-            HandleValue::Word("evidence/runs/{platform_run_id}/".into())
-        );
-        assert_eq!(value(r#"["a", 1]"#).to_json(), json!(["a", 1]));
-        assert_eq!(value(r#"{"a": {"b": [1]}}"#).as_map().unwrap()["a"], json!({"b": [1]}));
+        for word in ["eu-west-2", "012345678901", "evidence/runs/{platform_run_id}/"] {
+            assert_eq!(value(word), HandleValue::Word(word.into()));
+        }
     }
 
     #[test]
@@ -238,7 +174,7 @@ mod tests {
             );
         }
         assert_eq!(value("\"TO_PIN_LATER\"").as_text(), Some("TO_PIN_LATER"));
-        assert_eq!(value("[]").as_list(), Some(&[][..]));
+        assert_eq!(value("[]").to_json(), json!([]));
     }
 
     #[test]
@@ -265,17 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn accessors_answer_for_their_kind_only() {
-        assert_eq!(value(r#"["a","b"]"#).as_str_list(), Some(vec!["a", "b"]));
-        assert_eq!(value(r#"["a",1]"#).as_str_list(), None);
-        assert_eq!(
-            (value("true").as_flag(), value("\"true\"").as_flag()),
-            (Some(true), None)
-        );
-        assert_eq!((value("1").as_integer(), value("1.0").as_integer()), (Some(1), None));
-        assert_eq!(value("1").as_text(), None);
-        assert_eq!(value("300").as_usd(), value("300.00").as_usd());
-        assert_eq!(value("\"12.5\"").as_usd(), value("12.50").as_usd());
+    fn texts_and_words_are_texts_and_decimals_become_some() {
+        assert_eq!(value("\"true\"").as_text(), Some("true"));
+        assert_eq!((value("1").as_text(), value("1.0").as_text()), (None, None));
         assert_eq!(value("1.25").to_json(), json!("1.25"));
     }
 

@@ -214,11 +214,18 @@ struct Wire {
     references: Option<Vec<DurableReference>>,
 }
 
+/// Fields that one end has and no other: all of them, or none. `None` if only some are there.
+fn together<A, B, C>(a: Option<A>, b: Option<B>, c: Option<C>) -> Option<Option<(A, B, C)>> {
+    match (a, b, c) {
+        (None, None, None) => Some(None),
+        (a, b, c) => Some(Some((a?, b?, c?))),
+    }
+}
+
 impl TryFrom<Wire> for StepResult {
     type Error = &'static str;
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        let verdict = (wire.verdict, wire.committed, wire.unresolved);
         let is_verdict = wire.verdict.is_some();
         if wire.next.is_some() && !is_verdict {
             return Err("`next` belongs to a verdict");
@@ -230,46 +237,35 @@ impl TryFrom<Wire> for StepResult {
         if (wire.findings_cut.is_some() || !wire.findings.is_empty()) && !is_verdict && !is_refusal {
             return Err("`findings` belong to a verdict or a refusal");
         }
-        let admission = (wire.closures, wire.resume_at, wire.only);
-        let entry = (wire.environment, wire.correlation, wire.references);
+        let mixed = "its fields are not those of its `outcome`";
+        let verdict = together(wire.verdict, wire.committed, wire.unresolved).ok_or(mixed)?;
+        let admission = together(wire.closures, wire.resume_at, wire.only).ok_or(mixed)?;
+        let entry = together(wire.environment, wire.correlation, wire.references).ok_or(mixed)?;
         let conclusion = match (wire.outcome, verdict, admission, entry) {
-            (TaskOutcome::Closed, (None, None, None), (None, None, None), (None, None, None)) => Conclusion::Closed,
-            (
-                TaskOutcome::Closed,
-                (Some(verdict), Some(committed), Some(unresolved)),
-                (None, None, None),
-                (None, None, None),
-            ) => Conclusion::Verdict(Concluded {
-                verdict,
-                committed,
-                unresolved,
-                next: wire.next,
-            }),
-            (
-                TaskOutcome::Admitted,
-                (None, None, None),
-                (Some(closures), Some(resume_at), Some(only)),
-                (None, None, None),
-            ) => Conclusion::Admitted(Admitted {
+            (TaskOutcome::Closed, None, None, None) => Conclusion::Closed,
+            (TaskOutcome::Closed, Some((verdict, committed, unresolved)), None, None) => {
+                Conclusion::Verdict(Concluded {
+                    verdict,
+                    committed,
+                    unresolved,
+                    next: wire.next,
+                })
+            }
+            (TaskOutcome::Admitted, None, Some((closures, resume_at, only)), None) => Conclusion::Admitted(Admitted {
                 closures,
                 resume_at,
                 only,
             }),
-            (
-                TaskOutcome::PhaseAdmitted,
-                (None, None, None),
-                (None, None, None),
-                (Some(environment), Some(correlation), Some(references)),
-            ) => Conclusion::PhaseAdmitted(PhaseAdmitted {
-                environment,
-                correlation,
-                references,
-            }),
-            (TaskOutcome::DuplicateDelivery, (None, None, None), (None, None, None), (None, None, None)) => {
-                Conclusion::DuplicateDelivery
+            (TaskOutcome::PhaseAdmitted, None, None, Some((environment, correlation, references))) => {
+                Conclusion::PhaseAdmitted(PhaseAdmitted {
+                    environment,
+                    correlation,
+                    references,
+                })
             }
-            (TaskOutcome::Refused, (None, None, None), (None, None, None), (None, None, None)) => Conclusion::Refused,
-            _ => return Err("its fields are not those of its `outcome`"),
+            (TaskOutcome::DuplicateDelivery, None, None, None) => Conclusion::DuplicateDelivery,
+            (TaskOutcome::Refused, None, None, None) => Conclusion::Refused,
+            _ => return Err(mixed),
         };
         Ok(StepResult {
             step: wire.step,

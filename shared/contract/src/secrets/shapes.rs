@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Regex;
 
 use super::names::makes_secret;
 use super::patterns::{looks_random, pattern};
@@ -105,93 +105,90 @@ static DECLARED: LazyLock<Regex> = LazyLock::new(|| pattern(r"`[ \t]*([A-Z][A-Z0
 
 /// All secrets of a text by their shape, in the order of their starts. They may overlap.
 pub(super) fn find(text: &str) -> Vec<Found> {
-    let mut found = Vec::new();
+    let mut hits = Hits(Vec::new());
     // Most texts hold none of these marks, and are done with after a glance.
     if text.contains("-----BEGIN ") {
-        found.extend(
-            PEM.find_iter(text)
-                .map(|hit| at(SecretRule::PemPrivateKey, hit.range())),
-        );
+        hits.add(SecretRule::PemPrivateKey, PEM.find_iter(text).map(|hit| hit.range()));
     }
     if text.contains("eyJ") {
-        let tokens = JWT
-            .find_iter(text)
-            .filter(|hit| !continues_before(text, hit.start(), is_base64_url));
-        found.extend(tokens.map(|hit| at(SecretRule::Jwt, hit.range())));
+        let tokens = JWT.find_iter(text).map(|hit| hit.range());
+        let is_whole = |range: &Range<usize>| !continues_before(text, range.start, is_base64_url);
+        hits.add(SecretRule::Jwt, tokens.filter(is_whole));
     }
     if ["AKIA", "ASIA", "ABIA", "ACCA"]
         .iter()
         .any(|start| text.contains(start))
     {
-        let ids = ACCESS_KEY_ID.find_iter(text).filter(|hit| {
-            !continues_before(text, hit.start(), is_alphanumeric) && !continues_after(text, hit.end(), is_alphanumeric)
-        });
-        found.extend(ids.map(|hit| at(SecretRule::AwsAccessKeyId, hit.range())));
+        let ids = ACCESS_KEY_ID.find_iter(text).map(|hit| hit.range());
+        let is_whole = |range: &Range<usize>| {
+            !continues_before(text, range.start, is_alphanumeric) && !continues_after(text, range.end, is_alphanumeric)
+        };
+        hits.add(SecretRule::AwsAccessKeyId, ids.filter(is_whole));
     }
-    found.extend(
-        secret_access_keys(text)
-            .into_iter()
-            .map(|range| at(SecretRule::AwsSecretAccessKey, range)),
-    );
-    found.extend(vendors::find(text).map(|range| at(SecretRule::VendorToken, range)));
+    hits.add(SecretRule::AwsSecretAccessKey, secret_access_keys(text));
+    hits.add(SecretRule::VendorToken, vendors::find(text));
     if contains_word(text, "bearer") {
-        found.extend(group(&BEARER, 1, text, looks_random).map(|range| at(SecretRule::BearerToken, range)));
+        hits.add(SecretRule::BearerToken, group(&BEARER, text, looks_random));
     }
     if contains_word(text, "authorization") {
-        found.extend(group(&AUTHORIZATION, 1, text, is_no_placeholder).map(|range| at(SecretRule::BearerToken, range)));
+        hits.add(SecretRule::BearerToken, group(&AUTHORIZATION, text, is_no_placeholder));
     }
     if text.contains("://") {
-        found.extend(
-            group(&URL_PASSWORD, 1, text, is_no_placeholder).map(|range| at(SecretRule::UrlCredentials, range)),
-        );
         let is_token = |user: &str| user.len() >= 16 && !user.contains(':') && looks_random(user);
-        found.extend(group(&URL_USER, 1, text, is_token).map(|range| at(SecretRule::UrlCredentials, range)));
-        found.extend(
-            group(&URL_PARAMETER, 1, text, is_no_placeholder).map(|range| at(SecretRule::UrlCredentials, range)),
+        hits.add(
+            SecretRule::UrlCredentials,
+            group(&URL_PASSWORD, text, is_no_placeholder),
+        );
+        hits.add(SecretRule::UrlCredentials, group(&URL_USER, text, is_token));
+        hits.add(
+            SecretRule::UrlCredentials,
+            group(&URL_PARAMETER, text, is_no_placeholder),
         );
     }
     if text.contains(['"', '\'']) {
-        found.extend(named_values(&QUOTED, text, true).map(|range| at(SecretRule::SecretNamedValue, range)));
+        hits.add(SecretRule::SecretNamedValue, named_values(&QUOTED, text, true));
     }
     if text.contains('=') {
-        found.extend(named_values(&ASSIGNED, text, false).map(|range| at(SecretRule::SecretNamedValue, range)));
+        hits.add(SecretRule::SecretNamedValue, named_values(&ASSIGNED, text, false));
     }
     let is_said = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
     for (_, said) in SAID.iter().filter(|(marks, _)| is_said(marks)) {
         let values = named_values(said, text, true).filter(|range| looks_drawn(&text[range.clone()]));
-        found.extend(values.map(|range| at(SecretRule::SecretNamedValue, range)));
+        hits.add(SecretRule::SecretNamedValue, values);
     }
     if text.contains("login") || text.contains("curl") {
         for login in &*LOGIN {
             let is_password = |value: &str| is_no_placeholder(value) && looks_drawn(value);
-            found.extend(group(login, 1, text, is_password).map(|range| at(SecretRule::SecretNamedValue, range)));
+            hits.add(SecretRule::SecretNamedValue, group(login, text, is_password));
         }
     }
     if text.contains("sig=") {
-        found.extend(group(&SHARED_ACCESS, 1, text, looks_random).map(|range| at(SecretRule::UrlCredentials, range)));
+        hits.add(SecretRule::UrlCredentials, group(&SHARED_ACCESS, text, looks_random));
     }
-    found.sort_unstable();
-    found
+    hits.0.sort_unstable();
+    hits.0
 }
 
-fn at(rule: SecretRule, range: Range<usize>) -> Found {
-    Found {
-        start: range.start,
-        end: range.end,
-        rule,
+struct Hits(Vec<Found>);
+
+impl Hits {
+    fn add(&mut self, rule: SecretRule, ranges: impl IntoIterator<Item = Range<usize>>) {
+        self.0.extend(ranges.into_iter().map(|range| Found {
+            start: range.start,
+            end: range.end,
+            rule,
+        }));
     }
 }
 
+/// What the first group of a pattern matches, where it is accepted.
 fn group<'a>(
     regex: &'a Regex,
-    index: usize,
     text: &'a str,
     accept: impl Fn(&str) -> bool + 'a,
 ) -> impl Iterator<Item = Range<usize>> + 'a {
-    let hits = regex
-        .captures_iter(text)
-        .filter_map(move |captures: Captures<'_>| captures.get(index).map(|hit| hit.range()));
-    hits.filter(move |range| accept(&text[range.clone()]))
+    let hits = regex.captures_iter(text).filter_map(|captures| captures.get(1));
+    hits.filter(move |hit| accept(hit.as_str())).map(|hit| hit.range())
 }
 
 /// The values that their names make secret. What a name was taken to say may be a name itself (`note: password: x`): the search goes

@@ -7,40 +7,22 @@ use proptest::prelude::*;
 use super::{any_change, any_json, changed, check_message};
 
 /// What JSON is made of, and what it is mistaken for.
-const TOKENS: [&str; 32] = [
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    "\"a\"",
+const TOKENS: [&str; 28] = [
+    "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\"", "\"\"", "\"", "\\", "\\ud800", "\\udc00", "0", "-0", "1", "-1",
+    "1.0", "1e9", "1e999", "true", "null", "NaN", " ", "\n", "\u{feff}", "/* */", "é",
+];
+
+/// What makes two readers disagree: another spelling of a key, and numbers beyond their types.
+const EDGES: [&str; 4] = [
     "\"\\u0061\"",
-    "\"b\"",
-    "\"\"",
-    "\"",
-    "\\",
-    "\\ud800",
-    "\\udc00",
-    "0",
-    "-0",
-    "1",
-    "-1",
-    "1.0",
-    "1e9",
-    "1e999",
     "9007199254740991",
     "9007199254740992",
     "18446744073709551616",
-    "true",
-    "null",
-    "NaN",
-    " ",
-    "\n",
-    "\u{feff}",
-    "/* */",
-    "é",
 ];
+
+fn any_token() -> impl Strategy<Value = &'static str> {
+    prop_oneof![7 => prop::sample::select(&TOKENS[..]), 1 => prop::sample::select(&EDGES[..])]
+}
 
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     let foreign = parse_foreign(bytes, Limits::DOCUMENT);
@@ -68,7 +50,7 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn token_soup_gets_an_answer(tokens in prop::collection::vec(prop::sample::select(&TOKENS[..]), 0..40)) {
+    fn token_soup_gets_an_answer(tokens in prop::collection::vec(any_token(), 0..40)) {
         check(tokens.concat().as_bytes())?;
     }
 

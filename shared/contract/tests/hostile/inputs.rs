@@ -11,8 +11,12 @@ use super::{any_change, any_json, any_text, bucket, changed, check_message};
 const RECEIPT: &str = "evidence/dev_full/run_control/m2j_20260223T061612Z/m2j_m3_entry_readiness_receipt.json";
 const HELD: &str = "evidence/dev_full/run_control/m3f_20260223T174307Z_0123456789ab/m3f_execution_summary.json";
 
+fn parse(input: &Value) -> Result<ExecutionInput, InputError> {
+    ExecutionInput::parse(input, &Environment::default(), &bucket())
+}
+
 /// Each of the three forms with every field it may have.
-fn valid_inputs() -> [Value; 4] {
+pub(super) fn valid_inputs() -> [Value; 4] {
     [
         json!({
             "version": "0", "id": "x", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
@@ -42,7 +46,7 @@ fn valid_inputs() -> [Value; 4] {
     ]
 }
 
-fn valid_payload(input: &Value) -> Value {
+pub(super) fn valid_payload(input: &Value) -> Value {
     let closure = json!({
         "step": "M3.A", "phase_execution_id": "m3a_20260223T174307Z_0123456789ab", "overall_pass": true,
         "bucket": bucket().as_str(), "version_id": "v", "sha256": "a".repeat(64),
@@ -124,7 +128,7 @@ fn check_accepted(input: &ExecutionInput) -> Result<(), TestCaseError> {
 #[test]
 fn the_examples_are_valid() {
     for input in valid_inputs() {
-        ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap();
+        parse(&input).unwrap();
         StepInput::parse(valid_payload(&input)).unwrap();
     }
 }
@@ -134,12 +138,7 @@ fn a_field_without_a_name_is_named_all_the_same() {
     for (name, field) in [("", r#""""#), (".", r#"".""#), ("a.b", r#""a.b""#), ("a\nb", r"a\nb")] {
         let mut input = valid_inputs()[1].clone();
         input[name] = json!(1);
-        assert_eq!(
-            ExecutionInput::parse(&input, &Environment::default(), &bucket())
-                .unwrap_err()
-                .field,
-            field
-        );
+        assert_eq!(parse(&input).unwrap_err().field, field);
     }
 }
 
@@ -155,8 +154,7 @@ fn a_message_repeats_no_more_of_the_input_than_it_must() {
     let mut closure = valid_payload(&valid_inputs()[0]);
     closure["closures"][&long] = closure["closures"]["M3.A"].clone();
     let deep = (0..100).fold(json!("x".repeat(2000)), |inner, _| json!({"n\n".repeat(40): inner}));
-    let inputs =
-        [receipt, deep].map(|input| ExecutionInput::parse(&input, &Environment::default(), &bucket()).unwrap_err());
+    let inputs = [receipt, deep].map(|input| parse(&input).unwrap_err());
     let payloads = [payload, mode, closure].map(|payload| StepInput::parse(payload).unwrap_err());
     for error in payloads.iter().chain(&inputs) {
         check_refusal(error).unwrap();
@@ -166,7 +164,7 @@ fn a_message_repeats_no_more_of_the_input_than_it_must() {
 proptest! {
     #[test]
     fn any_json_gets_an_answer(value in any_json()) {
-        match ExecutionInput::parse(&value, &Environment::default(), &bucket()) {
+        match parse(&value) {
             Ok(input) => check_accepted(&input)?,
             Err(error) => check_refusal(&error)?,
         }
@@ -186,7 +184,7 @@ proptest! {
     ) {
         let original = &valid_inputs()[form];
         let Some((input, place)) = changed(original, at, change) else { return Ok(()) };
-        match ExecutionInput::parse(&input, &Environment::default(), &bucket()) {
+        match parse(&input) {
             Ok(parsed) => check_accepted(&parsed)?,
             Err(error) => {
                 check_refusal(&error)?;
@@ -217,7 +215,7 @@ proptest! {
         for (form, pointer) in [(1, "/m2_handoff/key"), (2, "/resume/held/key")] {
             let mut input = valid_inputs()[form].clone();
             *input.pointer_mut(pointer).unwrap() = json!(key);
-            if let Ok(parsed) = ExecutionInput::parse(&input, &Environment::default(), &bucket()) {
+            if let Ok(parsed) = parse(&input) {
                 check_accepted(&parsed)?;
             }
         }

@@ -6,6 +6,9 @@ mod documents;
 mod inputs;
 mod ledger;
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use p1_contract::ids::BucketName;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
@@ -14,32 +17,16 @@ use serde_json::{Map, Number, Value};
 const LONGEST_MESSAGE: usize = 2_000;
 
 /// Names that some reader knows, so that random objects get past the first look.
-const KNOWN_NAMES: [&str; 24] = [
-    "mode",
-    "context",
-    "closures",
-    "input",
-    "detail-type",
-    "detail",
-    "bucket",
-    "name",
-    "object",
-    "key",
-    "version_id",
-    "sha256",
-    "m2_handoff",
-    "oracle_input_manifest",
-    "uri",
-    "resume",
-    "held",
-    "only",
-    "reset",
-    "approval",
-    "step",
-    "holder",
-    "kind",
-    "verdict",
-];
+static KNOWN_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let inputs = inputs::valid_inputs();
+    let mut places = Vec::new();
+    for document in inputs.iter().chain([&inputs::valid_payload(&inputs[0])]) {
+        walk(document, &mut Vec::new(), &mut places);
+    }
+    places.extend(["holder", "kind", "verdict"].map(|name| vec![name.to_owned()]));
+    let names: BTreeSet<String> = places.into_iter().filter_map(|mut place| place.pop()).collect();
+    names.into_iter().collect()
+});
 
 fn bucket() -> BucketName {
     BucketName::parse("fraud-platform-dev-full-evidence").unwrap()
@@ -48,7 +35,7 @@ fn bucket() -> BucketName {
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => any::<String>(),
-        2 => prop::sample::select(&KNOWN_NAMES[..]).prop_map(str::to_owned),
+        2 => prop::sample::select(&KNOWN_NAMES[..]),
         1 => Just(String::new()),
         1 => Just("\n\u{1b}[31m\u{202e}`".to_owned()),
         1 => (1000_usize..40_000).prop_map(|n| "x".repeat(n)),

@@ -43,23 +43,31 @@ fn concluded(verdict: PhaseVerdict, committed: bool) -> Conclusion {
 
 /// The lines of an ending. Each is checked against the rules of the format.
 fn lines(ending: &Ending<'_>) -> Vec<Value> {
-    let (deployment, execution) = ("dev-full-p1".parse().unwrap(), execution());
+    let arn = execution().arn;
+    let text = written("6a9b6ab0-1f0c-4d1c-9d7b-1f6e3c1c6c11", Some(&arn), ending);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn written(request_id: &str, execution: Option<&ExecutionArn>, ending: &Ending<'_>) -> String {
     let invocation = Invocation {
-        deployment: &deployment,
-        request_id: "6a9b6ab0-1f0c-4d1c-9d7b-1f6e3c1c6c11",
-        execution: Some(&execution.arn),
+        deployment: &"dev-full-p1".parse().unwrap(),
+        request_id,
+        execution,
         ended_ms: ENDED,
     };
     let mut log = Vec::new();
     write(&documents(&invocation, ending), &mut log).unwrap();
     let text = String::from_utf8(log).unwrap();
     assert!(text.ends_with('\n'));
-    text.lines()
-        .map(|line| {
-            assert_eq!(problems(line), Vec::<String>::new(), "{line}");
-            serde_json::from_str(line).unwrap()
-        })
-        .collect()
+    for line in text.lines() {
+        assert_eq!(problems(line), Vec::<String>::new(), "{line}");
+    }
+    text
+}
+
+/// The elements of a list.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap()
 }
 
 fn answered(result: &StepResult) -> Vec<Value> {
@@ -73,18 +81,15 @@ fn answered(result: &StepResult) -> Vec<Value> {
 fn extracted(lines: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for line in lines {
-        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        for directive in list(&line["_aws"]["CloudWatchMetrics"]) {
             assert_eq!(directive["Namespace"], "P1/RunPinning");
-            for set in directive["Dimensions"].as_array().unwrap() {
+            for set in list(&directive["Dimensions"]) {
                 let value = |key: &Value| {
-                    format!(
-                        "{}={}",
-                        key.as_str().unwrap(),
-                        line[key.as_str().unwrap()].as_str().unwrap()
-                    )
+                    let key = key.as_str().unwrap();
+                    format!("{key}={}", line[key].as_str().unwrap())
                 };
-                let by: Vec<String> = set.as_array().unwrap().iter().map(value).collect();
-                for metric in directive["Metrics"].as_array().unwrap() {
+                let by: Vec<String> = list(set).iter().map(value).collect();
+                for metric in list(&directive["Metrics"]) {
                     let name = metric["Name"].as_str().unwrap();
                     found.push(format!("{name}[{}] {}", by.join(","), line[name]));
                 }
@@ -145,17 +150,16 @@ fn a_hold_counts_each_code_in_a_document_of_its_own() {
 
 #[test]
 fn only_what_the_ledger_holds_is_a_verdict_of_the_phase() {
-    let of = |verdict, committed| {
+    use PhaseVerdict::{AdvanceToM4, HoldM3};
+    let of = |(verdict, committed)| {
         let mut closed = result(Step::PhaseVerdict, Vec::new());
         closed.conclusion = concluded(verdict, committed);
         extracted(&answered(&closed)).split_off(2)
     };
-    assert_eq!(
-        of(PhaseVerdict::AdvanceToM4, true),
-        ["Advances[Deployment=dev-full-p1] 1"]
-    );
-    assert_eq!(of(PhaseVerdict::HoldM3, true), ["PhaseHolds[Deployment=dev-full-p1] 1"]);
-    assert_eq!(of(PhaseVerdict::HoldM3, false), Vec::<String>::new());
+    let [advance, hold, void] = [(AdvanceToM4, true), (HoldM3, true), (HoldM3, false)].map(of);
+    assert_eq!(advance, ["Advances[Deployment=dev-full-p1] 1"]);
+    assert_eq!(hold, ["PhaseHolds[Deployment=dev-full-p1] 1"]);
+    assert_eq!(void, Vec::<String>::new());
     let other = answered(&result(Step::PhaseVerdict, Vec::new()));
     assert_eq!(extracted(&other).len(), 2);
 }
@@ -201,13 +205,8 @@ fn no_id_is_a_dimension() {
     let lines = answered(&hold);
     assert_eq!(lines.len(), 1 + Blocker::ALL.len());
     for line in &lines {
-        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
-            for key in directive["Dimensions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .flat_map(|set| set.as_array().unwrap())
-            {
+        for directive in list(&line["_aws"]["CloudWatchMetrics"]) {
+            for key in list(&directive["Dimensions"]).iter().flat_map(list) {
                 assert!(Dimension::ALL.iter().any(|dimension| key == dimension.name()), "{key}");
             }
         }
@@ -240,22 +239,12 @@ fn every_metric_is_published_by_the_dimensions_that_it_names() {
 #[test]
 fn a_secret_in_a_member_is_taken_out() {
     let secret = format!("AKIA{}", "IOSFODNN7EXAMPLQ");
-    let deployment = "d".parse().unwrap();
-    let invocation = Invocation {
-        deployment: &deployment,
-        request_id: &secret,
-        execution: None,
-        ended_ms: ENDED,
-    };
-    let mut log = Vec::new();
     let ending = Ending::Faulted {
         owner: Step::HandleClosure.into(),
         fault: &secret,
     };
-    write(&documents(&invocation, &ending), &mut log).unwrap();
-    let text = String::from_utf8(log).unwrap();
+    let text = written(&secret, None, &ending);
     assert!(!text.contains(&secret) && text.contains("REDACTED"), "{text}");
-    assert_eq!(problems(text.trim_end()), Vec::<String>::new());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The keys in a listing. They can be any text that S3 accepts, ours or not.
 
 use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
 
 /// Decodes a key from a listing. S3 percent-encodes keys on request, because XML cannot carry every character.
 #[must_use]
@@ -8,31 +9,8 @@ pub fn decoded(key: &str, encoding: Option<&EncodingType>) -> String {
     if encoding != Some(&EncodingType::Url) {
         return key.to_owned();
     }
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.as_bytes();
-    while let [first, after @ ..] = rest {
-        let escaped = match (first, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        rest = match escaped {
-            Some((high, low)) => {
-                bytes.push(high << 4 | low);
-                &after[2..]
-            }
-            None => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                after
-            }
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

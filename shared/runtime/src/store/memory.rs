@@ -1,13 +1,14 @@
 //! A store in memory that answers as S3 does: for tests of the steps' logic, and for lint.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
 
 use super::{BucketPosture, Object, PutAnswer, Read, Versions};
 use crate::fault::Fault;
+use crate::lock::locked;
 
 /// One entry in the history of a key.
 #[derive(Debug, Clone)]
@@ -22,6 +23,14 @@ impl Entry {
             Entry::Version(object) => Some(object),
             Entry::DeleteMarker => None,
         }
+    }
+}
+
+fn object(bytes: Vec<u8>, version: &str) -> Object {
+    Object {
+        etag: Sha256Hex::of(&bytes).first(32).to_owned(),
+        bytes,
+        version_id: Some(version.to_owned()),
     }
 }
 
@@ -64,7 +73,7 @@ impl MemoryStore {
     }
 
     fn lock<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
-        change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut locked(&self.inner))
     }
 
     /// Puts an input of the platform, as a new version.
@@ -78,20 +87,13 @@ impl MemoryStore {
 
     /// Puts an object as the version with this id, as it is in a bucket of another day.
     pub fn seed_version(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>, version: String) -> String {
-        let bytes = bytes.into();
-        self.lock(|inner| {
-            let object = Object {
-                etag: Sha256Hex::of(&bytes).first(32).to_owned(),
-                bytes,
-                version_id: Some(version.clone()),
-            };
-            inner
-                .objects
-                .entry((bucket.to_owned(), key.to_owned()))
-                .or_default()
-                .push(Entry::Version(object));
-            version
-        })
+        self.push(bucket, key, Entry::Version(object(bytes.into(), &version)));
+        version
+    }
+
+    fn push(&self, bucket: &str, key: &str, entry: Entry) {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.lock(|inner| inner.objects.entry(place).or_default().push(entry));
     }
 
     /// Puts an object as if its key had never been used, so that a test can rebuild its example.
@@ -106,21 +108,14 @@ impl MemoryStore {
         let bytes = bytes.into();
         let place = (bucket.to_owned(), key.to_owned());
         let there = self.lock(|inner| inner.objects.get(&place)?.last()?.version().cloned());
-        match there
-            .filter(|object| object.bytes == bytes)
-            .and_then(|object| object.version_id)
-        {
-            Some(version) => version,
-            None => self.seed(bucket, key, bytes),
-        }
+        let same = there.filter(|object| object.bytes == bytes);
+        let version = same.and_then(|object| object.version_id);
+        version.unwrap_or_else(|| self.seed(bucket, key, bytes))
     }
 
     /// Hides an object behind a delete marker, as somebody outside P1 might do.
     pub fn delete(&self, bucket: &str, key: &str) {
-        self.lock(|inner| {
-            let place = (bucket.to_owned(), key.to_owned());
-            inner.objects.entry(place).or_default().push(Entry::DeleteMarker);
-        });
+        self.push(bucket, key, Entry::DeleteMarker);
     }
 
     /// Sets whether a bucket exists and is versioned.
@@ -179,15 +174,11 @@ impl MemoryStore {
                     .find(|object| object.version_id.as_deref() == Some(id)),
             };
             let is_evidence = place.1.starts_with("evidence/") && inner.buckets.contains_key(&place.0);
-            let assumed = inner.assumed.as_ref().filter(|_| !is_evidence).map(|bytes| Object {
-                bytes: bytes.clone(),
-                version_id: Some("assumed".to_owned()),
-                etag: Sha256Hex::of(bytes).first(32).to_owned(),
-            });
+            let assumed = inner.assumed.clone().filter(|_| !is_evidence);
+            let assumed = assumed.map(|bytes| object(bytes, "assumed"));
             match found.cloned().or(assumed) {
                 None => Read::NotFound,
-                Some(object) if object.bytes.len() as u64 > limit => Read::TooLarge(object.bytes.len() as u64),
-                Some(object) => Read::Found(object),
+                Some(object) => Read::within(limit, object),
             }
         }))
     }

@@ -56,6 +56,15 @@ pub enum Read {
     TooLarge(u64),
 }
 
+impl Read {
+    fn within(limit: u64, object: Object) -> Self {
+        match object.bytes.len() as u64 {
+            length if length > limit => Read::TooLarge(length),
+            _ => Read::Found(object),
+        }
+    }
+}
+
 /// The answer to one create-only PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutAnswer {
@@ -89,13 +98,8 @@ impl VersionCount {
     /// The problem with a key that must be written once and never deleted. Returns `None` if there is no problem.
     #[must_use]
     pub fn rewritten(&self) -> Option<String> {
-        let Self {
-            versions,
-            delete_markers,
-            ..
-        } = self;
-        (*versions > 1 || *delete_markers > 0)
-            .then(|| format!("has {versions} versions and {delete_markers} delete markers"))
+        let (versions, markers) = (self.versions, self.delete_markers);
+        (versions > 1 || markers > 0).then(|| format!("has {versions} versions and {markers} delete markers"))
     }
 }
 

@@ -5,7 +5,7 @@
 //! adopts those asks nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use p1_contract::hash::Sha256Hex;
 use p1_contract::ids::{BucketName, S3Key};
@@ -14,6 +14,7 @@ use p1_contract::reference::ArtifactRef;
 
 use super::{Object, Read};
 use crate::fault::Fault;
+use crate::lock::locked;
 
 /// An object that a step created while it observed, recreated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +45,12 @@ impl RecordedStore {
     /// The recording of `bucket`, with one version of each key.
     #[must_use]
     pub fn new(bucket: BucketName, objects: BTreeMap<S3Key, Object>) -> Self {
-        let (ends, creations) = (Mutex::default(), Mutex::default());
         RecordedStore {
             inner: Arc::new(Inner {
                 bucket,
                 objects,
-                ends,
-                creations,
+                ends: Mutex::default(),
+                creations: Mutex::default(),
             }),
         }
     }
@@ -64,32 +64,30 @@ impl RecordedStore {
     /// Notes the outcomes of writes from the execution's summary. No bucket shows that an object could not be stored. An outcome
     /// that it was stored is needed for objects that the recording lacks.
     pub fn note_ends(&self, ends: BTreeMap<S3Key, Written>) {
-        *self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+        *locked(&self.inner.ends) = ends;
     }
 
     /// Returns everything that was to be created since the last call, in the order of the calls.
     #[must_use]
     pub fn take_creations(&self) -> Vec<Recreated> {
-        std::mem::take(&mut self.inner.creations.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut locked(&self.inner.creations))
     }
 
     pub(super) fn read(&self, bucket: &BucketName, key: &S3Key, version: Option<&str>, limit: u64) -> Read {
         let found = self.object(key).filter(|_| *bucket == self.inner.bucket);
         match found.filter(|object| version.is_none() || version == object.version_id.as_deref()) {
             None => Read::NotFound,
-            Some(object) if object.bytes.len() as u64 > limit => Read::TooLarge(object.bytes.len() as u64),
-            Some(object) => Read::Found(object.clone()),
+            Some(object) => Read::within(limit, object.clone()),
         }
     }
 
     pub(super) fn create(&self, bucket: &BucketName, key: &S3Key, name: &str, bytes: &[u8]) -> Written {
-        let mut creations = self.inner.creations.lock().unwrap_or_else(PoisonError::into_inner);
-        creations.push(Recreated {
+        locked(&self.inner.creations).push(Recreated {
             name: name.to_owned(),
             key: key.clone(),
             bytes: bytes.to_vec(),
         });
-        let ends = self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = locked(&self.inner.ends);
         let sha256 = Sha256Hex::of(bytes);
         let stored = |version_id: Option<String>, etag: String| {
             Written::Stored(ArtifactRef {

@@ -50,113 +50,74 @@ async fn written_twice_is_one_version_and_success() {
     assert_eq!((versions.counts.len(), versions.counts[0].versions), (1, 1));
 }
 
+/// Of each row: what lies at the key, what the first PUTs answer, and what becomes of a write of `{}`.
 #[tokio::test]
-async fn other_bytes_are_never_replaced() {
-    let bench = bench();
-    bench.memory.seed(BUCKET, KEY, "theirs");
-    assert!(matches!(bench.create("ours").await, Written::Occupied { .. }));
-    assert_eq!(bench.memory.dump(BUCKET)[KEY], b"theirs");
+async fn every_row_of_the_answer_table() {
+    let unknown = |why: &str| PutAnswer::Unknown(why.to_owned());
+    let created = |version: &str| PutAnswer::Created {
+        version_id: Some(version.to_owned()),
+    };
+    let refused = PutAnswer::Refused("403 AccessDenied".to_owned());
+    for (row, there, answers, expected) in [
+        ("other bytes are never replaced", Some("theirs"), vec![], "Occupied"),
+        (
+            "a conflict is tried again",
+            None,
+            vec![PutAnswer::Conflict; 2],
+            "Stored",
+        ),
+        ("lost after the write", Some("{}"), vec![unknown("timed out")], "Stored"),
+        (
+            "lost, and theirs",
+            Some("theirs"),
+            vec![unknown("timed out")],
+            "Occupied",
+        ),
+        (
+            "lost before the write",
+            None,
+            vec![unknown("connection lost")],
+            "Stored",
+        ),
+        ("never learned", None, vec![unknown("503"); 4], "Inconclusive(\"503"),
+        ("a refusal is not tried again", None, vec![refused], "Refused"),
+        ("not there when read back", None, vec![created("gone")], "Vanished"),
+        (
+            "altered when read back",
+            Some("[]"),
+            vec![created("v000001")],
+            "Altered",
+        ),
+    ] {
+        let bench = bench();
+        if let Some(bytes) = there {
+            bench.memory.seed(BUCKET, KEY, bytes);
+        }
+        bench.memory.script(answers);
+        let written = format!("{:?}", bench.create("{}").await);
+        assert!(written.starts_with(expected), "{row}: {written}");
+        let now = bench.memory.dump(BUCKET).remove(KEY);
+        let left = there.or((expected == "Stored").then_some("{}"));
+        assert_eq!(now.as_deref(), left.map(str::as_bytes), "{row}");
+    }
 }
 
 #[tokio::test]
-async fn a_conflict_is_tried_again() {
+async fn what_may_not_be_read_is_inconclusive_and_neither_conflict_nor_pass() {
     let bench = bench();
-    bench.memory.script(vec![PutAnswer::Conflict, PutAnswer::Conflict]);
-    assert!(bench.create("{}").await.stored().is_some());
-}
-
-#[tokio::test]
-async fn a_lost_answer_after_the_write_is_recognised_by_the_bytes() {
-    let bench = bench();
-    bench.memory.seed(BUCKET, KEY, "{}");
-    bench.memory.script(vec![PutAnswer::Unknown("timed out".to_owned())]);
-    assert!(bench.create("{}").await.stored().is_some());
-}
-
-#[tokio::test]
-async fn a_lost_answer_to_somebody_elses_write_is_a_conflict() {
-    let bench = bench();
-    bench.memory.seed(BUCKET, KEY, "theirs");
-    bench.memory.script(vec![PutAnswer::Unknown("timed out".to_owned())]);
-    assert!(matches!(bench.create("ours").await, Written::Occupied { .. }));
-}
-
-#[tokio::test]
-async fn a_lost_answer_before_the_write_is_tried_again() {
-    let bench = bench();
-    bench
-        .memory
-        .script(vec![PutAnswer::Unknown("connection lost".to_owned())]);
-    assert!(bench.create("{}").await.stored().is_some());
-}
-
-#[tokio::test]
-async fn what_cannot_be_learned_is_inconclusive_and_neither_conflict_nor_pass() {
-    let bench = bench();
-    bench
-        .memory
-        .script(vec![PutAnswer::Unknown("503 SlowDown".to_owned()); 4]);
-    let written = bench.create("{}").await;
-    assert!(
-        matches!(&written, Written::Inconclusive(why) if why.contains("503")),
-        "{written:?}"
-    );
-
-    let bench = self::bench();
     bench.memory.seed(BUCKET, KEY, "theirs");
     bench.memory.deny(BUCKET, KEY);
     assert!(matches!(bench.create("ours").await, Written::Inconclusive(_)));
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_tried_again() {
-    let bench = bench();
-    bench
-        .memory
-        .script(vec![PutAnswer::Refused("403 AccessDenied".to_owned())]);
-    assert!(matches!(bench.create("{}").await, Written::Refused(_)));
-    assert!(bench.memory.dump(BUCKET).is_empty());
-}
-
-#[tokio::test]
-async fn an_object_that_is_not_there_when_read_back_has_vanished() {
-    let bench = bench();
-    bench.memory.script(vec![PutAnswer::Created {
-        version_id: Some("gone".to_owned()),
-    }]);
-    assert_eq!(bench.create("{}").await, Written::Vanished);
-}
-
-#[tokio::test]
-async fn what_is_read_back_with_other_bytes_is_altered() {
-    let bench = bench();
-    let version = bench.memory.seed(BUCKET, KEY, "[]");
-    bench.memory.script(vec![PutAnswer::Created {
-        version_id: Some(version),
-    }]);
-    assert!(matches!(bench.create("{}").await, Written::Altered { .. }));
-}
-
-#[tokio::test]
 async fn versions_and_delete_markers_are_counted_and_foreign_keys_are_listed() {
     let bench = bench();
-    assert_eq!(
-        bench
-            .store
-            .versions_of(&bench.bucket, &bench.key)
-            .await
-            .unwrap()
-            .versions,
-        0
-    );
+    let never = bench.store.versions_of(&bench.bucket, &bench.key).await.unwrap();
+    assert_eq!(never.versions, 0);
     bench.create("{}").await;
-    for foreign in [
-        "evidence/a.json/",
-        "evidence/a.json//x",
-        "evidence/../a",
-        "evidence/\u{1}",
-    ] {
-        bench.memory.seed(BUCKET, foreign, "theirs");
+    for foreign in ["a.json/", "a.json//x", "../a", "\u{1}"] {
+        bench.memory.seed(BUCKET, &format!("evidence/{foreign}"), "theirs");
     }
     let once = bench.store.versions_of(&bench.bucket, &bench.key).await.unwrap();
     assert_eq!((once.versions, once.rewritten()), (1, None));
@@ -197,24 +158,15 @@ async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
     };
     assert_eq!((stored.version_id.as_deref(), stored.etag.as_str()), (Some("v7"), "e7"));
     let found = Sha256Hex::of(b"{}");
-    assert_eq!(
-        store.create(&bucket, &key, "a", b"[]").await,
-        Written::Occupied { found }
-    );
-    assert!(matches!(
-        store.create(&bucket, &other, "b", b"{}").await,
-        Written::Refused(_)
-    ));
+    let occupied = store.create(&bucket, &key, "a", b"[]").await;
+    assert_eq!(occupied, Written::Occupied { found });
+    let refused = store.create(&bucket, &other, "b", b"{}").await;
+    assert!(matches!(refused, Written::Refused(_)), "{refused:?}");
     recording.note_ends([(other.clone(), Written::Vanished)].into());
     assert_eq!(store.create(&bucket, &other, "b", b"{}").await, Written::Vanished);
     // A stored object that the recording lacks is answered with its version.
-    recording.note_ends(
-        [
-            (other.clone(), Written::Stored(stored)),
-            (key.clone(), Written::Vanished),
-        ]
-        .into(),
-    );
+    let stored = (other.clone(), Written::Stored(stored));
+    recording.note_ends([stored, (key.clone(), Written::Vanished)].into());
     let Written::Stored(lost) = store.create(&bucket, &other, "b", b"[1]").await else {
         panic!("not as noted")
     };
@@ -226,10 +178,8 @@ async fn a_recording_answers_what_became_of_a_write_and_is_never_written_to() {
     assert!(recording.take_creations().is_empty());
 
     assert_eq!(store.read(&bucket, &other, None, 10).await.unwrap(), Read::NotFound);
-    assert!(matches!(
-        store.read(&bucket, &key, Some("v7"), 10).await.unwrap(),
-        Read::Found(_)
-    ));
+    let found = store.read(&bucket, &key, Some("v7"), 10).await.unwrap();
+    assert!(matches!(found, Read::Found(_)), "{found:?}");
     assert_eq!(store.read(&bucket, &key, Some("v8"), 10).await.unwrap(), Read::NotFound);
     assert!(store.list(&bucket, "evidence/", 1).await.is_err());
     assert!(store.list_versions(&bucket, "evidence/", 1).await.is_err());
