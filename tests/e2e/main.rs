@@ -1,16 +1,14 @@
 //! Runs through the real engine, with the real functions, on one local platform.
 #![expect(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
-mod adopt;
 mod audits;
 mod aws_calls;
 mod aws_failures;
 mod blocker_codes;
 mod concurrent_runs;
 mod costs;
-mod deployed_stack;
+mod deployments;
 mod duplicate_deliveries;
-mod environments;
 mod faulted_executions;
 mod fetches;
 mod input_forms;
@@ -18,7 +16,6 @@ mod ledger;
 mod listings;
 mod metrics;
 mod mirrors;
-mod notifications;
 mod overwritten_evidence;
 mod phase_entry;
 mod processes;
@@ -26,7 +23,6 @@ mod reruns;
 mod roles;
 mod runs;
 mod secrets;
-mod settings;
 mod signatures;
 mod stack_outputs;
 mod two_doors;
