@@ -406,6 +406,7 @@ fn bad_weather() {
 
     let (status, told) = waits.end();
     assert_eq!(status.code(), Some(3), "{told}");
+    assert!(told.contains("does not answer"), "{told}");
     assert!(!looks_whole(&at("waits")));
 
     let mut pins = Running::start(&["run", "--out", &text(&out)]);

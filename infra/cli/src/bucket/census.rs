@@ -49,12 +49,9 @@ impl Census {
                 .map(|key| (*key).to_owned()),
         );
         for prefix in prefixes {
-            // Whoever has had no answer twice gets none to the other twenty questions either.
-            if let [.., (_, earlier), (_, last)] = census.unlisted.as_slice()
-                && earlier.is_silence()
-                && last.is_silence()
-            {
-                let why = last.clone();
+            // Whoever has waited a minute for an answer waits as long for each of the twenty others.
+            if census.unlisted.last().is_some_and(|(_, last)| last.is_silence()) {
+                let why = ReadError::not_asked(&evidence.bucket, &prefix);
                 census.unlisted.push((prefix, why));
                 continue;
             }

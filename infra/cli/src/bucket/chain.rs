@@ -11,7 +11,7 @@ use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
-use crate::bucket::evidence::{Evidence, Fetched, Listed, MOST_UNANSWERED, ReadError};
+use crate::bucket::evidence::{Evidence, Fetched, Listed, ReadError};
 use crate::exit::CliError;
 
 /// The summaries of an execution, and the objects that they list.
@@ -45,18 +45,16 @@ impl Chain {
         let mut chain = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = closures;
-        let mut unanswered = 0;
+        let mut is_silent = false;
         while let Some(closure) = open.pop() {
             if !seen.insert((closure.key.clone(), closure.version_id.clone())) {
                 continue;
             }
-            let summary = if unanswered < MOST_UNANSWERED {
-                read_summary(evidence, &closure).await
+            let summary = if is_silent {
+                let not_asked = ReadError::not_asked(&evidence.bucket, closure.key.as_str());
+                Err(NoSummary::Unread(not_asked))
             } else {
-                Err(NoSummary::Unread(ReadError::not_asked(
-                    &evidence.bucket,
-                    closure.key.as_str(),
-                )))
+                read_summary(evidence, &closure).await
             };
             match summary {
                 Ok(summary) => {
@@ -66,7 +64,7 @@ impl Chain {
                 Err(unread) => {
                     chain.problems.push(unread.to_string());
                     if let NoSummary::Unread(error) = unread {
-                        unanswered += usize::from(error.is_silence());
+                        is_silent |= error.is_silence();
                         chain.unread.push((closure.key, error));
                     }
                 }

@@ -1,7 +1,7 @@
 //! Read access to the evidence bucket: objects by version, versions by prefix, and the ledger of a run.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -28,8 +28,6 @@ use crate::exit::CliError;
 
 /// How long S3 may take for the content of an object, which is small.
 const CONTENT_LIMIT: Duration = Duration::from_secs(60);
-/// How many requests in a row may have no answer before no further one is made.
-pub(super) const MOST_UNANSWERED: usize = 2;
 /// The number of objects that are fetched at once.
 const CONCURRENT_READS: usize = 16;
 
@@ -115,12 +113,12 @@ impl ReadError {
         self.answer == Answer::Transient(Cause::NoCode) && !self.is_too_large
     }
 
-    /// The object was not asked for, because requests before it had no answer.
+    /// The object was not asked for, because a request before it had no answer.
     pub(super) fn not_asked(bucket: &BucketName, key: &str) -> Self {
         Self::of_content(
             bucket,
             key,
-            "it was not asked for, because requests before it had no answer",
+            "it was not asked for, because a request before it had no answer",
         )
     }
 
@@ -436,13 +434,13 @@ pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
 
 /// Fetches objects, several at once, until they have [`MOST_BYTES`] together. The order of the result is not defined.
 pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
-    let (bytes, unanswered) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let (bytes, is_silent) = (AtomicU64::new(0), AtomicBool::new(false));
     let read = async |listed: Listed| {
         let key = listed.key.as_str();
         let read = if bytes.load(Ordering::Relaxed) > MOST_BYTES {
             let why = format!("the objects before it have more than {} MiB", MOST_BYTES >> 20);
             Err(ReadError::of_content(&evidence.bucket, key, &why))
-        } else if unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED {
+        } else if is_silent.load(Ordering::Relaxed) {
             Err(ReadError::not_asked(&evidence.bucket, key))
         } else {
             evidence.get(key, listed.version_id.as_deref()).await
@@ -452,7 +450,7 @@ pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<
                 bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
             }
             Err(error) if error.is_silence() => {
-                unanswered.fetch_add(1, Ordering::Relaxed);
+                is_silent.store(true, Ordering::Relaxed);
             }
             _ => {}
         }

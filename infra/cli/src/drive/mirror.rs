@@ -57,9 +57,9 @@ pub struct Wanted<'a> {
 /// # Errors
 /// Returns a fault that names the file or the folder if the bucket cannot be listed or the mirror cannot be written.
 pub async fn mirror(evidence: &Evidence, wanted: &Wanted<'_>, dir: &Path) -> Result<Mirror, CliError> {
-    let mut census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
-    if let Some((_, error)) = census.unlisted.pop() {
-        return Err(CliError::from(error));
+    let census = Census::take(evidence, wanted.chain, wanted.run, &[]).await;
+    if let Some((_, error)) = census.unlisted.first() {
+        return Err(CliError::from(error.clone()));
     }
     let (mut fetched, mut problems) = (Vec::new(), Vec::new());
     let listed = complete(evidence, wanted, &census, &mut problems).await?;
