@@ -407,13 +407,17 @@ fn result(owner: Owner, evaluation: Evaluation, summary: &ExecutionSummary, clos
         other => other,
     };
     StepResult {
+        step: owner,
+        function_arn: None,
         conclusion,
+        phase_execution_id: closure.phase_execution_id.clone(),
         overall_pass: summary.overall_pass,
         next_gate: summary.next_gate.clone(),
         blockers: codes(&summary.blockers),
+        findings: Findings::default(),
+        asked: None,
+        closure: Some(closure),
         run: evaluation.run,
-        closure: Some(closure.clone()),
-        ..duplicate_delivery(owner, closure.phase_execution_id)
     }
 }
 
