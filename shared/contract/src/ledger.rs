@@ -196,8 +196,9 @@ impl Ledger {
     /// Reads `records`, in the order of their keys, as the ledger of `run`.
     ///
     /// # Errors
-    /// When they are not a legal sequence: a gap, a record of another run, a holder on another state machine than the first
-    /// one's, a commit without its own ACQUIRED before it, or anything after a committed advance.
+    /// When they are not a legal sequence: a gap, a number 0, a record of another run, artifact or phase, an earlier revision after
+    /// a later one, a verdict or a summary without COMMITTED or the reverse, a holder on another state machine than the first one's
+    /// or with two stamps, a commit without its own ACQUIRED before it, or anything after a committed advance.
     pub fn read(run: &PlatformRunId, records: Vec<LedgerRecord>) -> Result<Self, LedgerError> {
         let mut before: Option<&LedgerRecord> = None;
         let first = records.first().map(|record| &record.holder);
