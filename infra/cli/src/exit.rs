@@ -305,6 +305,9 @@ pub enum CliError {
     Fault(String),
 }
 
+/// The longest cause that is told: its text may be a service's.
+const LONGEST_CAUSE: usize = 2_000;
+
 impl CliError {
     /// A usage error.
     pub fn usage(message: impl Into<String>) -> Self {
@@ -318,7 +321,10 @@ impl CliError {
 
     /// A fault while doing `operation` ("failed to {operation}: …"), with all its causes.
     pub fn failed(operation: &str, cause: &(dyn Error + 'static)) -> Self {
-        Self::Fault(format!("failed to {operation}: {}", text::clean(&chain(cause))))
+        Self::Fault(format!(
+            "failed to {operation}: {}",
+            text::brief(&chain(cause), LONGEST_CAUSE)
+        ))
     }
 
     /// The exit status for this error.

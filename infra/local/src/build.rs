@@ -253,19 +253,22 @@ fn describes_a_package(variable: &str) -> bool {
 /// Packs every binary whose zip is missing or was made of another binary. Returns the zips and how many were written.
 fn pack_all(binaries: &BTreeMap<String, PathBuf>) -> Result<(Build, usize), PlatformError> {
     let (mut zips, mut packed) = (BTreeMap::new(), 0);
-    std::thread::scope(|scope| {
+    let results: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = binaries
             .iter()
             .map(|(package, binary)| (package, scope.spawn(move || pack(package, binary))))
             .collect();
-        for (package, worker) in workers {
-            let panicked = |_| Err(PlatformError::Build("packing a function panicked".to_owned()));
-            let (zip, written) = worker.join().unwrap_or_else(panicked)?;
-            zips.insert(package.clone(), zip);
-            packed += usize::from(written);
-        }
-        Ok::<_, PlatformError>(())
-    })?;
+        let panicked = |_| Err(PlatformError::Build("packing a function panicked".to_owned()));
+        let results = workers.into_iter();
+        results
+            .map(|(package, worker)| (package, worker.join().unwrap_or_else(panicked)))
+            .collect()
+    });
+    for (package, result) in results {
+        let (zip, written) = result?;
+        zips.insert(package.clone(), zip);
+        packed += usize::from(written);
+    }
     Ok((Build { zips }, packed))
 }
 

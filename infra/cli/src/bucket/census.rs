@@ -12,7 +12,7 @@ use p1_contract::owner::Owner;
 use p1_contract::step::Step;
 
 use crate::bucket::chain::Chain;
-use crate::bucket::evidence::{Evidence, ReadError, Version};
+use crate::bucket::evidence::{ENOUGH_SILENCE, Evidence, ReadError, Version};
 
 /// The largest number of holders that are looked up, in addition to those whose closures were reached.
 const MOST_ASKED: usize = 100;
@@ -49,9 +49,10 @@ impl Census {
                 .map(|key| (*key).to_owned()),
         );
         for prefix in prefixes {
-            // Whoever has waited a minute for an answer waits as long for each of the twenty others.
-            if census.unlisted.last().is_some_and(|(_, last)| last.is_silence()) {
-                let why = ReadError::not_asked(&evidence.bucket, &prefix);
+            // Whoever had no answer in a minute waits as long for each of the twenty others.
+            let silence: usize = census.unlisted.iter().map(|(_, error)| error.silence()).sum();
+            if silence >= ENOUGH_SILENCE {
+                let why = ReadError::not_asked("list the versions of", &evidence.bucket, &prefix);
                 census.unlisted.push((prefix, why));
                 continue;
             }

@@ -11,7 +11,7 @@ use p1_contract::reference::{ArtifactRef, ClosureRef, ObjectRef};
 use p1_contract::strict::{Limits, parse_strict};
 use serde_json::Value;
 
-use crate::bucket::evidence::{Evidence, Fetched, Listed, ReadError};
+use crate::bucket::evidence::{ENOUGH_SILENCE, Evidence, Fetched, Listed, ReadError};
 use crate::exit::CliError;
 
 /// The summaries of an execution, and the objects that they list.
@@ -45,16 +45,16 @@ impl Chain {
         let mut chain = Self::default();
         let mut seen = BTreeSet::new();
         let mut open = closures;
-        let mut is_silent = false;
+        let mut silence = 0;
         while let Some(closure) = open.pop() {
             if !seen.insert((closure.key.clone(), closure.version_id.clone())) {
                 continue;
             }
-            let summary = if is_silent {
-                let not_asked = ReadError::not_asked(&evidence.bucket, closure.key.as_str());
-                Err(NoSummary::Unread(not_asked))
-            } else {
+            let summary = if silence < ENOUGH_SILENCE {
                 read_summary(evidence, &closure).await
+            } else {
+                let not_asked = ReadError::not_asked("read", &evidence.bucket, closure.key.as_str());
+                Err(NoSummary::Unread(not_asked))
             };
             match summary {
                 Ok(summary) => {
@@ -64,7 +64,7 @@ impl Chain {
                 Err(unread) => {
                     chain.problems.push(unread.to_string());
                     if let NoSummary::Unread(error) = unread {
-                        is_silent |= error.is_silence();
+                        silence += error.silence();
                         chain.unread.push((closure.key, error));
                     }
                 }

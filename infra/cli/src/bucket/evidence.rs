@@ -1,7 +1,7 @@
 //! Read access to the evidence bucket: objects by version, versions by prefix, and the ledger of a run.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -78,7 +78,12 @@ pub struct ReadError {
     cause: String,
     /// Whether the object is there and larger than any of P1's.
     is_too_large: bool,
+    /// Whether the time for an answer was over.
+    is_timeout: bool,
 }
+
+/// How much [`ReadError::silence`] is enough to ask nothing more.
+pub(super) const ENOUGH_SILENCE: usize = 2;
 
 impl ReadError {
     /// S3 answered, and the content of the object is not known.
@@ -89,6 +94,7 @@ impl ReadError {
             answer: Answer::Transient(Cause::NoCode),
             cause: text::brief(cause, 400),
             is_too_large: false,
+            is_timeout: false,
         }
     }
 
@@ -113,13 +119,23 @@ impl ReadError {
         self.answer == Answer::Transient(Cause::NoCode) && !self.is_too_large
     }
 
-    /// The object was not asked for, because a request before it had no answer.
-    pub(super) fn not_asked(bucket: &BucketName, key: &str) -> Self {
-        Self::of_content(
-            bucket,
-            key,
-            "it was not asked for, because a request before it had no answer",
-        )
+    /// What the error says of requests to come: all if the time for an answer was over, which a request has three times in a minute;
+    /// half if there was no answer for another reason, which may be that of one object.
+    pub(super) fn silence(&self) -> usize {
+        match (self.is_silence(), self.is_timeout) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => ENOUGH_SILENCE,
+        }
+    }
+
+    /// The object or the prefix was not asked for, because requests before it had no answer.
+    pub(super) fn not_asked(operation: &'static str, bucket: &BucketName, key: &str) -> Self {
+        let why = "it was not asked for, because requests before it had no answer";
+        Self {
+            operation,
+            ..Self::of_content(bucket, key, why)
+        }
     }
 
     fn new<E>(operation: &'static str, bucket: &BucketName, key: &str, call: Call, error: &SdkError<E>) -> Self
@@ -132,6 +148,11 @@ impl ReadError {
             answer: Answer::of(call, error),
             cause: text::brief(&chain(error), 400),
             is_too_large: false,
+            is_timeout: match error {
+                SdkError::TimeoutError(_) => true,
+                SdkError::DispatchFailure(failure) => failure.is_timeout(),
+                _ => false,
+            },
         }
     }
 
@@ -434,14 +455,14 @@ pub(crate) type Reading = Result<Option<Fetched>, ReadError>;
 
 /// Fetches objects, several at once, until they have [`MOST_BYTES`] together. The order of the result is not defined.
 pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<(Listed, Reading)> {
-    let (bytes, is_silent) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (bytes, silence) = (AtomicU64::new(0), AtomicUsize::new(0));
     let read = async |listed: Listed| {
         let key = listed.key.as_str();
         let read = if bytes.load(Ordering::Relaxed) > MOST_BYTES {
             let why = format!("the objects before it have more than {} MiB", MOST_BYTES >> 20);
             Err(ReadError::of_content(&evidence.bucket, key, &why))
-        } else if is_silent.load(Ordering::Relaxed) {
-            Err(ReadError::not_asked(&evidence.bucket, key))
+        } else if silence.load(Ordering::Relaxed) >= ENOUGH_SILENCE {
+            Err(ReadError::not_asked("read", &evidence.bucket, key))
         } else {
             evidence.get(key, listed.version_id.as_deref()).await
         };
@@ -449,10 +470,10 @@ pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<
             Ok(Some(fetched)) => {
                 bytes.fetch_add(fetched.bytes.len() as u64, Ordering::Relaxed);
             }
-            Err(error) if error.is_silence() => {
-                is_silent.store(true, Ordering::Relaxed);
+            Err(error) => {
+                silence.fetch_add(error.silence(), Ordering::Relaxed);
             }
-            _ => {}
+            Ok(None) => {}
         }
         (listed, read)
     };
@@ -461,4 +482,27 @@ pub(crate) async fn fetch(evidence: &Evidence, listed: BTreeSet<Listed>) -> Vec<
         .buffer_unordered(CONCURRENT_READS)
         .collect()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::error::ConnectorError;
+    use aws_sdk_s3::operation::get_object::GetObjectError;
+
+    use super::*;
+
+    #[test]
+    fn a_timeout_says_enough_and_another_failure_speaks_of_one_object() {
+        let bucket = BucketName::parse("evidence-bucket").unwrap();
+        let silence =
+            |error: SdkError<GetObjectError>| ReadError::new("read", &bucket, "k", Call::ReadObject, &error).silence();
+        let of_connector = |error| silence(SdkError::dispatch_failure(error));
+        assert_eq!(silence(SdkError::timeout_error("late")), ENOUGH_SILENCE);
+        assert_eq!(of_connector(ConnectorError::timeout("late".into())), ENOUGH_SILENCE);
+        assert_eq!(of_connector(ConnectorError::io("reset".into())), 1);
+        assert_eq!(ReadError::of_content(&bucket, "k", "cut short").silence(), 1);
+        assert_eq!(ReadError::too_large(&bucket, "k", 1 << 40).silence(), 0);
+        let not_asked = ReadError::not_asked("list the versions of", &bucket, "k/").to_string();
+        assert!(not_asked.starts_with("failed to list the versions of s3://evidence-bucket/k/: it was not asked for"));
+    }
 }

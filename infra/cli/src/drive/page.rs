@@ -116,7 +116,7 @@ impl Page<'_> {
 
     /// The commands that show and check a pinned run.
     fn checks(&self) -> String {
-        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), shell::word);
+        let dir = self.evidence_dir.map_or_else(|| "DIR".to_owned(), word_of);
         format!(
             "Next: M4 may start. See what was pinned, and check it:\n\ncargo p1 report --open {dir}\ncargo p1 verify {dir}\n\n"
         )
@@ -125,7 +125,7 @@ impl Page<'_> {
     /// How to resume the run from the last summary that it published.
     fn resume(&self, what: &str) -> String {
         if let Some(later) = self.later {
-            let name = shell::word(later.rsplit(':').next().unwrap_or(later));
+            let name = word_of(later.rsplit(':').next().unwrap_or(later));
             return block(
                 &format!(
                     "Next: another execution has worked on this run since, and says how to go on: cargo p1 fetch {name} --out DIR"
@@ -141,7 +141,7 @@ impl Page<'_> {
         };
         let stack = match self.afterwards {
             Afterwards::Up => String::new(),
-            Afterwards::Stack(name) => format!(" --stack {}", shell::word(name)),
+            Afterwards::Stack(name) => format!(" --stack {}", word_of(name)),
             Afterwards::Stopped => {
                 return block(
                     "Next: mend what is named above, then run again with --keep. This run cannot be resumed: its local platform is \
@@ -308,6 +308,11 @@ fn needs_new_start(codes: &[Blocker]) -> bool {
     codes
         .iter()
         .any(|code| code.severity() == Severity::S1 || code.step() < Step::ConfigDigest)
+}
+
+/// A word of a printed command.
+fn word_of(name: &str) -> String {
+    shell::word(&text::clean(name))
 }
 
 #[cfg(test)]
