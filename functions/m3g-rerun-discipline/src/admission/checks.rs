@@ -335,8 +335,10 @@ fn derive_again(seed: &SeedInputs, today: &TodaysRegistry) -> Result<SeedInputs,
         scenario_fields: field_list(&text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICAL_FIELDS)?),
         scenario_derivation_mode: text(handles::SCENARIO_RUN_ID_DERIVATION_MODE)?,
         canonicalization_mode: text(handles::SCENARIO_EQUIVALENCE_KEY_CANONICALIZATION_MODE)?,
-        // The manifests are the oracle's, and no handle says them.
-        ..seed.clone()
+        // The manifests are the oracle's, and no handle says them. Each is named, so that a new field of a seed is decided on here.
+        oracle_input_manifest_uri: seed.oracle_input_manifest_uri.clone(),
+        oracle_input_manifest_sha256: seed.oracle_input_manifest_sha256.clone(),
+        oracle_input_manifest_entries: seed.oracle_input_manifest_entries.clone(),
     })
 }
 
